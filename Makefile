@@ -1,0 +1,39 @@
+# A thin front to meson and ninja. `make run` starts the server with demo data, `make test` runs
+# everything that must hold. Both install what is missing (tools/deps.sh has the list).
+BUILD ?= build
+DATA ?= helios-data
+MESON_FLAGS ?= --buildtype=debugoptimized
+
+.PHONY: all deps run test lint asan tsan clean
+
+all: deps $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+deps:
+	@sh tools/deps.sh
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) $(MESON_FLAGS) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+lint:
+	@python3 tools/check_layers.py
+
+test: all lint
+	@meson test -C $(BUILD) --print-errorlogs --no-rebuild
+
+# The whole suite under the sanitizers, each in a build folder of its own.
+asan: deps
+	@test -f build-asan/build.ninja || meson setup build-asan -Db_sanitize=address,undefined \
+		-Db_lundef=false --buildtype=debugoptimized >/dev/null
+	@ninja -C build-asan
+	@meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 5
+
+tsan: deps
+	@test -f build-tsan/build.ninja || meson setup build-tsan -Db_sanitize=thread \
+		-Db_lundef=false --buildtype=debugoptimized >/dev/null
+	@ninja -C build-tsan
+	@meson test -C build-tsan --print-errorlogs --no-rebuild --timeout-multiplier 10
+
+clean:
+	@rm -rf build build-asan build-tsan
