@@ -11,7 +11,7 @@ uint64_t hlc_now(struct hlc_clock *c)
     uint64_t last = __atomic_load_n(&c->last, __ATOMIC_RELAXED);
     uint64_t next;
     do {
-        next = wall > last ? wall : last + 1;
+        next = wall > last ? wall : (last | 1) + 1; /* even */
     } while (!__atomic_compare_exchange_n(&c->last, &last, next, true, __ATOMIC_ACQ_REL,
                                           __ATOMIC_RELAXED));
     return next;

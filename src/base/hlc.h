@@ -1,5 +1,6 @@
 /* Hybrid logical clock (Kulkarni et al., 2014) in 64 bits:
- * microseconds since 1970 in the upper 52 bits, a counter in the lower 12. Always increasing,
+ * microseconds since 1970 in the upper 52 bits, a counter in the lower 12. Always increasing
+ * and even (the lowest bit is free for tags),
  * within a process and over restarts once the recovered maximum was observed. */
 #ifndef HELIOS_BASE_HLC_H
 #define HELIOS_BASE_HLC_H

@@ -1,0 +1,219 @@
+/* The catalog: what exists, as an immutable snapshot.
+ *
+ * Objects are versioned rows of the system tree, so DDL is transactional. What the layers above see is
+ * a `struct catalog`: a snapshot of all objects, shared by counting references, never changed. DDL
+ * makes a new one from it (catalog/edit.h); the transaction that did sees it at once, everybody else
+ * once it has committed. Everything reached from a snapshot lives as long as a reference to it. */
+#ifndef HELIOS_CATALOG_CATALOG_H
+#define HELIOS_CATALOG_CATALOG_H
+
+#include "types/row.h"
+
+typedef uint32_t oid_t; /* 0 is none; user objects from 16384 */
+
+enum {
+    OID_FIRST_USER = 16384,
+    OID_SCHEMA_PG_CATALOG = 11,
+    OID_SCHEMA_INFORMATION_SCHEMA = 13000,
+    OID_SCHEMA_PUBLIC = 2200,
+    OID_ROLE_BOOTSTRAP = 10,
+    NAME_BYTES_MAX = 63,
+    TABLE_COLUMNS_MAX = 1600,
+};
+
+struct catalog;
+
+struct role_def {
+    oid_t oid;
+    const char *name;
+    bool superuser, inherit, create_role, create_db, can_login, replication, bypass_rls;
+    int32_t connection_limit;     /* -1: none */
+    const char *password;         /* SCRAM-SHA-256$… or NULL */
+    const oid_t *member_of;
+    uint32_t member_of_count;
+};
+
+struct database_def {
+    oid_t oid;
+    const char *name;
+    oid_t owner;
+    const char *comment;
+};
+
+struct schema_def {
+    oid_t oid, database; /* 0: in every database (pg_catalog, information_schema) */
+    const char *name;
+    oid_t owner;
+    const char *comment;
+    const char *acl; /* aclitem[] text, NULL: default */
+};
+
+struct column_def {
+    const char *name;
+    type_id type;
+    int32_t typmod;
+    int16_t number;           /* attnum, from 1; never reused */
+    bool not_null, dropped;
+    char identity;            /* 0, 'a', 'd' */
+    char generated;           /* 0, 's' */
+    const char *default_sql;  /* expression in storage form (sql/expr.h); NULL none */
+    bool has_missing;         /* rows older than the column read as `missing` */
+    struct datum missing;
+    const char *comment;
+    int32_t statistics_target; /* -1 */
+};
+
+struct index_column {
+    int16_t column;           /* attnum; 0: expression */
+    const char *expression_sql;
+    type_id type;
+    bool descending, nulls_first;
+};
+
+struct index_def {
+    oid_t oid, table;
+    const char *name;
+    uint64_t tree;            /* 0: the primary key of a table, whose tree it is */
+    bool unique, primary, nulls_not_distinct, valid;
+    uint16_t key_count, column_count; /* key columns, then INCLUDE columns */
+    const struct index_column *columns;
+    const char *predicate_sql; /* partial index; NULL */
+    oid_t constraint;         /* that it implements; 0 */
+    const char *comment;
+};
+
+struct constraint_def {
+    oid_t oid, table;
+    const char *name;
+    char kind;                /* 'c' check, 'p' primary, 'u' unique, 'f' foreign */
+    const int16_t *columns;
+    uint16_t column_count;
+    const char *check_sql;    /* expression in storage form */
+    oid_t index;
+    oid_t foreign_table;
+    const int16_t *foreign_columns;
+    char on_update, on_delete, match;
+    bool deferrable, initially_deferred, validated, no_inherit;
+    const char *comment;
+};
+
+struct sequence_def {
+    type_id type;
+    int64_t start, increment, min, max, cache;
+    bool cycle;
+    oid_t owner_table;        /* OWNED BY; 0 */
+    int16_t owner_column;
+    char owner_kind;          /* 'a' auto (serial), 'i' internal (identity) */
+    uint64_t tree;            /* holds its value: one row */
+};
+
+struct table_statistics { /* from ANALYZE; rows < 0: never analysed */
+    double rows;
+    uint32_t pages;
+};
+
+/* A relation: table 'r', view 'v', sequence 'S', index (in index_def, not here), virtual 'r'. */
+struct table_def {
+    oid_t oid, schema, database, owner;
+    const char *name;
+    char kind;                /* 'r', 'v', 'S' */
+    char persistence;         /* 'p', 'u', 't' */
+    uint64_t tree;            /* rows; 0 for views and virtual tables */
+    uint16_t column_count;    /* dropped ones included: the row layout's */
+    const struct column_def *columns;
+    const struct row_layout *layout;
+    /* Rows are keyed by the primary key's columns; without one by a hidden int8 row id that the
+     * storage path hands out. */
+    const struct index_def *primary; /* NULL: hidden row id */
+    const struct index_def *const *indexes; /* the primary too; by oid */
+    uint16_t index_count;
+    const struct constraint_def *const *constraints; /* by name */
+    uint16_t constraint_count;
+    const char *view_sql;     /* of a view: its query as written, names resolved at use */
+    const struct sequence_def *sequence;
+    int32_t virtual_id;       /* >= 0: rows come from catalog/virtual.h; -1 */
+    const char *options;      /* reloptions as text array body "fillfactor=100", NULL */
+    const char *acl;          /* aclitem[] text, NULL: default */
+    const char *comment;
+    struct table_statistics statistics;
+};
+
+/* --- snapshots ------------------------------------------------------------------------------ */
+
+struct catalog *catalog_ref(struct catalog *c);
+void catalog_unref(struct catalog *c);
+/* Rises with every change; equal versions are the same snapshot. */
+uint64_t catalog_version(const struct catalog *c);
+
+const struct database_def *catalog_database(const struct catalog *c, struct slice name);
+const struct database_def *catalog_database_by_oid(const struct catalog *c, oid_t oid);
+const struct role_def *catalog_role(const struct catalog *c, struct slice name);
+const struct role_def *catalog_role_by_oid(const struct catalog *c, oid_t oid);
+const struct schema_def *catalog_schema(const struct catalog *c, oid_t database, struct slice name);
+const struct schema_def *catalog_schema_by_oid(const struct catalog *c, oid_t oid);
+/* Tables, views, sequences. */
+const struct table_def *catalog_table(const struct catalog *c, oid_t schema, struct slice name);
+const struct table_def *catalog_table_by_oid(const struct catalog *c, oid_t oid);
+/* Indexes share the relations' name space. */
+const struct index_def *catalog_index(const struct catalog *c, oid_t schema, struct slice name);
+const struct index_def *catalog_index_by_oid(const struct catalog *c, oid_t oid);
+const struct constraint_def *catalog_constraint_by_oid(const struct catalog *c, oid_t oid);
+/* False once past the end; start with *pos = 0. In order of oid. */
+bool catalog_next_table(const struct catalog *c, size_t *pos, const struct table_def **ret);
+bool catalog_next_schema(const struct catalog *c, size_t *pos, const struct schema_def **ret);
+bool catalog_next_database(const struct catalog *c, size_t *pos, const struct database_def **ret);
+bool catalog_next_role(const struct catalog *c, size_t *pos, const struct role_def **ret);
+
+/* NULL when there is none of that name that is not dropped. */
+const struct column_def *table_column(const struct table_def *t, struct slice name);
+const struct constraint_def *table_constraint(const struct table_def *t, struct slice name);
+
+/* How names without a schema are looked up: pg_catalog first unless listed, then these. */
+struct search_path {
+    oid_t database;
+    const oid_t *schemas; /* that exist, in order */
+    uint32_t count;
+    bool pg_catalog_listed;
+};
+/* The relation that an unqualified (schema NULL) or qualified name means; NULL when none. */
+const struct table_def *catalog_lookup(const struct catalog *c, const struct search_path *p,
+                                       const char *schema, const char *name);
+const struct index_def *catalog_lookup_index(const struct catalog *c, const struct search_path *p,
+                                             const char *schema, const char *name);
+
+/* --- built-in functions, operators, aggregates (catalog/procs.def, operators.def) ------------- */
+
+enum { PROC_ARGS_MAX = 8 };
+enum volatility { IMMUTABLE, STABLE, VOLATILE };
+struct proc_def {
+    oid_t oid;
+    const char *name;
+    const char *symbol;  /* pg_proc.prosrc, by which exec finds the implementation: "int4pl" */
+    type_id result;
+    uint8_t arg_count, default_count;
+    bool strict, returns_set;
+    char kind;           /* 'f' function, 'a' aggregate, 'w' window */
+    uint8_t volatility;  /* enum volatility */
+    type_id variadic;    /* element type, 0 none */
+    type_id args[PROC_ARGS_MAX];
+    int id;              /* dense, 0.. : index into exec's table */
+};
+struct operator_def {
+    oid_t oid;
+    const char *name;
+    type_id left, right, result; /* left 0: prefix */
+    oid_t proc, commutator, negator;
+    bool can_hash, can_merge;
+};
+const struct proc_def *proc_by_oid(oid_t oid);
+const struct proc_def *proc_by_id(int id);
+int proc_count(void);
+/* All of that name: *ret is an array of pointers that lives for ever. */
+uint32_t proc_by_name(struct slice name, const struct proc_def *const **ret);
+const struct operator_def *operator_by_oid(oid_t oid);
+uint32_t operator_by_name(struct slice name, const struct operator_def *const **ret);
+const struct operator_def *operator_list(int *ret_count);
+/* The comparison operator of a type's default btree class: "<", "=" … for exactly (type, type). */
+const struct operator_def *operator_exact(const char *name, type_id left, type_id right);
+
+#endif

@@ -1,0 +1,37 @@
+/* Making new snapshots: DDL's side of the catalog.
+ *
+ * Every change goes to the system tree within the transaction and gives a new snapshot with it. DDL is
+ * serialised: catalog_lock first, which other DDL waits for until this transaction ends. */
+#ifndef HELIOS_CATALOG_EDIT_H
+#define HELIOS_CATALOG_EDIT_H
+
+#include "catalog/catalog.h"
+#include "core/txn.h"
+
+enum { CATALOG_TREE = 1 }; /* the system tree: the first that a new store makes */
+
+/* In an empty store: makes the system tree and what every database begins with. The caller commits. */
+enum status catalog_bootstrap(struct txn *t, const char *database) MUST;
+/* Reads the whole catalog as the transaction's snapshot sees it. */
+enum status catalog_load(struct txn *t, struct catalog **ret) MUST;
+
+/* Waits for other DDL to end. */
+enum status catalog_lock(struct txn *t) MUST;
+/* `n` new oids, the first of them in *ret. Under the lock. */
+enum status catalog_new_oids(struct txn *t, uint32_t n, oid_t *ret) MUST;
+
+/* Inserts or replaces the object of that oid; the definition is copied deeply. A table goes with its
+ * indexes and constraints: table_def.indexes and .constraints are what it is to have; `primary`,
+ * `layout` and the order are worked out here. The new snapshot is *ret, `base` stays as it was. */
+enum status catalog_put_table(struct catalog *base, struct txn *t, const struct table_def *def,
+                              struct catalog **ret) MUST;
+enum status catalog_put_schema(struct catalog *base, struct txn *t, const struct schema_def *def,
+                               struct catalog **ret) MUST;
+enum status catalog_put_database(struct catalog *base, struct txn *t,
+                                 const struct database_def *def, struct catalog **ret) MUST;
+enum status catalog_put_role(struct catalog *base, struct txn *t, const struct role_def *def,
+                             struct catalog **ret) MUST;
+enum status catalog_remove(struct catalog *base, struct txn *t, oid_t oid,
+                           struct catalog **ret) MUST;
+
+#endif

@@ -1,0 +1,225 @@
+/* Compaction: leveled (O'Neil et al., "The LSM-tree", 1996; as LevelDB lays it out).
+ *
+ * Level 0 is due at LEVEL0_RUNS_DUE runs: all of them merge with what they overlap in level 1. A deeper
+ * level is due when it outgrows its target (LEVEL_RATIO times the one above): one run of it, taken round
+ * robin, merges with what it overlaps below. Old runs leave the manifest in the edit that names the
+ * new ones; their extents are freed when no reader's shape names them. */
+#include "core/lsm/tree_priv.h"
+
+#include "base/mem.h"
+#include "base/point.h"
+
+static const uint64_t run_bytes_target = 64ull << 20, level1_bytes = 256ull << 20;
+
+struct compaction {
+    struct tree *tree;
+    uint32_t from, to;              /* levels */
+    ARRAY(struct run_ref *) inputs; /* a reference on each; newer ones first */
+    bool bottom;                    /* nothing older lies below */
+    struct run_edit edit;
+};
+
+static uint64_t level_bytes(const struct shape *s, uint32_t level)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < s->levels[level].count; i++)
+        bytes += run_bytes(s->levels[level].runs[i]->run);
+    return bytes;
+}
+
+static uint64_t level_target(uint32_t level)
+{
+    uint64_t bytes = level1_bytes;
+    for (uint32_t l = 1; l < level; l++) bytes *= LEVEL_RATIO;
+    return bytes;
+}
+
+/* The most urgent level, or LEVELS_MAX. */
+static uint32_t due_level(const struct shape *s)
+{
+    if (s->levels[0].count >= LEVEL0_RUNS_DUE) return 0;
+    for (uint32_t l = 1; l + 1 < LEVELS_MAX; l++)
+        if (level_bytes(s, l) > level_target(l)) return l;
+    return LEVELS_MAX;
+}
+
+bool tree_compaction_due(const struct tree *t)
+{
+    return due_level(tree_shape(t)) < LEVELS_MAX;
+}
+
+static void take_input(struct compaction *c, struct run_ref *r)
+{
+    __atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
+    ARRAY_PUSH(&c->inputs, r);
+    ARRAY_PUSH(&c->edit.removed, r->id);
+}
+
+/* The runs of the level that overlap [min, max]. */
+static void take_overlapping(struct compaction *c, const struct level *v, struct slice min,
+                             struct slice max)
+{
+    for (uint32_t i = 0; i < v->count; i++) {
+        struct run *r = v->runs[i]->run;
+        if (slice_cmp(run_max_key(r), min) >= 0 && slice_cmp(run_min_key(r), max) <= 0)
+            take_input(c, v->runs[i]);
+    }
+}
+
+static void pick_inputs(struct compaction *c, const struct shape *s, uint32_t level)
+{
+    const struct level *from = &s->levels[level];
+    c->from = level;
+    c->to = level + 1;
+    if (level == 0) {
+        for (uint32_t i = 0; i < from->count; i++) take_input(c, from->runs[i]);
+    } else {
+        uint32_t at = c->tree->next_compaction[level]++ % from->count;
+        take_input(c, from->runs[at]);
+    }
+    struct slice min = run_min_key(c->inputs.data[0]->run);
+    struct slice max = run_max_key(c->inputs.data[0]->run);
+    for (size_t i = 1; i < c->inputs.count; i++) {
+        struct run *r = c->inputs.data[i]->run;
+        if (slice_cmp(run_min_key(r), min) < 0) min = run_min_key(r);
+        if (slice_cmp(run_max_key(r), max) > 0) max = run_max_key(r);
+    }
+    take_overlapping(c, &s->levels[c->to], min, max);
+    c->bottom = true;
+    for (uint32_t l = c->to + 1; l < LEVELS_MAX; l++)
+        c->bottom = c->bottom && s->levels[l].count == 0;
+}
+
+static enum status collect_run(void *ctx, struct slice meta)
+{
+    struct compaction *c = ctx;
+    struct forest *f = c->tree->forest;
+    struct run *run;
+    TRY(run_open(f->blocks, f->cache, meta, &run));
+    uint64_t id = __atomic_fetch_add(&f->next_run, 1, __ATOMIC_RELAXED);
+    ARRAY_PUSH(&c->edit.added, run_ref__new(id, run, meta));
+    ARRAY_PUSH(&c->edit.added_level, c->to);
+    return OK;
+}
+
+static enum status merge_inputs(struct compaction *c)
+{
+    struct forest *f = c->tree->forest;
+    struct entry_source **sources = mem_alloc(MEM_RUN, c->inputs.count * sizeof(void *));
+    uint32_t count = 0;
+    enum status st = OK;
+    for (size_t i = 0; i < c->inputs.count && st == OK; i++) {
+        st = run_source_new(c->inputs.data[i]->run, &sources[count]);
+        if (st == OK) count++;
+    }
+    struct merge_options o = {
+        .horizon_ts = f->horizon(f->ctx),
+        .drop_tombstones = c->bottom,
+        .run = {.blocks = f->blocks, .cache = f->cache, .tree = c->tree->id, .filter_bits = 10,
+                .compress = true},
+        .run_bytes_max = run_bytes_target,
+    };
+    if (st == OK) st = merge_runs(sources, count, &o, collect_run, c);
+    for (uint32_t i = 0; i < count; i++) run_source_free(sources[i]);
+    mem_free(MEM_RUN, sources);
+    if (st == OK) st = blocks_sync(f->blocks);
+    return st;
+}
+
+static enum status install(struct compaction *c)
+{
+    struct tree *t = c->tree;
+    struct forest *f = t->forest;
+    enum status st = OK;
+    fmutex_lock(&t->mutex);
+    fmutex_lock(&f->manifest_mutex);
+    c->edit.replay_lsn = t->replay_lsn;
+    c->edit.rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED);
+    if (!t->dropped) {
+        POINT("compact.before_manifest");
+        st = forest__log_edit(f, &c->edit);
+        POINT("compact.after_manifest");
+    }
+    if (st == OK) {
+        struct shape *next = shape__copy(t->shape);
+        for (size_t i = 0; i < c->inputs.count; i++) {
+            __atomic_store_n(&c->inputs.data[i]->doomed, true, __ATOMIC_RELEASE);
+            shape__remove_run(next, c->inputs.data[i]->id);
+        }
+        for (size_t i = 0; i < c->edit.added.count; i++) {
+            struct run_ref *r = c->edit.added.data[i];
+            r->doomed = t->dropped;
+            shape__add_run(next, c->to, r);
+        }
+        tree__set_shape(t, next);
+    }
+    fmutex_unlock(&f->manifest_mutex);
+    fmutex_unlock(&t->mutex);
+    return st;
+}
+
+/* Takes the flag, or tells that somebody else has it. */
+static bool begin_work(struct tree *t)
+{
+    fmutex_lock(&t->forest->work_mutex);
+    bool mine = !t->compacting && !__atomic_load_n(&t->dropped, __ATOMIC_ACQUIRE);
+    if (mine) t->compacting = true;
+    fmutex_unlock(&t->forest->work_mutex);
+    return mine;
+}
+
+static enum status run_compaction(struct compaction *c)
+{
+    enum status st = OK;
+    if (c->inputs.count > 0) {
+        st = merge_inputs(c);
+        if (st == OK) st = install(c);
+    }
+    if (st != OK)
+        for (size_t i = 0; i < c->edit.added.count; i++)
+            c->edit.added.data[i]->doomed = true;
+    /* An epoch section keeps no reference of ours: a throw-away shape gives them all back. */
+    struct shape *held = mem_alloc(MEM_RUN, sizeof *held);
+    uint32_t extra = st == OK ? 0 : (uint32_t)c->edit.added.count;
+    held->levels[0].runs = mem_alloc(MEM_RUN, (c->inputs.count + extra + 1) * sizeof(void *));
+    for (size_t i = 0; i < c->inputs.count; i++)
+        held->levels[0].runs[held->levels[0].count++] = c->inputs.data[i];
+    for (uint32_t i = 0; i < extra; i++)
+        held->levels[0].runs[held->levels[0].count++] = c->edit.added.data[i];
+    shape__free(held);
+    run_edit_release(&c->edit);
+    ARRAY_RELEASE(&c->inputs);
+    fmutex_lock(&c->tree->forest->work_mutex);
+    c->tree->compacting = false;
+    fmutex_unlock(&c->tree->forest->work_mutex);
+    epoch_collect(c->tree->forest->o.epoch);
+    return st;
+}
+
+enum status tree_compact(struct tree *t, bool *ret_worked)
+{
+    *ret_worked = false;
+    if (!tree_compaction_due(t) || !begin_work(t)) return OK;
+    struct compaction c = {.tree = t, .edit.tree = t->id};
+    fmutex_lock(&t->mutex);
+    uint32_t level = due_level(t->shape);
+    if (level < LEVELS_MAX) pick_inputs(&c, t->shape, level);
+    fmutex_unlock(&t->mutex);
+    if (level < LEVELS_MAX) *ret_worked = true;
+    return run_compaction(&c);
+}
+
+enum status tree_compact_all(struct tree *t)
+{
+    if (!begin_work(t))
+        return FAIL(OBJECT_IN_USE, "the table is being compacted already");
+    struct compaction c = {.tree = t, .edit.tree = t->id, .to = 1, .bottom = true};
+    fmutex_lock(&t->mutex);
+    for (uint32_t l = 0; l < LEVELS_MAX; l++) {
+        for (uint32_t i = 0; i < t->shape->levels[l].count; i++)
+            take_input(&c, t->shape->levels[l].runs[i]);
+        if (t->shape->levels[l].count && l > c.to) c.to = l;
+    }
+    fmutex_unlock(&t->mutex);
+    return run_compaction(&c);
+}

@@ -1,0 +1,240 @@
+/* Manifest records of the forest (docs/format/manifest.md):
+ *
+ *   u8 kind | u64 tree | …
+ *   1 CREATE   nothing more
+ *   2 DROP     nothing more
+ *   3 EDIT     u64 replay_lsn | i64 rows | u64 next_run | u32 removed | u64 run … |
+ *              u32 added | (u64 run | u32 level | u32 meta bytes | meta) …
+ *   4 COUNTERS u64 next_tree in the place of the tree
+ *
+ * Little-endian. The log is rewritten as one EDIT a tree once it has grown. */
+#include "core/lsm/tree_priv.h"
+
+#include "base/mem.h"
+
+enum edit_kind { EDIT_CREATE = 1, EDIT_DROP, EDIT_RUNS, EDIT_COUNTERS };
+enum { REWRITE_BYTES_MIN = 4 << 20 };
+
+void run_edit_release(struct run_edit *e)
+{
+    ARRAY_RELEASE(&e->removed);
+    ARRAY_RELEASE(&e->added);
+    ARRAY_RELEASE(&e->added_level);
+}
+
+/* --- encoding ---------------------------------------------------------------------------------- */
+
+static void put_u32(struct strbuf *b, uint32_t v)
+{
+    strbuf_add(b, &v, sizeof v);
+}
+static void put_u64(struct strbuf *b, uint64_t v)
+{
+    strbuf_add(b, &v, sizeof v);
+}
+
+static void encode_edit(const struct run_edit *e, uint64_t next_run, struct strbuf *out)
+{
+    strbuf_addc(out, EDIT_RUNS);
+    put_u64(out, e->tree);
+    put_u64(out, e->replay_lsn);
+    put_u64(out, (uint64_t)e->rows);
+    put_u64(out, next_run);
+    put_u32(out, (uint32_t)e->removed.count);
+    for (size_t i = 0; i < e->removed.count; i++) put_u64(out, e->removed.data[i]);
+    put_u32(out, (uint32_t)e->added.count);
+    for (size_t i = 0; i < e->added.count; i++) {
+        const struct run_ref *r = e->added.data[i];
+        put_u64(out, r->id);
+        put_u32(out, e->added_level.data[i]);
+        put_u32(out, (uint32_t)r->meta.len);
+        strbuf_add(out, r->meta.data, r->meta.len);
+    }
+}
+
+/* --- writing ----------------------------------------------------------------------------------- */
+
+struct rewrite {
+    struct forest *forest;
+    struct strbuf bytes;
+    ARRAY(size_t) ends;
+};
+
+static enum status rewrite_tree(void *ctx, struct tree *t)
+{
+    struct rewrite *w = ctx;
+    if (!__atomic_load_n(&t->created, __ATOMIC_ACQUIRE)) return OK;
+    struct run_edit e = {.tree = t->id, .replay_lsn = t->replay_lsn,
+                         .rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED)};
+    const struct shape *s = tree_shape(t);
+    for (int l = 0; l < LEVELS_MAX; l++)
+        for (uint32_t i = s->levels[l].count; i-- > 0;) { /* level 0: oldest first */
+            ARRAY_PUSH(&e.added, s->levels[l].runs[i]);
+            ARRAY_PUSH(&e.added_level, (uint32_t)l);
+        }
+    encode_edit(&e, __atomic_load_n(&w->forest->next_run, __ATOMIC_RELAXED), &w->bytes);
+    ARRAY_PUSH(&w->ends, w->bytes.len);
+    run_edit_release(&e);
+    return OK;
+}
+
+/* Under manifest_mutex. Every edit is logged and its shape set under the mutex, so that the shapes
+ * seen here are those of the log. */
+static enum status rewrite_manifest(struct forest *f)
+{
+    struct rewrite w = {.forest = f};
+    strbuf_init(&w.bytes, NULL);
+    strbuf_addc(&w.bytes, EDIT_COUNTERS);
+    put_u64(&w.bytes, __atomic_load_n(&f->next_tree, __ATOMIC_RELAXED));
+    ARRAY_PUSH(&w.ends, w.bytes.len);
+    struct epoch_slot *slot = epoch_slot_new(f->o.epoch);
+    epoch_enter(slot);
+    enum status st = forest_each(f, rewrite_tree, &w);
+    epoch_exit(slot);
+    epoch_slot_free(slot);
+    struct slice *records = mem_alloc(MEM_RUN, w.ends.count * sizeof *records);
+    size_t start = 0;
+    for (size_t i = 0; i < w.ends.count; i++) {
+        records[i] = slice_make(w.bytes.data + start, w.ends.data[i] - start);
+        start = w.ends.data[i];
+    }
+    if (st == OK) st = manifest_rewrite(f->manifest, records, (uint32_t)w.ends.count);
+    mem_free(MEM_RUN, records);
+    strbuf_release(&w.bytes);
+    ARRAY_RELEASE(&w.ends);
+    return st;
+}
+
+/* Under manifest_mutex. */
+static enum status append_record(struct forest *f, const struct strbuf *b)
+{
+    struct slice record = strbuf_slice(b);
+    if (manifest_bytes(f->manifest) > REWRITE_BYTES_MIN) TRY(rewrite_manifest(f));
+    return manifest_append(f->manifest, &record, 1);
+}
+
+enum status forest__log_edit(struct forest *f, const struct run_edit *e)
+{
+    struct strbuf b;
+    strbuf_init(&b, NULL);
+    encode_edit(e, __atomic_load_n(&f->next_run, __ATOMIC_RELAXED), &b);
+    enum status st = append_record(f, &b);
+    strbuf_release(&b);
+    return st;
+}
+
+static enum status log_tree(struct forest *f, enum edit_kind kind, tree_id id)
+{
+    struct strbuf b;
+    strbuf_init(&b, NULL);
+    strbuf_addc(&b, (char)kind);
+    put_u64(&b, id);
+    fmutex_lock(&f->manifest_mutex);
+    enum status st = append_record(f, &b);
+    fmutex_unlock(&f->manifest_mutex);
+    strbuf_release(&b);
+    return st;
+}
+
+enum status forest_log_create(struct forest *f, struct tree *t)
+{
+    TRY(log_tree(f, EDIT_CREATE, t->id));
+    __atomic_store_n(&t->created, true, __ATOMIC_RELEASE);
+    return OK;
+}
+
+enum status forest_log_drop(struct forest *f, tree_id id)
+{
+    return log_tree(f, EDIT_DROP, id);
+}
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+struct reader {
+    struct slice left;
+    bool bad;
+};
+
+static uint64_t take(struct reader *r, size_t bytes)
+{
+    uint64_t v = 0;
+    if (r->left.len < bytes) {
+        r->bad = true;
+        return 0;
+    }
+    memcpy(&v, r->left.data, bytes);
+    r->left.data += bytes;
+    r->left.len -= bytes;
+    return v;
+}
+
+static enum status malformed(void)
+{
+    return FAIL(DATA_CORRUPTED, "the manifest holds a record that is not one");
+}
+
+/* Not opened yet: a later record may say that the run is gone, and its place be another's. */
+static enum status read_added(struct forest *f, struct shape *next, struct reader *r)
+{
+    uint64_t id = take(r, 8);
+    uint32_t level = (uint32_t)take(r, 4), len = (uint32_t)take(r, 4);
+    if (r->bad || level >= LEVELS_MAX || len > r->left.len) return malformed();
+    struct slice meta = slice_make(r->left.data, len);
+    r->left.data += len;
+    r->left.len -= len;
+    if (id >= f->next_run) f->next_run = id + 1;
+    shape__add_run(next, level, run_ref__new(id, NULL, meta));
+    return OK;
+}
+
+static enum status replay_runs(struct forest *f, tree_id id, struct reader *r)
+{
+    uint64_t lsn = take(r, 8);
+    int64_t rows = (int64_t)take(r, 8);
+    uint64_t next_run = take(r, 8);
+    uint32_t removed = (uint32_t)take(r, 4);
+    if (r->bad || removed > r->left.len / 8) return malformed();
+    struct tree *t;
+    TRY(forest_add(f, id, 0, &t));
+    t->created = true;
+    t->replay_lsn = lsn;
+    t->rows = rows;
+    if (next_run > f->next_run) f->next_run = next_run;
+    struct shape *next = shape__copy(t->shape);
+    enum status st = OK;
+    for (uint32_t i = 0; i < removed; i++) shape__remove_run(next, take(r, 8));
+    uint32_t added = (uint32_t)take(r, 4);
+    if (r->bad) st = malformed();
+    for (uint32_t i = 0; i < added && st == OK; i++) st = read_added(f, next, r);
+    /* Nobody reads yet: the old shape can go at once. */
+    struct shape *old = t->shape;
+    t->shape = next;
+    shape__free(old);
+    return st;
+}
+
+enum status forest__replay(void *ctx, struct slice record)
+{
+    struct forest *f = ctx;
+    struct reader r = {.left = record};
+    unsigned kind = (unsigned)take(&r, 1);
+    uint64_t id = take(&r, 8);
+    if (r.bad) return malformed();
+    struct tree *t;
+    switch (kind) {
+    case EDIT_CREATE:
+        TRY(forest_add(f, id, 0, &t));
+        t->created = true;
+        return OK;
+    case EDIT_DROP:
+        t = forest_tree(f, id);
+        if (t) forest_remove(f, t, false);
+        epoch_collect(f->o.epoch);
+        return OK;
+    case EDIT_RUNS: return replay_runs(f, id, &r);
+    case EDIT_COUNTERS:
+        if (id > f->next_tree) f->next_tree = id;
+        return OK;
+    default: return malformed();
+    }
+}

@@ -1,0 +1,177 @@
+/* Flush: the oldest frozen memtable becomes a run of level 0.
+ *
+ * A memtable may be flushed once no version in it belongs to a transaction in flight, and once the log
+ * is durable up to here: else a crash could leave in a run what was never acknowledged. The manifest
+ * names the run and the LSN from which the log is needed then; only after that does the shape change,
+ * and the memtable goes when no reader can hold it. */
+#include "core/lsm/tree_priv.h"
+
+#include "base/mem.h"
+#include "base/point.h"
+
+enum { WALK_LEAVES = 256 };
+
+/* A memtable as a source of entries: each key's versions, newest first. */
+struct memory_source {
+    struct entry_source base;
+    struct memory *memory;
+    struct leaf *leaves[WALK_LEAVES];
+    uint32_t count, at;
+    struct version *version; /* next to give of leaves[at] */
+    uint64_t last_ts;        /* given last of this key; 0 none */
+    bool started, ended;
+    struct strbuf from;
+};
+
+static bool next_leaf(struct memory_source *s)
+{
+    if (s->started && ++s->at < s->count) return true;
+    if (s->ended) return false;
+    struct slice from = {0};
+    if (s->started) from = leaf_key(s->leaves[s->count - 1]);
+    s->count = memtable_walk(s->memory->table, from, s->started, false, s->leaves, WALK_LEAVES);
+    s->started = true;
+    s->at = 0;
+    if (s->count == 0) s->ended = true;
+    return s->count > 0;
+}
+
+static enum status memory_source_next(struct entry_source *base, struct entry *ret)
+{
+    struct memory_source *s = (struct memory_source *)base;
+    for (;;) {
+        while (s->version) {
+            struct version *v = s->version;
+            s->version = __atomic_load_n(&v->older, __ATOMIC_ACQUIRE);
+            uint64_t ts = __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE);
+            /* A transaction that wrote a key twice left two versions of one timestamp: the newer
+             * counts. */
+            if (v->lock_only || ts == s->last_ts) continue;
+            ASSERT(!(ts & 1));
+            s->last_ts = ts;
+            *ret = (struct entry){.key = leaf_key(s->leaves[s->at]), .ts = ts,
+                                  .tombstone = v->tombstone, .row = slice_make(v->row, v->len)};
+            return OK;
+        }
+        if (!next_leaf(s)) return END_OF_DATA;
+        s->version = leaf_head(s->leaves[s->at]);
+        s->last_ts = 0;
+    }
+}
+
+struct collected {
+    struct forest *forest;
+    struct run_edit *edit;
+    uint32_t level;
+};
+
+static enum status collect_run(void *ctx, struct slice meta)
+{
+    struct collected *c = ctx;
+    struct run *run;
+    TRY(run_open(c->forest->blocks, c->forest->cache, meta, &run));
+    uint64_t id = __atomic_fetch_add(&c->forest->next_run, 1, __ATOMIC_RELAXED);
+    ARRAY_PUSH(&c->edit->added, run_ref__new(id, run, meta));
+    ARRAY_PUSH(&c->edit->added_level, c->level);
+    return OK;
+}
+
+/* Gives back what a failed piece of work has built. */
+static void discard_added(struct run_edit *e)
+{
+    for (size_t i = 0; i < e->added.count; i++) {
+        struct run_ref *r = e->added.data[i];
+        run_destroy(r->run);
+        mem_free(MEM_RUN, (char *)r->meta.data);
+        mem_free(MEM_RUN, r);
+    }
+    run_edit_release(e);
+}
+
+static void free_retired_memory(void *object)
+{
+    void **pair = object;
+    memory__free(pair[0], pair[1]);
+    mem_free(MEM_MEMTABLE, pair);
+}
+
+static enum status write_run(struct tree *t, struct memory *m, bool bottom, struct run_edit *e)
+{
+    struct forest *f = t->forest;
+    struct memory_source source = {.base.next = memory_source_next, .memory = m};
+    struct entry_source *sources[] = {&source.base};
+    struct merge_options o = {
+        .horizon_ts = f->horizon(f->ctx),
+        .drop_tombstones = bottom,
+        .run = {.blocks = f->blocks, .cache = f->cache, .tree = t->id, .filter_bits = 10,
+                .compress = true},
+    };
+    struct collected c = {f, e, 0};
+    TRY(merge_runs(sources, 1, &o, collect_run, &c));
+    return blocks_sync(f->blocks);
+}
+
+/* The manifest first, then the shape; both under manifest_mutex, so that a rewrite of the manifest
+ * sees them agree. */
+static enum status install(struct tree *t, struct memory *m, struct run_edit *e)
+{
+    struct forest *f = t->forest;
+    fmutex_lock(&t->mutex);
+    fmutex_lock(&f->manifest_mutex);
+    uint32_t last = t->shape->memory_count - 1;
+    ASSERT(t->shape->memories[last] == m && last > 0);
+    e->replay_lsn = __atomic_load_n(&t->shape->memories[last - 1]->first_lsn, __ATOMIC_ACQUIRE);
+    enum status st = OK;
+    if (!t->dropped) {
+        POINT("flush.before_manifest");
+        st = forest__log_edit(f, e);
+        POINT("flush.after_manifest");
+    }
+    if (st == OK) {
+        struct shape *next = shape__copy(t->shape);
+        next->memory_count--;
+        for (size_t i = 0; i < e->added.count; i++) shape__add_run(next, 0, e->added.data[i]);
+        t->replay_lsn = e->replay_lsn;
+        tree__set_shape(t, next);
+    }
+    fmutex_unlock(&f->manifest_mutex);
+    fmutex_unlock(&t->mutex);
+    return st;
+}
+
+enum status tree_flush(struct tree *t, bool *ret_worked)
+{
+    *ret_worked = false;
+    struct forest *f = t->forest;
+    fmutex_lock(&f->work_mutex);
+    bool mine = !t->flushing && !t->dropped && tree_flush_due(t);
+    if (mine) t->flushing = true;
+    fmutex_unlock(&f->work_mutex);
+    if (!mine) return OK;
+    fmutex_lock(&t->mutex);
+    struct shape *s = t->shape;
+    struct memory *m = s->memories[s->memory_count - 1];
+    bool bottom = true;
+    for (int l = 0; l < LEVELS_MAX; l++) bottom = bottom && s->levels[l].count == 0;
+    fmutex_unlock(&t->mutex);
+
+    struct run_edit e = {.tree = t->id, .rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED)};
+    enum status st = f->wal ? wal_flush(f->wal) : OK;
+    if (st == OK) st = write_run(t, m, bottom, &e);
+    if (st == OK) st = install(t, m, &e);
+    if (st == OK) {
+        run_edit_release(&e);
+        void **pair = mem_alloc(MEM_MEMTABLE, 2 * sizeof *pair);
+        pair[0] = f;
+        pair[1] = m;
+        epoch_retire(f->o.epoch, free_retired_memory, pair);
+        *ret_worked = true;
+    } else {
+        discard_added(&e);
+    }
+    fmutex_lock(&f->work_mutex);
+    t->flushing = false;
+    fmutex_unlock(&f->work_mutex);
+    epoch_collect(f->o.epoch);
+    return st;
+}

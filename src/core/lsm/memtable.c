@@ -1,0 +1,93 @@
+/* The memtable: the tree of art.c, its latch and its memory. Rows and keys lie in the same arena as
+ * the nodes, so that freeing a memtable is freeing a list of chunks.
+ *
+ * The latch is a spinlock that sleeps in the kernel when the wait is long: sections under it are a
+ * fraction of a microsecond, and a fiber must not park while it holds it. */
+#include "core/lsm/memtable.h"
+
+#include "core/lsm/art_priv.h"
+
+struct memtable {
+    struct art art;
+    struct spinlock latch __attribute__((aligned(64))); /* apart from what readers load */
+};
+
+struct memtable *memtable_new(void)
+{
+    struct memtable *m = mem_alloc_aligned(MEM_MEMTABLE, 64, sizeof *m);
+    memset(m, 0, sizeof *m);
+    arena_init(&m->art.arena, MEM_MEMTABLE);
+    return m;
+}
+
+void memtable_free(struct memtable *m)
+{
+    if (!m) return;
+    arena_release(&m->art.arena);
+    mem_free(MEM_MEMTABLE, m);
+}
+
+uint64_t memtable_bytes(const struct memtable *m)
+{
+    return __atomic_load_n(&m->art.bytes, __ATOMIC_RELAXED);
+}
+
+uint64_t memtable_key_count(const struct memtable *m)
+{
+    return __atomic_load_n(&m->art.keys, __ATOMIC_RELAXED);
+}
+
+struct leaf *memtable_find(const struct memtable *m, struct slice key)
+{
+    return art__find(&m->art, key);
+}
+
+struct leaf *memtable_upsert(struct memtable *m, struct slice key)
+{
+    DEBUG_ASSERT(__atomic_load_n(&m->latch.held, __ATOMIC_RELAXED));
+    return art__upsert(&m->art, key);
+}
+
+void memtable_latch(struct memtable *m)
+{
+    spin_lock(&m->latch);
+}
+
+void memtable_unlatch(struct memtable *m)
+{
+    spin_unlock(&m->latch);
+}
+
+struct slice leaf_key(const struct leaf *l)
+{
+    return slice_make(l->key, l->key_len);
+}
+
+struct version *leaf_head(const struct leaf *l)
+{
+    return __atomic_load_n(&l->head, __ATOMIC_ACQUIRE);
+}
+
+void leaf_set_head(struct leaf *l, struct version *v)
+{
+    __atomic_store_n(&l->head, v, __ATOMIC_RELEASE);
+}
+
+struct version *memtable_version_new(struct memtable *m, struct slice row)
+{
+    DEBUG_ASSERT(__atomic_load_n(&m->latch.held, __ATOMIC_RELAXED));
+    ASSERT(row.len < 1u << 29);
+    struct version *v = art__alloc(&m->art, sizeof *v + row.len, _Alignof(struct version));
+    memset(v, 0, sizeof *v);
+    v->len = (uint32_t)row.len;
+    if (row.len) memcpy(v->row, row.data, row.len);
+    return v;
+}
+
+uint32_t memtable_walk(const struct memtable *m, struct slice from, bool after, bool reverse,
+                       struct leaf **ret, uint32_t max)
+{
+    enum art_seek seek = after ? ART_AFTER : ART_FROM;
+    if (reverse) seek = from.data ? ART_BEFORE : ART_LAST;
+    return art__walk(&m->art, from, seek, ret, max);
+}

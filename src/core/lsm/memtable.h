@@ -1,0 +1,50 @@
+/* The memtable: a concurrent adaptive radix tree (Leis et al., ICDE 2013) from keys to chains of
+ * versions, newest first. One writer at a time a memtable (its latch); readers never lock and never
+ * write: they validate per-node versions (optimistic lock coupling, Leis et al., DaMoN 2016). All
+ * memory is the memtable's arena, freed as a whole, so what a reader found stays until then. */
+#ifndef HELIOS_CORE_LSM_MEMTABLE_H
+#define HELIOS_CORE_LSM_MEMTABLE_H
+
+#include "base/fiber.h"
+#include "base/str.h"
+
+struct txn;
+struct memtable;
+struct leaf; /* a key and the head of its chain */
+
+/* One version of a key. `begin` is the commit timestamp, or (lowest bit set) the transaction that is
+ * in flight. Immutable but for `begin`, which goes from transaction to timestamp once. */
+struct version {
+    struct version *older;  /* atomic: release */
+    uint64_t begin;         /* atomic */
+    uint32_t command;       /* of the writing transaction */
+    uint32_t len : 29;      /* of the row */
+    uint32_t tombstone : 1;
+    uint32_t lock_only : 1; /* a key lock: carries no row, is never logged or flushed */
+    uint32_t : 1;
+    char row[];
+};
+
+struct memtable *memtable_new(void);
+void memtable_free(struct memtable *m);
+uint64_t memtable_bytes(const struct memtable *m);
+uint64_t memtable_key_count(const struct memtable *m);
+
+/* NULL when the key is not there. Wait-free but for retries while a writer changes that very node. */
+struct leaf *memtable_find(const struct memtable *m, struct slice key);
+/* The leaf of the key, made when absent. Caller holds the latch. */
+struct leaf *memtable_upsert(struct memtable *m, struct slice key);
+void memtable_latch(struct memtable *m);
+void memtable_unlatch(struct memtable *m);
+struct slice leaf_key(const struct leaf *l);
+struct version *leaf_head(const struct leaf *l);               /* acquire */
+void leaf_set_head(struct leaf *l, struct version *v);         /* release; caller holds the latch */
+struct version *memtable_version_new(struct memtable *m, struct slice row); /* latch held */
+
+/* Ordered walk, for scans and flushes, while writers go on: sees every key present throughout.
+ * Returns up to `max` leaves with key >= from (> when `after`), ascending; or with key < from (NULL:
+ * the end), descending, when reverse. */
+uint32_t memtable_walk(const struct memtable *m, struct slice from, bool after, bool reverse,
+                       struct leaf **ret, uint32_t max);
+
+#endif

@@ -1,0 +1,139 @@
+/* Trees of the log-structured merge kind, and the forest that holds them all.
+ *
+ * A tree is a stack: the active memtable, frozen ones waiting to be flushed, level 0 (runs as flushed,
+ * overlapping, newest first) and levels 1… (runs disjoint and sorted by key, each level about ten times
+ * the one above). What a tree consists of is its `shape`, immutable and swapped whole: readers load the
+ * pointer inside an epoch section and need no lock. Every key's versions are newer the higher they lie.
+ *
+ * This folder knows versions and timestamps but no transactions: those in flight are told by the tag in
+ * version.begin (lsm/memtable.h), and `unresolved` counts them. */
+#ifndef HELIOS_CORE_LSM_TREE_H
+#define HELIOS_CORE_LSM_TREE_H
+
+#include "base/epoch.h"
+#include "base/map.h"
+#include "core/file/manifest.h"
+#include "core/lsm/memtable.h"
+#include "core/segment/merge.h"
+#include "core/store.h"
+#include "core/wal/wal.h"
+
+enum { LEVELS_MAX = 7, LEVEL0_RUNS_DUE = 4, LEVEL_RATIO = 10, MEMORIES_MAX = 64 };
+
+/* A memtable with its bookkeeping. */
+struct memory {
+    struct memtable *table;
+    uint64_t first_lsn;  /* every write in it is logged at or after this */
+    uint32_t unresolved; /* atomic: versions of transactions in flight */
+    bool frozen;         /* guarded by the memtable's latch */
+    uint64_t counted;    /* bytes told to forest.memtable_bytes; guarded by the latch */
+};
+
+struct run_ref {
+    uint64_t id; /* of the run, in the manifest */
+    struct run *run;
+    struct slice meta; /* heap */
+    uint32_t refs;     /* atomic: shapes that name it; destroyed by the last when `doomed` */
+    bool doomed;       /* superseded in the manifest: its extents go too */
+};
+
+struct level {
+    struct run_ref **runs;
+    uint32_t count;
+};
+
+/* Immutable but for the memtables' contents. */
+struct shape {
+    struct memory **memories; /* newest first: [0] is the active one */
+    uint32_t memory_count;
+    struct level levels[LEVELS_MAX]; /* 0: newest first; others: ascending by key */
+};
+
+struct tree {
+    struct forest *forest;
+    tree_id id;
+    struct shape *shape;     /* atomic; replaced under `mutex`; old ones retired by epoch */
+    struct fmutex mutex;     /* shape changes; rank: above manifest_mutex */
+    uint64_t replay_lsn;     /* guarded by mutex: what the manifest says */
+    int64_t rows;            /* atomic: estimate of live rows */
+    bool flushing, compacting; /* guarded by forest->work_mutex */
+    bool created;            /* its creation has committed (manifest knows it) */
+    bool dropped;            /* atomic: gone for all; memory goes by epoch */
+    uint32_t next_compaction[LEVELS_MAX]; /* round robin; owner: the compaction */
+};
+
+enum { FOREST_CHUNK = 1024, FOREST_CHUNKS = 16384 };
+
+struct forest_options {
+    struct os *os;
+    const char *dir;
+    uint64_t cache_bytes, memtable_bytes, memtable_total_bytes;
+    struct epoch *epoch;
+};
+
+struct forest {
+    struct forest_options o;
+    struct blocks *blocks;
+    struct cache *cache;
+    struct manifest *manifest;
+    struct fmutex manifest_mutex; /* one writer */
+    struct fmutex grow_mutex;     /* adds trees */
+    struct tree **chunks[FOREST_CHUNKS]; /* atomic; by id: [id / CHUNK][id % CHUNK] */
+    uint64_t next_tree;           /* atomic */
+    uint64_t next_run;            /* atomic */
+    uint64_t max_ts;              /* of all runs, at open */
+    uint64_t memtable_bytes;      /* atomic: of all memtables, frozen ones too */
+    uint32_t tree_count;          /* atomic */
+    struct fmutex work_mutex;     /* flushing and compacting flags */
+    struct wal *wal;              /* set once it is open */
+    /* Versions at or below this need only their newest: asked at each flush and compaction. */
+    uint64_t (*horizon)(void *ctx);
+    void *ctx;
+};
+
+/* Opens block files and manifest, the trees and their runs. */
+enum status forest_open(const struct forest_options *o, struct forest **ret) MUST;
+/* Frees all; writes nothing. */
+void forest_free(struct forest *f);
+
+/* NULL when there is none. Inside an epoch section the tree stays. */
+static inline struct tree *forest_tree(const struct forest *f, tree_id id)
+{
+    if (id / FOREST_CHUNK >= FOREST_CHUNKS) return NULL;
+    struct tree **chunk = __atomic_load_n(&f->chunks[id / FOREST_CHUNK], __ATOMIC_ACQUIRE);
+    return chunk ? __atomic_load_n(&chunk[id % FOREST_CHUNK], __ATOMIC_ACQUIRE) : NULL;
+}
+/* A new, empty tree of that id (forest_new_id), or the one that is there already. */
+enum status forest_add(struct forest *f, tree_id id, uint64_t first_lsn, struct tree **ret) MUST;
+enum status forest_new_id(struct forest *f, tree_id *ret) MUST;
+/* Takes it out of sight and frees it by epoch; its runs' space too when `destroy`. */
+void forest_remove(struct forest *f, struct tree *t, bool destroy);
+/* What commits and recovery tell the manifest. */
+enum status forest_log_create(struct forest *f, struct tree *t) MUST;
+enum status forest_log_drop(struct forest *f, tree_id id) MUST;
+/* Calls fn for each tree; the caller is in an epoch section or alone. */
+enum status forest_each(struct forest *f, enum status (*fn)(void *ctx, struct tree *t),
+                        void *ctx) MUST;
+
+static inline struct shape *tree_shape(const struct tree *t)
+{
+    return __atomic_load_n(&t->shape, __ATOMIC_ACQUIRE);
+}
+/* Puts a fresh active memtable on top when `m` still is the active one and holds anything. */
+enum status tree_freeze(struct tree *t, struct memory *m) MUST;
+/* After writes under the latch: counts its growth. Returns its bytes. */
+uint64_t memory_account(struct forest *f, struct memory *m);
+
+/* Flushes the oldest frozen memtable, if its transactions are all resolved. *ret_worked. */
+enum status tree_flush(struct tree *t, bool *ret_worked) MUST;
+/* Merges the most urgent level, if one is due. */
+enum status tree_compact(struct tree *t, bool *ret_worked) MUST;
+/* Flushes nothing; merges all runs into the last level. */
+enum status tree_compact_all(struct tree *t) MUST;
+bool tree_flush_due(const struct tree *t);
+bool tree_compaction_due(const struct tree *t);
+/* The LSN from which the log is needed for this tree; UINT64_MAX: none of it. */
+uint64_t tree_replay_lsn(struct tree *t);
+uint64_t tree_disk_bytes(const struct tree *t);
+
+#endif

@@ -1,0 +1,35 @@
+/* Shapes and manifest edits, for this folder. */
+#ifndef HELIOS_CORE_LSM_TREE_PRIV_H
+#define HELIOS_CORE_LSM_TREE_PRIV_H
+
+#include "core/lsm/tree.h"
+
+/* A change of a tree's runs, as the manifest keeps it. */
+struct run_edit {
+    uint64_t tree, replay_lsn;
+    int64_t rows;
+    ARRAY(uint64_t) removed;
+    ARRAY(struct run_ref *) added;
+    ARRAY(uint32_t) added_level;
+};
+void run_edit_release(struct run_edit *e);
+/* Durable on return. */
+enum status forest__log_edit(struct forest *f, const struct run_edit *e) MUST;
+/* Applies one record of the manifest at open. */
+enum status forest__replay(void *ctx, struct slice record);
+
+struct memory *memory__new(uint64_t first_lsn);
+void memory__free(struct forest *f, struct memory *m);
+struct run_ref *run_ref__new(uint64_t id, struct run *run, struct slice meta);
+
+/* A copy to be changed; takes a reference on each run that it names. */
+struct shape *shape__copy(const struct shape *s);
+/* Gives the references back and frees. */
+void shape__free(struct shape *s);
+/* Makes `next` the shape; the old one goes by epoch. Under tree->mutex. */
+void tree__set_shape(struct tree *t, struct shape *next);
+void shape__remove_run(struct shape *s, uint64_t id);
+/* Into level 0 in front, into others by key. Takes over the caller's reference. */
+void shape__add_run(struct shape *s, uint32_t level, struct run_ref *r);
+
+#endif

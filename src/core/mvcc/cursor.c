@@ -1,0 +1,331 @@
+/* Scans: a merge of sources in key order, one row a key.
+ *
+ * A source is a memtable, a run of level 0, or a whole deeper level (its runs one after another). Each
+ * gives, key by key, the version that the view sees, tombstones included, since those hide what lies
+ * below. Sources are few, so the next key is found by comparing their heads; of equal keys the source
+ * that stands higher counts, for its versions are newer.
+ *
+ * Rows in memtables are pointed to; those in runs, and keys, are copied into the batch's arena, since a
+ * run's cursor moves on. */
+#include "core/mvcc/mvcc_priv.h"
+
+#include "base/mem.h"
+
+enum { WALK_LEAVES = 128 };
+
+enum source_kind { SOURCE_MEMORY, SOURCE_RUNS };
+
+struct source {
+    enum source_kind kind;
+    bool ended;
+    struct slice key, row; /* the head; row.data stays until the source moves */
+    bool tombstone;
+    /* MEMORY */
+    struct memory *memory;
+    struct leaf **leaves;
+    uint32_t count, at;
+    bool walked;
+    /* RUNS */
+    struct run_ref *const *runs;
+    uint32_t run_count, run_at;
+    struct run_cursor *cursor;
+    struct entry entry;    /* where the run's cursor stands */
+    bool has_entry;
+    struct strbuf last_key; /* given last */
+    struct strbuf held_row; /* backward: the best version so far */
+};
+
+struct cursor {
+    struct txn *txn;
+    struct view view;
+    bool reverse, skip_keys;
+    struct strbuf lower, upper;
+    bool has_lower, has_upper;
+    struct arena batch;
+    struct source *sources;
+    uint32_t source_count;
+};
+
+/* --- memtables --------------------------------------------------------------------------------- */
+
+static void memory_advance(struct cursor *c, struct source *s)
+{
+    for (;;) {
+        if (!s->walked || ++s->at >= s->count) {
+            if (s->walked && s->count < WALK_LEAVES) {
+                s->ended = true;
+                return;
+            }
+            struct slice from = c->reverse ? (c->has_upper ? strbuf_slice(&c->upper)
+                                                           : (struct slice){0})
+                                           : strbuf_slice(&c->lower);
+            bool after = s->walked;
+            if (s->walked) from = leaf_key(s->leaves[s->count - 1]);
+            s->count = memtable_walk(s->memory->table, from, after, c->reverse, s->leaves,
+                                     WALK_LEAVES);
+            s->walked = true;
+            s->at = 0;
+            if (s->count == 0) {
+                s->ended = true;
+                return;
+            }
+        }
+        struct leaf *leaf = s->leaves[s->at];
+        const struct version *v = mvcc__visible(&c->view, leaf_head(leaf));
+        if (!v) continue;
+        s->key = leaf_key(leaf);
+        s->row = slice_make(v->row, v->len);
+        s->tombstone = v->tombstone;
+        return;
+    }
+}
+
+/* --- runs -------------------------------------------------------------------------------------- */
+
+/* Moves to the next entry, over the ends of runs. has_entry false at the end of all. */
+static enum status next_entry(struct cursor *c, struct source *s)
+{
+    enum status st = c->reverse ? run_cursor_prev(s->cursor, &s->entry)
+                                : run_cursor_next(s->cursor, &s->entry);
+    while (st == END_OF_DATA) {
+        s->has_entry = false;
+        if (c->reverse ? s->run_at == 0 : s->run_at + 1 >= s->run_count) return OK;
+        s->run_at = c->reverse ? s->run_at - 1 : s->run_at + 1;
+        run_cursor_close(s->cursor);
+        s->cursor = NULL;
+        TRY(run_cursor_open(s->runs[s->run_at]->run, &s->cursor));
+        st = run_cursor_seek(s->cursor, (struct slice){0}, c->reverse, &s->entry);
+    }
+    TRY(st);
+    s->has_entry = true;
+    return OK;
+}
+
+static enum status runs_start(struct cursor *c, struct source *s)
+{
+    struct slice lower = strbuf_slice(&c->lower);
+    struct slice upper = c->has_upper ? strbuf_slice(&c->upper) : (struct slice){0};
+    if (!c->reverse) {
+        while (s->run_at + 1 < s->run_count &&
+               slice_cmp(run_max_key(s->runs[s->run_at]->run), lower) < 0)
+            s->run_at++;
+    } else {
+        s->run_at = s->run_count - 1;
+        while (c->has_upper && s->run_at > 0 &&
+               slice_cmp(run_min_key(s->runs[s->run_at]->run), upper) >= 0)
+            s->run_at--;
+    }
+    TRY(run_cursor_open(s->runs[s->run_at]->run, &s->cursor));
+    struct slice from = c->reverse ? upper : lower;
+    if (from.len == 0 && !c->reverse) from.data = NULL;
+    enum status st = run_cursor_seek(s->cursor, from, c->reverse, &s->entry);
+    s->has_entry = st == OK;
+    if (st == END_OF_DATA) return next_entry(c, s);
+    return st;
+}
+
+static bool is_last_key(const struct source *s)
+{
+    return s->last_key.data && slice_eq(s->entry.key, strbuf_slice(&s->last_key));
+}
+
+static void remember_key(struct source *s)
+{
+    strbuf_clear(&s->last_key);
+    strbuf_add(&s->last_key, s->entry.key.data, s->entry.key.len);
+}
+
+/* Forward: the first version of the next key that the snapshot sees. */
+static enum status runs_forward(struct cursor *c, struct source *s, bool first)
+{
+    if (first) TRY(runs_start(c, s));
+    else TRY(next_entry(c, s));
+    while (s->has_entry && (s->entry.ts > c->view.snapshot || (!first && is_last_key(s))))
+        TRY(next_entry(c, s));
+    s->ended = !s->has_entry;
+    if (s->ended) return OK;
+    remember_key(s);
+    s->key = s->entry.key;
+    s->row = s->entry.row;
+    s->tombstone = s->entry.tombstone;
+    return OK;
+}
+
+/* Backward the versions of a key come oldest first: the last one seen by the snapshot counts. */
+static enum status runs_backward(struct cursor *c, struct source *s, bool first)
+{
+    if (first) TRY(runs_start(c, s));
+    while (s->has_entry && s->entry.ts > c->view.snapshot) TRY(next_entry(c, s));
+    s->ended = !s->has_entry;
+    if (s->ended) return OK;
+    remember_key(s);
+    while (s->has_entry && is_last_key(s)) {
+        if (s->entry.ts <= c->view.snapshot) {
+            strbuf_clear(&s->held_row);
+            strbuf_add(&s->held_row, s->entry.row.data, s->entry.row.len);
+            s->tombstone = s->entry.tombstone;
+        }
+        TRY(next_entry(c, s));
+    }
+    s->key = strbuf_slice(&s->last_key);
+    s->row = strbuf_slice(&s->held_row);
+    return OK;
+}
+
+static enum status advance(struct cursor *c, struct source *s, bool first)
+{
+    if (s->kind == SOURCE_MEMORY) memory_advance(c, s);
+    else if (c->reverse) TRY(runs_backward(c, s, first));
+    else TRY(runs_forward(c, s, first));
+    if (s->ended) return OK;
+    if (!c->reverse && c->has_upper && slice_cmp(s->key, strbuf_slice(&c->upper)) >= 0)
+        s->ended = true;
+    if (c->reverse && c->has_lower && slice_cmp(s->key, strbuf_slice(&c->lower)) < 0)
+        s->ended = true;
+    return OK;
+}
+
+/* --- cursors ----------------------------------------------------------------------------------- */
+
+static void add_runs(struct cursor *c, struct run_ref *const *runs, uint32_t count)
+{
+    struct source *s = &c->sources[c->source_count++];
+    s->kind = SOURCE_RUNS;
+    s->runs = runs;
+    s->run_count = count;
+}
+
+static void add_sources(struct cursor *c, const struct shape *shape)
+{
+    uint32_t n = shape->memory_count + shape->levels[0].count + LEVELS_MAX;
+    c->sources = mem_alloc(MEM_TXN, n * sizeof *c->sources);
+    for (uint32_t i = 0; i < shape->memory_count; i++) {
+        if (memtable_key_count(shape->memories[i]->table) == 0) continue;
+        struct source *s = &c->sources[c->source_count++];
+        s->kind = SOURCE_MEMORY;
+        s->memory = shape->memories[i];
+        s->leaves = mem_alloc(MEM_TXN, WALK_LEAVES * sizeof *s->leaves);
+    }
+    for (uint32_t i = 0; i < shape->levels[0].count; i++)
+        add_runs(c, &shape->levels[0].runs[i], 1);
+    for (int l = 1; l < LEVELS_MAX; l++)
+        if (shape->levels[l].count) add_runs(c, shape->levels[l].runs, shape->levels[l].count);
+}
+
+enum status store_scan(struct txn *t, const struct scan_request *q, struct cursor **ret)
+{
+    struct tree *tree;
+    TRY(mvcc__tree(t, q->tree, &tree));
+    struct cursor *c = mem_alloc(MEM_TXN, sizeof *c);
+    c->txn = t;
+    c->view = txn__view(t);
+    c->reverse = q->reverse;
+    c->skip_keys = q->skip_keys;
+    arena_init(&c->batch, MEM_TXN);
+    strbuf_init(&c->lower, NULL);
+    strbuf_init(&c->upper, NULL);
+    strbuf_add(&c->lower, q->lower.data, q->lower.len);
+    strbuf_add(&c->upper, q->upper.data, q->upper.len);
+    c->has_lower = q->lower.data != NULL;
+    c->has_upper = q->upper.data != NULL;
+    add_sources(c, tree_shape(tree));
+    for (uint32_t i = 0; i < c->source_count; i++) {
+        enum status st = advance(c, &c->sources[i], true);
+        if (st != OK) {
+            cursor_close(c);
+            return st;
+        }
+    }
+    *ret = c;
+    return OK;
+}
+
+/* The source whose head comes next; NULL at the end. Others at the same key are moved on. */
+static enum status pick(struct cursor *c, struct source **ret)
+{
+    struct source *best = NULL;
+    for (uint32_t i = 0; i < c->source_count; i++) {
+        struct source *s = &c->sources[i];
+        if (s->ended) continue;
+        if (!best) {
+            best = s;
+            continue;
+        }
+        int order = slice_cmp(s->key, best->key);
+        if (order == 0) {
+            TRY(advance(c, s, false)); /* hidden by a newer version */
+            i--;                       /* its next key may be smaller than none, but equal again */
+            continue;
+        }
+        if ((order < 0) != c->reverse) best = s;
+    }
+    *ret = best;
+    return OK;
+}
+
+static struct slice keep(struct cursor *c, struct slice s)
+{
+    if (s.len == 0) return slice_make("", 0);
+    return slice_make(arena_memdup(&c->batch, s.data, s.len), s.len);
+}
+
+enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows, uint32_t max,
+                        uint32_t *ret_count)
+{
+    uint32_t n = 0;
+    arena_clear(&c->batch);
+    while (n < max) {
+        struct source *s;
+        TRY(pick(c, &s));
+        if (!s) break;
+        if (!s->tombstone) {
+            if (keys) keys[n] = c->skip_keys ? (struct slice){0} : keep(c, s->key);
+            rows[n] = s->kind == SOURCE_MEMORY ? s->row : keep(c, s->row);
+            n++;
+        }
+        TRY(advance(c, s, false));
+    }
+    *ret_count = n;
+    return OK;
+}
+
+void cursor_close(struct cursor *c)
+{
+    for (uint32_t i = 0; i < c->source_count; i++) {
+        struct source *s = &c->sources[i];
+        if (s->cursor) run_cursor_close(s->cursor);
+        mem_free(MEM_TXN, s->leaves);
+        strbuf_release(&s->last_key);
+        strbuf_release(&s->held_row);
+    }
+    mem_free(MEM_TXN, c->sources);
+    strbuf_release(&c->lower);
+    strbuf_release(&c->upper);
+    arena_release(&c->batch);
+    mem_free(MEM_TXN, c);
+}
+
+enum status store_split(struct txn *t, const struct scan_request *q, uint32_t parts, struct arena *a,
+                        struct slice *ret_bounds, uint32_t *ret_count)
+{
+    struct tree *tree;
+    TRY(mvcc__tree(t, q->tree, &tree));
+    const struct shape *s = tree_shape(tree);
+    const struct run *widest = NULL;
+    for (int l = 0; l < LEVELS_MAX; l++)
+        for (uint32_t i = 0; i < s->levels[l].count; i++) {
+            const struct run *r = s->levels[l].runs[i]->run;
+            if (!widest || run_entry_count(r) > run_entry_count(widest)) widest = r;
+        }
+    *ret_count = 0;
+    if (!widest || parts < 2) return OK;
+    uint32_t n;
+    struct slice *bounds = arena_alloc(a, parts * sizeof *bounds);
+    run_split_keys(widest, parts, a, bounds, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (q->lower.data && slice_cmp(bounds[i], q->lower) <= 0) continue;
+        if (q->upper.data && slice_cmp(bounds[i], q->upper) >= 0) continue;
+        ret_bounds[(*ret_count)++] = bounds[i];
+    }
+    return OK;
+}

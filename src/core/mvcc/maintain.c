@@ -1,0 +1,230 @@
+/* Background work and back-pressure: flushes and compactions on the pool, one task of each kind at a
+ * time; writers that wait while memtables are over their budget; recycling of the log. */
+#include "core/mvcc/mvcc_priv.h"
+
+#include "base/log.h"
+#include "base/point.h"
+
+enum work_kind { WORK_FLUSH, WORK_COMPACT };
+enum { LOG_FILES_KEPT = 16, ADMIT_WAIT_US = 20000, ADMIT_ROUNDS_MAX = 1500 };
+
+static void fail(struct store *s)
+{
+    const struct error *e = error_current();
+    log_error(LOG_ERROR, "store");
+    /* A full disk may get room again; anything else is a promise that cannot be kept. */
+    if (e->code == DISK_FULL || __atomic_load_n(&s->failed, __ATOMIC_ACQUIRE)) return;
+    size_t n = strlen(e->message);
+    if (n >= sizeof s->failure) n = sizeof s->failure - 1;
+    memcpy(s->failure, e->message, n);
+    s->failure[n] = '\0';
+    __atomic_store_n(&s->failed, true, __ATOMIC_RELEASE);
+}
+
+/* --- the work ---------------------------------------------------------------------------------- */
+
+struct round {
+    struct store *store;
+    enum work_kind kind;
+    bool worked;
+};
+
+static enum status work_tree(void *ctx, struct tree *t)
+{
+    struct round *r = ctx;
+    bool worked = false;
+    if (__atomic_load_n(&r->store->closing, __ATOMIC_ACQUIRE)) return OK;
+    if (r->kind == WORK_FLUSH) TRY(tree_flush(t, &worked));
+    else TRY(tree_compact(t, &worked));
+    if (worked) {
+        r->worked = true;
+        fcond_broadcast(&r->store->space);
+    }
+    return OK;
+}
+
+/* One look at every tree. Trees go by epoch, so the look is a section; a piece of work may be long, and
+ * what it retires waits for its end. */
+static enum status work_round(struct store *s, enum work_kind kind, bool *ret_worked)
+{
+    struct round r = {s, kind, false};
+    struct epoch_slot *slot = epoch_slot_new(s->epoch);
+    epoch_enter(slot);
+    enum status st = forest_each(s->forest, work_tree, &r);
+    epoch_exit(slot);
+    epoch_slot_free(slot);
+    epoch_collect(s->epoch);
+    *ret_worked = r.worked;
+    if (st == OK && kind == WORK_FLUSH && r.worked) st = store__recycle(s);
+    return st;
+}
+
+static void work_task(struct store *s, enum work_kind kind)
+{
+    bool worked;
+    do {
+        __atomic_store_n(&s->scheduled[kind], 1, __ATOMIC_SEQ_CST);
+        worked = false;
+        if (work_round(s, kind, &worked) != OK) {
+            fail(s);
+            worked = false;
+        }
+        if (kind == WORK_FLUSH && worked) store__schedule(s);
+        store__free_drops(s);
+        uint32_t one = 1;
+        if (!worked && __atomic_compare_exchange_n(&s->scheduled[kind], &one, 0, false,
+                                                   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            break;
+    } while (!__atomic_load_n(&s->closing, __ATOMIC_ACQUIRE));
+    if (__atomic_load_n(&s->closing, __ATOMIC_ACQUIRE))
+        __atomic_store_n(&s->scheduled[kind], 0, __ATOMIC_SEQ_CST);
+}
+
+static void flush_task(void *arg)
+{
+    work_task(arg, WORK_FLUSH);
+}
+
+static void compact_task(void *arg)
+{
+    work_task(arg, WORK_COMPACT);
+}
+
+void store__schedule(struct store *s)
+{
+    if (!s->o.background || __atomic_load_n(&s->closing, __ATOMIC_ACQUIRE)) return;
+    /* 0 idle, 1 running, 2 running and asked to look once more. */
+    if (__atomic_exchange_n(&s->scheduled[WORK_FLUSH], 2, __ATOMIC_SEQ_CST) == 0 &&
+        !pool_submit(s->o.background, flush_task, s))
+        __atomic_store_n(&s->scheduled[WORK_FLUSH], 0, __ATOMIC_SEQ_CST);
+    if (__atomic_exchange_n(&s->scheduled[WORK_COMPACT], 2, __ATOMIC_SEQ_CST) == 0 &&
+        !pool_submit(s->o.background, compact_task, s))
+        __atomic_store_n(&s->scheduled[WORK_COMPACT], 0, __ATOMIC_SEQ_CST);
+}
+
+enum status store_maintain(struct store *s, bool *ret_worked)
+{
+    bool flushed, compacted;
+    TRY(work_round(s, WORK_FLUSH, &flushed));
+    TRY(work_round(s, WORK_COMPACT, &compacted));
+    store__free_drops(s);
+    *ret_worked = flushed || compacted;
+    return OK;
+}
+
+void store__free_drops(struct store *s)
+{
+    uint64_t horizon = store__horizon(s);
+    fmutex_lock(&s->drops_mutex);
+    for (size_t i = 0; i < s->drops.count;) {
+        struct pending_drop d = s->drops.data[i];
+        if (d.ts > horizon) {
+            i++;
+            continue;
+        }
+        s->drops.data[i] = ARRAY_LAST(&s->drops);
+        s->drops.count--;
+        forest_remove(s->forest, d.tree, true);
+    }
+    fmutex_unlock(&s->drops_mutex);
+}
+
+/* --- the log ----------------------------------------------------------------------------------- */
+
+struct oldest {
+    uint64_t lsn;
+    struct tree *tree;
+};
+
+static enum status find_oldest(void *ctx, struct tree *t)
+{
+    struct oldest *o = ctx;
+    uint64_t lsn = tree_replay_lsn(t);
+    if (lsn < o->lsn) *o = (struct oldest){lsn, t};
+    return OK;
+}
+
+enum status store__recycle(struct store *s)
+{
+    /* Read before the trees are asked: what comes later is logged after it. */
+    uint64_t appended = wal_appended_lsn(s->wal).v;
+    struct oldest o = {appended, NULL};
+    struct epoch_slot *slot = epoch_slot_new(s->epoch);
+    epoch_enter(slot);
+    enum status st = OK;
+    if (__atomic_load_n(&s->changes_pending, __ATOMIC_ACQUIRE) == 0) {
+        st = forest_each(s->forest, find_oldest, &o);
+        if (st == OK) st = wal_recycle(s->wal, (lsn_t){o.lsn});
+        /* A tree that is seldom written must not keep the log for ever. */
+        if (st == OK && o.tree && appended - o.lsn > LOG_FILES_KEPT * s->o.wal_file_bytes) {
+            struct shape *shape = tree_shape(o.tree);
+            if (shape->memory_count == 1) st = tree_freeze(o.tree, shape->memories[0]);
+            store__schedule(s);
+        }
+    }
+    epoch_exit(slot);
+    epoch_slot_free(slot);
+    return st;
+}
+
+static enum status freeze_tree(void *ctx, struct tree *t)
+{
+    (void)ctx;
+    return tree_freeze(t, tree_shape(t)->memories[0]);
+}
+
+enum status store_checkpoint(struct store *s)
+{
+    fmutex_lock(&s->checkpoint_mutex);
+    POINT("checkpoint.begin");
+    struct epoch_slot *slot = epoch_slot_new(s->epoch);
+    epoch_enter(slot);
+    enum status st = forest_each(s->forest, freeze_tree, NULL);
+    epoch_exit(slot);
+    epoch_slot_free(slot);
+    bool worked = true;
+    while (st == OK && worked) st = work_round(s, WORK_FLUSH, &worked);
+    if (st == OK) st = store__recycle(s);
+    POINT("checkpoint.end");
+    fmutex_unlock(&s->checkpoint_mutex);
+    return st;
+}
+
+/* --- admission --------------------------------------------------------------------------------- */
+
+static enum status too_large(void)
+{
+    enum status st = FAIL(OUT_OF_MEMORY, "the changes of running transactions do not fit in memory");
+    error_hint("Split the work into smaller transactions, or raise memtable_total_bytes.");
+    return st;
+}
+
+enum status store__admit(struct txn *t)
+{
+    struct store *s = t->store;
+    if (__atomic_load_n(&s->failed, __ATOMIC_ACQUIRE)) {
+        enum status st = FAIL(IO_ERROR, "the storage engine has stopped writing: %s", s->failure);
+        error_hint("See the server log, then restart the server to recover.");
+        return st;
+    }
+    uint64_t limit = s->o.memtable_total_bytes;
+    uint64_t held = __atomic_load_n(&s->forest->memtable_bytes, __ATOMIC_RELAXED);
+    if (held < limit) return OK;
+    for (int round = 0; round < ADMIT_ROUNDS_MAX; round++) {
+        if (t->bytes > limit / 2) return too_large();
+        store__schedule(s);
+        if (!s->o.background) {
+            bool worked;
+            TRY(work_round(s, WORK_FLUSH, &worked));
+        } else {
+            fmutex_lock(&s->space_mutex);
+            enum park_result r = fcond_wait(&s->space, &s->space_mutex,
+                                            monotonic_us() + ADMIT_WAIT_US);
+            fmutex_unlock(&s->space_mutex);
+            if (r == PARK_CANCELED)
+                return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+        }
+        if (__atomic_load_n(&s->forest->memtable_bytes, __ATOMIC_RELAXED) < limit) return OK;
+    }
+    return too_large();
+}

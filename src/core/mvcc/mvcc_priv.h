@@ -1,0 +1,172 @@
+/* Transactions, for this folder. Lock order (outer first): store.wait_mutex; memtable latch;
+ * txn.waiters_lock; relation lock entries; active_shard.lock. A memtable latch is never held across
+ * I/O or a wait. */
+#ifndef HELIOS_CORE_MVCC_MVCC_PRIV_H
+#define HELIOS_CORE_MVCC_MVCC_PRIV_H
+
+#include "base/array.h"
+#include "base/epoch.h"
+#include "core/lsm/tree.h"
+#include "core/txn.h"
+
+/* version.begin of a version that a rollback took out: newer than any snapshot. */
+#define TS_ABORTED (UINT64_MAX - 1)
+
+enum { ACTIVE_SHARDS = 16, RELATION_SHARDS = 64 };
+
+struct relation_lock_entry;
+struct relation_shard;
+
+struct wait_node { /* somebody parked until a transaction ends */
+    struct waiter *waiter;
+    struct wait_node *next;
+};
+
+struct write_entry {
+    struct tree *tree;
+    struct memory *memory;
+    struct leaf *leaf;
+    struct version *version; /* NULL: marks the place of the newest tree change */
+    int8_t rows; /* what it adds to the tree's row count */
+};
+
+struct tree_change { /* CREATE or DROP of a tree in this transaction */
+    struct tree *tree;
+    bool drop;
+};
+
+struct end_hook {
+    void (*fn)(void *ctx, bool committed);
+    void *ctx;
+};
+
+struct held_lock {
+    struct relation_lock_entry *entry;
+    uint64_t relation;
+    uint8_t modes; /* bit m - 1 for enum relation_lock m */
+};
+
+struct txn {
+    uint64_t commit_ts;          /* atomic: 0 running, TS_ABORTED, else the timestamp; kept by epoch */
+    uint64_t id;
+    struct store *store;
+    struct txn_options options;
+    struct epoch_slot *slot;
+    uint32_t depth;              /* of statements */
+    uint32_t command, last_command; /* reads see own versions below `command` */
+    ARRAY(uint32_t) outer_commands;
+    uint64_t snapshot;           /* atomic: 0 none, 1 being taken */
+    ARRAY(struct write_entry) writes;
+    ARRAY(struct tree_change) changes;
+    ARRAY(struct end_hook) hooks;
+    ARRAY(struct held_lock) locks;
+    struct page_pins pins;       /* of the statement */
+    uint64_t bytes;              /* of rows written */
+    uint64_t seen_lsn;           /* of the log when a lock showed what may not be durable yet */
+    struct txn *next, *prev;     /* active list; guarded by its shard's lock */
+    uint32_t shard;
+    struct spinlock waiters_lock;
+    struct wait_node *waiters;   /* guarded by waiters_lock */
+    bool ended;                  /* guarded by waiters_lock: no more waiters */
+    struct txn *waiting_for;     /* guarded by store->wait_mutex */
+    struct relation_lock_entry *waiting_lock; /* guarded by store->wait_mutex */
+    uint8_t waiting_mode;        /* guarded by store->wait_mutex */
+};
+
+struct active_shard {
+    struct spinlock lock;
+    struct txn *head;    /* guarded by lock */
+    struct txn *idle;    /* ended without trace, to be used again; guarded by lock */
+    uint32_t idle_count; /* guarded by lock */
+    char pad[40];
+};
+
+struct pending_drop { /* dropped by a commit: freed once no snapshot can see it */
+    struct tree *tree;
+    uint64_t ts;
+};
+
+struct store {
+    struct store_options o;
+    struct forest *forest;
+    struct wal *wal;
+    struct hlc_clock clock;
+    struct epoch *epoch;
+    struct os_lock *dir_lock;
+    char *dir;
+    uint64_t visible_ts;         /* atomic: all up to here is durable */
+    uint64_t next_txn;           /* atomic */
+    uint32_t active_txns;        /* atomic */
+    struct active_shard active[ACTIVE_SHARDS];
+    struct fmutex wait_mutex;    /* the graph of who waits for whom */
+    struct relation_shard *relations;
+    struct fmutex drops_mutex;
+    ARRAY(struct pending_drop) drops; /* guarded by drops_mutex */
+    uint32_t changes_pending;    /* atomic: commits between log and manifest; they hold up recycling */
+    struct fmutex space_mutex;
+    struct fcond space;          /* a flush has freed memory, or a transaction has ended */
+    uint32_t scheduled[2];       /* atomic: tasks queued or running: flush, compaction */
+    bool closing;                /* atomic */
+    bool failed;                 /* atomic: background work failed for good; writes are refused */
+    char failure[256];           /* written before `failed` is set */
+    struct fmutex checkpoint_mutex;
+};
+
+static inline struct txn *tagged_txn(uint64_t begin)
+{
+    return (struct txn *)(uintptr_t)(begin & ~1ull);
+}
+
+/* --- visibility (read.c) --- */
+
+/* What a statement or cursor sees. */
+struct view {
+    const struct txn *txn;
+    uint64_t snapshot;
+    uint32_t command; /* own versions below it */
+};
+static inline struct view txn__view(const struct txn *t)
+{
+    return (struct view){t, t->snapshot, t->command};
+}
+/* The version that the view sees, or NULL; a tombstone is returned as such. */
+const struct version *mvcc__visible(const struct view *v, const struct version *head);
+enum status mvcc__tree(struct txn *t, tree_id id, struct tree **ret) MUST;
+struct newest {
+    bool found;         /* any version at all */
+    bool tombstone;
+    uint64_t ts;        /* commit timestamp; 0: own */
+    struct slice row;
+};
+/* The newest version of the key in the runs, whatever the snapshot. */
+enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, struct slice key,
+                                 struct newest *ret) MUST;
+
+/* --- waiting (wait.c) --- */
+
+/* Parks until `holder` ends; the caller is in an epoch section in which it saw it run. */
+enum status txn__wait_for(struct txn *t, struct txn *holder) MUST;
+void txn__wake_waiters(struct txn *t);
+void txn__release_relations(struct txn *t);
+struct relation_shard *relation_shards__new(void);
+void relation_shards__free(struct relation_shard *s);
+
+/* --- writes (write.c), their log record (commit.c) --- */
+
+/* Frees the transactions that wait to be used again; none may be active. */
+void txn__free_idle(struct store *s);
+/* Undoes the writes from position `from` on, newest first. */
+void txn__undo(struct txn *t, size_t from);
+enum status txn__log(struct txn *t, lsn_t *ret_end) MUST;
+enum status commit__replay(struct store *s, lsn_t lsn, uint64_t ts, struct slice payload) MUST;
+
+/* --- background (maintain.c) --- */
+
+void store__schedule(struct store *s);
+/* Lets a writer wait while memory is short; outside latches. */
+enum status store__admit(struct txn *t) MUST;
+uint64_t store__horizon(void *ctx);
+void store__free_drops(struct store *s);
+enum status store__recycle(struct store *s) MUST;
+
+#endif

@@ -1,0 +1,114 @@
+/* Point reads: memtables newest first, then runs. A key's versions are newer the higher they lie, so
+ * the first visible one ends the search. Nothing is locked, nothing copied: rows stay in the memtable
+ * (kept by the epoch) or in a cached page (kept by a pin) until the statement ends. */
+#include "core/mvcc/mvcc_priv.h"
+
+const struct version *mvcc__visible(const struct view *view, const struct version *head)
+{
+    for (const struct version *v = head; v; v = __atomic_load_n(&v->older, __ATOMIC_ACQUIRE)) {
+        if (v->lock_only) continue;
+        uint64_t begin = __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE);
+        if (begin & 1) {
+            const struct txn *x = tagged_txn(begin);
+            if (x == view->txn) {
+                if (v->command < view->command) return v;
+                continue;
+            }
+            begin = __atomic_load_n(&x->commit_ts, __ATOMIC_ACQUIRE);
+            if (begin == 0) continue;
+        }
+        if (begin <= view->snapshot) return v;
+    }
+    return NULL;
+}
+
+enum status mvcc__tree(struct txn *t, tree_id id, struct tree **ret)
+{
+    ASSERT(t->depth > 0);
+    *ret = forest_tree(t->store->forest, id);
+    if (*ret) return OK;
+    return FAIL(UNDEFINED_OBJECT, "tree %llu does not exist", (unsigned long long)id);
+}
+
+/* In one run: OK with *ret, NOT_FOUND. */
+static enum status get_in_run(struct txn *t, struct run *r, struct slice key, uint64_t hash,
+                              uint64_t ts, struct entry *ret)
+{
+    if (!run_may_contain(r, key, hash)) return NOT_FOUND;
+    return run_get(r, key, hash, ts, &t->pins, ret);
+}
+
+/* The run of a sorted level that may hold the key, or NULL. */
+static struct run *run_of_level(const struct level *v, struct slice key)
+{
+    uint32_t lo = 0, hi = v->count;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (slice_cmp(run_max_key(v->runs[mid]->run), key) < 0) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < v->count ? v->runs[lo]->run : NULL;
+}
+
+/* The newest entry with ts <= max_ts in the runs; NOT_FOUND. */
+static enum status get_in_runs(struct txn *t, const struct shape *s, struct slice key,
+                               uint64_t max_ts, struct entry *ret)
+{
+    uint64_t hash = run_key_hash(key);
+    for (uint32_t i = 0; i < s->levels[0].count; i++) {
+        enum status st = get_in_run(t, s->levels[0].runs[i]->run, key, hash, max_ts, ret);
+        if (st != NOT_FOUND) return st;
+    }
+    for (uint32_t l = 1; l < LEVELS_MAX; l++) {
+        struct run *r = s->levels[l].count ? run_of_level(&s->levels[l], key) : NULL;
+        if (!r) continue;
+        enum status st = get_in_run(t, r, key, hash, max_ts, ret);
+        if (st != NOT_FOUND) return st;
+    }
+    return NOT_FOUND;
+}
+
+enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, struct slice key,
+                                 struct newest *ret)
+{
+    struct entry e;
+    enum status st = get_in_runs(t, s, key, UINT64_MAX, &e);
+    *ret = (struct newest){0};
+    if (st == NOT_FOUND) return OK;
+    TRY(st);
+    *ret = (struct newest){true, e.tombstone, e.ts, e.row};
+    return OK;
+}
+
+enum status store_point_get(struct txn *t, const struct point_get_request *q, struct slice *ret_row)
+{
+    struct tree *tree;
+    TRY(mvcc__tree(t, q->tree, &tree));
+    const struct shape *s = tree_shape(tree);
+    struct view view = txn__view(t);
+    for (uint32_t i = 0; i < s->memory_count; i++) {
+        struct leaf *leaf = memtable_find(s->memories[i]->table, q->key);
+        const struct version *v = leaf ? mvcc__visible(&view, leaf_head(leaf)) : NULL;
+        if (!v) continue;
+        if (v->tombstone) return NOT_FOUND;
+        *ret_row = slice_make(v->row, v->len);
+        return OK;
+    }
+    struct entry e;
+    enum status st = get_in_runs(t, s, q->key, view.snapshot, &e);
+    if (st != OK) return st;
+    if (e.tombstone) return NOT_FOUND;
+    *ret_row = e.row;
+    return OK;
+}
+
+enum status store_multi_get(struct txn *t, const struct multi_get_request *q, struct slice *ret_rows)
+{
+    for (uint32_t i = 0; i < q->count; i++) {
+        struct point_get_request one = {q->tree, q->keys[i]};
+        enum status st = store_point_get(t, &one, &ret_rows[i]);
+        if (st == NOT_FOUND) ret_rows[i] = (struct slice){0};
+        else TRY(st);
+    }
+    return OK;
+}

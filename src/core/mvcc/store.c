@@ -1,0 +1,285 @@
+/* Opening, recovery and closing of a store, and what it tells of itself.
+ *
+ * Open: lock the directory; block files, manifest, runs (lsm); then the log from the oldest LSN that a
+ * tree still needs is applied to memtables. Applying twice does no harm, so recovery may itself be cut
+ * off at any point. Close writes everything out; a crash is the same without that. */
+#include "core/mvcc/mvcc_priv.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+void store_options_init(struct store_options *o)
+{
+    *o = (struct store_options){
+        .cache_bytes = 256ull << 20,
+        .memtable_bytes = 64ull << 20,
+        .memtable_total_bytes = 1ull << 30,
+        .wal_file_bytes = 64ull << 20,
+        .group_commit_window_us = 1000,
+    };
+}
+
+/* Before the waiters are woken: whoever was told of a commit finds it visible. */
+static void on_durable(void *ctx, lsn_t lsn, uint64_t ts)
+{
+    struct store *s = ctx;
+    (void)lsn;
+    uint64_t seen = __atomic_load_n(&s->visible_ts, __ATOMIC_RELAXED);
+    if (ts > seen) __atomic_store_n(&s->visible_ts, ts, __ATOMIC_SEQ_CST);
+}
+
+struct recovery {
+    struct store *store;
+    uint64_t records, max_ts;
+};
+
+static enum status replay_record(void *ctx, lsn_t lsn, uint64_t ts, struct slice payload)
+{
+    struct recovery *r = ctx;
+    TRY(commit__replay(r->store, lsn, ts, payload));
+    r->records++;
+    if (ts > r->max_ts) r->max_ts = ts;
+    if (ts > r->store->visible_ts) r->store->visible_ts = ts;
+    return OK;
+}
+
+
+static enum status recover(struct store *s)
+{
+    struct recovery r = {.store = s, .max_ts = s->forest->max_ts};
+    s->visible_ts = s->forest->max_ts;
+    /* From the log's oldest record: it was recycled up to what is needed. */
+    TRY(wal_replay(s->wal, (lsn_t){0}, replay_record, &r));
+    hlc_observe(&s->clock, r.max_ts);
+    s->visible_ts = r.max_ts;
+    s->forest->wal = s->wal;
+    if (r.records)
+        LOG(LOG_INFO, "store", "recovered %llu transactions from the log",
+                 (unsigned long long)r.records);
+    return OK;
+}
+
+/* Makes the directory, and its entry in its parent durable. */
+static enum status make_dir(struct os *os, const char *path)
+{
+    char parent[OS_PATH_MAX];
+    TRY(os_mkdir(os, path));
+    snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (slash == parent) slash++;
+    if (slash) *slash = '\0';
+    return os_sync_dir(os, slash ? parent : ".");
+}
+
+static enum status open_parts(struct store *s)
+{
+    struct os *os = s->o.os;
+    char path[OS_PATH_MAX];
+    TRY(make_dir(os, s->dir));
+    snprintf(path, sizeof path, "%s/helios.lock", s->dir);
+    TRY(os_lock(os, path, &s->dir_lock));
+    struct forest_options fo = {
+        .os = os,
+        .dir = s->dir,
+        .cache_bytes = s->o.cache_bytes,
+        .memtable_bytes = s->o.memtable_bytes,
+        .memtable_total_bytes = s->o.memtable_total_bytes,
+        .epoch = s->epoch,
+    };
+    TRY(forest_open(&fo, &s->forest));
+    s->forest->horizon = store__horizon;
+    s->forest->ctx = s;
+    snprintf(path, sizeof path, "%s/wal", s->dir);
+    struct wal_options wo = {
+        .os = os,
+        .dir = path,
+        .file_bytes = s->o.wal_file_bytes,
+        .batch_window_us = s->o.group_commit_window_us,
+        .clock = &s->clock,
+        .on_durable = on_durable,
+        .ctx = s,
+    };
+    TRY(wal_open(&wo, &s->wal));
+    return recover(s);
+}
+
+static void release(struct store *s)
+{
+    if (s->wal) wal_abandon(s->wal);
+    epoch_collect(s->epoch);
+    txn__free_idle(s);
+    if (s->forest) {
+        epoch_free(s->epoch);
+        forest_free(s->forest);
+    } else {
+        epoch_free(s->epoch);
+    }
+    if (s->dir_lock) os_unlock(s->o.os, s->dir_lock);
+    relation_shards__free(s->relations);
+    ARRAY_RELEASE(&s->drops);
+    mem_free(MEM_TXN, s->dir);
+    mem_free(MEM_TXN, s);
+}
+
+enum status store_open(const struct store_options *o, struct store **ret)
+{
+    struct store *s = mem_alloc(MEM_TXN, sizeof *s);
+    s->o = *o;
+    size_t n = strlen(o->dir);
+    s->dir = mem_alloc(MEM_TXN, n + 1);
+    memcpy(s->dir, o->dir, n);
+    s->o.dir = s->dir;
+    s->epoch = epoch_new();
+    s->relations = relation_shards__new();
+    hlc_init(&s->clock, o->os);
+    enum status st = open_parts(s);
+    if (st != OK) {
+        release(s);
+        return st;
+    }
+    *ret = s;
+    return OK;
+}
+
+/* Stops taking up work and waits for what is running. */
+static void quiesce(struct store *s)
+{
+    __atomic_store_n(&s->closing, true, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&s->scheduled[0], __ATOMIC_SEQ_CST) ||
+           __atomic_load_n(&s->scheduled[1], __ATOMIC_SEQ_CST))
+        (void)fiber_sleep_us(1000);
+}
+
+enum status store_close(struct store *s)
+{
+    ASSERT(__atomic_load_n(&s->active_txns, __ATOMIC_ACQUIRE) == 0);
+    quiesce(s);
+    __atomic_store_n(&s->closing, false, __ATOMIC_SEQ_CST); /* the checkpoint is work, too */
+    s->o.background = NULL;
+    enum status st = store_checkpoint(s);
+    if (s->wal) {
+        wal_close(s->wal);
+        s->wal = NULL;
+    }
+    release(s);
+    return st;
+}
+
+void store_abandon(struct store *s)
+{
+    quiesce(s);
+    release(s);
+}
+
+enum status store_compact_tree(struct store *s, tree_id id)
+{
+    struct epoch_slot *slot = epoch_slot_new(s->epoch);
+    epoch_enter(slot);
+    struct tree *t = forest_tree(s->forest, id);
+    enum status st = t ? tree_freeze(t, tree_shape(t)->memories[0])
+                       : FAIL(UNDEFINED_OBJECT, "tree %llu does not exist", (unsigned long long)id);
+    bool worked = true;
+    while (st == OK && worked) st = tree_flush(t, &worked);
+    if (st == OK) st = tree_compact_all(t);
+    epoch_exit(slot);
+    epoch_slot_free(slot);
+    return st;
+}
+
+/* --- what the store knows ---------------------------------------------------------------------- */
+
+enum status store_get_statistics(struct store *s, tree_id id, struct tree_statistics *ret)
+{
+    struct epoch_slot *slot = epoch_slot_new(s->epoch);
+    epoch_enter(slot);
+    struct tree *t = forest_tree(s->forest, id);
+    if (t) {
+        const struct shape *shape = tree_shape(t);
+        int64_t rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED);
+        *ret = (struct tree_statistics){.rows = rows > 0 ? (uint64_t)rows : 0,
+                                        .disk_bytes = tree_disk_bytes(t),
+                                        .memtables = shape->memory_count};
+        for (uint32_t i = 0; i < shape->memory_count; i++)
+            ret->bytes += memtable_bytes(shape->memories[i]->table);
+        ret->bytes += ret->disk_bytes;
+        for (int l = 0; l < LEVELS_MAX; l++) {
+            ret->runs += shape->levels[l].count;
+            if (shape->levels[l].count) ret->levels = (uint32_t)l + 1;
+        }
+    }
+    epoch_exit(slot);
+    epoch_slot_free(slot);
+    if (t) return OK;
+    return FAIL(UNDEFINED_OBJECT, "tree %llu does not exist", (unsigned long long)id);
+}
+
+void store_get_status(struct store *s, struct store_status *ret)
+{
+    *ret = (struct store_status){
+        .durable_lsn = wal_durable_lsn(s->wal).v,
+        .appended_lsn = wal_appended_lsn(s->wal).v,
+        .visible_ts = __atomic_load_n(&s->visible_ts, __ATOMIC_ACQUIRE),
+        .oldest_snapshot_ts = store__horizon(s),
+        .memtable_bytes = __atomic_load_n(&s->forest->memtable_bytes, __ATOMIC_RELAXED),
+        .cache_bytes = cache_bytes(s->forest->cache),
+        .disk_bytes = blocks_bytes_used(s->forest->blocks),
+        .trees = __atomic_load_n(&s->forest->tree_count, __ATOMIC_RELAXED),
+        .active_txns = __atomic_load_n(&s->active_txns, __ATOMIC_RELAXED),
+    };
+}
+
+struct each {
+    enum status (*fn)(void *ctx, tree_id tree);
+    void *ctx;
+};
+
+static enum status each_created(void *ctx, struct tree *t)
+{
+    struct each *e = ctx;
+    return __atomic_load_n(&t->created, __ATOMIC_ACQUIRE) ? e->fn(e->ctx, t->id) : OK;
+}
+
+enum status store_each_tree(struct store *s, enum status (*fn)(void *ctx, tree_id tree), void *ctx)
+{
+    struct each e = {fn, ctx};
+    struct epoch_slot *slot = epoch_slot_new(s->epoch);
+    epoch_enter(slot);
+    enum status st = forest_each(s->forest, each_created, &e);
+    epoch_exit(slot);
+    epoch_slot_free(slot);
+    return st;
+}
+
+static enum status verify_tree(void *ctx, struct tree *t)
+{
+    struct strbuf *report = ctx;
+    const struct shape *s = tree_shape(t);
+    uint64_t entries = 0;
+    uint32_t runs = 0;
+    for (int l = 0; l < LEVELS_MAX; l++)
+        for (uint32_t i = 0; i < s->levels[l].count; i++) {
+            TRY(run_verify(s->levels[l].runs[i]->run));
+            entries += run_entry_count(s->levels[l].runs[i]->run);
+            runs++;
+            if (l > 0 && i > 0 &&
+                slice_cmp(run_max_key(s->levels[l].runs[i - 1]->run),
+                          run_min_key(s->levels[l].runs[i]->run)) >= 0)
+                return FAIL(DATA_CORRUPTED, "runs of level %d of tree %llu overlap", l,
+                            (unsigned long long)t->id);
+        }
+    strbuf_addf(report, "tree %llu: %u runs, %llu entries, sound\n", (unsigned long long)t->id, runs,
+                (unsigned long long)entries);
+    return OK;
+}
+
+enum status store_verify(struct store *s, struct strbuf *report)
+{
+    struct epoch_slot *slot = epoch_slot_new(s->epoch);
+    epoch_enter(slot);
+    enum status st = forest_each(s->forest, verify_tree, report);
+    epoch_exit(slot);
+    epoch_slot_free(slot);
+    return st;
+}

@@ -1,0 +1,354 @@
+/* The life of a transaction.
+ *
+ * Begin takes a slot in the active list. The first statement (each, in READ COMMITTED) takes a snapshot:
+ * the slot says "being taken" (1) before the watermark is read, so that the horizon of garbage
+ * collection, which takes the least of all slots, can never pass a snapshot unseen.
+ *
+ * Commit: the record goes to the log, which sets commit_ts before it can be durable; from then on the
+ * outcome is settled for whoever comes upon a version (read.c asks commit_ts), waiters are woken, and the
+ * versions get the timestamp itself. The client is told when the log is durable.
+ *
+ * A transaction's memory is reused, never freed while the store is open, and only after an epoch when
+ * others may have seen its address in a version. */
+#include "core/mvcc/mvcc_priv.h"
+
+#include "base/mem.h"
+#include "base/point.h"
+
+
+/* --- making and unmaking ----------------------------------------------------------------------- */
+
+static struct txn *txn_take(struct store *s, uint32_t shard)
+{
+    struct active_shard *a = &s->active[shard];
+    spin_lock(&a->lock);
+    struct txn *t = a->idle;
+    if (t) {
+        a->idle = t->next;
+        a->idle_count--;
+    }
+    spin_unlock(&a->lock);
+    if (t) return t;
+    t = mem_alloc(MEM_TXN, sizeof *t);
+    t->store = s;
+    t->slot = epoch_slot_new(s->epoch);
+    t->pins.cache = s->forest->cache;
+    return t;
+}
+
+static void trim(struct txn *t)
+{
+    if (t->writes.cap > 4096) ARRAY_RELEASE(&t->writes);
+    if (t->locks.cap > 256) ARRAY_RELEASE(&t->locks);
+    t->writes.count = t->changes.count = t->hooks.count = t->locks.count = 0;
+    t->outer_commands.count = 0;
+}
+
+static void txn_reuse(void *object)
+{
+    struct txn *t = object;
+    struct active_shard *a = &t->store->active[t->shard];
+    trim(t);
+    spin_lock(&a->lock);
+    t->next = a->idle;
+    a->idle = t;
+    a->idle_count++;
+    spin_unlock(&a->lock);
+}
+
+static void txn_free(struct txn *t)
+{
+    epoch_slot_free(t->slot);
+    page_pins_free(&t->pins);
+    ARRAY_RELEASE(&t->writes);
+    ARRAY_RELEASE(&t->changes);
+    ARRAY_RELEASE(&t->hooks);
+    ARRAY_RELEASE(&t->locks);
+    ARRAY_RELEASE(&t->outer_commands);
+    mem_free(MEM_TXN, t);
+}
+
+void txn__free_idle(struct store *s)
+{
+    for (uint32_t i = 0; i < ACTIVE_SHARDS; i++) {
+        struct txn *t = s->active[i].idle;
+        while (t) {
+            struct txn *next = t->next;
+            txn_free(t);
+            t = next;
+        }
+        s->active[i].idle = NULL;
+    }
+}
+
+enum status txn_begin(struct store *s, const struct txn_options *o, struct txn **ret)
+{
+    uint32_t shard = (uint32_t)(fiber_worker() + 1) % ACTIVE_SHARDS;
+    struct txn *t = txn_take(s, shard);
+    struct active_shard *a = &s->active[shard];
+    t->options = *o;
+    t->id = __atomic_add_fetch(&s->next_txn, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->commit_ts, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->snapshot, 0, __ATOMIC_RELAXED);
+    t->shard = shard;
+    t->depth = t->command = t->last_command = 0;
+    t->bytes = t->seen_lsn = 0;
+    spin_lock(&t->waiters_lock);
+    t->waiters = NULL;
+    t->ended = false;
+    spin_unlock(&t->waiters_lock);
+    spin_lock(&a->lock);
+    t->prev = NULL;
+    t->next = a->head;
+    if (a->head) a->head->prev = t;
+    a->head = t;
+    spin_unlock(&a->lock);
+    __atomic_add_fetch(&s->active_txns, 1, __ATOMIC_RELAXED);
+    *ret = t;
+    return OK;
+}
+
+static void leave_active(struct txn *t)
+{
+    struct active_shard *a = &t->store->active[t->shard];
+    spin_lock(&a->lock);
+    if (t->prev) t->prev->next = t->next;
+    else a->head = t->next;
+    if (t->next) t->next->prev = t->prev;
+    spin_unlock(&a->lock);
+    __atomic_sub_fetch(&t->store->active_txns, 1, __ATOMIC_RELAXED);
+}
+
+/* --- snapshots and statements ------------------------------------------------------------------ */
+
+static void take_snapshot(struct txn *t)
+{
+    __atomic_store_n(&t->snapshot, 1, __ATOMIC_SEQ_CST);
+    uint64_t ts = __atomic_load_n(&t->store->visible_ts, __ATOMIC_SEQ_CST);
+    if (t->options.min_snapshot_ts > ts) ts = t->options.min_snapshot_ts;
+    __atomic_store_n(&t->snapshot, ts, __ATOMIC_RELEASE);
+}
+
+uint64_t store__horizon(void *ctx)
+{
+    struct store *s = ctx;
+    uint64_t least = __atomic_load_n(&s->visible_ts, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < ACTIVE_SHARDS; i++) {
+        spin_lock(&s->active[i].lock);
+        for (struct txn *t = s->active[i].head; t; t = t->next) {
+            uint64_t ts = __atomic_load_n(&t->snapshot, __ATOMIC_SEQ_CST);
+            if (ts && ts < least) least = ts;
+        }
+        spin_unlock(&s->active[i].lock);
+    }
+    return least;
+}
+
+void txn_statement_begin(struct txn *t)
+{
+    ARRAY_PUSH(&t->outer_commands, t->command);
+    t->command = ++t->last_command;
+    if (t->depth++ > 0) return;
+    epoch_enter(t->slot);
+    if (t->snapshot == 0 || t->options.isolation == READ_COMMITTED) take_snapshot(t);
+}
+
+void txn_statement_end(struct txn *t)
+{
+    ASSERT(t->depth > 0);
+    t->command = ARRAY_LAST(&t->outer_commands);
+    t->outer_commands.count--;
+    if (--t->depth > 0) return;
+    page_pins_release(&t->pins);
+    /* Between statements READ COMMITTED holds nothing back. */
+    if (t->options.isolation == READ_COMMITTED)
+        __atomic_store_n(&t->snapshot, 0, __ATOMIC_RELEASE);
+    epoch_exit(t->slot);
+}
+
+void txn_next_command(struct txn *t)
+{
+    t->command = ++t->last_command;
+}
+
+uint64_t txn_id(const struct txn *t)
+{
+    return t->id;
+}
+
+uint64_t txn_snapshot_ts(const struct txn *t)
+{
+    return t->snapshot;
+}
+
+bool txn_has_writes(const struct txn *t)
+{
+    return t->writes.count > 0 || t->changes.count > 0;
+}
+
+struct store *txn_store(const struct txn *t)
+{
+    return t->store;
+}
+
+txn_mark txn_savepoint(struct txn *t)
+{
+    return (txn_mark)t->writes.count;
+}
+
+void txn_rollback_to(struct txn *t, txn_mark mark)
+{
+    ASSERT(mark <= t->writes.count);
+    bool inside = t->depth > 0;
+    if (!inside) epoch_enter(t->slot);
+    txn__undo(t, mark);
+    if (!inside) epoch_exit(t->slot);
+}
+
+void txn_on_end(struct txn *t, void (*fn)(void *ctx, bool committed), void *ctx)
+{
+    ARRAY_PUSH(&t->hooks, (struct end_hook){fn, ctx});
+}
+
+/* --- the end ----------------------------------------------------------------------------------- */
+
+static void run_hooks(struct txn *t, bool committed)
+{
+    for (size_t i = 0; i < t->hooks.count; i++) t->hooks.data[i].fn(t->hooks.data[i].ctx, committed);
+    t->hooks.count = 0;
+}
+
+/* Ends what may still be seen of it and gives it back. */
+static void finish(struct txn *t, bool committed)
+{
+    struct store *s = t->store;
+    bool traces = t->writes.count > 0;
+    txn__release_relations(t);
+    if (t->depth > 0) {
+        t->depth = 1;
+        t->outer_commands.count = 1;
+        txn_statement_end(t);
+    }
+    leave_active(t);
+    run_hooks(t, committed);
+    if (traces) epoch_retire(s->epoch, txn_reuse, t);
+    else txn_reuse(t);
+    fcond_broadcast(&s->space);
+}
+
+void txn_abort(struct txn *t)
+{
+    if (t->writes.count || t->changes.count) {
+        bool inside = t->depth > 0;
+        if (!inside) epoch_enter(t->slot);
+        size_t had_writes = t->writes.count;
+        __atomic_store_n(&t->commit_ts, TS_ABORTED, __ATOMIC_RELEASE);
+        txn__undo(t, 0);
+        txn__wake_waiters(t);
+        if (!inside) epoch_exit(t->slot);
+        if (had_writes) t->writes.count = 1; /* tells finish that versions showed its address */
+    }
+    finish(t, false);
+}
+
+/* The versions get the timestamp itself; lock-only ones go. */
+static void settle_versions(struct txn *t, uint64_t ts)
+{
+    for (size_t i = t->writes.count; i-- > 0;) {
+        struct write_entry *w = &t->writes.data[i];
+        if (!w->version) continue;
+        if (w->version->lock_only) {
+            memtable_latch(w->memory->table);
+            struct version *head = leaf_head(w->leaf);
+            if (head == w->version) {
+                leaf_set_head(w->leaf, head->older);
+            } else {
+                struct version *v = head;
+                while (v && v->older != w->version) v = v->older;
+                if (v) __atomic_store_n(&v->older, w->version->older, __ATOMIC_RELEASE);
+            }
+            memtable_unlatch(w->memory->table);
+            __atomic_store_n(&w->version->begin, TS_ABORTED, __ATOMIC_RELEASE);
+        } else {
+            __atomic_store_n(&w->version->begin, ts, __ATOMIC_RELEASE);
+            if (w->rows) __atomic_add_fetch(&w->tree->rows, w->rows, __ATOMIC_RELAXED);
+        }
+        if (__atomic_sub_fetch(&w->memory->unresolved, 1, __ATOMIC_ACQ_REL) == 0 &&
+            tree_shape(w->tree)->memory_count > 1)
+            store__schedule(t->store);
+    }
+}
+
+/* Trees made and dropped, once the log has it. */
+static enum status apply_changes(struct txn *t, uint64_t ts)
+{
+    struct store *s = t->store;
+    enum status st = OK;
+    for (size_t i = 0; i < t->changes.count && st == OK; i++) {
+        struct tree_change *c = &t->changes.data[i];
+        if (!c->drop) {
+            st = forest_log_create(s->forest, c->tree);
+        } else {
+            st = forest_log_drop(s->forest, c->tree->id);
+            fmutex_lock(&s->drops_mutex);
+            ARRAY_PUSH(&s->drops, (struct pending_drop){c->tree, ts});
+            fmutex_unlock(&s->drops_mutex);
+        }
+    }
+    return st;
+}
+
+static bool writes_rows(const struct txn *t)
+{
+    if (t->changes.count) return true;
+    for (size_t i = 0; i < t->writes.count; i++)
+        if (t->writes.data[i].version && !t->writes.data[i].version->lock_only) return true;
+    return false;
+}
+
+/* With nothing to log: ends, once what it was shown under locks is durable. */
+static enum status commit_reads(struct txn *t)
+{
+    struct store *s = t->store;
+    uint64_t seen = t->seen_lsn;
+    if (t->writes.count) {
+        epoch_enter(t->slot);
+        __atomic_store_n(&t->commit_ts, TS_ABORTED, __ATOMIC_RELEASE);
+        settle_versions(t, 0);
+        txn__wake_waiters(t);
+        epoch_exit(t->slot);
+    }
+    enum status st = OK;
+    if (seen && wal_durable_lsn(s->wal).v < seen) st = wal_wait(s->wal, (lsn_t){seen}, false);
+    finish(t, st == OK);
+    return st;
+}
+
+enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
+{
+    ASSERT(t->depth == 0);
+    struct store *s = t->store;
+    if (ret_ts) *ret_ts = 0;
+    if (!writes_rows(t)) return commit_reads(t);
+    bool changes = t->changes.count > 0;
+    if (changes) __atomic_add_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
+    lsn_t end;
+    enum status st = txn__log(t, &end);
+    if (st != OK) {
+        if (changes) __atomic_sub_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
+        txn_abort(t);
+        return st;
+    }
+    POINT("commit.after_append");
+    uint64_t ts = __atomic_load_n(&t->commit_ts, __ATOMIC_ACQUIRE);
+    epoch_enter(t->slot);
+    settle_versions(t, ts);
+    txn__wake_waiters(t);
+    epoch_exit(t->slot);
+    if (mode != COMMIT_ASYNC || changes) st = wal_wait(s->wal, end, mode == COMMIT_BATCH);
+    if (st == OK && changes) st = apply_changes(t, ts);
+    if (changes) __atomic_sub_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
+    if (ret_ts) *ret_ts = ts;
+    finish(t, st == OK);
+    return st;
+}

@@ -1,0 +1,285 @@
+/* Writes and row locks.
+ *
+ * The newest version of a key is its lock: while its transaction is in flight, others wait for that. To
+ * write, the active memtable's latch is taken, the newest version looked for in the memtables (a version
+ * in flight is never in a run), and the own version put in front. What lies in runs is looked at only
+ * afterwards, without the latch but with the key locked by the version just put; when it forbids the
+ * write, the version is taken out again. */
+#include "core/mvcc/mvcc_priv.h"
+
+/* The state of a key in the memtables, seen under the latch of the active one. */
+struct key_state {
+    struct memory *active;
+    struct shape *shape;
+    struct txn *holder;          /* another transaction to be waited for; NULL */
+    bool locked;                 /* by ourselves */
+    const struct version *newest; /* newest version with a row or tombstone; NULL: not in memtables */
+};
+
+/* A version that another transaction still has in its hand? With *ret_ts its timestamp when not. */
+static struct txn *in_flight(const struct txn *t, const struct version *v, bool *ret_own)
+{
+    uint64_t begin = __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE);
+    *ret_own = false;
+    if (!(begin & 1)) return NULL;
+    struct txn *x = tagged_txn(begin);
+    if (x == t) {
+        *ret_own = true;
+        return NULL;
+    }
+    uint64_t ts = __atomic_load_n(&x->commit_ts, __ATOMIC_ACQUIRE);
+    return ts == 0 || ts == TS_ABORTED || v->lock_only ? x : NULL;
+}
+
+static void inspect_chain(const struct txn *t, const struct version *v, struct key_state *ret)
+{
+    for (; v; v = __atomic_load_n(&v->older, __ATOMIC_ACQUIRE)) {
+        bool own;
+        ret->holder = in_flight(t, v, &own);
+        if (ret->holder) return;
+        ret->locked |= own;
+        if (v->lock_only) continue;
+        ret->newest = v;
+        return;
+    }
+}
+
+/* Latches the active memtable and looks at the key; the latch is held on return. */
+static void latch_key(struct txn *t, struct tree *tree, struct slice key, struct key_state *ret)
+{
+    for (;;) {
+        struct shape *s = tree_shape(tree);
+        struct memory *m = s->memories[0];
+        memtable_latch(m->table);
+        if (m->frozen) {
+            memtable_unlatch(m->table);
+            continue;
+        }
+        *ret = (struct key_state){.active = m, .shape = s};
+        for (uint32_t i = 0; i < s->memory_count && !ret->newest && !ret->holder; i++) {
+            struct leaf *leaf = memtable_find(s->memories[i]->table, key);
+            if (leaf) inspect_chain(t, leaf_head(leaf), ret);
+        }
+        return;
+    }
+}
+
+static uint64_t version_ts(const struct txn *t, const struct version *v)
+{
+    uint64_t begin = __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE);
+    if (!(begin & 1)) return begin;
+    const struct txn *x = tagged_txn(begin);
+    return x == t ? 0 : __atomic_load_n(&x->commit_ts, __ATOMIC_ACQUIRE);
+}
+
+/* Puts a version of ours in front of the key's chain. Under the latch. */
+static struct version *push_version(struct txn *t, struct tree *tree, struct memory *m,
+                                    struct slice key, struct slice row)
+{
+    if (memtable_key_count(m->table) == 0)
+        __atomic_store_n(&m->first_lsn, wal_appended_lsn(t->store->wal).v, __ATOMIC_RELEASE);
+    struct leaf *leaf = memtable_upsert(m->table, key);
+    struct version *v = memtable_version_new(m->table, row);
+    v->begin = (uint64_t)(uintptr_t)t | 1;
+    v->command = t->command;
+    v->older = leaf_head(leaf);
+    __atomic_add_fetch(&m->unresolved, 1, __ATOMIC_RELAXED);
+    ARRAY_PUSH(&t->writes, (struct write_entry){tree, m, leaf, v, 0});
+    t->bytes += key.len + row.len + sizeof *v;
+    return v;
+}
+
+/* Lets the latch go, and the memtable be frozen when it is full. */
+static enum status unlatch(struct txn *t, struct tree *tree, struct memory *m)
+{
+    uint64_t bytes = memory_account(tree->forest, m);
+    memtable_unlatch(m->table);
+    if (bytes <= t->store->o.memtable_bytes) return OK;
+    TRY(tree_freeze(tree, m));
+    store__schedule(t->store);
+    return OK;
+}
+
+/* Takes one version out of its chain. Usually it is the head; above it there may be only versions of
+ * others that were put while this one was being settled. */
+static void unlink_version(struct write_entry *w)
+{
+    memtable_latch(w->memory->table);
+    struct version *head = leaf_head(w->leaf);
+    if (head == w->version) {
+        leaf_set_head(w->leaf, w->version->older);
+    } else {
+        struct version *v = head;
+        while (v && v->older != w->version) v = v->older;
+        if (v) __atomic_store_n(&v->older, w->version->older, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&w->version->begin, TS_ABORTED, __ATOMIC_RELEASE);
+    memtable_unlatch(w->memory->table);
+}
+
+void txn__undo(struct txn *t, size_t from)
+{
+    while (t->writes.count > from) {
+        struct write_entry *w = &ARRAY_LAST(&t->writes);
+        if (w->version) {
+            unlink_version(w);
+            if (__atomic_sub_fetch(&w->memory->unresolved, 1, __ATOMIC_ACQ_REL) == 0 &&
+                tree_shape(w->tree)->memory_count > 1)
+                store__schedule(t->store);
+        } else {
+            struct tree_change c = ARRAY_LAST(&t->changes);
+            t->changes.count--;
+            if (!c.drop) forest_remove(t->store->forest, c.tree, true);
+        }
+        t->writes.count--;
+    }
+}
+
+static enum status serialization_failure(bool deleted)
+{
+    return FAIL(SERIALIZATION_FAILURE, "could not serialize access due to concurrent %s",
+                deleted ? "delete" : "update");
+}
+
+/* --- locks ------------------------------------------------------------------------------------- */
+
+static enum status lock_answer(struct txn *t, const struct newest *n, struct lock_result *ret)
+{
+    *ret = (struct lock_result){0};
+    if (n->found && !n->tombstone) ret->row = n->row;
+    if (n->found && n->ts > t->snapshot) {
+        if (t->options.isolation != READ_COMMITTED) return serialization_failure(n->tombstone);
+        ret->changed = true;
+        if (n->ts > __atomic_load_n(&t->store->visible_ts, __ATOMIC_ACQUIRE))
+            t->seen_lsn = wal_appended_lsn(t->store->wal).v;
+    }
+    return OK;
+}
+
+enum status store_lock(struct txn *t, const struct lock_request *q, struct lock_result *ret)
+{
+    struct tree *tree;
+    TRY(mvcc__tree(t, q->tree, &tree));
+    TRY(store__admit(t));
+    struct key_state k;
+    for (;;) {
+        latch_key(t, tree, q->key, &k);
+        if (!k.holder) break;
+        memtable_unlatch(k.active->table);
+        if (q->skip_locked) return WOULD_BLOCK;
+        if (q->nowait) return FAIL(LOCK_NOT_AVAILABLE, "could not obtain lock on row");
+        TRY(txn__wait_for(t, k.holder));
+    }
+    if (!k.locked) {
+        struct version *v = push_version(t, tree, k.active, q->key, (struct slice){0});
+        v->lock_only = 1;
+        leaf_set_head(ARRAY_LAST(&t->writes).leaf, v);
+    }
+    struct newest n = {0};
+    if (k.newest)
+        n = (struct newest){true, k.newest->tombstone, version_ts(t, k.newest),
+                            slice_make(k.newest->row, k.newest->len)};
+    TRY(unlatch(t, tree, k.active));
+    if (!n.found) TRY(mvcc__newest_in_runs(t, k.shape, q->key, &n));
+    return lock_answer(t, &n, ret);
+}
+
+/* --- writes ------------------------------------------------------------------------------------ */
+
+static bool has_runs(const struct shape *s)
+{
+    for (int l = 0; l < LEVELS_MAX; l++)
+        if (s->levels[l].count) return true;
+    return false;
+}
+
+/* May the write go over what is there? UNIQUE_VIOLATION, NOT_FOUND, SERIALIZATION_FAILURE. */
+static enum status judge(const struct txn *t, enum write_op op, const struct newest *n)
+{
+    bool live = n->found && !n->tombstone;
+    if (op == WRITE_INSERT) return live ? UNIQUE_VIOLATION : OK;
+    if (op == WRITE_PUT) return OK;
+    if (n->found && n->ts > t->snapshot && t->options.isolation != READ_COMMITTED)
+        return serialization_failure(n->tombstone);
+    return live ? OK : NOT_FOUND;
+}
+
+static enum status check_request(const struct txn *t, const struct write_request *q)
+{
+    if (t->options.read_only)
+        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction");
+    if (q->key.len > STORE_KEY_BYTES_MAX)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "key of %zu bytes exceeds the maximum of %d", q->key.len,
+                    STORE_KEY_BYTES_MAX);
+    if (q->row.len > STORE_ROW_BYTES_MAX)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "row of %zu bytes exceeds the maximum of %d", q->row.len,
+                    STORE_ROW_BYTES_MAX);
+    return OK;
+}
+
+enum status store_write(struct txn *t, const struct write_request *q)
+{
+    struct tree *tree;
+    TRY(check_request(t, q));
+    TRY(mvcc__tree(t, q->tree, &tree));
+    TRY(store__admit(t));
+    struct key_state k;
+    for (;;) {
+        latch_key(t, tree, q->key, &k);
+        if (!k.holder) break;
+        memtable_unlatch(k.active->table);
+        TRY(txn__wait_for(t, k.holder));
+    }
+    if (k.newest) {
+        struct newest n = {true, k.newest->tombstone, version_ts(t, k.newest), {0}};
+        enum status st = judge(t, q->op, &n);
+        if (st != OK) {
+            memtable_unlatch(k.active->table);
+            return st;
+        }
+    }
+    bool delete = q->op == WRITE_DELETE;
+    struct version *v = push_version(t, tree, k.active, q->key, delete ? (struct slice){0} : q->row);
+    v->tombstone = delete;
+    struct write_entry *w = &ARRAY_LAST(&t->writes);
+    w->rows = (int8_t)(delete ? -1 : q->op == WRITE_INSERT);
+    leaf_set_head(w->leaf, v);
+    TRY(unlatch(t, tree, k.active));
+    /* A lock of our own answered already what the runs hold. */
+    if (k.newest || q->op == WRITE_PUT || (k.locked && q->op != WRITE_INSERT)) return OK;
+    struct newest n = {0};
+    enum status st = OK;
+    if (has_runs(k.shape)) st = mvcc__newest_in_runs(t, k.shape, q->key, &n);
+    if (st == OK) st = judge(t, q->op, &n);
+    if (st != OK) txn__undo(t, t->writes.count - 1);
+    return st;
+}
+
+/* --- trees ------------------------------------------------------------------------------------- */
+
+static void push_change(struct txn *t, struct tree *tree, bool drop)
+{
+    ARRAY_PUSH(&t->changes, (struct tree_change){tree, drop});
+    ARRAY_PUSH(&t->writes, (struct write_entry){.tree = tree});
+}
+
+enum status store_create_tree(struct txn *t, tree_id *ret)
+{
+    if (t->options.read_only)
+        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction");
+    struct tree *tree;
+    TRY(forest_new_id(t->store->forest, ret));
+    TRY(forest_add(t->store->forest, *ret, wal_appended_lsn(t->store->wal).v, &tree));
+    push_change(t, tree, false);
+    return OK;
+}
+
+enum status store_drop_tree(struct txn *t, tree_id id)
+{
+    struct tree *tree;
+    if (t->options.read_only)
+        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction");
+    TRY(mvcc__tree(t, id, &tree));
+    push_change(t, tree, true);
+    return OK;
+}

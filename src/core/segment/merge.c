@@ -1,0 +1,194 @@
+/* Merging by a tournament tree (Knuth, volume 3, 5.4.1): the losers of each match stay in the
+ * inner nodes, so the next winner is found by log2(count) comparisons along one path. Comparisons
+ * look at the first 8 key bytes as a number first. Among equal (key, ts) the source that was named
+ * first wins and the others are dropped. */
+#include "core/segment/merge.h"
+
+#include <endian.h>
+
+#include "core/segment/segment_priv.h"
+
+enum { SOURCES_MAX = 4096, CANCEL_EVERY = 4096 };
+
+struct contender {
+    struct entry_source *source;
+    struct entry entry;
+    uint64_t head; /* of the key */
+    bool ended;
+};
+
+struct merge {
+    const struct merge_options *o;
+    enum status (*emit)(void *ctx, struct slice meta);
+    void *ctx;
+    struct contender *contenders;
+    uint32_t count;
+    uint32_t *losers;     /* 1 … count - 1; 0 holds the winner */
+    struct run_builder *out;
+    struct strbuf key;    /* of the last entry seen */
+    uint64_t ts;
+    bool any;             /* that entry exists */
+    bool settled;         /* the key's newest version at or below the horizon was seen */
+    uint64_t steps;
+};
+
+/* Ended ones come last; equals in order of sources. */
+static bool beats(const struct merge *m, uint32_t a, uint32_t b)
+{
+    const struct contender *x = &m->contenders[a], *y = &m->contenders[b];
+    if (x->ended || y->ended) return x->ended == y->ended ? a < b : y->ended;
+    if (x->head != y->head) return x->head < y->head;
+    int c = slice_cmp(x->entry.key, y->entry.key);
+    if (c) return c < 0;
+    if (x->entry.ts != y->entry.ts) return x->entry.ts > y->entry.ts;
+    return a < b;
+}
+
+static enum status advance(struct contender *c)
+{
+    enum status s = c->source->next(c->source, &c->entry);
+    if (s == END_OF_DATA) {
+        c->ended = true;
+        return OK;
+    }
+    TRY(s);
+    uint64_t word = 0;
+    size_t n = c->entry.key.len;
+    if (n) memcpy(&word, c->entry.key.data, n < 8 ? n : 8);
+    c->head = be64toh(word);
+    return OK;
+}
+
+/* Plays the matches of the whole tree: node i has children 2i and 2i + 1, leaf `count` + s is
+ * source s. */
+static void play_all(struct merge *m)
+{
+    uint32_t *winners = mem_alloc(MEM_RUN, 2 * (size_t)m->count * sizeof *winners);
+    for (uint32_t s = 0; s < m->count; s++) winners[m->count + s] = s;
+    for (uint32_t i = m->count - 1; i >= 1; i--) {
+        uint32_t a = winners[2 * i], b = winners[2 * i + 1];
+        bool first = beats(m, a, b);
+        winners[i] = first ? a : b;
+        m->losers[i] = first ? b : a;
+    }
+    m->losers[0] = winners[1];
+    mem_free(MEM_RUN, winners);
+}
+
+/* After source s has moved on: its path again. */
+static void replay(struct merge *m, uint32_t s)
+{
+    for (uint32_t i = (m->count + s) / 2; i >= 1; i /= 2) {
+        if (beats(m, m->losers[i], s)) {
+            uint32_t t = m->losers[i];
+            m->losers[i] = s;
+            s = t;
+        }
+    }
+    m->losers[0] = s;
+}
+
+static enum status finish_run(struct merge *m)
+{
+    struct strbuf meta;
+    struct run_builder *b = m->out;
+    if (!b) return OK;
+    m->out = NULL;
+    strbuf_init(&meta, NULL);
+    enum status s = run_builder_finish(b, &meta);
+    if (s == OK) s = m->emit(m->ctx, strbuf_slice(&meta));
+    strbuf_release(&meta);
+    return s;
+}
+
+/* Whether the entry, next in order and of another (key, ts) than the last, stays. */
+static bool wanted(struct merge *m, const struct entry *e, bool same_key)
+{
+    if (!same_key) m->settled = false;
+    if (m->settled) return false;
+    m->settled = e->ts <= m->o->horizon_ts;
+    return !(e->tombstone && m->settled && m->o->drop_tombstones);
+}
+
+static enum status take(struct merge *m, const struct entry *e)
+{
+    bool same_key = m->any && slice_eq(strbuf_slice(&m->key), e->key);
+    if (same_key && m->ts == e->ts) return OK;
+    if (!same_key) {
+        strbuf_clear(&m->key);
+        strbuf_add(&m->key, e->key.data, e->key.len);
+    }
+    m->any = true;
+    m->ts = e->ts;
+    if (!wanted(m, e, same_key)) return OK;
+    uint64_t max = m->o->run_bytes_max;
+    if (m->out && max && !same_key && run_builder_bytes(m->out) >= max) TRY(finish_run(m));
+    if (!m->out) TRY(run_builder_new(&m->o->run, &m->out));
+    return run_builder_add(m->out, e);
+}
+
+static enum status merge_all(struct merge *m)
+{
+    for (uint32_t s = 0; s < m->count; s++) TRY(advance(&m->contenders[s]));
+    play_all(m);
+    for (;;) {
+        uint32_t s = m->losers[0];
+        struct contender *c = &m->contenders[s];
+        if (c->ended) return finish_run(m);
+        if (++m->steps % CANCEL_EVERY == 0 && m->o->cancel && waiter_canceled(m->o->cancel))
+            return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+        TRY(take(m, &c->entry));
+        TRY(advance(c));
+        replay(m, s);
+    }
+}
+
+enum status merge_runs(struct entry_source **sources, uint32_t count,
+                       const struct merge_options *o,
+                       enum status (*emit)(void *ctx, struct slice meta), void *ctx)
+{
+    struct merge m = {.o = o, .emit = emit, .ctx = ctx, .count = count};
+    if (!count) return OK;
+    if (count > SOURCES_MAX)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "cannot merge more than %d runs", SOURCES_MAX);
+    m.contenders = mem_alloc(MEM_RUN, count * sizeof *m.contenders);
+    m.losers = mem_alloc(MEM_RUN, count * sizeof *m.losers);
+    strbuf_init(&m.key, NULL);
+    for (uint32_t s = 0; s < count; s++) m.contenders[s].source = sources[s];
+    enum status s = merge_all(&m);
+    run_builder_abort(m.out);
+    strbuf_release(&m.key);
+    mem_free(MEM_RUN, m.losers);
+    mem_free(MEM_RUN, m.contenders);
+    return s;
+}
+
+/* --- a run as a source ------------------------------------------------------------------------ */
+
+struct run_source {
+    struct entry_source base;
+    struct run_cursor *cursor;
+};
+
+static enum status run_source_next(struct entry_source *s, struct entry *ret)
+{
+    return run_cursor_next(((struct run_source *)s)->cursor, ret);
+}
+
+enum status run_source_new(struct run *r, struct entry_source **ret)
+{
+    struct run_cursor *cursor;
+    TRY(run_cursor_open(r, &cursor)); /* stands before the first entry */
+    struct run_source *s = mem_alloc(MEM_RUN, sizeof *s);
+    s->base.next = run_source_next;
+    s->cursor = cursor;
+    *ret = &s->base;
+    return OK;
+}
+
+void run_source_free(struct entry_source *s)
+{
+    if (!s) return;
+    run_cursor_close(((struct run_source *)s)->cursor);
+    mem_free(MEM_RUN, s);
+}

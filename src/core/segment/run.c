@@ -1,0 +1,443 @@
+/* An open run: its meta, fences and filter in memory for as long as it is open; row segments come
+ * through the block cache. Immutable once open, so threads share it without locks.
+ *
+ * Fences are searched as 8-byte numbers, the key bytes that follow what all fences have in common,
+ * in one array: a few cache lines, and whole keys only among equals. */
+#include "core/segment/run.h"
+
+#include <endian.h>
+
+#include "base/hash.h"
+#include "core/segment/segment_priv.h"
+
+/* As on disk, 16 bytes; docs/format/run.md. */
+struct fence {
+    struct place place;
+    uint32_t key; /* twice the offset of the key, plus 1 when it continues the one before */
+};
+_Static_assert(sizeof(struct fence) == 16, "docs/format/run.md");
+
+struct run {
+    struct blocks *blocks;
+    struct cache *cache;
+    struct arena arena; /* of all below */
+    struct run_meta meta;
+    uint64_t bytes;
+    struct fence *fences; /* meta.segments + 1, the last for its key offset only */
+    const char *fence_keys;
+    uint64_t *heads; /* of the fences */
+    uint32_t common; /* bytes that all fences begin with */
+    uint32_t *filter;
+    uint32_t filter_blocks;
+};
+
+static enum status corrupted(const struct run *r, struct place p, const char *what)
+{
+    char buf[OS_PATH_MAX];
+    struct extent e = r->meta.extents[p.extent];
+    return FAIL(DATA_CORRUPTED, "invalid segment in file \"%s\" at offset %llu: %s",
+                blocks_path(r->blocks, e.file, buf, sizeof buf),
+                ((unsigned long long)e.block + p.block) * BLOCK_BYTES, what);
+}
+
+/* --- meta ------------------------------------------------------------------------------------- */
+
+enum { META_MAGIC = 0x314e5248 /* "HRN1" */, META_VERSION = 1 };
+
+/* docs/format/run.md; extents, keys and a CRC-32C follow. */
+struct meta_fixed {
+    uint32_t magic, version;
+    uint64_t tree, entries, tombstones, keys, min_ts, max_ts;
+    uint32_t segments, extents;
+    struct place fences, filter;
+    uint32_t min_key_len, max_key_len;
+};
+_Static_assert(sizeof(struct meta_fixed) == 96, "docs/format/run.md");
+_Static_assert(sizeof(struct extent) == 12, "docs/format/run.md");
+
+void run_meta__encode(const struct run_meta *m, struct strbuf *out)
+{
+    struct meta_fixed f = {
+        .magic = META_MAGIC, .version = META_VERSION, .tree = m->tree, .entries = m->entries,
+        .tombstones = m->tombstones, .keys = m->keys, .min_ts = m->min_ts, .max_ts = m->max_ts,
+        .segments = m->segments, .extents = m->extent_count, .fences = m->fences,
+        .filter = m->filter, .min_key_len = (uint32_t)m->min_key.len,
+        .max_key_len = (uint32_t)m->max_key.len,
+    };
+    size_t start = out->len;
+    strbuf_add(out, &f, sizeof f);
+    strbuf_add(out, m->extents, m->extent_count * sizeof *m->extents);
+    strbuf_add(out, m->min_key.data, m->min_key.len);
+    strbuf_add(out, m->max_key.data, m->max_key.len);
+    uint32_t crc = crc32c(0, out->data + start, out->len - start);
+    strbuf_add(out, &crc, sizeof crc);
+}
+
+static bool place_valid(const struct run_meta *m, struct place p)
+{
+    if (p.extent >= m->extent_count) return false;
+    uint32_t blocks = m->extents[p.extent].blocks;
+    return p.blocks && p.block < blocks && p.blocks <= blocks - p.block;
+}
+
+enum status run_meta__decode(struct slice blob, struct arena *a, struct run_meta *ret)
+{
+    struct meta_fixed f;
+    uint32_t crc = 0;
+    size_t len = blob.len - sizeof crc;
+    if (blob.len >= sizeof f + sizeof crc) {
+        memcpy(&f, blob.data, sizeof f);
+        memcpy(&crc, blob.data + len, sizeof crc);
+    }
+    if (blob.len < sizeof f + sizeof crc || crc32c(0, blob.data, len) != crc ||
+        f.magic != META_MAGIC || f.version != META_VERSION)
+        return FAIL(DATA_CORRUPTED, "invalid description of a run");
+    const char *at = blob.data + sizeof f;
+    uint64_t need = sizeof f + (uint64_t)f.extents * sizeof(struct extent) + f.min_key_len +
+                    (uint64_t)f.max_key_len;
+    if (need != len || !f.segments) return FAIL(DATA_CORRUPTED, "invalid description of a run");
+    *ret = (struct run_meta){
+        .tree = f.tree, .entries = f.entries, .tombstones = f.tombstones, .keys = f.keys,
+        .min_ts = f.min_ts, .max_ts = f.max_ts, .segments = f.segments, .fences = f.fences,
+        .filter = f.filter, .extent_count = f.extents,
+    };
+    ret->extents = arena_memdup(a, at, f.extents * sizeof(struct extent));
+    at += f.extents * sizeof(struct extent);
+    ret->min_key = slice_make(at, f.min_key_len);
+    ret->max_key = slice_make(at + f.min_key_len, f.max_key_len);
+    for (uint32_t i = 0; i < f.extents; i++)
+        if (ret->extents[i].blocks > EXTENT_BLOCKS_MAX)
+            return FAIL(DATA_CORRUPTED, "invalid description of a run");
+    if (!place_valid(ret, f.fences) || (f.filter.blocks && !place_valid(ret, f.filter)))
+        return FAIL(DATA_CORRUPTED, "invalid description of a run");
+    return OK;
+}
+
+enum status run_meta_extents(struct slice meta, struct arena *a, struct extent **ret,
+                             uint32_t *ret_count)
+{
+    struct run_meta m;
+    TRY(run_meta__decode(meta, a, &m));
+    *ret = m.extents;
+    *ret_count = m.extent_count;
+    return OK;
+}
+
+/* --- open ------------------------------------------------------------------------------------- */
+
+/* The raw bytes of a segment, checked, on the heap. */
+static enum status read_raw(struct run *r, struct place p, enum segment_kind kind, char **ret)
+{
+    size_t bytes = (size_t)p.blocks * BLOCK_BYTES;
+    char *raw = mem_alloc_aligned(MEM_RUN, BLOCK_BYTES, bytes);
+    enum status s = blocks_read(r->blocks, r->meta.extents[p.extent],
+                                (uint64_t)p.block * BLOCK_BYTES, raw, bytes);
+    const char *wrong = s == OK ? segment__check(slice_make(raw, bytes), kind) : NULL;
+    const struct segment_header *h = (const struct segment_header *)raw;
+    if (s == OK && !wrong && h->tree != r->meta.tree) wrong = "it belongs to another tree";
+    if (wrong) s = corrupted(r, p, wrong);
+    if (s == OK) *ret = raw;
+    else mem_free(MEM_RUN, raw);
+    return s;
+}
+
+/* A segment that stays in memory, in the run's arena. */
+static enum status read_resident(struct run *r, struct place p, enum segment_kind kind,
+                                 struct segment_header **ret)
+{
+    char *raw;
+    TRY(read_raw(r, p, kind, &raw));
+    size_t bytes = (size_t)p.blocks * BLOCK_BYTES;
+    size_t need = segment__page_bytes((struct segment_header *)raw);
+    struct segment_header *page = arena_alloc_aligned(&r->arena, need, 64);
+    const char *wrong = segment__unpack(slice_make(raw, bytes), page);
+    mem_free(MEM_RUN, raw);
+    if (wrong) return corrupted(r, p, wrong);
+    *ret = page;
+    return OK;
+}
+
+static struct slice fence_key(const struct run *r, uint32_t i)
+{
+    uint32_t at = r->fences[i].key >> 1;
+    return slice_make(r->fence_keys + at, (r->fences[i + 1].key >> 1) - at);
+}
+
+static uint64_t head_of(struct slice key, size_t from)
+{
+    uint64_t word = 0;
+    size_t n = key.len > from ? key.len - from : 0;
+    if (n) memcpy(&word, key.data + from, n < 8 ? n : 8);
+    return be64toh(word);
+}
+
+static enum status open_fences(struct run *r)
+{
+    struct segment_header *h;
+    struct run_meta *m = &r->meta;
+    TRY(read_resident(r, m->fences, SEGMENT_FENCES, &h));
+    const char *body = (const char *)(h + 1);
+    uint64_t start = (uint64_t)m->segments * sizeof(struct fence) + sizeof(uint32_t);
+    if (h->count != m->segments || h->body_bytes < start)
+        return corrupted(r, m->fences, "its entry count is out of range");
+    r->fences = arena_alloc(&r->arena, (m->segments + (size_t)1) * sizeof *r->fences);
+    memcpy(r->fences, body, m->segments * sizeof *r->fences);
+    r->fences[m->segments] = (struct fence){0};
+    memcpy(&r->fences[m->segments].key, body + start - sizeof(uint32_t), sizeof(uint32_t));
+    r->fence_keys = body + start;
+    uint64_t end = h->body_bytes - start;
+    for (uint32_t i = 0; i < m->segments; i++) {
+        uint32_t at = r->fences[i].key >> 1, next = r->fences[i + 1].key >> 1;
+        if (next < at || next > end || !place_valid(m, r->fences[i].place))
+            return corrupted(r, m->fences, "an offset is out of range");
+    }
+    struct slice first = fence_key(r, 0), last = fence_key(r, m->segments - 1);
+    while (r->common < first.len && r->common < last.len &&
+           first.data[r->common] == last.data[r->common])
+        r->common++;
+    r->heads = ARENA_ARRAY(&r->arena, uint64_t, m->segments);
+    for (uint32_t i = 0; i < m->segments; i++) r->heads[i] = head_of(fence_key(r, i), r->common);
+    return OK;
+}
+
+static enum status open_filter(struct run *r)
+{
+    struct segment_header *h;
+    if (!r->meta.filter.blocks) return OK;
+    TRY(read_resident(r, r->meta.filter, SEGMENT_FILTER, &h));
+    if (!h->count || (uint64_t)h->count * FILTER_BLOCK_BYTES != h->body_bytes)
+        return corrupted(r, r->meta.filter, "its entry count is out of range");
+    r->filter = (uint32_t *)(h + 1);
+    r->filter_blocks = h->count;
+    return OK;
+}
+
+enum status run_open(struct blocks *b, struct cache *c, struct slice meta, struct run **ret)
+{
+    struct run *r = mem_alloc(MEM_RUN, sizeof *r);
+    r->blocks = b;
+    r->cache = c;
+    arena_init(&r->arena, MEM_RUN);
+    enum status s = run_meta__decode(slice_dup(&r->arena, meta), &r->arena, &r->meta);
+    if (s == OK) s = open_fences(r);
+    if (s == OK) s = open_filter(r);
+    if (s != OK) {
+        run_close(r);
+        return s;
+    }
+    for (uint32_t i = 0; i < r->meta.extent_count; i++)
+        r->bytes += (uint64_t)r->meta.extents[i].blocks * BLOCK_BYTES;
+    *ret = r;
+    return OK;
+}
+
+void run_close(struct run *r)
+{
+    if (!r) return;
+    arena_release(&r->arena);
+    mem_free(MEM_RUN, r);
+}
+
+void run_destroy(struct run *r)
+{
+    for (uint32_t i = 0; i < r->meta.extent_count; i++) {
+        struct extent e = r->meta.extents[i];
+        cache_forget(r->cache, cache_key(e.file, e.block),
+                     cache_key(e.file, e.block + e.blocks - 1));
+        blocks_free(r->blocks, e);
+    }
+    run_close(r);
+}
+
+uint64_t run_tree(const struct run *r) { return r->meta.tree; }
+uint64_t run_entry_count(const struct run *r) { return r->meta.entries; }
+uint64_t run_tombstone_count(const struct run *r) { return r->meta.tombstones; }
+uint64_t run_bytes(const struct run *r) { return r->bytes; }
+struct slice run_min_key(const struct run *r) { return r->meta.min_key; }
+struct slice run_max_key(const struct run *r) { return r->meta.max_key; }
+uint64_t run_min_ts(const struct run *r) { return r->meta.min_ts; }
+uint64_t run_max_ts(const struct run *r) { return r->meta.max_ts; }
+uint32_t run__segment_count(const struct run *r) { return r->meta.segments; }
+struct cache *run__cache(const struct run *r) { return r->cache; }
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+enum status run__load(struct run *r, uint32_t segment, bool for_scan, struct cache_page **ret)
+{
+    struct place p = r->fences[segment].place;
+    struct extent e = r->meta.extents[p.extent];
+    uint64_t key = cache_key(e.file, e.block + p.block);
+    if ((*ret = cache_lookup(r->cache, key, for_scan))) return OK;
+    char *raw;
+    TRY(read_raw(r, p, SEGMENT_ROWS, &raw));
+    const struct segment_header *h = (const struct segment_header *)raw;
+    struct cache_page *page = cache_page_new(r->cache, key, segment__page_bytes(h));
+    const char *wrong = segment__unpack(slice_make(raw, (size_t)p.blocks * BLOCK_BYTES),
+                                        cache_page_data(page));
+    mem_free(MEM_RUN, raw);
+    if (wrong) {
+        cache_page_drop(r->cache, page);
+        return corrupted(r, p, wrong);
+    }
+    *ret = cache_insert(r->cache, page, for_scan);
+    return OK;
+}
+
+uint32_t run__find_segment(const struct run *r, struct slice key)
+{
+    uint32_t n = r->meta.segments;
+    struct slice first = fence_key(r, 0);
+    size_t same = key.len < r->common ? key.len : r->common;
+    int c = same ? memcmp(key.data, first.data, same) : 0;
+    if (c < 0 || (c == 0 && key.len < r->common)) return 0;
+    uint64_t head = c > 0 ? UINT64_MAX : head_of(key, r->common);
+    uint32_t low = 0;
+    for (uint32_t len = n; len > 1;) { /* first head at or above */
+        uint32_t half = len / 2;
+        low += r->heads[low + half - 1] < head ? half : 0;
+        len -= half;
+    }
+    low += r->heads[low] < head;
+    uint32_t high = n;
+    while (low < high) { /* the first fence at or above, among equal heads */
+        uint32_t mid = low + (high - low) / 2;
+        if (r->heads[mid] > head || slice_cmp(fence_key(r, mid), key) >= 0) high = mid;
+        else low = mid + 1;
+    }
+    /* A fence that is the key itself may begin its versions, unless these began before. */
+    bool at = low < n && !(r->fences[low].key & 1) && slice_eq(fence_key(r, low), key);
+    return at || !low ? low : low - 1;
+}
+
+bool run_may_contain(const struct run *r, struct slice key, uint64_t key_hash)
+{
+    if (r->filter && !filter__may_contain(r->filter, r->filter_blocks, key_hash)) return false;
+    return slice_cmp(key, r->meta.min_key) >= 0 && slice_cmp(key, r->meta.max_key) <= 0;
+}
+
+uint64_t run_key_hash(struct slice key)
+{
+    return hash_bytes(key.data, key.len);
+}
+
+enum status run_get(struct run *r, struct slice key, uint64_t key_hash, uint64_t max_ts,
+                    struct page_pins *pins, struct entry *ret)
+{
+    if (max_ts < r->meta.min_ts || !run_may_contain(r, key, key_hash)) return NOT_FOUND;
+    struct cache_page *page;
+    /* The versions of a key may go over several segments. */
+    for (uint32_t i = run__find_segment(r, key);; i++) {
+        TRY(run__load(r, i, false, &page));
+        struct segment s = segment__view(cache_page_data(page));
+        uint32_t at = segment__find(&s, key, max_ts);
+        if (at < s.h->count) {
+            if (!slice_eq(segment__key(&s, at), key)) break;
+            segment__entry(&s, at, ret);
+            if (pins->pages.count && ARRAY_LAST(&pins->pages) == page) {
+                cache_unpin(r->cache, page);
+            } else {
+                pins->cache = r->cache;
+                ARRAY_PUSH(&pins->pages, page);
+            }
+            return OK;
+        }
+        if (i + 1 == r->meta.segments || slice_cmp(fence_key(r, i + 1), key) > 0) break;
+        cache_unpin(r->cache, page);
+    }
+    cache_unpin(r->cache, page);
+    return NOT_FOUND;
+}
+
+void page_pins_release(struct page_pins *p)
+{
+    for (size_t i = 0; i < p->pages.count; i++) cache_unpin(p->cache, p->pages.data[i]);
+    p->pages.count = 0;
+}
+
+void page_pins_free(struct page_pins *p)
+{
+    page_pins_release(p);
+    ARRAY_RELEASE(&p->pages);
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
+
+void run_split_keys(const struct run *r, uint32_t parts, struct arena *a, struct slice *ret_keys,
+                    uint32_t *ret_count)
+{
+    uint32_t count = 0, n = r->meta.segments;
+    if (parts > n) parts = n;
+    for (uint32_t i = 1; i < parts; i++) {
+        struct slice key = fence_key(r, (uint32_t)((uint64_t)n * i / parts));
+        if (count && slice_eq(ret_keys[count - 1], key)) continue;
+        ret_keys[count++] = slice_dup(a, key);
+    }
+    *ret_count = count;
+}
+
+/* What the checks of a single segment cannot see: order, fences, filter, counts. */
+struct verify {
+    uint64_t entries, tombstones, last_ts;
+    struct strbuf last_key;
+};
+
+static const char *verify_segment(const struct run *r, struct verify *v, uint32_t segment,
+                                  const void *page)
+{
+    struct segment s = segment__view(page);
+    struct slice fence = fence_key(r, segment);
+    for (uint32_t i = 0; i < s.h->count; i++) {
+        struct entry e;
+        segment__entry(&s, i, &e);
+        int c = v->entries ? slice_cmp(strbuf_slice(&v->last_key), e.key) : -1;
+        if (c > 0 || (c == 0 && v->last_ts <= e.ts)) return "its entries are out of order";
+        if (i == 0 && slice_cmp(fence, e.key) > 0) return "its first key is below its fence";
+        if (i == 0 && v->entries && c < 0 && slice_cmp(strbuf_slice(&v->last_key), fence) >= 0)
+            return "its fence does not part it from the one before";
+        if (e.ts < r->meta.min_ts || e.ts > r->meta.max_ts) return "a timestamp is out of range";
+        if (segment__lower_bound(&s, e.key, e.ts) != i) return "an entry is not found by its key";
+        if (!run_may_contain(r, e.key, run_key_hash(e.key))) return "a key is not in the filter";
+        if (c) {
+            strbuf_clear(&v->last_key);
+            strbuf_add(&v->last_key, e.key.data, e.key.len);
+        }
+        v->last_ts = e.ts;
+        v->entries++;
+        v->tombstones += e.tombstone;
+    }
+    return NULL;
+}
+
+static enum status verify_all(struct run *r, struct verify *v)
+{
+    for (uint32_t i = 0; i < r->meta.segments; i++) {
+        struct place p = r->fences[i].place;
+        char *raw;
+        TRY(read_raw(r, p, SEGMENT_ROWS, &raw)); /* the disk, not the cache */
+        void *page = mem_alloc(MEM_RUN, segment__page_bytes((struct segment_header *)raw));
+        const char *wrong = segment__unpack(slice_make(raw, p.blocks * (size_t)BLOCK_BYTES), page);
+        if (!wrong) wrong = verify_segment(r, v, i, page);
+        mem_free(MEM_RUN, page);
+        mem_free(MEM_RUN, raw);
+        if (wrong) return corrupted(r, p, wrong);
+    }
+    if (v->entries != r->meta.entries || v->tombstones != r->meta.tombstones)
+        return corrupted(r, r->meta.fences, "the run's entry count is wrong");
+    struct place resident[] = {r->meta.fences, r->meta.filter};
+    for (unsigned i = 0; i < 2; i++) { /* again, as they are on disk now */
+        char *raw;
+        if (!resident[i].blocks) continue;
+        TRY(read_raw(r, resident[i], i ? SEGMENT_FILTER : SEGMENT_FENCES, &raw));
+        mem_free(MEM_RUN, raw);
+    }
+    return OK;
+}
+
+enum status run_verify(struct run *r)
+{
+    struct verify v = {0};
+    strbuf_init(&v.last_key, NULL);
+    enum status s = verify_all(r, &v);
+    strbuf_release(&v.last_key);
+    return s;
+}

@@ -1,0 +1,96 @@
+/* Runs: immutable sorted files of versions (the SSTables of the literature), made of segments
+ * (docs/format/segment.md, docs/format/run.md).
+ *
+ * A run holds entries (key, commit timestamp, tombstone flag, row) in order of key ascending, then
+ * timestamp descending. It is a list of row segments of about 32 KiB before compression, fence keys,
+ * a split-block Bloom filter over keys, min/max key and min/max timestamp. The whole run is described
+ * by its meta: a blob for the manifest. Immutable and shared by threads once open. */
+#ifndef HELIOS_CORE_SEGMENT_RUN_H
+#define HELIOS_CORE_SEGMENT_RUN_H
+
+#include "base/array.h"
+#include "core/file/blocks.h"
+#include "core/file/cache.h"
+
+struct run;
+struct run_builder;
+struct run_cursor;
+
+struct entry {
+    struct slice key;
+    uint64_t ts;
+    bool tombstone;
+    struct slice row; /* empty for a tombstone */
+};
+
+struct run_options {
+    struct blocks *blocks;
+    struct cache *cache;
+    uint64_t tree;
+    uint32_t segment_bytes; /* target before compression; 0: 32 KiB, within 8 KiB … 16 MiB */
+    uint8_t filter_bits;    /* Bloom bits a key; 0: no filter */
+    bool compress;          /* LZ4 where it saves an eighth */
+};
+
+enum status run_builder_new(const struct run_options *o, struct run_builder **ret) MUST;
+/* In order. A row larger than a segment gets a segment of its own. */
+enum status run_builder_add(struct run_builder *b, const struct entry *e) MUST;
+/* Writes what is left (not synced: the caller syncs blocks before it names the run in the manifest)
+ * and appends the meta blob. With no entries added: NOT_FOUND. Frees the builder, so does an error. */
+enum status run_builder_finish(struct run_builder *b, struct strbuf *meta) MUST;
+void run_builder_abort(struct run_builder *b); /* frees its extents too */
+uint64_t run_builder_bytes(const struct run_builder *b);
+
+/* Reads fences and filter. */
+enum status run_open(struct blocks *b, struct cache *c, struct slice meta, struct run **ret) MUST;
+void run_close(struct run *r);               /* the extents stay */
+void run_destroy(struct run *r);             /* frees the extents, forgets cached pages, closes */
+/* The extents that a meta blob names, for blocks_mark_used. */
+enum status run_meta_extents(struct slice meta, struct arena *a, struct extent **ret,
+                             uint32_t *ret_count) MUST;
+
+uint64_t run_tree(const struct run *r);
+uint64_t run_entry_count(const struct run *r);
+uint64_t run_tombstone_count(const struct run *r);
+uint64_t run_bytes(const struct run *r); /* on disk */
+struct slice run_min_key(const struct run *r);
+struct slice run_max_key(const struct run *r);
+uint64_t run_min_ts(const struct run *r);
+uint64_t run_max_ts(const struct run *r);
+
+/* Pages that a statement keeps pinned until it ends. */
+struct page_pins {
+    struct cache *cache;
+    ARRAY(struct cache_page *) pages;
+};
+void page_pins_release(struct page_pins *p); /* unpins all, keeps the memory */
+void page_pins_free(struct page_pins *p);
+
+/* False when the filter or the key range say that the key is not there. */
+bool run_may_contain(const struct run *r, struct slice key, uint64_t key_hash);
+uint64_t run_key_hash(struct slice key);
+/* The newest version of the key with ts <= max_ts; NOT_FOUND (no message) when none. Its bytes stay
+ * while `pins` holds. */
+enum status run_get(struct run *r, struct slice key, uint64_t key_hash, uint64_t max_ts,
+                    struct page_pins *pins, struct entry *ret) MUST;
+
+/* Cursors. The entry stays until the next move. The run must stay open. */
+enum status run_cursor_open(struct run *r, struct run_cursor **ret) MUST;
+/* First entry with key >= `key` (data NULL: the first of all); reverse: last entry with key < `key`
+ * (NULL: the last of all). END_OF_DATA (no message) when none. */
+enum status run_cursor_seek(struct run_cursor *c, struct slice key, bool reverse,
+                            struct entry *ret) MUST;
+enum status run_cursor_next(struct run_cursor *c, struct entry *ret) MUST; /* END_OF_DATA */
+/* Going backward entries come in exactly the reverse order (key descending, ts ascending). */
+enum status run_cursor_prev(struct run_cursor *c, struct entry *ret) MUST;
+void run_cursor_close(struct run_cursor *c);
+
+/* About `parts` - 1 keys that split the run evenly, from its fences; in the arena. */
+void run_split_keys(const struct run *r, uint32_t parts, struct arena *a, struct slice *ret_keys,
+                    uint32_t *ret_count);
+/* Reads every segment and checksum. DATA_CORRUPTED names file and offset. */
+enum status run_verify(struct run *r) MUST;
+/* Explains the segment in these bytes (one extent read from a block file), for `helios inspect`. */
+enum status segment_inspect(struct slice bytes, struct strbuf *out) MUST;
+
+#endif

@@ -1,0 +1,127 @@
+/* A cursor over a run: one pinned page and a place in it, so that moving is arithmetic but for the
+ * step to the next segment. Entries point into the page. */
+#include "core/segment/run.h"
+
+#include "core/segment/segment_priv.h"
+
+enum where { AT_ENTRY, BEFORE_FIRST, AFTER_LAST };
+
+struct run_cursor {
+    struct run *r;
+    struct cache_page *page; /* pinned, or NULL */
+    struct segment s;        /* of the page */
+    uint32_t segment, entry;
+    enum where where;
+};
+
+enum status run_cursor_open(struct run *r, struct run_cursor **ret)
+{
+    struct run_cursor *c = mem_alloc(MEM_RUN, sizeof *c);
+    c->r = r;
+    c->where = BEFORE_FIRST;
+    *ret = c;
+    return OK;
+}
+
+static void leave_page(struct run_cursor *c)
+{
+    if (c->page) cache_unpin(run__cache(c->r), c->page);
+    c->page = NULL;
+}
+
+void run_cursor_close(struct run_cursor *c)
+{
+    if (!c) return;
+    leave_page(c);
+    mem_free(MEM_RUN, c);
+}
+
+static enum status enter(struct run_cursor *c, uint32_t segment, bool for_scan)
+{
+    if (c->page && c->segment == segment) return OK;
+    leave_page(c);
+    TRY(run__load(c->r, segment, for_scan, &c->page));
+    c->segment = segment;
+    c->s = segment__view(cache_page_data(c->page));
+    return OK;
+}
+
+static enum status here(struct run_cursor *c, struct entry *ret)
+{
+    c->where = AT_ENTRY;
+    segment__entry(&c->s, c->entry, ret);
+    return OK;
+}
+
+static enum status ended(struct run_cursor *c, enum where where)
+{
+    c->where = where;
+    return END_OF_DATA;
+}
+
+/* To entry 0 of the segment; past the last one it is the end. */
+static enum status to_first_of(struct run_cursor *c, uint32_t segment, struct entry *ret)
+{
+    if (segment == run__segment_count(c->r)) return ended(c, AFTER_LAST);
+    TRY(enter(c, segment, true));
+    c->entry = 0;
+    return here(c, ret);
+}
+
+static enum status to_last_of(struct run_cursor *c, uint32_t segment, struct entry *ret)
+{
+    TRY(enter(c, segment, true));
+    c->entry = c->s.h->count - 1;
+    return here(c, ret);
+}
+
+static enum status seek(struct run_cursor *c, struct slice key, bool reverse, struct entry *ret)
+{
+    uint32_t last = run__segment_count(c->r) - 1;
+    if (!key.data) return reverse ? to_last_of(c, last, ret) : to_first_of(c, 0, ret);
+    uint32_t segment = run__find_segment(c->r, key);
+    TRY(enter(c, segment, false));
+    c->entry = segment__lower_bound(&c->s, key, UINT64_MAX);
+    if (reverse) {
+        if (c->entry) return c->entry--, here(c, ret);
+        return segment ? to_last_of(c, segment - 1, ret) : ended(c, BEFORE_FIRST);
+    }
+    return c->entry < c->s.h->count ? here(c, ret) : to_first_of(c, segment + 1, ret);
+}
+
+enum status run_cursor_seek(struct run_cursor *c, struct slice key, bool reverse,
+                            struct entry *ret)
+{
+    enum status s = seek(c, key, reverse, ret);
+    if (s != OK) { /* a failed cursor stands nowhere: only a seek helps */
+        leave_page(c);
+        if (s != END_OF_DATA) c->where = AFTER_LAST;
+    }
+    return s;
+}
+
+enum status run_cursor_next(struct run_cursor *c, struct entry *ret)
+{
+    if (c->where == AFTER_LAST) return END_OF_DATA;
+    if (c->where == BEFORE_FIRST) return to_first_of(c, 0, ret);
+    if (c->entry + 1 < c->s.h->count) {
+        c->entry++;
+        return here(c, ret);
+    }
+    enum status s = to_first_of(c, c->segment + 1, ret);
+    if (s != OK) leave_page(c), c->where = AFTER_LAST;
+    return s;
+}
+
+enum status run_cursor_prev(struct run_cursor *c, struct entry *ret)
+{
+    if (c->where == BEFORE_FIRST) return END_OF_DATA;
+    if (c->where == AFTER_LAST) return to_last_of(c, run__segment_count(c->r) - 1, ret);
+    if (c->entry) {
+        c->entry--;
+        return here(c, ret);
+    }
+    enum status s = c->segment ? to_last_of(c, c->segment - 1, ret) : ended(c, BEFORE_FIRST);
+    if (s != OK) leave_page(c), c->where = BEFORE_FIRST;
+    return s;
+}

@@ -1,0 +1,164 @@
+/* HeliosCore, as the layers above see it: a store of ordered, versioned trees.
+ *
+ * A tree maps keys (memcomparable bytes, types/key.h) to rows (types/row.h; here: opaque bytes).
+ * Every table, secondary index and system table is a tree. All access happens inside a transaction
+ * (core/txn.h). Requests are structs, shaped so that each could be a message to another node; this
+ * implementation is a direct call that copies no row.
+ *
+ * Life of what is returned: a row or key stays where it is until the statement ends
+ * (txn_statement_end), whatever the store flushes, compacts or evicts meanwhile; rows of a cursor only
+ * until the cursor's next call.
+ *
+ * Threads: a store serves any number; a transaction and its cursors belong to one at a time. */
+#ifndef HELIOS_CORE_STORE_H
+#define HELIOS_CORE_STORE_H
+
+#include "base/fiber.h"
+#include "base/os.h"
+#include "base/str.h"
+
+struct store;
+struct txn;
+struct cursor;
+
+enum {
+    STORE_KEY_BYTES_MAX = 8 << 10,  /* PROGRAM_LIMIT_EXCEEDED beyond */
+    STORE_ROW_BYTES_MAX = 256 << 20,
+};
+
+typedef uint64_t tree_id; /* 0 is none; never used again once dropped */
+
+enum commit_mode { COMMIT_SYNC, COMMIT_BATCH, COMMIT_ASYNC };
+
+struct store_options {
+    struct os *os;
+    const char *dir;              /* made when absent */
+    uint64_t cache_bytes;         /* block cache */
+    uint64_t memtable_bytes;      /* of one tree, before it is frozen */
+    uint64_t memtable_total_bytes;/* of all; back-pressure sets in as it is neared */
+    uint64_t wal_file_bytes;
+    int64_t group_commit_window_us; /* for COMMIT_BATCH */
+    struct pool *background;      /* flush and compaction; NULL: done by store_maintain alone */
+};
+
+void store_options_init(struct store_options *o); /* defaults; os and dir stay to be set */
+
+/* Opens or creates; recovers from the log. LOCK_FILE_EXISTS when another process has it;
+ * DATA_CORRUPTED names file and offset. */
+enum status store_open(const struct store_options *o, struct store **ret) MUST;
+/* Flushes what is in memory, so that the next open has nothing to replay. No transaction may be
+ * open. Safe to skip: that is a crash. */
+enum status store_close(struct store *s);
+/* As a power cut would: frees memory, writes nothing more. For tests. */
+void store_abandon(struct store *s);
+
+/* Flushes all memtables and recycles the log before them. */
+enum status store_checkpoint(struct store *s) MUST;
+/* One round of background work on the caller's thread: flush what is frozen, compact what is due.
+ * *ret_worked tells whether there was any. */
+enum status store_maintain(struct store *s, bool *ret_worked) MUST;
+/* Rewrites the tree as one run without dead versions: VACUUM FULL's work. */
+enum status store_compact_tree(struct store *s, tree_id tree) MUST;
+
+/* --- requests ------------------------------------------------------------------------------ */
+
+struct point_get_request {
+    tree_id tree;
+    struct slice key;
+};
+/* The version that the transaction's snapshot sees (its own writes of earlier statements included).
+ * NOT_FOUND (no message) when there is none. */
+enum status store_point_get(struct txn *t, const struct point_get_request *q,
+                            struct slice *ret_row) MUST;
+
+struct multi_get_request {
+    tree_id tree;
+    const struct slice *keys;
+    uint32_t count;
+};
+/* rows[i].data is NULL where there is none. */
+enum status store_multi_get(struct txn *t, const struct multi_get_request *q,
+                            struct slice *ret_rows) MUST;
+
+struct scan_request {
+    tree_id tree;
+    struct slice lower, upper; /* lower <= key < upper; data NULL: unbounded */
+    bool reverse;
+    bool skip_keys;            /* the caller does not look at keys */
+};
+/* The bounds are copied. Sees what the current statement's snapshot sees: rows that this very
+ * statement writes are not seen (no Halloween problem). */
+enum status store_scan(struct txn *t, const struct scan_request *q, struct cursor **ret) MUST;
+/* Up to `max` rows in key order; *ret_count 0 at the end. They stay until the next call. */
+enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows, uint32_t max,
+                        uint32_t *ret_count) MUST;
+void cursor_close(struct cursor *c);
+/* Splits [lower, upper) into at most `parts` ranges of like size, for parallel scans: returns the
+ * inner bounds, in the arena. */
+enum status store_split(struct txn *t, const struct scan_request *q, uint32_t parts,
+                        struct arena *a, struct slice *ret_bounds, uint32_t *ret_count) MUST;
+
+/* Write locks. A key is locked by an in-flight version on it; the lock lasts to the end of the
+ * transaction (or the rollback to an earlier savepoint). Waits for other holders: DEADLOCK_DETECTED,
+ * QUERY_CANCELED, LOCK_NOT_AVAILABLE (lock_timeout_us of the transaction, or nowait). */
+struct lock_request {
+    tree_id tree;
+    struct slice key;
+    bool nowait;
+    bool skip_locked; /* WOULD_BLOCK at once, without message */
+};
+struct lock_result {
+    struct slice row;  /* newest committed version (or own); data NULL when deleted or never there */
+    bool changed;      /* newer than the statement's snapshot: READ COMMITTED re-evaluates its quals */
+};
+/* In REPEATABLE READ a changed row is SERIALIZATION_FAILURE ("could not serialize access due to
+ * concurrent update" / "… delete"). */
+enum status store_lock(struct txn *t, const struct lock_request *q, struct lock_result *ret) MUST;
+
+enum write_op {
+    WRITE_INSERT, /* UNIQUE_VIOLATION (no message) when a live version is there, or was committed by
+                     another since the snapshot; waits for one in flight */
+    WRITE_UPDATE, /* locks when not locked; NOT_FOUND when there is no live version */
+    WRITE_DELETE,
+    WRITE_PUT,    /* insert or update, whatever is there */
+};
+struct write_request {
+    tree_id tree;
+    enum write_op op;
+    struct slice key;
+    struct slice row; /* copied */
+};
+enum status store_write(struct txn *t, const struct write_request *q) MUST;
+
+/* A tree made in a transaction is usable in it at once and by others after commit; a dropped one's
+ * space is freed after commit, when no snapshot needs it. */
+enum status store_create_tree(struct txn *t, tree_id *ret) MUST;
+enum status store_drop_tree(struct txn *t, tree_id tree) MUST;
+
+/* --- what the store knows ------------------------------------------------------------------ */
+
+struct tree_statistics {
+    uint64_t rows;       /* estimate: entries less tombstones and superseded versions */
+    uint64_t bytes;      /* on disk and in memtables */
+    uint64_t disk_bytes;
+    uint32_t runs, levels, memtables;
+};
+enum status store_get_statistics(struct store *s, tree_id tree, struct tree_statistics *ret) MUST;
+
+struct store_status {
+    uint64_t durable_lsn, appended_lsn, recycle_lsn;
+    uint64_t visible_ts, oldest_snapshot_ts;
+    uint64_t memtable_bytes, cache_bytes, disk_bytes;
+    uint32_t trees, active_txns;
+};
+void store_get_status(struct store *s, struct store_status *ret);
+
+/* Calls `fn` for every tree that exists (committed), in no order. */
+enum status store_each_tree(struct store *s, enum status (*fn)(void *ctx, tree_id tree),
+                            void *ctx) MUST;
+/* Reads every block of every run and every checksum, and holds extents against the manifest. */
+enum status store_verify(struct store *s, struct strbuf *report) MUST;
+/* Explains a file of the store (block file, log, manifest) in text: `helios inspect`. */
+enum status store_inspect(struct os *os, const char *path, struct strbuf *out) MUST;
+
+#endif

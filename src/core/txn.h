@@ -1,0 +1,66 @@
+/* Transactions and locks on relations.
+ *
+ * A transaction reads at a snapshot: a timestamp S. It sees versions committed at or before S, and its
+ * own of earlier statements. READ COMMITTED takes a new S a statement; the others keep the first.
+ * Commit: the whole redo goes to the log as one record, whose place in the log gives the commit
+ * timestamp; once durable, the visible watermark passes it, and then only the client is told. */
+#ifndef HELIOS_CORE_TXN_H
+#define HELIOS_CORE_TXN_H
+
+#include "core/store.h"
+
+enum isolation { READ_COMMITTED, REPEATABLE_READ };
+
+struct txn_options {
+    enum isolation isolation;
+    bool read_only;            /* store_write is READ_ONLY_SQL_TRANSACTION */
+    int64_t lock_timeout_us;   /* 0: none */
+    uint64_t min_snapshot_ts;  /* see at least this: the session's last asynchronous commit */
+};
+
+enum status txn_begin(struct store *s, const struct txn_options *o, struct txn **ret) MUST;
+/* Makes it durable as `mode` says, then ends and frees the transaction; so does an error. With no
+ * writes it is free of cost. *ret_ts (may be NULL) is the commit timestamp, 0 without writes. */
+enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts) MUST;
+void txn_abort(struct txn *t); /* ends and frees */
+
+uint64_t txn_id(const struct txn *t);          /* unique in the process's life, from 1 */
+uint64_t txn_snapshot_ts(const struct txn *t); /* of the running statement */
+bool txn_has_writes(const struct txn *t);
+struct store *txn_store(const struct txn *t);
+
+/* Each SQL statement is one statement here: it gets its snapshot (by isolation) and a higher command
+ * number. Statements nest (a function's inside its caller's); pointers handed out stay good until the
+ * outermost ends. */
+void txn_statement_begin(struct txn *t);
+void txn_statement_end(struct txn *t);
+/* Makes the writes so far visible to the reads that follow within the statement. */
+void txn_next_command(struct txn *t);
+
+/* A place to roll back to: undoes writes and releases key locks taken since. Marks stay valid until
+ * one before them is rolled back to. */
+typedef uint32_t txn_mark;
+txn_mark txn_savepoint(struct txn *t);
+void txn_rollback_to(struct txn *t, txn_mark mark);
+
+/* Runs fn(ctx, committed) when the transaction ends: after it is durable and visible, or aborted.
+ * In order of registration. */
+void txn_on_end(struct txn *t, void (*fn)(void *ctx, bool committed), void *ctx);
+
+/* Locks on relations (tables), with PostgreSQL's eight modes and conflict table (chapter 13.3.1),
+ * held to the end of the transaction. The three weakest cost a hash probe and a counter when nobody
+ * holds a strong one. Waits and cycles as with keys. */
+enum relation_lock {
+    LOCK_ACCESS_SHARE = 1,
+    LOCK_ROW_SHARE,
+    LOCK_ROW_EXCLUSIVE,
+    LOCK_SHARE_UPDATE_EXCLUSIVE,
+    LOCK_SHARE,
+    LOCK_SHARE_ROW_EXCLUSIVE,
+    LOCK_EXCLUSIVE,
+    LOCK_ACCESS_EXCLUSIVE,
+};
+enum status txn_lock_relation(struct txn *t, uint64_t relation, enum relation_lock mode,
+                              bool nowait) MUST;
+
+#endif

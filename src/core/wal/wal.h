@@ -1,0 +1,62 @@
+/* The write-ahead log (docs/format/wal.md): one stream of whole-transaction records.
+ *
+ * Files of 64 MiB, O_DIRECT, zero-filled once and recycled by rename, so that a flush commits no
+ * file-system metadata. A record is framed as length, CRC-32C, commit timestamp, payload; it may span
+ * blocks and files. Group commit is greedy: whatever is staged when the disk becomes free goes out as
+ * one write. No block that holds an acknowledged record is ever written again.
+ *
+ * An LSN is a byte position in the endless stream. Thread-safe. */
+#ifndef HELIOS_CORE_WAL_WAL_H
+#define HELIOS_CORE_WAL_WAL_H
+
+#include "base/hlc.h"
+#include "base/str.h"
+
+typedef struct {
+    uint64_t v;
+} lsn_t;
+
+struct wal;
+
+enum { WAL_RECORD_BYTES_MAX = 1 << 30 };
+
+struct wal_options {
+    struct os *os;
+    const char *dir;       /* <data>/wal */
+    uint64_t file_bytes;   /* 0: 64 MiB; a multiple of 1 MiB (tests: of 64 KiB) */
+    uint64_t staging_bytes_max; /* 0: 64 MiB: an append waits for room beyond it */
+    int64_t batch_window_us;    /* for wal_wait with batch = true */
+    struct hlc_clock *clock;
+    /* Told, in LSN order and before the waiters are woken, that all up to here is durable. */
+    void (*on_durable)(void *ctx, lsn_t lsn, uint64_t ts);
+    void *ctx;
+};
+
+enum status wal_open(const struct wal_options *o, struct wal **ret) MUST;
+/* Every whole record from `from` on (0: the oldest), in order. A torn tail is cut and the log goes on
+ * from there; damage before the tail is DATA_CORRUPTED with file and offset. Once, before any append. */
+enum status wal_replay(struct wal *w, lsn_t from,
+                       enum status (*fn)(void *ctx, lsn_t lsn, uint64_t ts, struct slice payload),
+                       void *ctx) MUST;
+void wal_close(struct wal *w); /* flushes; no appends may be running */
+void wal_abandon(struct wal *w); /* frees without writing: tests of crashes */
+
+/* Stages a record made of `parts`. Its commit timestamp is taken from the clock and stored into
+ * *commit_ts (release) before the record can become durable; timestamps rise with LSNs. *ret_end is
+ * the LSN past the record: durable when durable_lsn >= it. Also starts a flush if none runs. */
+enum status wal_append(struct wal *w, const struct slice *parts, uint32_t count,
+                       uint64_t *commit_ts, lsn_t *ret_end) MUST;
+/* Parks until durable; not cancelable. IO_ERROR: the log has failed for good, nothing after the last
+ * durable record will ever be acknowledged. `batch`: may linger for the window first. */
+enum status wal_wait(struct wal *w, lsn_t end, bool batch) MUST;
+enum status wal_flush(struct wal *w) MUST; /* all appended so far */
+lsn_t wal_durable_lsn(const struct wal *w);
+lsn_t wal_appended_lsn(const struct wal *w);
+/* Everything before `keep` may be recycled. */
+enum status wal_recycle(struct wal *w, lsn_t keep) MUST;
+bool wal_failed(const struct wal *w);
+uint64_t wal_flush_count(const struct wal *w);
+/* Explains a log file in text. */
+enum status wal_inspect(struct os *os, const char *path, struct strbuf *out) MUST;
+
+#endif

@@ -1,0 +1,273 @@
+/* Memcomparable keys: decoding, the reverse of key.c. The reader undoes the inversion of a DESC
+ * part byte by byte. What the encoding does not keep comes back in its least form: a numeric's
+ * scale, char(n)'s blanks, the split of an interval into months and days. */
+#include "types/key.h"
+
+#include "types/array.h"
+#include "types/datetime.h"
+#include "types/key_priv.h"
+#include "types/numeric.h"
+
+struct reader {
+    const uint8_t *p, *end;
+    uint8_t mask;  /* 0xff: the bytes are inverted */
+    bool overrun;  /* something was read beyond the end */
+};
+
+static enum status corrupted(void)
+{
+    return FAIL(DATA_CORRUPTED, "malformed index key");
+}
+
+static inline uint8_t get_u8(struct reader *r)
+{
+    if (r->p >= r->end) {
+        r->overrun = true;
+        return 0;
+    }
+    return *r->p++ ^ r->mask;
+}
+
+static uint64_t get_be(struct reader *r, int n)
+{
+    uint64_t v = 0;
+    for (int i = 0; i < n; i++) v = v << 8 | get_u8(r);
+    return v;
+}
+
+static int32_t get_i32(struct reader *r)
+{
+    return (int32_t)((uint32_t)get_be(r, 4) ^ 1u << 31);
+}
+
+static float get_f32(struct reader *r)
+{
+    uint32_t u = (uint32_t)get_be(r, 4);
+    float f;
+    u = u >> 31 ? u & ~(1u << 31) : ~u;
+    memcpy(&f, &u, sizeof(f));
+    return f;
+}
+
+static double get_f64(struct reader *r)
+{
+    uint64_t u = get_be(r, 8);
+    double f;
+    u = u >> 63 ? u & ~(1ull << 63) : ~u;
+    memcpy(&f, &u, sizeof(f));
+    return f;
+}
+
+static enum status get_bytes(struct reader *r, struct arena *a, struct bytes *ret)
+{
+    const uint8_t zero = r->mask;
+    size_t n = 0;
+    /* First how long, then the bytes themselves. */
+    for (const uint8_t *p = r->p;; n++) {
+        p = memchr(p, zero, (size_t)(r->end - p));
+        if (!p || p + 1 >= r->end) return corrupted();
+        uint8_t after = p[1] ^ r->mask;
+        p += 2;
+        if (after == 1) {
+            n = (size_t)(p - r->p) - 2 - n;
+            break;
+        }
+        if (after != 0xff) return corrupted();
+    }
+    char *data = arena_alloc_aligned(a, n + 1, 1);
+    for (size_t i = 0; i < n; i++) {
+        data[i] = (char)(*r->p++ ^ r->mask);
+        if (data[i] == '\0') r->p++;
+    }
+    r->p += 2;
+    *ret = bytes_ref(data, (uint32_t)n);
+    return OK;
+}
+
+enum { SMALL_DIGITS = 18, NUMERIC_DIGITS_MAX = 131072 + 16383 };
+
+/* 0.digits × 10^exponent as text, for numbers that are not small. */
+static enum status big_numeric(bool negative, const char *digits, int32_t n, int32_t exponent,
+                               struct arena *a, struct numeric *ret)
+{
+    struct strbuf text;
+    strbuf_init(&text, NULL);
+    if (negative) strbuf_addc(&text, '-');
+    if (exponent <= 0) strbuf_adds(&text, "0.");
+    for (int32_t i = exponent; i < 0; i++) strbuf_addc(&text, '0');
+    for (int32_t i = 0; i < n; i++) {
+        if (i == exponent && i) strbuf_addc(&text, '.');
+        strbuf_addc(&text, digits[i]);
+    }
+    for (int32_t i = n; i < exponent; i++) strbuf_addc(&text, '0');
+    enum status s = numeric_from_text(strbuf_slice(&text), -1, a, ret);
+    strbuf_release(&text);
+    return s;
+}
+
+static enum status finite_numeric(struct reader *r, bool negative, struct arena *a,
+                                  struct numeric *ret)
+{
+    struct strbuf digits;
+    int64_t c = 0;
+    if (negative) r->mask ^= 0xff;
+    int32_t exponent = (int32_t)get_be(r, 3) - KEY_EXPONENT_BIAS;
+    strbuf_init(&digits, a);
+    for (uint8_t pair; (pair = get_u8(r)) != 0;) {
+        if (pair > 100 || digits.len > NUMERIC_DIGITS_MAX) return corrupted();
+        strbuf_addc(&digits, (char)('0' + (pair - 1) / 10));
+        strbuf_addc(&digits, (char)('0' + (pair - 1) % 10));
+    }
+    if (negative) r->mask ^= 0xff;
+    int32_t n = (int32_t)digits.len;
+    if (n && digits.data[n - 1] == '0') n--;
+    if (r->overrun || n == 0 || exponent > NUMERIC_DIGITS_MAX || exponent < -NUMERIC_DIGITS_MAX)
+        return corrupted();
+    if (n > SMALL_DIGITS || exponent > SMALL_DIGITS)
+        return big_numeric(negative, digits.data, n, exponent, a, ret);
+    for (int32_t i = 0; i < n || i < exponent; i++) c = c * 10 + (i < n ? digits.data[i] - '0' : 0);
+    *ret = numeric_small(negative ? -c : c, (uint16_t)(n > exponent ? n - exponent : 0));
+    return OK;
+}
+
+static enum status get_numeric(struct reader *r, struct arena *a, struct numeric *ret)
+{
+    switch (get_u8(r)) {
+    case KEY_NINF:
+        *ret = (struct numeric){.kind = NUMERIC_NINF};
+        return OK;
+    case KEY_PINF:
+        *ret = (struct numeric){.kind = NUMERIC_PINF};
+        return OK;
+    case KEY_NAN:
+        *ret = (struct numeric){.kind = NUMERIC_NAN};
+        return OK;
+    case KEY_ZERO:
+        *ret = numeric_small(0, 0);
+        return OK;
+    case KEY_NEGATIVE:
+        return finite_numeric(r, true, a, ret);
+    case KEY_POSITIVE:
+        return finite_numeric(r, false, a, ret);
+    default:
+        return corrupted();
+    }
+}
+
+/* As days and microseconds; months only where 32 bits of days do not hold it. */
+static enum status get_interval(struct reader *r, struct interval *ret)
+{
+    __int128 us = (__int128)get_i32(r) * ((__int128)1 << 64);
+    us |= (__int128)get_be(r, 8);
+    __int128 days = us / US_PER_DAY, months = 0;
+    if (days > INT32_MAX || days < INT32_MIN) {
+        months = days / 30;
+        days %= 30;
+    }
+    if (months > INT32_MAX || months < INT32_MIN) return corrupted();
+    *ret = (struct interval){.us = (int64_t)(us % US_PER_DAY), .days = (int32_t)days,
+                             .months = (int32_t)months};
+    return OK;
+}
+
+static enum status get_value(struct reader *r, type_id type, struct arena *a, union value *ret);
+
+static enum status get_dims(struct reader *r, struct array_view *v)
+{
+    uint64_t product = 1;
+    v->ndim = get_u8(r);
+    if (v->ndim > ARRAY_DIMS_MAX) return corrupted();
+    for (int i = 0; i < v->ndim; i++) {
+        v->dims[i] = get_i32(r);
+        v->lower[i] = get_i32(r);
+        if (v->dims[i] <= 0) return corrupted();
+        product *= (uint64_t)v->dims[i];
+        if (product > v->count) return corrupted();
+    }
+    return (v->ndim ? product : 0) == v->count ? OK : corrupted();
+}
+
+static enum status get_array(struct reader *r, type_id type, struct arena *a, struct bytes *ret)
+{
+    struct array_view v = {.element = type_get(type)->element};
+    uint32_t room = 0;
+    uint8_t marker;
+    if (type == TYPE_OIDVECTOR) (void)get_be(r, 4);
+    while ((marker = get_u8(r)) != KEY_ARRAY_END) {
+        if (marker != KEY_NOT_NULL && marker != KEY_NULL_LAST) return corrupted();
+        if (v.count == room) {
+            struct datum *old = v.elements;
+            room = room ? room * 2 : 16;
+            v.elements = ARENA_ARRAY(a, struct datum, room);
+            if (v.count) memcpy(v.elements, old, v.count * sizeof(*old));
+        }
+        struct datum *d = &v.elements[v.count++];
+        d->null = marker == KEY_NULL_LAST;
+        if (!d->null) TRY(get_value(r, v.element, a, &d->v));
+    }
+    TRY(get_dims(r, &v));
+    *ret = array_make_view(a, &v);
+    return OK;
+}
+
+static enum status get_value(struct reader *r, type_id type, struct arena *a, union value *ret)
+{
+    uint8_t b;
+    switch (type_rep(type)) {
+    case REP_BOOL:
+        b = get_u8(r);
+        if (b > 1) return corrupted();
+        ret->b = b;
+        return OK;
+    case REP_I16:
+        ret->i16 = (int16_t)((uint16_t)get_be(r, 2) ^ 0x8000);
+        return OK;
+    case REP_I32:
+        ret->i32 = get_i32(r);
+        return OK;
+    case REP_U32:
+        ret->u32 = (uint32_t)get_be(r, 4);
+        return OK;
+    case REP_I64:
+        ret->i64 = (int64_t)(get_be(r, 8) ^ 1ull << 63);
+        return OK;
+    case REP_F32:
+        ret->f32 = get_f32(r);
+        return OK;
+    case REP_F64:
+        ret->f64 = get_f64(r);
+        return OK;
+    case REP_BYTES:
+        return type_is_array(type) ? get_array(r, type, a, &ret->bytes)
+                                   : get_bytes(r, a, &ret->bytes);
+    case REP_NUMERIC:
+        return get_numeric(r, a, &ret->numeric);
+    case REP_INTERVAL:
+        return get_interval(r, &ret->interval);
+    case REP_UUID:
+        for (size_t i = 0; i < sizeof(ret->uuid); i++) ret->uuid[i] = get_u8(r);
+        return OK;
+    }
+    return corrupted();
+}
+
+enum status key_decode(const struct key_part *part, struct slice *key, struct arena *a,
+                       struct datum *ret)
+{
+    struct datum d = {0};
+    struct reader r = {.p = (const uint8_t *)key->data, .mask = part->descending ? 0xff : 0};
+    r.end = r.p + key->len;
+    uint8_t marker = get_u8(&r);
+    uint8_t null = part->nulls_first != part->descending ? KEY_NULL_FIRST : KEY_NULL_LAST;
+    if (r.overrun) return corrupted();
+    d.null = marker == null;
+    if (!d.null) {
+        if (marker != KEY_NOT_NULL) return corrupted();
+        TRY(get_value(&r, part->type, a, &d.v));
+        if (r.overrun) return corrupted();
+    }
+    key->data = (const char *)r.p;
+    key->len = (size_t)(r.end - r.p);
+    *ret = d;
+    return OK;
+}

@@ -1,0 +1,23 @@
+/* The bytes that key.c writes and key_decode.c reads. */
+#ifndef HELIOS_TYPES_KEY_PRIV_H
+#define HELIOS_TYPES_KEY_PRIV_H
+
+enum {
+    KEY_NULL_FIRST = 1,
+    KEY_NOT_NULL = 2,
+    KEY_NULL_LAST = 3,
+    KEY_ARRAY_END = 1, /* below both markers of an element: the shorter array is less */
+    KEY_EXPONENT_BIAS = 1 << 23,
+};
+
+/* Classes of numerics, in their order. */
+enum {
+    KEY_NINF = 0x10,
+    KEY_NEGATIVE = 0x20,
+    KEY_ZERO = 0x30,
+    KEY_POSITIVE = 0x40,
+    KEY_PINF = 0x50,
+    KEY_NAN = 0x60,
+};
+
+#endif
