@@ -4,7 +4,7 @@ BUILD ?= build
 DATA ?= helios-data
 MESON_FLAGS ?= --buildtype=debugoptimized
 
-.PHONY: all deps run test lint asan tsan clean
+.PHONY: all deps run test lint asan tsan torture bench clean
 
 all: deps $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -15,6 +15,10 @@ deps:
 $(BUILD)/build.ninja:
 	@meson setup $(BUILD) $(MESON_FLAGS) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@rm -f $(BUILD).log
+
+# The server in the foreground, on 127.0.0.1:5432, with a small shop to look at.
+run: all
+	@$(BUILD)/src/bin/heliosd --data $(DATA) --demo $(ARGS)
 
 lint:
 	@python3 tools/check_layers.py
@@ -34,6 +38,15 @@ tsan: deps
 		-Db_lundef=false --buildtype=debugoptimized >/dev/null
 	@ninja -C build-tsan
 	@meson test -C build-tsan --print-errorlogs --no-rebuild --timeout-multiplier 10
+
+# Hours of misfortune in minutes: 50 kills under load, 500 power losses on the simulated disk.
+torture: all
+	@/usr/bin/python3 tests/crash/kill.py $(BUILD)/src/bin/heliosd 50
+	@for seed in 1000 1040 1080; do SEED=$$seed $(BUILD)/tests/unit/core/test_core_store || exit 1; done
+
+# Side by side with PostgreSQL 15 (package postgresql-15).
+bench: all
+	@/usr/bin/python3 bench/pgbench.py $(BUILD)/src/bin/heliosd
 
 clean:
 	@rm -rf build build-asan build-tsan

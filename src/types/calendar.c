@@ -1,6 +1,6 @@
 /* The proleptic Gregorian calendar: days to fields and back, in integers only. Years are counted
- * astronomically (0 is 1 BC); the arithmetic runs over eras of 400 years that begin on March 1st, so
- * that the leap day is the last of its year. */
+ * astronomically (0 is 1 BC); the arithmetic runs over eras of 400 years that begin on March 1st,
+ * so that the leap day is the last of its year. */
 #include "types/datetime_priv.h"
 
 enum {
@@ -132,4 +132,19 @@ int32_t calendar__iso_week(int64_t days, int32_t *ret_year)
     else if (days < calendar__iso_week_start(year, 1)) year--;
     *ret_year = year;
     return (int32_t)((days - calendar__iso_week_start(year, 1)) / 7 + 1);
+}
+
+int32_t weekday_of(int64_t days)
+{
+    return calendar__weekday(days);
+}
+
+int32_t iso_week_of(int64_t days, int32_t *ret_year)
+{
+    return calendar__iso_week(days, ret_year);
+}
+
+int64_t iso_week_start(int32_t year, int32_t week)
+{
+    return calendar__iso_week_start(year, week);
 }

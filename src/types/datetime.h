@@ -71,20 +71,20 @@ enum status datetime_extract(struct slice field, type_id type, const union value
 enum status datetime_trunc(struct slice field, type_id type, const union value *v,
                            const struct timezone *z, union value *ret) MUST;
 
-/* Input, output and typmods of DATE, TIME, TIMESTAMP, TIMESTAMPTZ and INTERVAL: what value_from_text,
- * value_to_text and value_apply_typmod do for them. */
+/* Input, output and typmods of DATE, TIME, TIMESTAMP, TIMESTAMPTZ and INTERVAL: what
+ * value_from_text, value_to_text and value_apply_typmod do for them. */
 enum status datetime_from_text(type_id type, int32_t typmod, struct slice text,
                                const struct format_options *fmt, union value *ret) MUST;
 void datetime_to_text(type_id type, const union value *v, const struct format_options *fmt,
                       struct strbuf *out);
 enum status datetime_apply_typmod(type_id type, int32_t typmod, union value *v) MUST;
-/* The three justify functions as one: which parts to carry upward; out of range is an error here. */
+/* The three justify functions as one: which parts to carry upward; out of range is an error. */
 enum status interval_justify(const struct interval *i, bool days, bool hours,
                              struct interval *ret) MUST;
 /* As timezone_find, without an error (NULL), and a bare number is a POSIX zone: west of UTC. */
 const struct timezone *timezone_lookup(struct slice name);
-/* As AT TIME ZONE 'name': abbreviations of PostgreSQL's list, then zones; seconds east at an instant
- * or, with `local`, at a local time. */
+/* As AT TIME ZONE 'name': abbreviations of PostgreSQL's list, then zones; seconds east at an
+ * instant or, with `local`, at a local time. */
 enum status timezone_resolve(struct slice name, int64_t ts, bool local, int32_t *ret_offset) MUST;
 /* A word of that list with a fixed offset. */
 bool timezone_fixed_abbrev(struct slice word, int32_t *ret_offset);
@@ -92,5 +92,10 @@ bool timezone_fixed_abbrev(struct slice word, int32_t *ret_offset);
 bool timestamp_is_valid(int64_t ts);
 bool date_is_valid(int32_t date);
 int32_t days_of_month(int32_t year, int32_t month);
+/* Of a day since 2000-01-01: Sunday 0 … Saturday 6; the ISO 8601 week and its year
+ * (astronomical); the Monday of a week. */
+int32_t weekday_of(int64_t days);
+int32_t iso_week_of(int64_t days, int32_t *ret_year);
+int64_t iso_week_start(int32_t year, int32_t week);
 
 #endif

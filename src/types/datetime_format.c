@@ -1,5 +1,5 @@
-/* Dates, times and intervals as text, in the four date styles and the four interval styles. The forms
- * are PostgreSQL's to the blank: clients parse them. */
+/* Dates, times and intervals as text, in the four date styles and the four interval styles. The
+ * forms are PostgreSQL's to the blank: clients parse them. */
 #include "types/datetime_priv.h"
 
 static const char *const month_names[12] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",

@@ -5,8 +5,8 @@
  *     +01:30  -5  +1-2    zone (or a signed number, in intervals)
  *     jan  pm  -infinity  string, special   europe/berlin       date (decided by the parser)
  *
- * Other punctuation only separates. The fields are bounded in number and bytes; what is longer is no
- * date. */
+ * Other punctuation only separates. The fields are bounded in number and bytes; what is longer is
+ * no date. */
 #include "types/datetime_priv.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
-/* Arithmetic on timestamps and intervals. An interval keeps months, days and microseconds apart, for
- * neither a month nor a day has a fixed length: adding one adds months first (cutting the day to the
- * month's end), then days, then time. Fractions cascade down, 30 days a month, 24 hours a day, and
- * never up: that is what the justify functions are for. */
+/* Arithmetic on timestamps and intervals. An interval keeps months, days and microseconds apart,
+ * for neither a month nor a day has a fixed length: adding one adds months first (cutting the day
+ * to the month's end), then days, then time. Fractions cascade down, 30 days a month, 24 hours a
+ * day, and never up: that is what the justify functions are for. */
 #include "types/datetime_priv.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
 /* Reads dates, times and timestamps. The fields of the text are taken one by one; each says what it
- * sets, nothing may be set twice, and the sum must be a date, a time, or both. A lone time and a full
- * timestamp are read by the same code: with `time_only` a date is as good as known from the start. */
+ * sets, nothing may be set twice, and the sum must be a date, a time, or both. A lone time and a
+ * full timestamp are read by the same code: with `time_only` a date is as good as known from the
+ * start. */
 #include "types/datetime_decode_priv.h"
 
 #include <stdlib.h>

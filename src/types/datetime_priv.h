@@ -69,8 +69,8 @@ enum status interval__from_text(int32_t typmod, struct slice text, const struct 
 enum status interval__apply_typmod(int32_t typmod, struct interval *i) MUST;
 void interval__to_text(const struct interval *i, enum interval_style style, struct strbuf *out);
 
-/* ISO 8601 weeks: the Monday of week `week` of `year`, and the week and year of a day; in days since
- * 2000. Sunday is 0 for calendar__weekday. */
+/* ISO 8601 weeks: the Monday of week `week` of `year`, and the week and year of a day; in days
+ * since 2000. Sunday is 0 for calendar__weekday. */
 int32_t calendar__weekday(int64_t days);
 int64_t calendar__iso_week_start(int32_t year, int32_t week);
 int32_t calendar__iso_week(int64_t days, int32_t *ret_year);

@@ -1,11 +1,12 @@
 /* Time zones by name, and what offset each has when.
  *
- * A zone is loaded once and kept for the life of the process, in a hash table of lists that only grow
- * at their heads: readers follow them without a lock (acquire), a writer links by compare-and-swap
- * (release). Names come from users, so their number is bounded; beyond it a zone is unknown.
+ * A zone is loaded once and kept for the life of the process, in a hash table of lists that only
+ * grow at their heads: readers follow them without a lock (acquire), a writer links by
+ * compare-and-swap (release). Names come from users, so their number is bounded; beyond it a zone
+ * is unknown.
  *
- * A zone's timeline is the transitions of its file, then its POSIX rule, year by year. `span` cuts out
- * the piece around an instant; everything else is built on it. */
+ * A zone's timeline is the transitions of its file, then its POSIX rule, year by year. `span` cuts
+ * out the piece around an instant; everything else is built on it. */
 #include "types/timezone_priv.h"
 
 #include <dirent.h>
@@ -102,7 +103,8 @@ static bool spell_name(struct slice name, char ret[ZONE_NAME_MAX])
 
 const struct timezone *timezone_lookup(struct slice name)
 {
-    if (name.len == 0 || name.len >= ZONE_NAME_MAX || memchr(name.data, '\0', name.len)) return NULL;
+    if (name.len == 0 || name.len >= ZONE_NAME_MAX) return NULL;
+    if (memchr(name.data, 0, name.len)) return NULL;
     const struct timezone *found = cache_get(name);
     if (found) return found;
     struct timezone z;

@@ -3,8 +3,8 @@
  *
  *     44-byte header, v1 body; 44-byte header, v2 body of 64-bit times; newline, TZ string, newline
  *
- * of which the v1 half is skipped. The bytes are not trusted: every count is bounded and every index
- * checked. Zones with leap seconds are refused, since SQL time has none. */
+ * of which the v1 half is skipped. The bytes are not trusted: every count is bounded and every
+ * index checked. Zones with leap seconds are refused, since SQL time has none. */
 #include "types/timezone_priv.h"
 
 #include <stdio.h>

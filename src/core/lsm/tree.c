@@ -60,7 +60,8 @@ struct shape *shape__copy(const struct shape *s)
     struct shape *c = mem_alloc(MEM_RUN, sizeof *c);
     c->memories = mem_alloc(MEM_RUN, (s->memory_count + 1) * sizeof *c->memories);
     c->memory_count = s->memory_count;
-    memcpy(c->memories, s->memories, s->memory_count * sizeof *c->memories);
+    if (s->memory_count)
+        memcpy(c->memories, s->memories, s->memory_count * sizeof *c->memories);
     for (int l = 0; l < LEVELS_MAX; l++) {
         const struct level *from = &s->levels[l];
         c->levels[l].runs = mem_alloc(MEM_RUN, (from->count + 1) * sizeof(struct run_ref *));

@@ -1,0 +1,27 @@
+/* The tool beside the server. `helios inspect FILE` explains a file of a data directory. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/store.h"
+
+static int usage(void)
+{
+    fputs("helios, the HeliosDB tool\n"
+          "\n"
+          "Usage: helios inspect FILE   explain a block file, log file or manifest of a data directory\n",
+          stderr);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3 || strcmp(argv[1], "inspect") != 0) return usage();
+    struct strbuf out;
+    strbuf_init(&out, NULL);
+    enum status st = store_inspect(os_real(), argv[2], &out);
+    if (out.len) fwrite(out.data, 1, out.len, stdout);
+    strbuf_release(&out);
+    if (st == OK) return 0;
+    fprintf(stderr, "helios: %s\n", error_current()->message);
+    return 1;
+}

@@ -1,0 +1,249 @@
+/* COPY FROM: bytes come from the client or a file into one buffer, a format reads rows from it
+ * into a batch, and the executor's INSERT pulls batches until there are no more.
+ *
+ * The plan is that of INSERT INTO t (columns) VALUES ($1, …), with the parameters typed as
+ * their columns; the batches stand for its VALUES. So defaults, generated columns, checks and
+ * indexes are what they are for INSERT. The input buffer may move whenever more is read: what
+ * outlives a row is copied into the batch's arena. */
+#include "db/copy_priv.h"
+
+#include "core/txn.h"
+#include "db/plan_cache.h"
+
+/* --- input ---------------------------------------------------------------------------------- */
+
+static enum status make_room(struct copy_in *in, size_t more)
+{
+    size_t held = in->end - in->pos;
+    if (held + more > COPY_LINE_BYTES_MAX)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "a row of COPY data exceeds %d bytes",
+                    COPY_LINE_BYTES_MAX);
+    if (in->pos > 0 && held > 0) memmove(in->data, in->data + in->pos, held);
+    in->pos = 0;
+    in->end = held;
+    if (held + more <= in->cap) return OK;
+    size_t cap = in->cap ? in->cap * 2 : COPY_PIECE_BYTES;
+    while (cap < held + more) cap *= 2;
+    in->data = mem_realloc(MEM_QUERY, in->data, cap);
+    in->cap = cap;
+    return OK;
+}
+
+static enum status more_of_file(struct copy_in *in)
+{
+    uint64_t left = in->file_bytes - in->file_pos;
+    size_t n = left < COPY_PIECE_BYTES ? (size_t)left : COPY_PIECE_BYTES;
+    if (n == 0) {
+        in->exhausted = true;
+        return END_OF_DATA;
+    }
+    TRY(make_room(in, n));
+    TRY(file_read(in->file, in->data + in->end, n, in->file_pos));
+    in->file_pos += n;
+    in->end += n;
+    return OK;
+}
+
+enum status copy__more(struct copy_in *in)
+{
+    const struct result_sink *sink = in->c->sink;
+    struct slice piece = {0};
+    if (in->exhausted) return END_OF_DATA;
+    if (in->file) return more_of_file(in);
+    while (piece.len == 0) {
+        enum status result = sink->copy_read(sink->ctx, &piece);
+        if (result == END_OF_DATA) in->exhausted = true;
+        if (result != OK) return result;
+    }
+    TRY(make_room(in, piece.len));
+    memcpy(in->data + in->end, piece.data, piece.len);
+    in->end += piece.len;
+    return OK;
+}
+
+enum status copy__finish(struct copy_in *in)
+{
+    while (!in->file && !in->exhausted) {
+        in->pos = in->end = 0;
+        enum status result = copy__more(in);
+        if (result != OK && result != END_OF_DATA) return result;
+    }
+    return OK;
+}
+
+static enum status open_file(struct copy_in *in)
+{
+    const char *path = in->c->ast->filename;
+    struct os *os = in->c->s->db->os;
+    if (!path) return OK;
+    if (!os_exists(os, path))
+        return FAIL(UNDEFINED_FILE,
+                    "could not open file \"%s\" for reading: No such file or directory", path),
+               error_hint("COPY FROM instructs the PostgreSQL server process to read a file. You "
+                          "may want a client-side facility such as psql's \\copy.");
+    TRY(os_open(os, path, OPEN_READ_ONLY, &in->file));
+    return file_size(in->file, &in->file_bytes);
+}
+
+/* --- batches -------------------------------------------------------------------------------- */
+
+static enum status next_batch(void *ctx, struct batch *ret)
+{
+    struct copy_in *in = ctx;
+    uint32_t rows = 0;
+    TRY(session__check_interrupts(in->c->s));
+    arena_clear(&in->values);
+    for (uint32_t i = 0; i < in->c->column_count; i++)
+        memset(in->batch.columns[i].nulls, 0, NULL_WORDS * sizeof(uint64_t));
+    in->batch_line = in->line + 1;
+    while (rows < BATCH_ROWS && arena_bytes(&in->values) < COPY_BATCH_BYTES_MAX) {
+        enum status result = in->read_row(in, rows);
+        if (result == END_OF_DATA) {
+            in->line--;
+            in->finished = true;
+            break;
+        }
+        TRY(result);
+        rows++;
+    }
+    if (rows == 0) return END_OF_DATA;
+    in->batch.rows = in->batch.count = rows;
+    in->batch.sel = NULL;
+    *ret = in->batch;
+    return OK;
+}
+
+/* --- the plan ------------------------------------------------------------------------------- */
+
+/* INSERT INTO schema.table (columns) OVERRIDING SYSTEM VALUE VALUES ($1, …): COPY always takes
+ * the values that it is given, for identity columns too. */
+static struct ast *insert_ast(const struct copy *c)
+{
+    struct arena *a = &c->s->arena;
+    uint32_t n = c->column_count;
+    struct ast_insert *insert = COPY_AST(a, ast_insert, AST_INSERT);
+    insert->table = COPY_AST(a, ast_range_var, AST_RANGE_VAR);
+    insert->table->schema = c->schema;
+    insert->table->name = c->table->name;
+    insert->table->persistence = c->table->persistence;
+    insert->overriding = 's';
+    insert->columns = (struct ast_list){ARENA_ARRAY(a, struct ast *, n), n};
+    insert->select = COPY_AST(a, ast_select, AST_SELECT);
+    insert->select->values = ARENA_NEW(a, struct ast_list);
+    insert->select->value_row_count = 1;
+    *insert->select->values = (struct ast_list){ARENA_ARRAY(a, struct ast *, n), n};
+    for (uint32_t i = 0; i < n; i++) {
+        struct ast_target *target = COPY_AST(a, ast_target, AST_TARGET);
+        struct ast_param *param = COPY_AST(a, ast_param, AST_PARAM);
+        target->name = c->columns[i].name;
+        param->number = (int)i + 1;
+        insert->columns.items[i] = &target->node;
+        insert->select->values->items[i] = &param->node;
+    }
+    return &insert->node;
+}
+
+static enum status make_plan(const struct copy *c, struct cached_plan **ret)
+{
+    struct statement st = {.ast = insert_ast(c), .param_count = (int)c->column_count};
+    type_id *types = ARENA_ARRAY(&c->s->arena, type_id, c->column_count);
+    uint32_t count = c->column_count;
+    enum status result;
+    for (uint32_t i = 0; i < count; i++) types[i] = c->columns[i].type;
+    *ret = session__plan(c->s, &st, SLICE(""), types, &count, false, &result);
+    return result;
+}
+
+static enum status lock_tables(struct session *s, const struct plan *p)
+{
+    for (uint32_t i = 0; i < p->table_count; i++)
+        if (p->tables[i]->virtual_id < 0)
+            TRY(txn_lock_relation(s->txn, p->tables[i]->oid,
+                                  (enum relation_lock)p->table_locks[i], false));
+    return OK;
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+/* The executor sees batches, so an error of its own belongs to all lines of one. */
+static enum status add_where(const struct copy_in *in, enum status result)
+{
+    const struct error *e = error_current();
+    const char *table = in->c->table->name;
+    if (result == OK || e->code != result || e->where[0] != '\0') return result;
+    unsigned long long first = in->batch_line, last = in->line;
+    if (first >= last) (void)error_where("COPY %s, line %llu", table, last);
+    else (void)error_where("COPY %s, lines %llu to %llu", table, first, last);
+    return result;
+}
+
+static enum status begin_format(struct copy_in *in)
+{
+    const struct copy_options *o = &in->c->o;
+    switch (o->format) {
+    case COPY_TEXT:
+        in->read_row = copy__read_text_row;
+        return o->header == COPY_HEADER_NONE ? OK : copy__read_text_header(in);
+    case COPY_CSV:
+        in->read_row = copy__read_csv_row;
+        return o->header == COPY_HEADER_NONE ? OK : copy__read_csv_header(in);
+    case COPY_BINARY:
+        in->read_row = copy__read_binary_row;
+        return copy__read_binary_header(in);
+    }
+    UNREACHABLE();
+}
+
+static enum status load(struct copy_in *in, const struct plan *p, uint64_t *ret_rows)
+{
+    struct session *s = in->c->s;
+    const struct result_sink *sink = in->c->sink;
+    struct exec_result done = {0};
+    TRY(open_file(in));
+    if (!in->file)
+        TRY(sink->copy_in(sink->ctx, in->c->o.format == COPY_BINARY, in->c->column_count));
+    TRY(begin_format(in));
+    enum status result =
+        exec_insert_stream(p, s->txn, &s->exec, &s->arena, next_batch, in, &done);
+    if (result != OK) return add_where(in, result);
+    TRY(copy__finish(in));
+    *ret_rows = done.rows_processed;
+    return OK;
+}
+
+static enum status load_in_statement(struct copy *c, const struct plan *p, uint64_t *ret_rows)
+{
+    struct copy_in in = {.c = c};
+    struct arena *a = &c->s->arena;
+    type_id *types = ARENA_ARRAY(a, type_id, c->column_count);
+    for (uint32_t i = 0; i < c->column_count; i++) types[i] = c->columns[i].type;
+    batch_init(&in.batch, (uint16_t)c->column_count, types, a);
+    in.fields = ARENA_ARRAY(a, struct slice, c->column_count + 1);
+    strbuf_init(&in.scratch, NULL);
+    arena_init(&in.values, MEM_QUERY);
+    txn_statement_begin(c->s->txn);
+    c->s->txn_began_statement = true;
+    enum status result = load(&in, p, ret_rows);
+    txn_statement_end(c->s->txn);
+    if (in.file) file_close(in.file);
+    arena_release(&in.values);
+    strbuf_release(&in.scratch);
+    mem_free(MEM_QUERY, in.data);
+    return result;
+}
+
+enum status copy__in(struct copy *c, char tag[64])
+{
+    struct cached_plan *p;
+    uint64_t rows = 0;
+    if (c->column_count == 0)
+        return FAIL(FEATURE_NOT_SUPPORTED, "COPY FROM without columns is not supported");
+    TRY(make_plan(c, &p));
+    enum status result = lock_tables(c->s, p->plan);
+    if (result == OK) result = load_in_statement(c, p->plan, &rows);
+    cached_plan_unref(p);
+    if (result != OK) return result;
+    char *text = arena_printf(&c->s->arena, "COPY %llu", (unsigned long long)rows);
+    memcpy(tag, text, strlen(text) + 1);
+    return OK;
+}

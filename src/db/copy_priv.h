@@ -1,0 +1,133 @@
+/* COPY: what its files share. A statement is read into a `struct copy`; rows then go through a
+ * `struct copy_in` or a `struct copy_out`, whose format is a pair of functions. */
+#ifndef HELIOS_DB_COPY_PRIV_H
+#define HELIOS_DB_COPY_PRIV_H
+
+#include "base/os.h"
+#include "db/session_priv.h"
+
+enum {
+    COPY_PIECE_BYTES = 256 << 10,     /* read from a file, or written to one, at once */
+    COPY_LINE_BYTES_MAX = 256 << 20,  /* one row of input */
+    COPY_BATCH_BYTES_MAX = 16 << 20,  /* a batch of wide rows is handed on early */
+    COPY_SHOWN_BYTES = 100,           /* of a value or line in an error's context */
+};
+
+enum copy_format { COPY_TEXT, COPY_CSV, COPY_BINARY };
+enum copy_header { COPY_HEADER_NONE, COPY_HEADER_LINE, COPY_HEADER_MATCH };
+
+struct copy_options {
+    enum copy_format format;
+    enum copy_header header;
+    char delimiter, quote, escape;
+    struct slice null_text;
+    bool force_quote_all;
+    /* Lists of names (constants); NULL: not given. */
+    const struct ast_list *force_quote, *force_not_null, *force_null;
+};
+
+struct copy_column {
+    const char *name;
+    type_id type;
+    int32_t typmod;
+    bool force_quote, force_not_null, force_null;
+};
+
+struct copy {
+    struct session *s;
+    const struct result_sink *sink;
+    const struct ast_copy *ast;
+    const struct statement *statement;
+    struct slice text;
+    struct copy_options o;
+    const struct table_def *table; /* NULL: COPY (query) TO */
+    const char *schema;            /* of the table */
+    struct copy_column *columns;
+    uint32_t column_count;
+};
+
+/* A zeroed node of a statement that COPY makes for itself. */
+#define COPY_AST(a, type, ast_kind)                                                                \
+    ({                                                                                             \
+        struct type *node_ = ARENA_NEW((a), struct type);                                          \
+        node_->node = (struct ast){(ast_kind), -1};                                                \
+        node_;                                                                                     \
+    })
+
+/* --- copy_options.c --- */
+enum status copy__options(const struct ast_copy *a, struct slice text,
+                          struct copy_options *ret) MUST;
+/* Marks the columns that FORCE_… names; 42P10 for one that is not copied. */
+enum status copy__force_columns(struct copy *c) MUST;
+
+/* --- COPY FROM: copy_in.c --- */
+enum copy_eol { COPY_EOL_UNKNOWN, COPY_EOL_NL, COPY_EOL_CR, COPY_EOL_CRNL };
+
+struct copy_in {
+    struct copy *c;
+    struct file *file; /* NULL: the client */
+    uint64_t file_pos, file_bytes;
+    /* Input that is at hand: data[pos..end). Moves when more is asked for. */
+    char *data;
+    size_t pos, end, cap;
+    bool exhausted;    /* nothing comes behind `end` */
+    bool finished;     /* the end marker was seen */
+    enum copy_eol eol;
+    uint64_t line;     /* number of the line or row being read, from 1 */
+    uint64_t batch_line; /* the first one of the batch */
+    struct slice line_text; /* data NULL: not at hand */
+    struct slice *fields;   /* of the row: column_count + 1; data NULL: NULL */
+    struct strbuf scratch;  /* unescaped fields of the row */
+    struct batch batch;     /* its vectors serve every batch again */
+    struct arena values;    /* bytes of the batch */
+    /* Reads one row into the vectors at `row`; END_OF_DATA (no message) behind the last. */
+    enum status (*read_row)(struct copy_in *in, uint32_t row);
+};
+
+enum status copy__in(struct copy *c, char tag[64]) MUST;
+/* More bytes behind in->end; END_OF_DATA (no message) when there are none. */
+enum status copy__more(struct copy_in *in) MUST;
+/* The context of the error in the slot: a column and its text (data NULL: none to show), or column
+ * NULL: the line. Returns the error's code. */
+enum status copy__where(struct copy_in *in, const struct copy_column *column, struct slice value);
+
+/* --- formats, reading --- */
+enum status copy__read_text_row(struct copy_in *in, uint32_t row) MUST;  /* copy_text.c */
+enum status copy__read_csv_row(struct copy_in *in, uint32_t row) MUST;   /* copy_csv.c */
+enum status copy__read_binary_row(struct copy_in *in, uint32_t row) MUST; /* copy_binary.c */
+/* The first line of text and csv, where one is announced; compared when it must match. */
+enum status copy__read_text_header(struct copy_in *in) MUST;
+enum status copy__read_csv_header(struct copy_in *in) MUST;
+enum status copy__read_binary_header(struct copy_in *in) MUST;
+/* Values from in->fields, `count` of which were found, into the vectors (copy_text.c). */
+enum status copy__put_fields(struct copy_in *in, uint32_t row, uint32_t count) MUST;
+enum status copy__match_header(struct copy_in *in, uint32_t count) MUST;
+/* After the end marker: the client's remaining bytes are dropped. */
+enum status copy__finish(struct copy_in *in) MUST;
+/* 22021 for bytes that are not UTF-8 (copy_utf8.c). */
+enum status copy__check_utf8(struct slice s) MUST;
+
+/* --- COPY TO: copy_out.c --- */
+struct copy_out {
+    struct copy *c;
+    struct file *file; /* NULL: the client */
+    uint64_t file_pos, rows;
+    struct strbuf row;     /* being made; of a file: what is not written yet */
+    struct strbuf scratch; /* one value's text */
+    struct datum *values;  /* one row of a batch */
+    bool special[256];     /* bytes that make a value need escapes or quotes */
+    enum status (*write_row)(struct copy_out *out, const struct datum *values);
+};
+
+enum status copy__out(struct copy *c, char tag[64]) MUST;
+enum status copy__write_text_row(struct copy_out *out, const struct datum *values) MUST;
+enum status copy__write_csv_row(struct copy_out *out, const struct datum *values) MUST;
+enum status copy__write_binary_row(struct copy_out *out, const struct datum *values) MUST;
+void copy__begin_text(struct copy_out *out);   /* fills `special`, adds a header line */
+void copy__begin_csv(struct copy_out *out);
+void copy__begin_binary(struct copy_out *out);
+void copy__end_binary(struct copy_out *out);
+/* Text of a value: its own bytes, or made in out->scratch. */
+struct slice copy__value_text(struct copy_out *out, type_id type, const union value *v);
+
+#endif

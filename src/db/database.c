@@ -1,0 +1,218 @@
+/* Opening the database: store, bootstrap, catalog; the list of sessions; logins. */
+#include "base/crypto.h"
+#include "base/log.h"
+#include "core/txn.h"
+#include "db/plan_cache.h"
+#include "db/session_priv.h"
+
+int64_t db__now_us(const struct db *db)
+{
+    return os_wall_us(db->os) - PG_EPOCH_US;
+}
+
+/* Runs fn in a transaction of its own. */
+static enum status in_txn(struct db *db, enum status (*fn)(struct db *db, struct txn *t))
+{
+    struct txn_options o = {.isolation = READ_COMMITTED};
+    struct txn *t;
+    TRY(txn_begin(db->store, &o, &t));
+    txn_statement_begin(t);
+    enum status s = fn(db, t);
+    txn_statement_end(t);
+    if (s == OK) return txn_commit(t, COMMIT_SYNC, NULL);
+    txn_abort(t);
+    return s;
+}
+
+static enum status load_catalog(struct db *db, struct txn *t)
+{
+    return catalog_load(t, &db->catalog);
+}
+
+static const char *initial_database = "postgres"; /* set by db_open before bootstrap runs */
+
+static enum status bootstrap(struct db *db, struct txn *t)
+{
+    (void)db;
+    return catalog_bootstrap(t, initial_database);
+}
+
+static enum status open_catalog(struct db *db)
+{
+    struct tree_statistics stats;
+    if (store_get_statistics(db->store, CATALOG_TREE, &stats) != OK)
+        TRY(in_txn(db, bootstrap));
+    return in_txn(db, load_catalog);
+}
+
+static enum commit_mode configured_commit_mode(const struct config *c)
+{
+    const char *mode = config_string(c, "wal.commit_mode");
+    if (str_eq_nocase(mode, "batch")) return COMMIT_BATCH;
+    return str_eq_nocase(mode, "async") ? COMMIT_ASYNC : COMMIT_SYNC;
+}
+
+static enum status open_store(struct db *db, const struct db_options *o)
+{
+    struct store_options so;
+    store_options_init(&so);
+    so.os = o->os;
+    so.dir = config_string(o->config, "data_dir");
+    so.cache_bytes = (uint64_t)config_int(o->config, "cache_bytes");
+    so.memtable_bytes = (uint64_t)config_int(o->config, "memtable_bytes");
+    so.memtable_total_bytes = (uint64_t)config_int(o->config, "memtable_total_bytes");
+    so.wal_file_bytes = (uint64_t)config_int(o->config, "wal.file_bytes");
+    so.group_commit_window_us = config_int(o->config, "wal.group_commit_window") * 1000;
+    so.background = o->background;
+    return store_open(&so, &db->store);
+}
+
+enum status db_open(const struct db_options *o, struct db **ret)
+{
+    struct db *db = mem_alloc(MEM_SESSION, sizeof *db);
+    db->os = o->os;
+    db->config = o->config;
+    if (o->initial_database) initial_database = o->initial_database;
+    enum status s = open_store(db, o);
+    if (s == OK) s = open_catalog(db);
+    if (s != OK) {
+        struct error kept = *error_current();
+        if (db->store) (void)store_close(db->store);
+        *error_current() = kept;
+        mem_free(MEM_SESSION, db);
+        return s;
+    }
+    db->plans = plan_cache_new();
+    db->sequences = sequences_new(db);
+    db->session_count_max = (uint32_t)config_int(o->config, "max_connections");
+    db->query_memory_bytes = (uint64_t)config_int(o->config, "query.memory_limit");
+    db->commit_mode = configured_commit_mode(o->config);
+    db->started_us = db__now_us(db);
+    *ret = db;
+    return OK;
+}
+
+enum status db_close(struct db *db)
+{
+    ASSERT(db->sessions == NULL);
+    plan_cache_free(db->plans);
+    sequences_free(db->sequences);
+    catalog_unref(db->catalog);
+    enum status s = store_close(db->store);
+    mem_free(MEM_SESSION, db);
+    return s;
+}
+
+enum status db_checkpoint(struct db *db)
+{
+    return store_checkpoint(db->store);
+}
+
+/* --- the published catalog ------------------------------------------------------------------ */
+
+struct catalog *db__catalog(struct db *db)
+{
+    fmutex_lock(&db->catalog_mutex);
+    struct catalog *c = catalog_ref(db->catalog);
+    fmutex_unlock(&db->catalog_mutex);
+    return c;
+}
+
+void db__publish(struct db *db, struct catalog *c)
+{
+    fmutex_lock(&db->catalog_mutex);
+    struct catalog *old = db->catalog;
+    db->catalog = c;
+    fmutex_unlock(&db->catalog_mutex);
+    plan_cache_purge(db->plans, c);
+    catalog_unref(old);
+}
+
+void db__wait_published(struct db *db)
+{
+    if (!__atomic_load_n(&db->ddl_pending, __ATOMIC_SEQ_CST)) return;
+    fmutex_lock(&db->catalog_mutex);
+    while (__atomic_load_n(&db->ddl_pending, __ATOMIC_SEQ_CST))
+        (void)fcond_wait(&db->catalog_published, &db->catalog_mutex, 0);
+    fmutex_unlock(&db->catalog_mutex);
+}
+
+/* --- sessions ------------------------------------------------------------------------------- */
+
+static void interrupt(struct session *s, bool terminate)
+{
+    __atomic_store_n(terminate ? &s->terminate : &s->cancel, 1, __ATOMIC_RELEASE);
+    waiter_cancel(s->waiter);
+}
+
+static bool signal_session(struct db *db, uint32_t pid, uint32_t key, bool terminate)
+{
+    bool found = false;
+    fmutex_lock(&db->sessions_mutex);
+    for (struct session *s = db->sessions; s && !found; s = s->next) {
+        if (s->pid != pid || (key && s->key != key)) continue;
+        interrupt(s, terminate);
+        found = true;
+    }
+    fmutex_unlock(&db->sessions_mutex);
+    return found;
+}
+
+bool db_cancel(struct db *db, uint32_t pid, uint32_t key)
+{
+    return signal_session(db, pid, key, false);
+}
+
+bool db_terminate(struct db *db, uint32_t pid)
+{
+    return signal_session(db, pid, 0, true);
+}
+
+uint32_t db_session_count(const struct db *db)
+{
+    return __atomic_load_n(&db->session_count, __ATOMIC_RELAXED);
+}
+
+void db_shutdown_sessions(struct db *db)
+{
+    fmutex_lock(&db->sessions_mutex);
+    for (struct session *s = db->sessions; s; s = s->next) interrupt(s, true);
+    fmutex_unlock(&db->sessions_mutex);
+}
+
+/* --- logins --------------------------------------------------------------------------------- */
+
+void db_login(struct db *db, const char *user, struct login *ret)
+{
+    struct catalog *c = db__catalog(db);
+    const struct role_def *r = catalog_role(c, slice_of(user));
+    *ret = (struct login){0};
+    if (r) {
+        ret->exists = true;
+        ret->can_login = r->can_login;
+        size_t len = r->password ? strlen(r->password) : 0;
+        if (len < sizeof ret->password && len) memcpy(ret->password, r->password, len + 1);
+    }
+    catalog_unref(c);
+}
+
+bool db_has_database(struct db *db, const char *name)
+{
+    struct catalog *c = db__catalog(db);
+    bool found = catalog_database(c, slice_of(name)) != NULL;
+    catalog_unref(c);
+    return found;
+}
+
+enum status db_password_verifier(struct db *db, const char *password, char ret[256])
+{
+    struct scram_verifier v;
+    struct strbuf b;
+    scram_verifier_make(db->os, slice_of(password), &v);
+    strbuf_init(&b, NULL);
+    scram_verifier_print(&v, &b);
+    ASSERT(b.len < 256);
+    memcpy(ret, b.data, b.len + 1);
+    strbuf_release(&b);
+    return OK;
+}

@@ -1,0 +1,117 @@
+/* ALTER TABLE: constraints that come and go. A primary key decides how rows are keyed, so that its
+ * coming and going moves them all. */
+#include "db/ddl_priv.h"
+
+enum status ddl__alter_column(struct table_edit *e, const char *name, struct column_def **ret)
+{
+    *ret = ddl__edit_column(e, name);
+    if (!*ret)
+        return FAIL(UNDEFINED_COLUMN, "column \"%s\" of relation \"%s\" does not exist", name,
+                    e->def.name);
+    return OK;
+}
+
+/* --- ADD ------------------------------------------------------------------------------------ */
+
+static enum status add_check(struct ddl *d, const struct table_def *t,
+                             const struct ast_constraint *c)
+{
+    const struct constraint_def *k;
+    struct table_edit e;
+    ddl__edit(d, t, &e);
+    TRY(ddl__add_check(d, &e, c, &k));
+    TRY(ddl__edit_put(d, &e, &t));
+    return k->validated ? ddl__verify_check(d, t, k) : OK;
+}
+
+static enum status add_unique(struct ddl *d, const struct table_def *t,
+                              const struct ast_constraint *c)
+{
+    const struct index_def *x;
+    struct table_edit e;
+    ddl__edit(d, t, &e);
+    TRY(ddl__add_key(d, &e, c, &x));
+    TRY(ddl__build_index(d, t, x));
+    return ddl__edit_put(d, &e, NULL);
+}
+
+static enum status add_primary(struct ddl *d, const struct table_def *t,
+                               const struct ast_constraint *c)
+{
+    struct table_edit e;
+    ddl__edit(d, t, &e);
+    TRY(ddl__add_key(d, &e, c, NULL));
+    return ddl__remake(d, t, &e, 0, NULL);
+}
+
+enum status ddl__add_constraint(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
+{
+    const struct table_def *t = ddl__table(d, table);
+    const struct ast_constraint *c = cmd->constraint;
+    TRY(ddl__refuse_constraint(d, c));
+    switch (c->type) {
+    case CON_CHECK: return add_check(d, t, c);
+    case CON_UNIQUE: return add_unique(d, t, c);
+    case CON_PRIMARY: return add_primary(d, t, c);
+    default: return FAIL(FEATURE_NOT_SUPPORTED, "this constraint is not supported yet");
+    }
+}
+
+/* --- DROP ----------------------------------------------------------------------------------- */
+
+enum status ddl__drop_constraint(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
+{
+    const struct table_def *t = ddl__table(d, table);
+    const struct constraint_def *k = table_constraint(t, slice_of(cmd->name));
+    struct table_edit e;
+    size_t n = 0;
+    if (!k && cmd->missing_ok)
+        return ddl__notice(d, "constraint \"%s\" of relation \"%s\" does not exist, skipping",
+                           cmd->name, t->name);
+    if (!k)
+        return FAIL(UNDEFINED_OBJECT, "constraint \"%s\" of relation \"%s\" does not exist",
+                    cmd->name, t->name);
+    ddl__edit(d, t, &e);
+    for (size_t i = 0; i < e.constraints.count; i++)
+        if (e.constraints.data[i] != k) e.constraints.data[n++] = e.constraints.data[i];
+    e.constraints.count = n;
+    n = 0;
+    bool primary = false;
+    for (size_t i = 0; i < e.indexes.count; i++) {
+        const struct index_def *x = e.indexes.data[i];
+        if (x->oid != k->index) {
+            e.indexes.data[n++] = x;
+            continue;
+        }
+        primary |= x->primary;
+        if (x->tree) TRY(store_drop_tree(d->s->txn, x->tree));
+    }
+    e.indexes.count = n;
+    return primary ? ddl__remake(d, t, &e, 0, NULL) : ddl__edit_put(d, &e, NULL);
+}
+
+/* --- VALIDATE ------------------------------------------------------------------------------- */
+
+enum status ddl__validate_constraint(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
+{
+    const struct table_def *t = ddl__table(d, table);
+    const struct constraint_def *k = table_constraint(t, slice_of(cmd->name));
+    struct table_edit e;
+    if (!k)
+        return FAIL(UNDEFINED_OBJECT, "constraint \"%s\" of relation \"%s\" does not exist",
+                    cmd->name, t->name);
+    if (k->kind != 'c' && k->kind != 'f')
+        return FAIL(WRONG_OBJECT_TYPE,
+                    "constraint \"%s\" of relation \"%s\" is not a foreign key or check constraint",
+                    cmd->name, t->name);
+    if (k->validated) return OK;
+    TRY(ddl__verify_check(d, t, k));
+    ddl__edit(d, t, &e);
+    for (size_t i = 0; i < e.constraints.count; i++) {
+        if (e.constraints.data[i] != k) continue;
+        struct constraint_def *copy = arena_memdup(d->a, k, sizeof *k);
+        copy->validated = true;
+        e.constraints.data[i] = copy;
+    }
+    return ddl__edit_put(d, &e, NULL);
+}

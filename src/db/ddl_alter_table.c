@@ -1,0 +1,261 @@
+/* ALTER TABLE, and ALTER INDEX, SEQUENCE and VIEW where they share its commands. Commands run one
+ * after the other, each from catalog to catalog, in PostgreSQL's order: what is dropped goes
+ * first, then types change, then columns are added, then come their attributes, and constraints
+ * last. */
+#include "db/ddl_priv.h"
+
+/* --- attributes of a column ----------------------------------------------------------------- */
+
+static enum status not_identity(struct table_edit *e, const struct column_def *c, bool drop)
+{
+    if (c->identity) {
+        FAIL(SYNTAX_ERROR, "column \"%s\" of relation \"%s\" is an identity column", c->name,
+             e->def.name);
+        return drop ? error_hint("Use ALTER TABLE ... ALTER COLUMN ... DROP IDENTITY instead.")
+                    : SYNTAX_ERROR;
+    }
+    if (!c->generated) return OK;
+    FAIL(SYNTAX_ERROR, "column \"%s\" of relation \"%s\" is a generated column", c->name,
+         e->def.name);
+    return drop ? error_hint("Use ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION instead.")
+                : SYNTAX_ERROR;
+}
+
+static enum status set_default(struct ddl *d, struct table_edit *e, struct column_def *c,
+                               const struct ast_alter_cmd *cmd)
+{
+    TRY(not_identity(e, c, cmd->expr == NULL));
+    c->default_sql = NULL;
+    if (cmd->expr) TRY(ddl__store_default(d, c, cmd->expr, &c->default_sql, NULL));
+    return ddl__edit_put(d, e, NULL);
+}
+
+static enum status set_not_null(struct ddl *d, struct table_edit *e, struct column_def *c)
+{
+    if (c->not_null) return OK;
+    TRY(ddl__verify_not_null(d, ddl__table(d, e->def.oid), (uint16_t)(c->number - 1)));
+    c->not_null = true;
+    return ddl__edit_put(d, e, NULL);
+}
+
+static enum status drop_not_null(struct ddl *d, struct table_edit *e, struct column_def *c)
+{
+    if (c->identity)
+        return FAIL(SYNTAX_ERROR, "column \"%s\" of relation \"%s\" is an identity column", c->name,
+                    e->def.name);
+    const struct index_def *x = e->def.primary;
+    for (uint16_t i = 0; x && i < x->key_count; i++)
+        if (x->columns[i].column == c->number)
+            return FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" is in a primary key", c->name);
+    c->not_null = false;
+    return ddl__edit_put(d, e, NULL);
+}
+
+static enum status add_identity(struct ddl *d, struct table_edit *e, struct column_def *c,
+                                const struct ast_alter_cmd *cmd)
+{
+    oid_t sequence;
+    if (c->type != TYPE_INT2 && c->type != TYPE_INT4 && c->type != TYPE_INT8)
+        return FAIL(INVALID_PARAMETER_VALUE,
+                    "identity column type must be smallint, integer, or bigint");
+    const char *why = c->identity      ? "is already an identity column"
+                      : c->default_sql ? "already has a default value"
+                      : !c->not_null   ? "must be declared NOT NULL before identity can be added"
+                                       : NULL;
+    if (why)
+        return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "column \"%s\" of relation \"%s\" %s",
+                    c->name, e->def.name, why);
+    const char *name = ddl__choose_name(d, e->def.schema, e->def.name, c->name, "seq", NULL, NULL);
+    struct sequence_owner owner = {&e->def, c->number, 'i'};
+    TRY(ddl__make_sequence(d, e->def.schema, name, c->type, &cmd->constraint->options, &owner,
+                           &sequence));
+    c->identity = cmd->constraint->generated_when;
+    return ddl__edit_put(d, e, NULL);
+}
+
+static enum status set_identity(struct ddl *d, struct table_edit *e, struct column_def *c,
+                                const struct ast_alter_cmd *cmd)
+{
+    ARRAY(struct ast *) rest = {0};
+    if (!c->identity)
+        return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    "column \"%s\" of relation \"%s\" is not an identity column", c->name,
+                    e->def.name);
+    for (uint32_t i = 0; i < cmd->options.count; i++) {
+        const struct ast_def_elem *o = AST(cmd->options.items[i], ast_def_elem);
+        int64_t letter;
+        if (strcmp(o->name, "generated") != 0) {
+            ARENA_PUSH(d->a, &rest, cmd->options.items[i]);
+            continue;
+        }
+        TRY(ddl__option_i64(o, &letter));
+        c->identity = (char)letter;
+    }
+    TRY(ddl__edit_put(d, e, NULL));
+    const struct table_def *seq = ddl__identity_sequence(d, e->def.oid, c->number);
+    if (!seq || rest.count == 0) return OK;
+    struct ast_list options = {rest.data, (uint32_t)rest.count};
+    return ddl__change_sequence(d, seq, &options);
+}
+
+static enum status drop_identity(struct ddl *d, struct table_edit *e, struct column_def *c,
+                                 const struct ast_alter_cmd *cmd)
+{
+    if (!c->identity && cmd->missing_ok)
+        return ddl__notice(
+            d, "column \"%s\" of relation \"%s\" is not an identity column, skipping", c->name,
+            e->def.name);
+    if (!c->identity)
+        return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    "column \"%s\" of relation \"%s\" is not an identity column", c->name,
+                    e->def.name);
+    const struct table_def *seq = ddl__identity_sequence(d, e->def.oid, c->number);
+    c->identity = 0;
+    TRY(ddl__edit_put(d, e, NULL));
+    return seq ? ddl__drop_relation(d, seq) : OK;
+}
+
+static enum status set_statistics(struct ddl *d, struct table_edit *e, struct column_def *c,
+                                  const struct ast_alter_cmd *cmd)
+{
+    if (cmd->expr && cmd->expr->kind == AST_CONST)
+        c->statistics_target = (int32_t)AST(cmd->expr, ast_const)->ival;
+    return ddl__edit_put(d, e, NULL);
+}
+
+static enum status column_command(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
+{
+    struct table_edit e;
+    struct column_def *c;
+    ddl__edit(d, ddl__table(d, table), &e);
+    TRY(ddl__alter_column(&e, cmd->name, &c));
+    switch (cmd->type) {
+    case ALTER_COLUMN_DEFAULT: return set_default(d, &e, c, cmd);
+    case ALTER_SET_NOT_NULL: return set_not_null(d, &e, c);
+    case ALTER_DROP_NOT_NULL: return drop_not_null(d, &e, c);
+    case ALTER_ADD_IDENTITY: return add_identity(d, &e, c, cmd);
+    case ALTER_SET_IDENTITY: return set_identity(d, &e, c, cmd);
+    case ALTER_DROP_IDENTITY: return drop_identity(d, &e, c, cmd);
+    case ALTER_SET_STATISTICS: return set_statistics(d, &e, c, cmd);
+    default: return OK; /* SET STORAGE: storage is ours to choose */
+    }
+}
+
+/* --- storage parameters --------------------------------------------------------------------- */
+
+/* Is "name=…" of `item` (len bytes) set or reset by the list? */
+static bool option_named(const struct ast_list *options, const char *item, size_t len)
+{
+    for (uint32_t i = 0; i < options->count; i++) {
+        const char *name = AST(options->items[i], ast_def_elem)->name;
+        size_t n = strlen(name);
+        if (n < len && memcmp(name, item, n) == 0 && item[n] == '=') return true;
+    }
+    return false;
+}
+
+static enum status options_command(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
+{
+    struct table_edit e;
+    struct strbuf b;
+    const char *added = NULL;
+    ddl__edit(d, ddl__table(d, table), &e);
+    if (cmd->type == ALTER_SET_OPTIONS) TRY(ddl__options(d, &cmd->options, &added));
+    strbuf_init(&b, d->a);
+    for (const char *p = e.def.options; p && *p;) {
+        const char *comma = strchr(p, ',');
+        size_t len = comma ? (size_t)(comma - p) : strlen(p);
+        if (!option_named(&cmd->options, p, len))
+            strbuf_addf(&b, "%s%.*s", b.len ? "," : "", (int)len, p);
+        p += len + (comma != NULL);
+    }
+    if (added) strbuf_addf(&b, "%s%s", b.len ? "," : "", added);
+    e.def.options = b.len ? b.data : NULL;
+    return ddl__edit_put(d, &e, NULL);
+}
+
+/* --- dispatch ------------------------------------------------------------------------------- */
+
+static int pass_of(enum alter_kind k)
+{
+    switch (k) {
+    case ALTER_DROP_COLUMN:
+    case ALTER_DROP_CONSTRAINT:
+    case ALTER_DROP_NOT_NULL:
+    case ALTER_DROP_IDENTITY: return 0;
+    case ALTER_COLUMN_TYPE: return 1;
+    case ALTER_ADD_COLUMN: return 2;
+    case ALTER_COLUMN_DEFAULT:
+    case ALTER_SET_NOT_NULL:
+    case ALTER_ADD_IDENTITY:
+    case ALTER_SET_IDENTITY: return 3;
+    default: return 4;
+    }
+}
+enum { PASSES = 5 };
+
+static enum status command(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
+{
+    switch (cmd->type) {
+    case ALTER_ADD_COLUMN: return ddl__add_column_command(d, table, cmd);
+    case ALTER_DROP_COLUMN: return ddl__drop_column_command(d, table, cmd);
+    case ALTER_COLUMN_TYPE: return ddl__alter_type(d, table, cmd);
+    case ALTER_ADD_CONSTRAINT: return ddl__add_constraint(d, table, cmd);
+    case ALTER_DROP_CONSTRAINT: return ddl__drop_constraint(d, table, cmd);
+    case ALTER_VALIDATE_CONSTRAINT: return ddl__validate_constraint(d, table, cmd);
+    case ALTER_SET_OPTIONS:
+    case ALTER_RESET_OPTIONS: return options_command(d, table, cmd);
+    case ALTER_OWNER: return ddl__set_owner(d, ddl__table(d, table), cmd->text);
+    case ALTER_OTHER:
+        return FAIL(FEATURE_NOT_SUPPORTED, "ALTER TABLE ... %s is not supported yet", cmd->text);
+    default: return column_command(d, table, cmd);
+    }
+}
+
+/* Views and sequences take only some commands. */
+static enum status check_kind(const struct table_def *t, const struct ast_alter_cmd *cmd)
+{
+    if (t->kind == 'r' || cmd->type == ALTER_OWNER || cmd->type == ALTER_OTHER) return OK;
+    if (t->kind == 'v' && (cmd->type == ALTER_SET_OPTIONS || cmd->type == ALTER_RESET_OPTIONS))
+        return OK;
+    FAIL(WRONG_OBJECT_TYPE, "ALTER action cannot be performed on relation \"%s\"", t->name);
+    return error_detail("This operation is not supported for %ss.", ddl__kind_word(t));
+}
+
+static enum status alter_index(struct ddl *d, const struct ast_alter_table *n)
+{
+    const struct index_def *x;
+    TRY(ddl__find_index(d, n->table, n->missing_ok, &x));
+    if (!x) return OK;
+    TRY(ddl__own_table(d, ddl__table(d, x->table)));
+    for (uint32_t i = 0; i < n->cmds.count; i++) {
+        const struct ast_alter_cmd *c = AST(n->cmds.items[i], ast_alter_cmd);
+        const char *text;
+        if (c->type != ALTER_SET_OPTIONS && c->type != ALTER_RESET_OPTIONS)
+            return FAIL(FEATURE_NOT_SUPPORTED, "this command of ALTER INDEX is not supported yet");
+        TRY(ddl__options(d, &c->options, &text)); /* fillfactor and its like mean nothing here */
+    }
+    return OK;
+}
+
+enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
+{
+    const struct table_def *t;
+    char kind = n->object == OBJECT_VIEW ? 'v' : n->object == OBJECT_SEQUENCE ? 'S' : 0;
+    if (n->object == OBJECT_INDEX) return alter_index(d, n);
+    const char *schema = n->table->schema, *name = n->table->name;
+    if (n->missing_ok && !catalog_lookup(d->s->catalog, session__path(d->s), schema, name))
+        return ddl__notice(d, "relation \"%s\" does not exist, skipping", name);
+    TRY(ddl__find(d, n->table, kind, false, &t));
+    TRY(ddl__own_table(d, t));
+    for (uint32_t i = 0; i < n->cmds.count; i++)
+        TRY(check_kind(t, AST(n->cmds.items[i], ast_alter_cmd)));
+    TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
+    oid_t oid = t->oid;
+    for (int pass = 0; pass < PASSES; pass++)
+        for (uint32_t i = 0; i < n->cmds.count; i++) {
+            const struct ast_alter_cmd *c = AST(n->cmds.items[i], ast_alter_cmd);
+            if (pass_of(c->type) == pass) TRY(command(d, oid, c));
+        }
+    return OK;
+}

@@ -1,0 +1,189 @@
+/* ALTER TABLE … ALTER COLUMN … TYPE. Where the stored bytes of the old type are good for the new
+ * one (varchar made wider, varchar to text) only the definition changes; else the table is written
+ * anew with the column cast, by assignment or by USING. */
+#include "db/ddl_priv.h"
+
+static const char *type_words(struct ddl *d, type_id type)
+{
+    struct strbuf b;
+    strbuf_init(&b, d->a);
+    type_format(type, -1, &b);
+    return b.data;
+}
+
+/* --- what stands in the way ----------------------------------------------------------------- */
+
+static enum status check_views(struct ddl *d, const struct table_def *t,
+                               const struct column_def *c)
+{
+    const struct table_def **views;
+    uint32_t n;
+    TRY(ddl__views_over(d, t, c->number, &views, &n));
+    if (n == 0) return OK;
+    FAIL(FEATURE_NOT_SUPPORTED, "cannot alter type of a column used by a view or rule");
+    return error_detail("rule _RETURN on view %s depends on column \"%s\"", views[0]->name,
+                        c->name);
+}
+
+static enum status check_generated(struct ddl *d, const struct table_def *t,
+                                   const struct column_def *c)
+{
+    for (uint16_t i = 0; i < t->column_count; i++) {
+        const struct column_def *g = &t->columns[i];
+        if (g->dropped || !g->generated || g->number == c->number) continue;
+        bool *used = ARENA_ARRAY(d->a, bool, t->column_count + 1);
+        TRY(ddl__columns_of(d, t, g->default_sql, used));
+        if (!used[c->number]) continue;
+        FAIL(FEATURE_NOT_SUPPORTED, "cannot alter type of a column used by a generated column");
+        return error_detail("Column \"%s\" is used by generated column \"%s\".", c->name, g->name);
+    }
+    return OK;
+}
+
+static enum status new_type(struct ddl *d, const struct ast_alter_cmd *cmd,
+                            const struct column_def *c, type_id *ret, int32_t *ret_typmod)
+{
+    struct bind_env env;
+    session__bind_env(d->s, &env, d->a, d->text);
+    TRY(bind_type(&env, cmd->column->type, ret, ret_typmod));
+    const struct type_info *info = type_get(*ret);
+    if (info && (info->category == 'P' || *ret == TYPE_UNKNOWN))
+        return FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" has pseudo-type %s", c->name,
+                    info->name);
+    if (c->identity && *ret != TYPE_INT2 && *ret != TYPE_INT4 && *ret != TYPE_INT8)
+        return FAIL(INVALID_PARAMETER_VALUE,
+                    "identity column type must be smallint, integer, or bigint");
+    return OK;
+}
+
+/* --- the cast ------------------------------------------------------------------------------- */
+
+static enum status cast_of(struct ddl *d, const struct table_def *t, const struct column_def *old,
+                           const struct column_def *to, const struct ast *using_expr,
+                           struct expr **ret)
+{
+    const struct ast *ast = using_expr;
+    const char *names[] = {old->name};
+    struct ast_column_ref ref = {.node = {AST_COLUMN_REF, -1}, .names = {names, 1}};
+    if (!ast) ast = &ref.node;
+    enum status s = ddl__slot_expression(d, t, ast, to->type, to->typmod, "USING", ret);
+    if (s != DATATYPE_MISMATCH && s != CANNOT_COERCE) return s;
+    if (using_expr) {
+        FAIL(DATATYPE_MISMATCH,
+             "result of USING clause for column \"%s\" cannot be cast automatically to type %s",
+             to->name, type_words(d, to->type));
+        return error_hint("You might need to add an explicit cast.");
+    }
+    FAIL(DATATYPE_MISMATCH, "column \"%s\" cannot be cast automatically to type %s", to->name,
+         type_words(d, to->type));
+    return error_hint("You might need to specify \"USING %s::%s\".", ddl__quote(d->a, to->name),
+                      arena_printf(d->a, "%s", type_words(d, to->type)));
+}
+
+static bool same_bytes(const struct column_def *old, const struct column_def *to)
+{
+    bool strings = (old->type == TYPE_TEXT || old->type == TYPE_VARCHAR) &&
+                   (to->type == TYPE_TEXT || to->type == TYPE_VARCHAR);
+    if (old->type != to->type && !strings) return false;
+    if (to->typmod == -1) return old->type != TYPE_NUMERIC || old->typmod == -1;
+    if (old->type == to->type && old->typmod == to->typmod) return true;
+    return strings && old->type == TYPE_VARCHAR && old->typmod != -1 && to->typmod >= old->typmod;
+}
+
+/* --- what goes along ------------------------------------------------------------------------ */
+
+static enum status check_default(struct ddl *d, const struct table_def *t,
+                                 const struct column_def *to)
+{
+    struct expr *e;
+    if (!to->default_sql) return OK;
+    enum status s = ddl__load_expression(d, to->generated ? t : NULL, to->default_sql, to,
+                                         to->generated ? "GENERATED" : "DEFAULT", &e);
+    if (s != DATATYPE_MISMATCH && s != CANNOT_COERCE) return s;
+    return FAIL(DATATYPE_MISMATCH, "%s for column \"%s\" cannot be cast automatically to type %s",
+                to->generated ? "generation expression" : "default", to->name,
+                type_words(d, to->type));
+}
+
+static void retype_indexes(struct ddl *d, struct table_edit *e, const struct column_def *to)
+{
+    for (size_t i = 0; i < e->indexes.count; i++) {
+        const struct index_def *x = e->indexes.data[i];
+        struct index_def *copy = arena_memdup(d->a, x, sizeof *x);
+        struct index_column *columns = ARENA_ARRAY(d->a, struct index_column, x->column_count);
+        for (uint16_t k = 0; k < x->column_count; k++) {
+            columns[k] = x->columns[k];
+            if (columns[k].column == to->number) columns[k].type = to->type;
+        }
+        copy->columns = columns;
+        e->indexes.data[i] = copy;
+    }
+}
+
+/* Checks bind again: their text says what it says, now of the new type. */
+static enum status check_checks(struct ddl *d, const struct table_def *t)
+{
+    for (uint16_t i = 0; i < t->constraint_count; i++) {
+        struct expr *e;
+        if (t->constraints[i]->kind == 'c')
+            TRY(ddl__load_expression(d, t, t->constraints[i]->check_sql, NULL, "CHECK", &e));
+    }
+    return OK;
+}
+
+static enum status verify_checks(struct ddl *d, oid_t table, int16_t number)
+{
+    const struct table_def *t = ddl__table(d, table);
+    for (uint16_t i = 0; i < t->constraint_count; i++) {
+        const struct constraint_def *k = t->constraints[i];
+        bool uses = false;
+        for (uint16_t c = 0; c < k->column_count; c++) uses |= k->columns[c] == number;
+        if (k->kind == 'c' && k->validated && uses) TRY(ddl__verify_check(d, t, k));
+    }
+    return t->columns[number - 1].not_null
+               ? ddl__verify_not_null(d, t, (uint16_t)(number - 1))
+               : OK;
+}
+
+static enum status retype_sequence(struct ddl *d, oid_t table, const struct column_def *to)
+{
+    const struct table_def *seq = ddl__identity_sequence(d, table, to->number);
+    if (!seq || seq->sequence->type == to->type) return OK;
+    const char *names[] = {"pg_catalog", type_get(to->type)->name};
+    struct ast_type_name type = {.node = {AST_TYPE_NAME, -1}, .names = {names, 2}};
+    struct ast_def_elem as = {.node = {AST_DEF_ELEM, -1}, .name = "as", .arg = &type.node};
+    struct ast *items[] = {&as.node};
+    struct ast_list options = {items, 1};
+    return ddl__change_sequence(d, seq, &options);
+}
+
+enum status ddl__alter_type(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
+{
+    const struct table_def *t = ddl__table(d, table);
+    struct table_edit e;
+    struct column_def *c;
+    struct expr *value;
+    ddl__edit(d, t, &e);
+    TRY(ddl__alter_column(&e, cmd->name, &c));
+    const struct column_def *old = &t->columns[c->number - 1];
+    if (c->generated && cmd->expr) {
+        FAIL(INVALID_COLUMN_DEFINITION,
+             "cannot specify USING when altering type of generated column");
+        return error_detail("Column \"%s\" is a generated column.", c->name);
+    }
+    TRY(new_type(d, cmd, c, &c->type, &c->typmod));
+    TRY(check_generated(d, t, old));
+    TRY(check_views(d, t, old));
+    TRY(cast_of(d, t, old, c, cmd->expr, &value));
+    retype_indexes(d, &e, c);
+    TRY(check_default(d, ddl__edit_def(&e), c));
+    TRY(check_checks(d, ddl__edit_def(&e)));
+    uint16_t at = (uint16_t)(c->number - 1);
+    if (!cmd->expr && same_bytes(old, c)) {
+        TRY(ddl__edit_put(d, &e, NULL));
+    } else {
+        TRY(ddl__remake(d, t, &e, at, value));
+        TRY(verify_checks(d, table, c->number));
+    }
+    return c->identity ? retype_sequence(d, table, c) : OK;
+}

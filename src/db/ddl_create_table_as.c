@@ -1,0 +1,133 @@
+/* CREATE TABLE AS: the table gets the query's columns, then the rows go in by INSERT's own path.
+ *
+ * The insert is a tree over the very syntax of the query, bound again against the new table: so
+ * defaults, row ids and limits are INSERT's, and parameters need no second treatment. */
+#include "db/ddl_priv.h"
+
+static enum status bind_query(struct ddl *d, const struct ast *query, struct query **ret)
+{
+    struct bind_env env;
+    session__bind_env(d->s, &env, d->a, d->text);
+    enum status s = bind_statement(&env, query, ret);
+    return s;
+}
+
+static enum status add_column(struct ddl *d, struct table_edit *e, const struct target *t,
+                              const char *name)
+{
+    struct column_def c = {.name = name, .type = t->expr->type, .typmod = t->expr->typmod,
+                           .number = (int16_t)(e->columns.count + 1), .statistics_target = -1};
+    const struct type_info *info = type_get(c.type);
+    if (e->columns.count >= TABLE_COLUMNS_MAX)
+        return FAIL(TOO_MANY_COLUMNS, "tables can have at most %d columns", TABLE_COLUMNS_MAX);
+    if (c.type == TYPE_UNKNOWN) c.type = TYPE_TEXT;
+    else if (!info || info->category == 'P')
+        return FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" has pseudo-type %s", name,
+                    info ? info->name : "unknown");
+    if (ddl__edit_column(e, name))
+        return FAIL(DUPLICATE_COLUMN, "column \"%s\" specified more than once", name);
+    ARENA_PUSH(d->a, &e->columns, c);
+    return OK;
+}
+
+static enum status add_columns(struct ddl *d, struct table_edit *e,
+                               const struct ast_create_table_as *n, const struct query *q)
+{
+    uint32_t visible = 0;
+    for (uint32_t i = 0; i < q->target_count; i++) visible += !q->targets[i].junk;
+    if (n->columns.count > visible)
+        return FAIL(SYNTAX_ERROR, "too many column names were specified");
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < q->target_count; i++) {
+        const struct target *t = &q->targets[i];
+        if (t->junk) continue;
+        const char *name = at < n->columns.count ? n->columns.items[at] : t->name;
+        at++;
+        TRY(add_column(d, e, t, name ? name : "?column?"));
+    }
+    return OK;
+}
+
+static enum status fill(struct ddl *d, const struct ast_create_table_as *n,
+                        const struct schema_def *schema, char tag[64])
+{
+    static const struct exec_params no_params = {0};
+    struct ast_range_var target = *n->table;
+    target.schema = schema->name;
+    target.catalog = NULL;
+    struct ast_insert *insert = ARENA_NEW(d->a, struct ast_insert);
+    insert->node = (struct ast){AST_INSERT, -1};
+    insert->table = &target;
+    insert->select = AST(n->query, ast_select);
+    struct statement st = {.ast = &insert->node};
+    uint32_t params = 0;
+    enum status s;
+    struct cached_plan *p = session__plan(d->s, &st, d->text, NULL, &params, false, &s);
+    if (!p) return s;
+    struct run_options o = {.params = &no_params};
+    char words[64] = "";
+    s = session__run_plan(d->s, p, &o, d->sink, words);
+    cached_plan_unref(p);
+    TRY(s);
+    const char *count = strrchr(words, ' '); /* of "INSERT 0 n" */
+    ddl__tag(tag, arena_printf(d->a, "SELECT%s", count ? count : " 0"));
+    return OK;
+}
+
+static enum status refuse(const struct ast_create_table_as *n)
+{
+    if (n->materialized)
+        return FAIL(FEATURE_NOT_SUPPORTED, "materialized views are not supported yet");
+    if (n->query->kind != AST_SELECT)
+        return FAIL(FEATURE_NOT_SUPPORTED, "CREATE TABLE AS EXECUTE is not supported yet");
+    if (n->table->persistence == 't')
+        return FAIL(FEATURE_NOT_SUPPORTED, "temporary tables are not supported yet");
+    if (n->on_commit && n->on_commit != 'n')
+        return FAIL(INVALID_TABLE_DEFINITION, "ON COMMIT can only be used on temporary tables");
+    return ddl__check_place(n->access_method, n->tablespace);
+}
+
+enum status ddl__create_table_as(struct ddl *d, const struct ast_create_table_as *n, char tag[64])
+{
+    const struct schema_def *schema;
+    struct table_edit e;
+    struct query *q;
+    TRY(refuse(n));
+    TRY(ddl__creation_schema(d, n->table, &schema));
+    if (n->if_not_exists && ddl__relation_exists(d, schema->oid, n->table->name))
+        return session__notice(d->sink, "NOTICE", DUPLICATE_TABLE, NULL,
+                               "relation \"%s\" already exists, skipping", n->table->name);
+    TRY(bind_query(d, n->query, &q));
+    TRY(ddl__check_free(d, schema->oid, n->table->name));
+    TRY(ddl__new_table(d, schema, n->table, &e));
+    TRY(ddl__options(d, &n->options, &e.def.options));
+    TRY(add_columns(d, &e, n, q));
+    TRY(ddl__edit_put(d, &e, NULL));
+    return n->with_no_data ? OK : fill(d, n, schema, tag);
+}
+
+/* The INTO of a set operation stands in its leftmost SELECT. */
+static struct ast_select *without_into(struct ddl *d, const struct ast_select *n,
+                                       const struct ast_range_var **ret_into)
+{
+    struct ast_select *copy = arena_memdup(d->a, n, sizeof *n);
+    struct ast_select *leaf = copy;
+    while (leaf->op != SETOP_NONE && leaf->left) {
+        leaf->left = arena_memdup(d->a, leaf->left, sizeof *leaf->left);
+        leaf = leaf->left;
+    }
+    *ret_into = leaf->into;
+    leaf->into = NULL;
+    return copy;
+}
+
+enum status ddl__select_into(struct ddl *d, const struct ast_select *n, char tag[64])
+{
+    const struct ast_range_var *into;
+    struct ast_create_table_as as = {.node = {AST_CREATE_TABLE_AS, -1}, .on_commit = 'n'};
+    as.query = &without_into(d, n, &into)->node;
+    if (!into) return FAIL(INTERNAL_ERROR, "a SELECT without INTO is no DDL");
+    struct ast_range_var table = *into;
+    as.table = &table;
+    return ddl__create_table_as(d, &as, tag);
+}

@@ -1,0 +1,241 @@
+/* What a drop takes with it. From the objects named, the set grows by what hangs on them: views
+ * over tables, sequences that columns own, defaults that use sequences, generated columns. Owned
+ * sequences go silently; the rest only with CASCADE. Then all is locked, and goes in reverse
+ * order. */
+#include "db/ddl_priv.h"
+
+enum { DROP_ITEMS_MAX = 100000 };
+
+struct victim {
+    struct drop_item item;
+    bool default_only; /* the column stays, its default goes */
+};
+
+struct drop_set {
+    struct ddl *ddl;
+    ARRAY(struct victim) items;
+    ARRAY(const char *) details; /* "view v depends on table t" */
+    ARRAY(const char *) words;   /* what CASCADE takes: "view v" */
+};
+
+const char *ddl__words(struct ddl *d, const struct table_def *t)
+{
+    const struct table_def *seen =
+        catalog_lookup(d->s->catalog, session__path(d->s), NULL, t->name);
+    const struct schema_def *n = catalog_schema_by_oid(d->s->catalog, t->schema);
+    const char *name = ddl__quote(d->a, t->name);
+    if ((seen && seen->oid == t->oid) || !n)
+        return arena_printf(d->a, "%s %s", ddl__kind_word(t), name);
+    return arena_printf(d->a, "%s %s.%s", ddl__kind_word(t), ddl__quote(d->a, n->name), name);
+}
+
+static const char *item_words(struct ddl *d, const struct victim *v)
+{
+    const char *table = ddl__words(d, v->item.table);
+    if (!v->item.column) return table;
+    return arena_printf(d->a, "%s %s of %s",
+                        v->default_only ? "default value for column" : "column",
+                        ddl__quote(d->a, v->item.column->name), table);
+}
+
+/* --- growing the set ------------------------------------------------------------------------ */
+
+static bool contains(const struct drop_set *s, const struct victim *v)
+{
+    for (size_t i = 0; i < s->items.count; i++) {
+        const struct victim *x = &s->items.data[i];
+        if (x->item.table->oid != v->item.table->oid) continue;
+        if (!x->item.column) return true;
+        if (v->item.column && x->item.column->number == v->item.column->number) return true;
+    }
+    return false;
+}
+
+static enum status add(struct drop_set *s, const struct victim *v, const struct victim *because)
+{
+    if (contains(s, v)) return OK;
+    if (s->items.count >= DROP_ITEMS_MAX)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "too many objects to drop at once");
+    if (because) {
+        const char *words = item_words(s->ddl, v);
+        ARENA_PUSH(s->ddl->a, &s->words, words);
+        ARENA_PUSH(s->ddl->a, &s->details,
+                   arena_printf(s->ddl->a, "%s depends on %s", words,
+                                item_words(s->ddl, because)));
+    }
+    ARENA_PUSH(s->ddl->a, &s->items, *v);
+    return OK;
+}
+
+/* Is views[i] there only because it is over another of them? */
+static enum status is_indirect(struct ddl *d, const struct table_def *const *views, uint32_t n,
+                               uint32_t i, bool *ret)
+{
+    *ret = false;
+    for (uint32_t k = 0; k < n && !*ret; k++) {
+        const struct table_def **over;
+        uint32_t m;
+        if (k == i) continue;
+        TRY(ddl__views_over(d, views[k], 0, &over, &m));
+        for (uint32_t j = 0; j < m; j++) *ret |= over[j]->oid == views[i]->oid;
+    }
+    return OK;
+}
+
+static enum status add_views(struct drop_set *s, const struct victim *v)
+{
+    const struct table_def **views;
+    uint32_t n;
+    TRY(ddl__views_over(s->ddl, v->item.table, v->item.column ? v->item.column->number : 0, &views,
+                        &n));
+    for (uint32_t i = 0; i < n; i++) {
+        bool indirect;
+        struct victim view = {.item = {views[i], NULL}};
+        TRY(is_indirect(s->ddl, views, n, i, &indirect));
+        if (!indirect) TRY(add(s, &view, v));
+    }
+    return OK;
+}
+
+static enum status add_owned_sequences(struct drop_set *s, const struct victim *v)
+{
+    const struct table_def *t;
+    size_t pos = 0;
+    while (catalog_next_table(s->ddl->s->catalog, &pos, &t)) {
+        struct victim seq = {.item = {t, NULL}};
+        if (t->kind != 'S' || t->sequence->owner_table != v->item.table->oid) continue;
+        if (v->item.column && t->sequence->owner_column != v->item.column->number) continue;
+        TRY(add(s, &seq, NULL));
+    }
+    return OK;
+}
+
+static enum status add_defaults(struct drop_set *s, const struct victim *v)
+{
+    const struct table_def *t;
+    size_t pos = 0;
+    while (catalog_next_table(s->ddl->s->catalog, &pos, &t)) {
+        if (t->kind != 'r' || t->virtual_id >= 0) continue;
+        for (uint16_t i = 0; i < t->column_count; i++) {
+            bool names = false;
+            struct victim of = {.item = {t, &t->columns[i]}, .default_only = true};
+            if (t->columns[i].dropped || !t->columns[i].default_sql) continue;
+            TRY(ddl__names_sequence(s->ddl, t->columns[i].default_sql, v->item.table->oid, &names));
+            if (names) TRY(add(s, &of, v));
+        }
+    }
+    return OK;
+}
+
+static enum status add_generated(struct drop_set *s, const struct victim *v)
+{
+    const struct table_def *t = v->item.table;
+    for (uint16_t i = 0; i < t->column_count; i++) {
+        const struct column_def *g = &t->columns[i];
+        struct victim of = {.item = {t, g}};
+        if (g->dropped || !g->generated || g->number == v->item.column->number) continue;
+        bool *used = ARENA_ARRAY(s->ddl->a, bool, t->column_count + 1);
+        TRY(ddl__columns_of(s->ddl, t, g->default_sql, used));
+        if (used[v->item.column->number]) TRY(add(s, &of, v));
+    }
+    return OK;
+}
+
+static enum status grow(struct drop_set *s)
+{
+    for (size_t i = 0; i < s->items.count; i++) {
+        struct victim v = s->items.data[i]; /* the array may move */
+        if (v.default_only) continue;
+        if (v.item.table->kind == 'S') {
+            TRY(add_defaults(s, &v));
+            continue;
+        }
+        TRY(add_views(s, &v));
+        if (v.item.table->kind != 'r') continue;
+        TRY(add_owned_sequences(s, &v));
+        if (v.item.column) TRY(add_generated(s, &v));
+    }
+    return OK;
+}
+
+/* --- words ---------------------------------------------------------------------------------- */
+
+static const char *lines(struct ddl *d, const char *prefix, const char *const *items, size_t n)
+{
+    struct strbuf b;
+    strbuf_init(&b, d->a);
+    for (size_t i = 0; i < n; i++) strbuf_addf(&b, "%s%s%s", i ? "\n" : "", prefix, items[i]);
+    return b.data;
+}
+
+static enum status refuse(struct drop_set *s, uint32_t named)
+{
+    if (named == 1)
+        FAIL(DEPENDENT_OBJECTS_STILL_EXIST, "cannot drop %s because other objects depend on it",
+             item_words(s->ddl, &s->items.data[0]));
+    else
+        FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
+             "cannot drop desired object(s) because other objects depend on them");
+    error_detail("%s", lines(s->ddl, "", s->details.data, s->details.count));
+    return error_hint("Use DROP ... CASCADE to drop the dependent objects too.");
+}
+
+enum status ddl__cascade_notice(struct ddl *d, const char *const *words, uint32_t count)
+{
+    struct error e = {.code = OK};
+    if (count == 0 || !d->sink || !d->sink->notice) return OK;
+    if (count == 1) return ddl__notice(d, "drop cascades to %s", words[0]);
+    const char *head = arena_printf(d->a, "drop cascades to %u other objects", count);
+    const char *body = lines(d, "drop cascades to ", words, count);
+    size_t len = strlen(body);
+    memcpy(e.message, head, strlen(head));
+    memcpy(e.detail, body, len < sizeof e.detail ? len : sizeof e.detail - 1);
+    return d->sink->notice(d->sink->ctx, "NOTICE", &e);
+}
+
+/* --- doing it ------------------------------------------------------------------------------- */
+
+static enum status drop_default(struct ddl *d, const struct drop_item *item)
+{
+    struct table_edit e;
+    ddl__edit(d, ddl__table(d, item->table->oid), &e);
+    e.columns.data[item->column->number - 1].default_sql = NULL;
+    return ddl__edit_put(d, &e, NULL);
+}
+
+static enum status drop_victim(struct ddl *d, const struct victim *v)
+{
+    const struct table_def *t = catalog_table_by_oid(d->s->catalog, v->item.table->oid);
+    if (!t) return OK; /* gone with its table */
+    if (v->default_only) return drop_default(d, &v->item);
+    if (!v->item.column) return ddl__drop_relation(d, t);
+    if (t->columns[v->item.column->number - 1].dropped) return OK;
+    return ddl__remove_column(d, t->oid, v->item.column->number);
+}
+
+enum status ddl__drop_items(struct ddl *d, const struct drop_item *items, uint32_t count,
+                            bool cascade)
+{
+    struct drop_set s = {.ddl = d};
+    for (uint32_t i = 0; i < count; i++) {
+        struct victim v = {.item = items[i]};
+        TRY(add(&s, &v, NULL));
+    }
+    TRY(grow(&s));
+    if (s.details.count && !cascade) return refuse(&s, count);
+    TRY(ddl__cascade_notice(d, s.words.data, (uint32_t)s.words.count));
+    for (size_t i = 0; i < s.items.count; i++)
+        TRY(ddl__lock(d, s.items.data[i].item.table->oid, LOCK_ACCESS_EXCLUSIVE));
+    for (size_t i = s.items.count; i-- > 0;) TRY(drop_victim(d, &s.items.data[i]));
+    return OK;
+}
+
+enum status ddl__drop_relation(struct ddl *d, const struct table_def *t)
+{
+    struct txn *txn = d->s->txn;
+    if (t->tree) TRY(store_drop_tree(txn, t->tree));
+    for (uint16_t i = 0; i < t->index_count; i++)
+        if (t->indexes[i]->tree) TRY(store_drop_tree(txn, t->indexes[i]->tree));
+    if (t->sequence && t->sequence->tree) TRY(store_drop_tree(txn, t->sequence->tree));
+    return ddl__remove(d, t->oid);
+}

@@ -1,0 +1,197 @@
+/* DROP and TRUNCATE. Both only let go of trees: the store frees them after the commit, when no
+ * snapshot needs them any more, so that an abort has nothing to bring back. */
+#include "db/ddl_priv.h"
+
+/* --- finding what is named ------------------------------------------------------------------ */
+
+static const char *lower_word(enum object_kind k)
+{
+    return k == OBJECT_VIEW ? "view" : k == OBJECT_SEQUENCE ? "sequence" : "table";
+}
+
+static enum status wrong_kind(const char *name, enum object_kind k, const char *is)
+{
+    FAIL(WRONG_OBJECT_TYPE, "\"%s\" is not a %s", name, lower_word(k));
+    if (strcmp(is, "view") == 0) return error_hint("Use DROP VIEW to remove a view.");
+    if (strcmp(is, "sequence") == 0) return error_hint("Use DROP SEQUENCE to remove a sequence.");
+    if (strcmp(is, "index") == 0) return error_hint("Use DROP INDEX to remove an index.");
+    return error_hint("Use DROP TABLE to remove a table.");
+}
+
+static enum status find(struct ddl *d, const struct name_list *names, enum object_kind k,
+                        bool if_exists, const struct table_def **ret)
+{
+    struct ast_range_var v = ddl__range_of(names);
+    char kind = k == OBJECT_VIEW ? 'v' : k == OBJECT_SEQUENCE ? 'S' : 'r';
+    const struct search_path *path = session__path(d->s);
+    const struct table_def *t = catalog_lookup(d->s->catalog, path, v.schema, v.name);
+    *ret = NULL;
+    if (t && t->kind != kind) return wrong_kind(v.name, k, ddl__kind_word(t));
+    if (!t && catalog_lookup_index(d->s->catalog, path, v.schema, v.name))
+        return wrong_kind(v.name, k, "index");
+    if (t) return ddl__find(d, &v, kind, false, ret);
+    if (v.schema && !catalog_schema(d->s->catalog, d->s->database_oid, slice_of(v.schema))) {
+        if (if_exists) return ddl__notice(d, "schema \"%s\" does not exist, skipping", v.schema);
+        return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", v.schema);
+    }
+    if (if_exists)
+        return ddl__notice(d, "%s \"%s\" does not exist, skipping", lower_word(k), v.name);
+    return FAIL(UNDEFINED_TABLE, "%s \"%s%s%s\" does not exist", lower_word(k),
+                v.schema ? v.schema : "", v.schema ? "." : "", v.name);
+}
+
+/* --- relations ------------------------------------------------------------------------------ */
+
+static enum status check_identity(struct ddl *d, const struct table_def *t)
+{
+    if (t->kind != 'S' || t->sequence->owner_kind != 'i') return OK;
+    const struct table_def *owner = ddl__table(d, t->sequence->owner_table);
+    const char *column = owner->columns[t->sequence->owner_column - 1].name;
+    FAIL(DEPENDENT_OBJECTS_STILL_EXIST, "cannot drop %s because column %s of %s requires it",
+         ddl__words(d, t), column, ddl__words(d, owner));
+    return error_hint("You can drop column %s of %s instead.", column, ddl__words(d, owner));
+}
+
+static enum status drop_relations(struct ddl *d, const struct ast_drop *n)
+{
+    struct drop_item *items = ARENA_ARRAY(d->a, struct drop_item, n->name_count);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n->name_count; i++) {
+        const struct table_def *t;
+        TRY(find(d, &n->names[i], n->object, n->if_exists, &t));
+        if (!t) continue;
+        const struct schema_def *schema = catalog_schema_by_oid(d->s->catalog, t->schema);
+        if (!schema || !ddl__is_owner(d->s, schema->owner)) TRY(ddl__own_table(d, t));
+        TRY(check_identity(d, t));
+        items[count++] = (struct drop_item){t, NULL};
+    }
+    return count ? ddl__drop_items(d, items, count, n->cascade) : OK;
+}
+
+/* --- indexes -------------------------------------------------------------------------------- */
+
+static enum status drop_one_index(struct ddl *d, const struct ast_drop *n, uint32_t i)
+{
+    const struct index_def *x;
+    struct ast_range_var v = ddl__range_of(&n->names[i]);
+    TRY(ddl__find_index(d, &v, n->if_exists, &x));
+    if (!x) return OK;
+    const struct table_def *t = ddl__table(d, x->table);
+    TRY(ddl__own_table(d, t));
+    if (x->constraint) {
+        const struct constraint_def *k = catalog_constraint_by_oid(d->s->catalog, x->constraint);
+        const char *name = ddl__quote(d->a, k ? k->name : x->name);
+        FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
+             "cannot drop index %s because constraint %s on %s requires it",
+             ddl__quote(d->a, x->name), name, ddl__words(d, t));
+        return error_hint("You can drop constraint %s on %s instead.", name, ddl__words(d, t));
+    }
+    TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
+    return ddl__drop_index(d, x);
+}
+
+/* --- schemas -------------------------------------------------------------------------------- */
+
+/* Owned sequences go with their tables and are not told. */
+static bool is_told(struct ddl *d, const struct table_def *t)
+{
+    if (t->kind != 'S' || !t->sequence->owner_table) return true;
+    const struct table_def *owner = catalog_table_by_oid(d->s->catalog, t->sequence->owner_table);
+    return !owner || owner->schema != t->schema;
+}
+
+static enum status empty_schema(struct ddl *d, const struct schema_def *n, bool cascade)
+{
+    ARRAY(struct drop_item) items = {0};
+    ARRAY(const char *) words = {0};
+    const struct table_def *t;
+    struct strbuf detail;
+    size_t pos = 0;
+    strbuf_init(&detail, d->a);
+    while (catalog_next_table(d->s->catalog, &pos, &t)) {
+        if (t->schema != n->oid) continue;
+        ARENA_PUSH(d->a, &items, (struct drop_item){t, NULL});
+        if (!is_told(d, t)) continue;
+        ARENA_PUSH(d->a, &words, ddl__words(d, t));
+        strbuf_addf(&detail, "%s%s depends on schema %s", detail.len ? "\n" : "", ddl__words(d, t),
+                    ddl__quote(d->a, n->name));
+    }
+    if (items.count == 0) return OK;
+    if (!cascade) {
+        FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
+             "cannot drop schema %s because other objects depend on it", ddl__quote(d->a, n->name));
+        error_detail("%s", detail.data ? detail.data : "");
+        return error_hint("Use DROP ... CASCADE to drop the dependent objects too.");
+    }
+    TRY(ddl__cascade_notice(d, words.data, (uint32_t)words.count));
+    return ddl__drop_items(d, items.data, (uint32_t)items.count, true);
+}
+
+static enum status drop_one_schema(struct ddl *d, const struct ast_drop *n, uint32_t i)
+{
+    const char *name = n->names[i].items[n->names[i].count - 1];
+    const struct schema_def *s = catalog_schema(d->s->catalog, d->s->database_oid, slice_of(name));
+    if (!s && n->if_exists) return ddl__notice(d, "schema \"%s\" does not exist, skipping", name);
+    if (!s) return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", name);
+    if (s->database == 0)
+        return FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
+                    "cannot drop schema %s because it is required by the database system", name);
+    TRY(ddl__own_schema(d, s));
+    TRY(empty_schema(d, s, n->cascade));
+    return ddl__remove(d, s->oid);
+}
+
+enum status ddl__drop(struct ddl *d, const struct ast_drop *n)
+{
+    if (n->object == OBJECT_TABLE || n->object == OBJECT_VIEW || n->object == OBJECT_SEQUENCE)
+        return drop_relations(d, n);
+    if (n->object != OBJECT_INDEX && n->object != OBJECT_SCHEMA)
+        return FAIL(FEATURE_NOT_SUPPORTED, "dropping this kind of object is not supported yet");
+    for (uint32_t i = 0; i < n->name_count; i++)
+        TRY(n->object == OBJECT_INDEX ? drop_one_index(d, n, i) : drop_one_schema(d, n, i));
+    return OK;
+}
+
+/* --- TRUNCATE ------------------------------------------------------------------------------- */
+
+static enum status restart_owned(struct ddl *d, oid_t table)
+{
+    ARRAY(const struct table_def *) found = {0};
+    const struct table_def *t;
+    size_t pos = 0;
+    while (catalog_next_table(d->s->catalog, &pos, &t))
+        if (t->kind == 'S' && t->sequence->owner_table == table) ARENA_PUSH(d->a, &found, t);
+    for (size_t i = 0; i < found.count; i++) TRY(ddl__restart_sequence(d, found.data[i]));
+    return OK;
+}
+
+static bool named_before(const struct table_def *const *tables, uint32_t n,
+                         const struct table_def *t)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (tables[i]->oid == t->oid) return true;
+    return false;
+}
+
+enum status ddl__truncate(struct ddl *d, const struct ast_truncate *n)
+{
+    const struct table_def **tables = ARENA_ARRAY(d->a, const struct table_def *, n->tables.count);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n->tables.count; i++) {
+        const struct table_def *t;
+        TRY(ddl__find(d, AST(n->tables.items[i], ast_range_var), 'r', false, &t));
+        if (named_before(tables, count, t)) continue;
+        if (!ddl__is_owner(d->s, t->owner) && !ddl__acl_allows(t->acl, d->s->user, 'D'))
+            return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for table %s", t->name);
+        TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
+        tables[count++] = t;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct table_edit e;
+        ddl__edit(d, tables[i], &e);
+        TRY(ddl__new_trees(d, &e));
+        TRY(ddl__edit_put(d, &e, NULL));
+        if (n->restart_identity) TRY(restart_owned(d, tables[i]->oid));
+    }
+    return OK;
+}

@@ -1,0 +1,158 @@
+/* CREATE INDEX and the end of an index. The index is filled by one scan of the table under a lock
+ * that keeps writers out; it is in the catalog only once it is whole. */
+#include "db/ddl_priv.h"
+
+enum { INDEX_COLUMNS_MAX = 32 };
+
+static enum status check_method(const char *method)
+{
+    static const char *const known[] = {"hash", "gin", "gist", "spgist", "brin"};
+    if (!method || strcmp(method, "btree") == 0) return OK;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(method, known[i]) == 0)
+            return FAIL(FEATURE_NOT_SUPPORTED, "access method \"%s\" is not supported yet", method);
+    return FAIL(UNDEFINED_OBJECT, "access method \"%s\" does not exist", method);
+}
+
+static bool ends_in(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n > m && strcmp(s + n - m, end) == 0;
+}
+
+/* Text sorts bytewise here, so that pattern classes are what the default is. */
+static enum status check_element(const struct ast_index_elem *x)
+{
+    static const char *const collations[] = {"default", "C", "POSIX", "ucs_basic"};
+    if (x->expr)
+        return FAIL(FEATURE_NOT_SUPPORTED, "indexes on expressions are not supported yet");
+    if (x->opclass.count) {
+        const char *name = x->opclass.items[x->opclass.count - 1];
+        if (!ends_in(name, "_ops"))
+            return FAIL(UNDEFINED_OBJECT,
+                        "operator class \"%s\" does not exist for access method \"btree\"", name);
+    }
+    if (!x->collation.count) return OK;
+    const char *name = x->collation.items[x->collation.count - 1];
+    for (size_t i = 0; i < sizeof collations / sizeof collations[0]; i++)
+        if (strcmp(name, collations[i]) == 0) return OK;
+    return FAIL(UNDEFINED_OBJECT, "collation \"%s\" for encoding \"UTF8\" does not exist", name);
+}
+
+static enum status index_column(const struct table_def *t, const struct ast_index_elem *x,
+                                struct index_column *ret)
+{
+    TRY(check_element(x));
+    const struct column_def *c = table_column(t, slice_of(x->name));
+    if (!c) return FAIL(UNDEFINED_COLUMN, "column \"%s\" does not exist", x->name);
+    bool descending = x->direction == SORT_DESC;
+    *ret = (struct index_column){
+        .column = c->number, .type = c->type, .descending = descending,
+        .nulls_first = x->nulls == NULLS_DEFAULT ? descending : x->nulls == NULLS_FIRST};
+    return OK;
+}
+
+static enum status check_table(const struct table_def *t)
+{
+    if (t->kind == 'r') return OK;
+    FAIL(WRONG_OBJECT_TYPE, "cannot create index on relation \"%s\"", t->name);
+    return error_detail("This operation is not supported for %ss.", ddl__kind_word(t));
+}
+
+/* "a_b" of the key columns and those of INCLUDE. */
+static const char *joined_names(struct ddl *d, const struct ast_create_index *n)
+{
+    const struct ast_list *lists[] = {&n->elements, &n->including};
+    struct strbuf b;
+    strbuf_init(&b, d->a);
+    for (int l = 0; l < 2; l++)
+        for (uint32_t i = 0; i < lists[l]->count && b.len < 2 * NAME_BYTES_MAX; i++) {
+            const char *name = AST(lists[l]->items[i], ast_index_elem)->name;
+            strbuf_addf(&b, "%s%s", b.len ? "_" : "", name ? name : "expr");
+        }
+    return b.data ? b.data : "";
+}
+
+static enum status make_columns(struct ddl *d, const struct table_def *t,
+                                const struct ast_create_index *n, struct index_def *x)
+{
+    uint32_t total = n->elements.count + n->including.count;
+    if (total > INDEX_COLUMNS_MAX)
+        return FAIL(TOO_MANY_COLUMNS, "cannot use more than %d columns in an index",
+                    INDEX_COLUMNS_MAX);
+    struct index_column *c = ARENA_ARRAY(d->a, struct index_column, total);
+    for (uint32_t i = 0; i < n->elements.count; i++)
+        TRY(index_column(t, AST(n->elements.items[i], ast_index_elem), &c[i]));
+    for (uint32_t i = 0; i < n->including.count; i++) {
+        const struct ast_index_elem *e = AST(n->including.items[i], ast_index_elem);
+        if (e->direction == SORT_ASC || e->direction == SORT_DESC)
+            return FAIL(INVALID_OBJECT_DEFINITION,
+                        "including column does not support ASC/DESC options");
+        TRY(index_column(t, e, &c[n->elements.count + i]));
+    }
+    x->columns = c;
+    x->key_count = (uint16_t)n->elements.count;
+    x->column_count = (uint16_t)total;
+    return OK;
+}
+
+static enum status refuse(const struct ast_create_index *n)
+{
+    TRY(check_method(n->access_method));
+    if (n->where) return FAIL(FEATURE_NOT_SUPPORTED, "partial indexes are not supported yet");
+    return ddl__check_place(NULL, n->tablespace);
+}
+
+static enum status check_options(struct ddl *d, const struct ast_list *options)
+{
+    const char *text;
+    for (uint32_t i = 0; i < options->count; i++) {
+        const char *name = AST(options->items[i], ast_def_elem)->name;
+        if (strcmp(name, "fillfactor") != 0 && strcmp(name, "deduplicate_items") != 0)
+            return FAIL(INVALID_PARAMETER_VALUE, "unrecognized parameter \"%s\"", name);
+    }
+    return ddl__options(d, options, &text);
+}
+
+enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n)
+{
+    const struct table_def *t;
+    struct index_def *x = ARENA_NEW(d->a, struct index_def);
+    TRY(ddl__find(d, n->table, 0, false, &t));
+    TRY(check_table(t));
+    TRY(refuse(n));
+    TRY(ddl__own_table(d, t));
+    TRY(check_options(d, &n->options));
+    if (n->if_not_exists && n->name && ddl__relation_exists(d, t->schema, n->name))
+        return session__notice(d->sink, "NOTICE", DUPLICATE_TABLE, NULL,
+                               "relation \"%s\" already exists, skipping", n->name);
+    if (n->name) TRY(ddl__check_free(d, t->schema, n->name));
+    TRY(make_columns(d, t, n, x));
+    x->name = n->name ? n->name
+                      : ddl__choose_name(d, t->schema, t->name, joined_names(d, n), "idx", NULL,
+                                         NULL);
+    TRY(ddl__lock(d, t->oid, LOCK_SHARE));
+    TRY(ddl__new_oid(d, &x->oid));
+    x->table = t->oid;
+    x->unique = n->unique;
+    x->nulls_not_distinct = n->nulls_not_distinct;
+    x->valid = true;
+    TRY(store_create_tree(d->s->txn, &x->tree));
+    TRY(ddl__build_index(d, t, x));
+    struct table_edit e;
+    ddl__edit(d, t, &e);
+    ARENA_PUSH(d->a, &e.indexes, x);
+    return ddl__edit_put(d, &e, NULL);
+}
+
+enum status ddl__drop_index(struct ddl *d, const struct index_def *x)
+{
+    struct table_edit e;
+    size_t n = 0;
+    ddl__edit(d, ddl__table(d, x->table), &e);
+    for (size_t i = 0; i < e.indexes.count; i++)
+        if (e.indexes.data[i]->oid != x->oid) e.indexes.data[n++] = e.indexes.data[i];
+    e.indexes.count = n;
+    if (x->tree) TRY(store_drop_tree(d->s->txn, x->tree));
+    return ddl__edit_put(d, &e, NULL);
+}

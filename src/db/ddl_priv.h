@@ -1,0 +1,246 @@
+/* Executing DDL: what the ddl_*.c files share. */
+#ifndef HELIOS_DB_DDL_PRIV_H
+#define HELIOS_DB_DDL_PRIV_H
+
+#include "db/session_priv.h"
+
+/* One DDL statement at work. Each put gives a new snapshot; those that it replaces are kept until
+ * the statement ends, so that definitions read before stay good. */
+struct ddl {
+    struct session *s;
+    const struct result_sink *sink;
+    struct slice text;                /* the query string, for error positions */
+    struct arena *a;                  /* of the statement */
+    ARRAY(struct catalog *) kept;     /* references */
+};
+
+/* A table's definition while it is changed. */
+struct table_edit {
+    struct table_def def;
+    ARRAY(struct column_def) columns;
+    ARRAY(const struct index_def *) indexes;
+    ARRAY(const struct constraint_def *) constraints;
+};
+
+/* --- ddl.c --- */
+void ddl__tag(char tag[64], const char *text);
+enum status ddl__notice(struct ddl *d, const char *fmt, ...) PRINTF(2, 3);
+enum status ddl__at(struct ddl *d, int location, enum status code);
+enum status ddl__new_oid(struct ddl *d, oid_t *ret) MUST;
+enum status ddl__put_table(struct ddl *d, const struct table_def *t) MUST;
+enum status ddl__put_schema(struct ddl *d, const struct schema_def *def) MUST;
+enum status ddl__put_database(struct ddl *d, const struct database_def *def) MUST;
+enum status ddl__put_role(struct ddl *d, const struct role_def *def) MUST;
+enum status ddl__remove(struct ddl *d, oid_t oid) MUST;
+/* Waits for the lock, then looks with new eyes: rows committed meanwhile are seen. */
+enum status ddl__lock(struct ddl *d, oid_t relation, enum relation_lock mode) MUST;
+/* The definition in the newest snapshot; it exists. */
+const struct table_def *ddl__table(struct ddl *d, oid_t oid);
+
+void ddl__edit(struct ddl *d, const struct table_def *t, struct table_edit *ret);
+/* Puts it; *ret (may be NULL) is what the catalog has then. */
+enum status ddl__edit_put(struct ddl *d, struct table_edit *e, const struct table_def **ret) MUST;
+/* The edit as a definition to bind over; good until it is changed. */
+const struct table_def *ddl__edit_def(struct table_edit *e);
+struct column_def *ddl__edit_column(struct table_edit *e, const char *name);
+
+/* --- ddl_name.c: looking names up, and making new ones --- */
+/* "table", "view", "sequence" */
+const char *ddl__kind_word(const struct table_def *t);
+/* 'S' 'v' 'r' or 0 for any. *ret NULL when missing_ok and it is not there, after the notice. */
+enum status ddl__find(struct ddl *d, const struct ast_range_var *v, char kind, bool missing_ok,
+                      const struct table_def **ret) MUST;
+enum status ddl__find_index(struct ddl *d, const struct ast_range_var *v, bool missing_ok,
+                            const struct index_def **ret) MUST;
+struct ast_range_var ddl__range_of(const struct name_list *names);
+/* The schema that a new relation goes to; rights are checked. */
+enum status ddl__creation_schema(struct ddl *d, const struct ast_range_var *v,
+                                 const struct schema_def **ret) MUST;
+enum status ddl__schema(struct ddl *d, const char *name, const struct schema_def **ret) MUST;
+bool ddl__relation_exists(struct ddl *d, oid_t schema, const char *name);
+enum status ddl__check_free(struct ddl *d, oid_t schema, const char *name) MUST;
+/* "t_a_key", cut to 63 bytes, with the first number that makes it free among the schema's relations
+ * and what `taken` (may be NULL) tells. */
+const char *ddl__choose_name(struct ddl *d, oid_t schema, const char *name1, const char *name2,
+                             const char *label, bool (*taken)(void *ctx, const char *name),
+                             void *ctx);
+enum status ddl__role(struct ddl *d, const char *name, oid_t *ret) MUST;
+enum status ddl__own_table(struct ddl *d, const struct table_def *t) MUST;
+enum status ddl__own_schema(struct ddl *d, const struct schema_def *n) MUST;
+bool ddl__is_owner(const struct session *s, oid_t owner);
+/* As the text of an ACL ("{a=rw/b,=r/b}") grants it, to the session's user or to everybody. */
+bool ddl__acl_allows(const char *acl, const char *user, char privilege);
+/* Name as a command would need it: quoted when it must be. */
+const char *ddl__quote(struct arena *a, const char *name);
+/* A constant or word of an option list as text; NULL for none. */
+const char *ddl__option_text(const struct ast_def_elem *e);
+enum status ddl__option_bool(const struct ast_def_elem *e, bool *ret) MUST;
+enum status ddl__option_i64(const struct ast_def_elem *e, int64_t *ret) MUST;
+
+/* --- ddl_expression.c: stored expressions, and running them over rows --- */
+/* Binds over the table's columns (NULL: none), gives its storage form. */
+enum status ddl__store_expression(struct ddl *d, const struct table_def *t, const struct ast *ast,
+                                  type_id type, int32_t typmod, const char *what,
+                                  const char **ret_sql, struct expr **ret) MUST;
+/* DEFAULT of a column: never refers to columns; coerced as an assignment would. */
+enum status ddl__store_default(struct ddl *d, const struct column_def *c, const struct ast *ast,
+                               const char **ret_sql, struct expr **ret) MUST;
+enum status ddl__store_generated(struct ddl *d, const struct table_def *t,
+                                 const struct column_def *c, const struct ast *ast,
+                                 const char **ret_sql) MUST;
+/* A stored expression again, over slots: slot i is the table's column i. TYPE_NONE: as is. */
+enum status ddl__load_expression(struct ddl *d, const struct table_def *t, const char *sql,
+                                 const struct column_def *c, const char *what,
+                                 struct expr **ret) MUST;
+/* An expression as written, over slots. */
+enum status ddl__slot_expression(struct ddl *d, const struct table_def *t, const struct ast *ast,
+                                 type_id type, int32_t typmod, const char *what,
+                                 struct expr **ret) MUST;
+/* The stored expression again, in which the column `old` of the table is called `name`. */
+enum status ddl__rename_in(struct ddl *d, const struct table_def *t, const char *sql,
+                           const char *old, const char *name, const char **ret) MUST;
+/* Marks used[attnum] for the columns that the expression names; used has column_count + 1. */
+enum status ddl__columns_of(struct ddl *d, const struct table_def *t, const char *sql,
+                            bool *used) MUST;
+/* Is the sequence named in the stored expression? */
+enum status ddl__names_sequence(struct ddl *d, const char *sql, oid_t sequence, bool *ret) MUST;
+
+/* --- ddl_storage.c: keys, entries, scans --- */
+struct row_scan {
+    const struct table_def *table;
+    /* `row`: table->column_count values, missing ones filled in; key: the table key's bytes. */
+    enum status (*row)(void *ctx, struct slice key, struct datum *row);
+    void *ctx;
+};
+enum status ddl__scan(struct ddl *d, const struct row_scan *q) MUST;
+/* Fills the index's (new) tree from the table's rows. */
+enum status ddl__build_index(struct ddl *d, const struct table_def *t,
+                             const struct index_def *x) MUST;
+/* Moves the rows of `from` into the new tree of `to` (same oid, in the catalog already), and
+ * builds the trees of to's secondary indexes. fill (may be NULL) changes the values: the first
+ * from->column_count are given. */
+struct rewrite {
+    const struct table_def *from, *to;
+    enum status (*fill)(void *ctx, struct datum *row);
+    void *ctx;
+};
+enum status ddl__rewrite(struct ddl *d, const struct rewrite *q) MUST;
+/* New trees for the table (e->def.tree) and its secondary indexes; the old ones are dropped. */
+enum status ddl__new_trees(struct ddl *d, struct table_edit *e) MUST;
+
+/* --- ddl_rewrite.c: ALTER TABLE's ways over the rows --- */
+/* Puts the edit with new trees and moves the rows of `from` there; `value` (NULL: none), over
+ * slots of from's columns, is what the edit's column at that position gets. */
+enum status ddl__remake(struct ddl *d, const struct table_def *from, struct table_edit *e,
+                        uint16_t column, const struct expr *value) MUST;
+/* Every row has the column not null: 23502. */
+enum status ddl__verify_not_null(struct ddl *d, const struct table_def *t, uint16_t column) MUST;
+/* Every row passes the check: 23514. */
+enum status ddl__verify_check(struct ddl *d, const struct table_def *t,
+                              const struct constraint_def *k) MUST;
+
+/* --- ddl_constraint.c: keys and checks of CREATE and ALTER TABLE --- */
+/* PRIMARY KEY or UNIQUE: index and constraint are added to the edit; no tree is filled. */
+enum status ddl__add_key(struct ddl *d, struct table_edit *e, const struct ast_constraint *c,
+                         const struct index_def **ret) MUST;
+enum status ddl__add_check(struct ddl *d, struct table_edit *e, const struct ast_constraint *c,
+                           const struct constraint_def **ret) MUST;
+enum status ddl__refuse_constraint(struct ddl *d, const struct ast_constraint *c) MUST;
+/* 42710 when the table has one of that name. */
+enum status ddl__constraint_free(struct ddl *d, struct table_edit *e, const char *name) MUST;
+
+/* --- ddl_column.c: one column of CREATE and ALTER TABLE --- */
+/* Appends the column to the edit (serial is an int with a sequence to come). */
+enum status ddl__add_column(struct ddl *d, struct table_edit *e,
+                            const struct ast_column_def *c) MUST;
+/* What may only be done once the table is in the catalog without it: DEFAULT, GENERATED, identity
+ * and serial sequences, CHECK, UNIQUE, PRIMARY KEY of the column. */
+enum status ddl__column_rules(struct ddl *d, struct table_edit *e,
+                              const struct ast_column_def *c) MUST;
+/* A table of that name in the schema, without columns, with a new tree; not in the catalog yet. */
+enum status ddl__new_table(struct ddl *d, const struct schema_def *n, const struct ast_range_var *v,
+                           struct table_edit *ret) MUST;
+/* 0A000 and 42704 for access methods and tablespaces that there are not. */
+enum status ddl__check_place(const char *access_method, const char *tablespace) MUST;
+/* WITH (…) as "a=b,c=d"; NULL for none. Names are checked. */
+enum status ddl__options(struct ddl *d, const struct ast_list *options, const char **ret) MUST;
+
+/* --- ddl_sequence.c --- */
+struct sequence_owner {
+    const struct table_def *table; /* NULL: none */
+    int16_t column;
+    char kind;
+};
+/* Makes sequence and tree; `options` as of CREATE SEQUENCE. */
+enum status ddl__make_sequence(struct ddl *d, oid_t schema, const char *name, type_id type,
+                               const struct ast_list *options, const struct sequence_owner *owner,
+                               oid_t *ret) MUST;
+/* Changes it as ALTER SEQUENCE does. */
+enum status ddl__change_sequence(struct ddl *d, const struct table_def *t,
+                                 const struct ast_list *options) MUST;
+const struct table_def *ddl__identity_sequence(struct ddl *d, oid_t table, int16_t column);
+enum status ddl__restart_sequence(struct ddl *d, const struct table_def *t) MUST;
+
+/* --- ddl_drop.c, ddl_depend.c --- */
+struct drop_item {
+    const struct table_def *table;
+    const struct column_def *column; /* NULL: the relation */
+};
+/* What a drop takes with it: views over tables, owned sequences, defaults that use a sequence. With
+ * RESTRICT the first that is not among the items is 2BP01. */
+enum status ddl__drop_items(struct ddl *d, const struct drop_item *items, uint32_t count,
+                            bool cascade) MUST;
+/* "NOTICE: drop cascades to …" for these words. */
+enum status ddl__cascade_notice(struct ddl *d, const char *const *words, uint32_t count) MUST;
+/* "view s.v", with the schema where the path does not find it. */
+const char *ddl__words(struct ddl *d, const struct table_def *t);
+/* Views whose query uses the relation (column_number 0: any column of it). */
+enum status ddl__views_over(struct ddl *d, const struct table_def *t, int16_t column,
+                            const struct table_def ***ret, uint32_t *ret_count) MUST;
+enum status ddl__drop_relation(struct ddl *d, const struct table_def *t) MUST;
+/* Takes index and tree away; the table is locked. */
+enum status ddl__drop_index(struct ddl *d, const struct index_def *x) MUST;
+
+/* --- ddl_alter_*.c: commands of ALTER TABLE --- */
+/* 42703 "column "a" of relation "t" does not exist" */
+enum status ddl__alter_column(struct table_edit *e, const char *name, struct column_def **ret) MUST;
+enum status ddl__add_column_command(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
+enum status ddl__drop_column_command(struct ddl *d, oid_t table,
+                                     const struct ast_alter_cmd *c) MUST;
+/* Takes the column and all that is only its own out of the table. */
+enum status ddl__remove_column(struct ddl *d, oid_t table, int16_t number) MUST;
+enum status ddl__alter_type(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
+enum status ddl__add_constraint(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
+enum status ddl__drop_constraint(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
+enum status ddl__validate_constraint(struct ddl *d, oid_t table,
+                                     const struct ast_alter_cmd *c) MUST;
+enum status ddl__set_owner(struct ddl *d, const struct table_def *t, const char *role) MUST;
+
+/* --- statements --- */
+enum status ddl__create_table(struct ddl *d, const struct ast_create_table *n) MUST;
+enum status ddl__create_table_as(struct ddl *d, const struct ast_create_table_as *n,
+                                 char tag[64]) MUST;
+/* SELECT … INTO: the same by another name. */
+enum status ddl__select_into(struct ddl *d, const struct ast_select *n, char tag[64]) MUST;
+enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n) MUST;
+enum status ddl__create_schema(struct ddl *d, const struct ast_create_schema *n) MUST;
+enum status ddl__create_view(struct ddl *d, const struct ast_create_view *n) MUST;
+enum status ddl__create_sequence(struct ddl *d, const struct ast_sequence *n) MUST;
+enum status ddl__alter_sequence(struct ddl *d, const struct ast_sequence *n) MUST;
+enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n) MUST;
+enum status ddl__rename(struct ddl *d, const struct ast_rename *n) MUST;
+enum status ddl__alter_owner(struct ddl *d, const struct ast_alter_object *n) MUST;
+enum status ddl__alter_schema(struct ddl *d, const struct ast_alter_object *n) MUST;
+enum status ddl__drop(struct ddl *d, const struct ast_drop *n) MUST;
+enum status ddl__truncate(struct ddl *d, const struct ast_truncate *n) MUST;
+enum status ddl__comment(struct ddl *d, const struct ast_comment *n) MUST;
+enum status ddl__grant(struct ddl *d, const struct ast_grant *n) MUST;
+enum status ddl__create_role(struct ddl *d, const struct ast_role *n) MUST;
+enum status ddl__alter_role(struct ddl *d, const struct ast_role *n) MUST;
+enum status ddl__drop_role(struct ddl *d, const struct ast_role *n) MUST;
+enum status ddl__create_database(struct ddl *d, const struct ast_database *n) MUST;
+enum status ddl__drop_database(struct ddl *d, const struct ast_database *n) MUST;
+/* One statement inside CREATE SCHEMA. */
+enum status ddl__statement(struct ddl *d, const struct ast *a, char tag[64]) MUST;
+
+#endif

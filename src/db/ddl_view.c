@@ -1,0 +1,123 @@
+/* CREATE VIEW. The query is kept as it was written and bound again wherever the view is used; its
+ * columns are kept beside it, and are what the view offers for ever. */
+#include "db/ddl_priv.h"
+
+static enum status add_column(struct ddl *d, struct table_edit *e, const struct target *t,
+                              const char *name)
+{
+    struct column_def c = {.name = name, .type = t->expr->type, .typmod = t->expr->typmod,
+                           .number = (int16_t)(e->columns.count + 1), .statistics_target = -1};
+    const struct type_info *info = type_get(c.type);
+    if (e->columns.count >= TABLE_COLUMNS_MAX)
+        return FAIL(TOO_MANY_COLUMNS, "target lists can have at most %d entries",
+                    TABLE_COLUMNS_MAX);
+    if (c.type == TYPE_UNKNOWN) c.type = TYPE_TEXT;
+    else if (!info || info->category == 'P')
+        return FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" has pseudo-type %s", name,
+                    info ? info->name : "unknown");
+    if (ddl__edit_column(e, name))
+        return FAIL(DUPLICATE_COLUMN, "column \"%s\" specified more than once", name);
+    ARENA_PUSH(d->a, &e->columns, c);
+    return OK;
+}
+
+static enum status add_columns(struct ddl *d, struct table_edit *e, const struct ast_create_view *n,
+                               const struct query *q)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < q->target_count; i++) {
+        const struct target *t = &q->targets[i];
+        if (t->junk) continue;
+        const char *name = at < n->columns.count ? n->columns.items[at] : t->name;
+        at++;
+        TRY(add_column(d, e, t, name ? name : "?column?"));
+    }
+    if (n->columns.count > at)
+        return FAIL(SYNTAX_ERROR, "CREATE VIEW specifies more column names than columns");
+    return OK;
+}
+
+static const char *type_words(struct ddl *d, const struct column_def *c)
+{
+    struct strbuf b;
+    strbuf_init(&b, d->a);
+    type_format(c->type, c->typmod, &b);
+    return b.data;
+}
+
+/* A replacement keeps the columns that there were, and may add some. */
+static enum status check_replaced(struct ddl *d, const struct table_def *old,
+                                  const struct table_edit *e)
+{
+    if (e->columns.count < old->column_count)
+        return FAIL(INVALID_TABLE_DEFINITION, "cannot drop columns from view");
+    for (uint16_t i = 0; i < old->column_count; i++) {
+        const struct column_def *was = &old->columns[i], *is = &e->columns.data[i];
+        if (strcmp(was->name, is->name) != 0) {
+            FAIL(INVALID_TABLE_DEFINITION, "cannot change name of view column \"%s\" to \"%s\"",
+                 was->name, is->name);
+            return error_hint("Use ALTER VIEW ... RENAME COLUMN ... to change name of view column "
+                              "instead.");
+        }
+        if (was->type != is->type || was->typmod != is->typmod)
+            return FAIL(INVALID_TABLE_DEFINITION,
+                        "cannot change data type of view column \"%s\" from %s to %s", was->name,
+                        type_words(d, was), type_words(d, is));
+    }
+    return OK;
+}
+
+static enum status check_query(const struct ast_create_view *n)
+{
+    if (n->check_option)
+        return FAIL(FEATURE_NOT_SUPPORTED, "views WITH CHECK OPTION are not supported yet");
+    if (n->query->into)
+        return FAIL(FEATURE_NOT_SUPPORTED, "views must not contain SELECT INTO");
+    for (uint32_t i = 0; i < n->query->with.ctes.count; i++)
+        if (AST(n->query->with.ctes.items[i], ast_cte)->query->kind != AST_SELECT)
+            return FAIL(FEATURE_NOT_SUPPORTED,
+                        "views must not contain data-modifying statements in WITH");
+    return OK;
+}
+
+static enum status bind_query(struct ddl *d, const struct ast_create_view *n, struct query **ret)
+{
+    struct bind_env env;
+    session__bind_env(d->s, &env, d->a, d->text);
+    enum status s = bind_statement(&env, &n->query->node, ret);
+    return s;
+}
+
+enum status ddl__create_view(struct ddl *d, const struct ast_create_view *n)
+{
+    const struct schema_def *schema;
+    struct table_edit e = {0};
+    struct query *q;
+    if (n->name->persistence == 't')
+        return FAIL(FEATURE_NOT_SUPPORTED, "temporary views are not supported yet");
+    TRY(check_query(n));
+    TRY(ddl__creation_schema(d, n->name, &schema));
+    TRY(bind_query(d, n, &q));
+    const struct table_def *old =
+        catalog_table(d->s->catalog, schema->oid, slice_of(n->name->name));
+    if (!n->replace || !old) TRY(ddl__check_free(d, schema->oid, n->name->name));
+    e.def = (struct table_def){.schema = schema->oid, .database = schema->database,
+                               .owner = d->s->user_oid, .name = n->name->name, .kind = 'v',
+                               .persistence = 'p', .virtual_id = -1,
+                               .view_sql = n->query_text, .statistics = {.rows = -1}};
+    TRY(ddl__options(d, &n->options, &e.def.options));
+    TRY(add_columns(d, &e, n, q));
+    if (!old) {
+        TRY(ddl__new_oid(d, &e.def.oid));
+        return ddl__edit_put(d, &e, NULL);
+    }
+    if (old->kind != 'v') return FAIL(WRONG_OBJECT_TYPE, "\"%s\" is not a view", old->name);
+    TRY(ddl__own_table(d, old));
+    TRY(ddl__lock(d, old->oid, LOCK_ACCESS_EXCLUSIVE));
+    TRY(check_replaced(d, old, &e));
+    e.def.oid = old->oid;
+    e.def.owner = old->owner;
+    e.def.acl = old->acl;
+    e.def.comment = old->comment;
+    return ddl__edit_put(d, &e, NULL);
+}

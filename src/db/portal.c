@@ -1,0 +1,408 @@
+/* Portals: a statement bound to its parameters, and SQL cursors, which are portals with names of their
+ * own. A portal that is asked for all its rows at once streams them. One that is asked for some, and
+ * every cursor, runs to its end at the first need and keeps the rows (within query.memory_limit), so
+ * that it shows one snapshot however long it lives and can move both ways. */
+#include "core/txn.h"
+#include "db/plan_cache.h"
+#include "db/session_priv.h"
+
+enum { PORTALS_MAX = 10000 };
+
+/* --- kept rows ------------------------------------------------------------------------------ */
+
+static enum status keep_row(struct row_store *r, const struct datum *values)
+{
+    struct datum *copy = arena_alloc(&r->arena, r->columns * sizeof *copy + 1);
+    for (uint32_t i = 0; i < r->columns; i++)
+        copy[i] = datum_copy(&r->arena, r->types[i], values[i]);
+    ARRAY_PUSH(&r->rows, copy);
+    if (arena_bytes(&r->arena) + r->rows.cap * sizeof(void *) > r->bytes_max)
+        return FAIL(OUT_OF_MEMORY, "the rows of this cursor exceed query.memory_limit"),
+               error_hint("Raise query.memory_limit, or select fewer rows.");
+    return OK;
+}
+
+static enum status keep_one(void *ctx, const struct datum *values, uint32_t count)
+{
+    struct row_store *r = ctx;
+    ASSERT(count == r->columns);
+    return keep_row(r, values);
+}
+
+static enum status keep_batch(void *ctx, const struct batch *b)
+{
+    struct row_store *r = ctx;
+    struct datum values[TABLE_COLUMNS_MAX + 64];
+    for (uint32_t i = 0; i < b->count; i++) {
+        uint32_t row = b->sel ? b->sel[i] : i;
+        for (uint32_t c = 0; c < r->columns; c++) values[c] = vec_get(&b->columns[c], row);
+        TRY(keep_row(r, values));
+    }
+    return OK;
+}
+
+static enum status keep_columns(void *ctx, const struct result_column *columns, uint32_t count)
+{
+    (void)ctx, (void)columns, (void)count;
+    return OK;
+}
+
+/* Runs the portal's statement to its end into its row store. */
+static enum status materialise(struct session *s, struct portal *p, const struct result_sink *sink)
+{
+    struct result_sink keep = *sink;
+    type_id *types = ARENA_ARRAY(&p->arena, type_id, p->column_count + 1);
+    for (uint32_t i = 0; i < p->column_count; i++) types[i] = p->columns[i].type;
+    if (p->column_count > TABLE_COLUMNS_MAX + 64)
+        return FAIL(TOO_MANY_COLUMNS, "a cursor can have at most %d columns", TABLE_COLUMNS_MAX + 64);
+    arena_init(&p->rows.arena, MEM_QUERY);
+    p->rows.columns = p->column_count;
+    p->rows.types = types;
+    p->rows.bytes_max = s->db->query_memory_bytes;
+    p->materialised = true;
+    keep.rows = keep_batch;
+    keep.row = keep_one;
+    keep.columns = keep_columns;
+    keep.ctx = &p->rows;
+    keep.notice = NULL;
+    keep.parameter = NULL;
+    struct exec_params params = {p->params, p->param_count};
+    struct run_options o = {.params = &params};
+    if (p->plan) return session__run_plan(s, p->plan, &o, &keep, p->tag);
+    return session__run_utility(s, p->prepared->statement, p->prepared->text, &params, &keep, p->tag);
+}
+
+/* --- the table of portals ------------------------------------------------------------------- */
+
+static void free_portal(struct portal *p)
+{
+    if (p->plan) cached_plan_release(p->plan);
+    if (p->prepared) prepared__unref(p->prepared);
+    if (p->materialised) {
+        arena_release(&p->rows.arena);
+        ARRAY_RELEASE(&p->rows.rows);
+    }
+    struct arena a = p->arena; /* p lies in it */
+    arena_release(&a);
+}
+
+void session__close_portals(struct session *s, bool all)
+{
+    size_t pos = 0;
+    struct slice name;
+    void *v;
+    while (map_next(&s->portals, &pos, &name, NULL, &v)) {
+        struct portal *p = v;
+        if (p->held && !all) continue;
+        (void)map_remove(&s->portals, name);
+        free_portal(p);
+    }
+}
+
+static enum status find_portal(struct session *s, const char *name, struct portal **ret)
+{
+    *ret = map_get(&s->portals, slice_of(name));
+    if (*ret) return OK;
+    return FAIL(INVALID_CURSOR_NAME, "portal \"%s\" does not exist", name);
+}
+
+static enum status new_portal(struct session *s, const char *name, struct portal **ret)
+{
+    struct portal *old = map_get(&s->portals, slice_of(name));
+    if (old && *name) return FAIL(DUPLICATE_CURSOR, "cursor \"%s\" already exists", name);
+    if (s->portals.count >= PORTALS_MAX)
+        return FAIL(CONFIGURATION_LIMIT_EXCEEDED, "too many open cursors");
+    if (old) {
+        (void)map_remove(&s->portals, slice_of(name));
+        free_portal(old);
+    }
+    struct arena a;
+    arena_init(&a, MEM_SESSION);
+    struct portal *p = ARENA_NEW(&a, struct portal);
+    p->name = arena_strdup(&a, name);
+    p->arena = a;
+    p->made_us = db__now_us(s->db);
+    *ret = p;
+    return OK;
+}
+
+/* --- Bind, Describe, Execute, Close --------------------------------------------------------- */
+
+static enum status read_param(struct session *s, struct portal *p, const struct bound_param *in,
+                              type_id type, uint32_t number, struct datum *ret)
+{
+    ret->null = in->null;
+    if (in->null) return OK;
+    char *copy = arena_strndup(&p->arena, in->data.data, in->data.len);
+    struct slice data = slice_make(copy, in->data.len);
+    enum status result =
+        in->format == 1 ? value_from_binary(type, -1, data, &p->arena, &ret->v)
+                        : value_from_text(type, -1, data, &s->settings.format, &p->arena, &ret->v);
+    if (result != OK) return error_where("unnamed portal parameter $%u", number), result;
+    return OK;
+}
+
+static enum status bind(struct session *s, const char *portal, const char *statement,
+                        const struct bound_param *params, uint32_t param_count)
+{
+    struct prepared *ps;
+    struct portal *p;
+    TRY(prepared__find(s, statement, &ps));
+    TRY(session__check_failed_block(s, ps->statement ? ps->statement->ast : NULL));
+    if (param_count != ps->param_count)
+        return FAIL(PROTOCOL_VIOLATION,
+                    "bind message supplies %u parameters, but prepared statement \"%s\" requires %u",
+                    param_count, statement, ps->param_count);
+    bool transaction = ps->empty || (ps->statement && ps->statement->ast->kind == AST_TRANSACTION);
+    if (!transaction) TRY(session__ensure_txn(s));
+    TRY(new_portal(s, portal, &p));
+    p->prepared = ps;
+    ps->refs++;
+    p->params = ARENA_ARRAY(&p->arena, struct datum, param_count + 1);
+    p->param_count = param_count;
+    p->query_text = ps->text.data;
+    enum status result = OK;
+    for (uint32_t i = 0; i < param_count && result == OK; i++)
+        result = read_param(s, p, &params[i], ps->param_types[i], i + 1, &p->params[i]);
+    if (result == OK && ps->plannable) result = prepared__revalidate(s, ps);
+    if (result != OK) {
+        free_portal(p);
+        return result;
+    }
+    if (ps->plannable) {
+        p->plan = ps->plan;
+        cached_plan_ref(p->plan);
+    }
+    p->columns = ps->columns;
+    p->column_count = ps->column_count;
+    map_put(&s->portals, slice_of(portal), p);
+    return OK;
+}
+
+enum status session_bind(struct session *s, const char *portal, const char *statement,
+                         const struct bound_param *params, uint32_t param_count)
+{
+    session__begin_statement(s, slice_make(s->activity, strlen(s->activity)));
+    enum status result = bind(s, portal, statement, params, param_count);
+    if (result != OK) session__statement_failed(s, NULL);
+    session__end_statement(s);
+    return result;
+}
+
+enum status session_describe_portal(struct session *s, const char *name,
+                                    const struct result_column **ret_columns, uint32_t *ret_count)
+{
+    struct portal *p;
+    enum status result = find_portal(s, name, &p);
+    if (result != OK) {
+        session__statement_failed(s, NULL);
+        return result;
+    }
+    *ret_columns = p->columns;
+    *ret_count = p->column_count;
+    return OK;
+}
+
+static enum status send_kept(struct portal *p, uint64_t max, const struct result_sink *sink,
+                             uint64_t *ret_sent)
+{
+    uint64_t left = (uint64_t)((int64_t)p->rows.rows.count - p->position);
+    uint64_t n = max && max < left ? max : left;
+    for (uint64_t i = 0; i < n; i++)
+        TRY(sink->row(sink->ctx, p->rows.rows.data[p->position + (int64_t)i], p->column_count));
+    p->position += (int64_t)n;
+    *ret_sent = n;
+    return OK;
+}
+
+static enum status execute_limited(struct session *s, struct portal *p, uint64_t max_rows,
+                                   const struct result_sink *sink)
+{
+    uint64_t sent;
+    if (!p->materialised) TRY(materialise(s, p, sink));
+    p->started = true;
+    TRY(send_kept(p, max_rows, sink, &sent));
+    p->done = (uint64_t)p->position == p->rows.rows.count;
+    if (max_rows && sent == max_rows) {
+        p->done = false; /* the client learns of the end by asking once more, as with PostgreSQL */
+        return sink->suspended(sink->ctx);
+    }
+    struct strbuf b;
+    strbuf_init(&b, &s->arena);
+    bool select = p->plan && p->plan->plan->command == CMD_SELECT;
+    if (select) strbuf_addf(&b, "SELECT %llu", (unsigned long long)sent);
+    return sink->complete(sink->ctx, select ? b.data : p->tag);
+}
+
+static enum status execute(struct session *s, struct portal *p, uint64_t max_rows,
+                           const struct result_sink *sink)
+{
+    struct prepared *ps = p->prepared;
+    if (ps && ps->empty) return sink->empty(sink->ctx);
+    TRY(session__check_failed_block(s, ps && ps->statement ? ps->statement->ast : NULL));
+    TRY(session__check_interrupts(s));
+    if (p->materialised || (max_rows && p->column_count))
+        return execute_limited(s, p, max_rows, sink);
+    if (p->done) {
+        if (p->plan) return sink->complete(sink->ctx, "SELECT 0");
+        return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "portal \"%s\" cannot be run", p->name);
+    }
+    struct exec_params params = {p->params, p->param_count};
+    struct run_options o = {.params = &params};
+    char tag[64] = "";
+    p->done = p->started = true;
+    if (p->plan) {
+        TRY(session__run_plan(s, p->plan, &o, sink, tag));
+    } else {
+        /* The statement may end the transaction, and this portal with it. */
+        const struct statement *st = ps->statement;
+        struct slice text = ps->text;
+        ps->refs++;
+        enum status result = OK;
+        if (st->ast->kind != AST_TRANSACTION) result = session__ensure_txn(s);
+        if (result == OK) result = session__run_utility(s, st, text, &params, sink, tag);
+        prepared__unref(ps);
+        TRY(result);
+    }
+    return sink->complete(sink->ctx, tag);
+}
+
+enum status session_execute(struct session *s, const char *portal, uint64_t max_rows,
+                            const struct result_sink *sink)
+{
+    struct portal *p;
+    enum status result = find_portal(s, portal, &p);
+    if (result == OK) {
+        session__begin_statement(s, slice_of(p->query_text ? p->query_text : ""));
+        result = execute(s, p, max_rows, sink);
+    }
+    if (result != OK) session__statement_failed(s, sink);
+    session__end_statement(s);
+    return result;
+}
+
+enum status session_close_portal(struct session *s, const char *name)
+{
+    struct portal *p = map_remove(&s->portals, slice_of(name));
+    if (p) free_portal(p);
+    return OK;
+}
+
+/* --- DECLARE, FETCH, MOVE, CLOSE ------------------------------------------------------------ */
+
+enum { CURSOR_SCROLL = 2, CURSOR_NO_SCROLL = 4, CURSOR_HOLD = 32 };
+
+enum status session__declare_cursor(struct session *s, const struct ast_declare_cursor *a,
+                                    const struct statement *st, struct slice text)
+{
+    struct portal *p;
+    struct statement inner = *st;
+    uint32_t n = 0;
+    enum status result;
+    bool hold = (a->options & CURSOR_HOLD) != 0;
+    if (!hold && s->block != BLOCK_OPEN)
+        return FAIL(NO_ACTIVE_SQL_TRANSACTION, "DECLARE CURSOR can only be used in transaction blocks");
+    if (!*a->name) return FAIL(INVALID_CURSOR_NAME, "invalid cursor name: must not be empty");
+    inner.ast = a->query;
+    struct cached_plan *plan = session__plan(s, &inner, text, NULL, &n, false, &result);
+    if (!plan) return result;
+    result = new_portal(s, a->name, &p);
+    if (result != OK) {
+        cached_plan_release(plan);
+        return result;
+    }
+    p->plan = plan;
+    p->held = hold;
+    p->is_cursor = true;
+    p->scroll = !(a->options & CURSOR_NO_SCROLL);
+    p->query_text = arena_strndup(&p->arena, text.data, text.len);
+    p->column_count = plan->plan->output_count;
+    p->columns = ARENA_ARRAY(&p->arena, struct result_column, p->column_count + 1);
+    for (uint32_t i = 0; i < p->column_count; i++)
+        p->columns[i] = (struct result_column){arena_strdup(&p->arena, plan->plan->output[i].name),
+                                               plan->plan->output[i].type,
+                                               plan->plan->output[i].typmod, 0, 0};
+    static const struct result_sink nowhere = {0};
+    result = materialise(s, p, &nowhere);
+    if (result != OK) {
+        free_portal(p);
+        return result;
+    }
+    map_put(&s->portals, slice_of(p->name), p);
+    return OK;
+}
+
+/* Where a FETCH begins and how many rows it gives, in its direction. */
+static enum status place_fetch(struct portal *p, const struct ast_fetch *a, int64_t *ret_first,
+                               int64_t *ret_count, int64_t *ret_step)
+{
+    int64_t rows = (int64_t)p->rows.rows.count, n = a->count, at = p->position;
+    bool backward = a->direction == FETCH_BACKWARD;
+    *ret_step = 1;
+    *ret_count = 0;
+    if (a->direction == FETCH_ABSOLUTE || a->direction == FETCH_RELATIVE) {
+        int64_t target = a->direction == FETCH_RELATIVE ? at + n : n >= 0 ? n : rows + 1 + n;
+        if (a->direction == FETCH_ABSOLUTE && n == 0) target = 0;
+        backward = target <= at && !(a->direction == FETCH_RELATIVE && n == 0);
+        if (target < 0) target = 0;
+        if (target > rows + 1) target = rows + 1;
+        p->position = target;
+        *ret_first = target;
+        *ret_count = target >= 1 && target <= rows;
+    } else {
+        if (n < 0 && n != INT64_MAX) {
+            backward = !backward;
+            n = -n;
+        }
+        if (n == 0) { /* again the row it stands on */
+            *ret_first = at;
+            *ret_count = at >= 1 && at <= rows;
+        } else if (backward) {
+            int64_t have = at - 1 < 0 ? 0 : at - 1;
+            *ret_first = at - 1;
+            *ret_count = n < have ? n : have;
+            *ret_step = -1;
+            p->position = n > have ? 0 : at - n;
+        } else {
+            int64_t have = rows - at < 0 ? 0 : rows - at;
+            *ret_first = at + 1;
+            *ret_count = n < have ? n : have;
+            p->position = n > have ? rows + 1 : at + n;
+        }
+    }
+    if (backward && !p->scroll)
+        return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward"),
+               error_hint("Declare it with SCROLL option to enable backward scan.");
+    return OK;
+}
+
+enum status session__fetch(struct session *s, const struct ast_fetch *a,
+                           const struct result_sink *sink, char tag[64])
+{
+    struct portal *p = map_get(&s->portals, slice_of(a->name));
+    if (!p) return FAIL(INVALID_CURSOR_NAME, "cursor \"%s\" does not exist", a->name);
+    int64_t first, count, step;
+    TRY(place_fetch(p, a, &first, &count, &step));
+    if (!a->move) {
+        TRY(sink->columns(sink->ctx, p->columns, p->column_count));
+        for (int64_t i = 0; i < count; i++)
+            TRY(sink->row(sink->ctx, p->rows.rows.data[first - 1 + i * step], p->column_count));
+    }
+    struct strbuf b;
+    strbuf_init(&b, &s->arena);
+    strbuf_addf(&b, "%s %lld", a->move ? "MOVE" : "FETCH", (long long)count);
+    memcpy(tag, b.data, b.len + 1);
+    return OK;
+}
+
+enum status session__close_cursor(struct session *s, const char *name)
+{
+    if (!name) {
+        session__close_portals(s, true);
+        return OK;
+    }
+    struct portal *p = map_remove(&s->portals, slice_of(name));
+    if (!p) return FAIL(INVALID_CURSOR_NAME, "cursor \"%s\" does not exist", name);
+    free_portal(p);
+    return OK;
+}

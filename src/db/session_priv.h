@@ -1,0 +1,310 @@
+/* The inside of databases and sessions, for this folder. */
+#ifndef HELIOS_DB_SESSION_PRIV_H
+#define HELIOS_DB_SESSION_PRIV_H
+
+#include "base/map.h"
+#include "base/random.h"
+#include "catalog/edit.h"
+#include "db/session.h"
+#include "exec/exec.h"
+#include "sql/bind/bind.h"
+#include "sql/parse/parse.h"
+#include "types/datetime.h"
+
+struct plan_cache;
+struct cached_plan;
+struct sequences;
+
+struct db {
+    struct os *os;
+    const struct config *config;
+    struct store *store;
+    struct fmutex catalog_mutex;
+    struct fcond catalog_published;
+    struct catalog *catalog;       /* guarded by catalog_mutex */
+    uint32_t ddl_pending;          /* atomic: commits of DDL whose snapshot is not published yet */
+    struct plan_cache *plans;
+    struct sequences *sequences;
+    struct fmutex sessions_mutex;
+    struct session *sessions;      /* guarded by sessions_mutex; doubly linked */
+    uint32_t session_count;        /* guarded by sessions_mutex */
+    uint32_t last_pid;             /* guarded by sessions_mutex */
+    uint32_t session_count_max;
+    enum commit_mode commit_mode;
+    int64_t started_us;            /* µs since 2000-01-01 UTC */
+    uint64_t query_memory_bytes;
+};
+
+/* The newest published snapshot, with a reference for the caller. */
+struct catalog *db__catalog(struct db *db);
+/* As a commit of DDL ends: `c` (a reference taken over) becomes the published snapshot. */
+void db__publish(struct db *db, struct catalog *c);
+/* Waits until no commit of DDL is between its log record and its publication. */
+void db__wait_published(struct db *db);
+int64_t db__now_us(const struct db *db); /* µs since 2000-01-01 UTC */
+
+/* --- settings (settings.c) --- */
+struct setting_undo;
+struct settings {
+    const char **values;           /* by index into the table of definitions; NULL: default */
+    struct map custom;             /* "a.b" -> heap string */
+    struct setting_undo *undo;     /* newest first */
+    struct arena arena;            /* of the session: values are small and change seldom */
+    struct format_options format;  /* worked out from the values */
+    int64_t statement_timeout_us, lock_timeout_us, idle_in_transaction_us, idle_session_us;
+    enum isolation default_isolation;
+    bool default_read_only;
+    enum commit_mode commit_mode;
+    uint64_t generation;           /* rises when what plans depend on changes: path, zone, styles */
+};
+void settings_init(struct settings *s, const struct db *db);
+void settings_release(struct settings *s);
+const char *settings_get(const struct session *s, const char *name); /* NULL: no such setting */
+/* value NULL: back to the default. With PostgreSQL's checks and words. */
+enum status settings_set(struct session *s, const char *name, const char *value, bool local,
+                         const struct result_sink *sink) MUST;
+enum status settings_reset_all(struct session *s, const struct result_sink *sink) MUST;
+enum status settings_set_statement(struct session *s, const struct ast_set *a,
+                                   const struct result_sink *sink) MUST;
+/* As a (sub)transaction ends: `level` and deeper are undone, or kept but for SET LOCAL. */
+void settings_end(struct session *s, uint32_t level, bool committed,
+                  const struct result_sink *sink);
+/* Calls fn for every setting in order of name. */
+enum status settings_each(const struct session *s,
+                          enum status (*fn)(void *ctx, const char *name, const char *value,
+                                            const char *help),
+                          void *ctx) MUST;
+
+/* --- transactions (transaction.c) --- */
+enum block_state {
+    BLOCK_NONE,      /* autocommit */
+    BLOCK_IMPLICIT,  /* a simple query string of several statements, or extended before Sync */
+    BLOCK_OPEN,      /* after BEGIN */
+    BLOCK_FAILED,    /* an error inside BEGIN … */
+};
+struct savepoint {
+    struct savepoint *outer;
+    char *name;
+    txn_mark mark;
+    struct catalog *catalog; /* the private one at that point, or NULL */
+    uint32_t level;          /* 1.. */
+};
+
+struct prepared;
+struct portal;
+
+struct session {
+    struct db *db;
+    struct session *next, *prev;     /* guarded by db->sessions_mutex */
+    uint32_t pid, key;
+    char *user, *database, *client_address;
+    oid_t user_oid, database_oid;
+    bool superuser;
+    struct waiter *waiter;           /* of the fiber that serves it */
+    uint32_t terminate;              /* atomic: asked to end */
+    uint32_t cancel;                 /* atomic: asked to end the statement */
+    struct settings settings;
+
+    struct txn *txn;                 /* NULL between transactions */
+    enum block_state block;
+    struct savepoint *savepoints;    /* newest first */
+    enum isolation isolation;        /* of the transaction */
+    bool read_only;
+    bool txn_began_statement;        /* a statement has run in it: SET TRANSACTION is too late */
+    int64_t txn_us, statement_us;    /* µs since 2000-01-01 UTC */
+    uint64_t last_commit_ts;         /* of an asynchronous commit, for txn_options.min_snapshot_ts */
+
+    struct catalog *catalog;         /* of the running statement: a reference */
+    struct catalog *own_catalog;     /* after DDL in this transaction: a reference; else NULL */
+    oid_t *path_schemas;             /* search path worked out for `catalog` */
+    struct search_path path;
+    uint64_t path_catalog_version, path_generation;
+
+    struct arena arena;              /* of the statement */
+    struct rng random;
+    struct exec_session exec;
+    struct map prepared;             /* name -> struct prepared */
+    struct map portals;              /* name -> struct portal */
+    struct map currvals;             /* sequence oid -> int64_t */
+    int64_t lastval;
+    bool has_lastval;
+    oid_t lastval_sequence;
+    int64_t deadline_us;             /* statement_timeout, monotonic; 0 none */
+    /* for pg_stat_activity; guarded by db->sessions_mutex */
+    char activity[256];
+    int64_t activity_us, backend_start_us;
+};
+
+/* Starts a transaction when none is open. */
+enum status session__ensure_txn(struct session *s) MUST;
+/* Commits or aborts what is open and forgets everything of it; sends changed settings to the sink. */
+enum status session__commit(struct session *s, const struct result_sink *sink) MUST;
+void session__abort(struct session *s, const struct result_sink *sink);
+/* After an error in a statement: autocommit rolls back, a block fails. */
+void session__statement_failed(struct session *s, const struct result_sink *sink);
+enum status session__transaction_statement(struct session *s, const struct ast_transaction *a,
+                                           const struct result_sink *sink, char tag[64]) MUST;
+/* 25001 "X cannot run inside a transaction block" */
+enum status session__forbid_block(struct session *s, const char *what) MUST;
+
+/* The snapshot that the running statement binds against; s->catalog. */
+struct catalog *session__catalog(struct session *s);
+const struct search_path *session__path(struct session *s);
+/* Takes the first lock of DDL in this transaction and moves to the newest snapshot. */
+enum status session__begin_ddl(struct session *s) MUST;
+/* `c`: a snapshot made by catalog/edit.h from session__catalog(); the reference is taken over. */
+void session__set_catalog(struct session *s, struct catalog *c);
+
+/* Callbacks that the binder asks for, and its environment for the running statement. */
+void session__bind_env(struct session *s, struct bind_env *env, struct arena *a, struct slice text);
+/* Stored expressions (sql/expr.h, storage form) to what pg_get_expr prints, in the arena. */
+enum status session__display_expression(struct session *s, const struct table_def *t,
+                                        const char *storage_sql, struct arena *a,
+                                        const char **ret) MUST;
+
+/* --- statements (statement.c) --- */
+bool is_plannable(const struct ast *a); /* SELECT, INSERT, UPDATE, DELETE */
+struct run_options {
+    const struct exec_params *params;
+    bool describe;          /* call sink->columns (simple protocol) */
+};
+/* A bound and planned statement, shared and counted. */
+struct cached_plan *session__plan(struct session *s, const struct statement *st, struct slice text,
+                                  type_id *param_types, uint32_t *param_count, bool variable_params,
+                                  enum status *ret_status);
+const struct plan *cached_plan_plan(const struct cached_plan *p);
+void cached_plan_ref(struct cached_plan *p);
+void cached_plan_unref(struct cached_plan *p);
+bool cached_plan_valid(const struct cached_plan *p, struct session *s);
+/* Locks its tables and runs it; counts rows and makes the tag. */
+enum status session__run_plan(struct session *s, struct cached_plan *p,
+                              const struct run_options *o, const struct result_sink *sink,
+                              char tag[64]) MUST;
+/* Any statement but SELECT … DELETE goes here. */
+enum status session__run_utility(struct session *s, const struct statement *st, struct slice text,
+                                 const struct exec_params *params, const struct result_sink *sink,
+                                 char tag[64]) MUST;
+/* Checks cancel, termination and timeouts; also called by the executor through the waiter. */
+enum status session__check_interrupts(struct session *s) MUST;
+/* Sends rows that are at hand: columns, then rows of text. */
+enum status session__send_text_rows(struct session *s, const struct result_sink *sink,
+                                    const char *const *names, uint32_t columns,
+                                    const char *const *const *rows, uint32_t row_count) MUST;
+enum status session__notice(const struct result_sink *sink, const char *severity,
+                            enum status code, const char *hint, const char *fmt, ...)
+    PRINTF(5, 6);
+
+/* --- prepared statements (prepared.c) --- */
+/* A named or unnamed statement. Its plan is made again when the catalog or the settings that it
+ * depends on have changed; then its columns must stay what they were. */
+struct prepared {
+    struct arena arena;
+    const char *name;
+    struct slice text;
+    const struct statement *statement; /* of utility statements; plannable ones are parsed as needed */
+    bool plannable, is_sql, empty;     /* is_sql: made by PREPARE */
+    int64_t made_us;
+    type_id *param_types;
+    uint32_t param_count;
+    struct cached_plan *plan;
+    uint64_t generation;               /* of the settings, when planned */
+    struct result_column *columns;
+    uint32_t column_count;
+    uint32_t refs;                     /* the session's map, and portals */
+};
+enum status prepared__find(struct session *s, const char *name, struct prepared **ret) MUST;
+void prepared__unref(struct prepared *p);
+/* The plan, made anew if it is not valid any more. Plannable statements only. */
+enum status prepared__revalidate(struct session *s, struct prepared *p) MUST;
+enum status session__prepare_statement(struct session *s, const struct ast_prepare *a,
+                                       struct slice text) MUST;
+enum status session__execute_statement(struct session *s, const struct ast_execute *a,
+                                       const struct result_sink *sink, bool describe,
+                                       char tag[64]) MUST;
+enum status session__deallocate(struct session *s, const char *name) MUST; /* NULL: all */
+/* The plan of a text with these parameter types, from the cache or made; a reference. Plannable
+ * single statements only: *ret_plan NULL for others, and then *ret_statement is the tree. */
+enum status session__plan_text(struct session *s, struct slice text, struct arena *a,
+                               type_id *param_types, uint32_t *param_count, bool variable,
+                               struct cached_plan **ret_plan,
+                               struct statement **ret_statement, uint32_t *ret_count) MUST;
+/* What a plan depends on besides catalog and text, as bytes. */
+void session__plan_key_prefix(struct session *s, struct strbuf *out);
+
+/* --- portals and cursors (portal.c) --- */
+/* Rows kept, for cursors and limited portals. */
+struct row_store {
+    struct arena arena;
+    ARRAY(struct datum *) rows;
+    uint32_t columns;
+    const type_id *types;
+    uint64_t bytes_max;
+};
+struct portal {
+    struct arena arena;
+    const char *name;
+    struct prepared *prepared;      /* a reference; NULL for a SQL cursor */
+    struct cached_plan *plan;       /* a reference; NULL for utility statements */
+    struct datum *params;
+    uint32_t param_count;
+    struct result_column *columns;
+    uint32_t column_count;
+    bool started, done, held, scroll, is_cursor, materialised;
+    struct row_store rows;
+    int64_t position;               /* 0: before the first row; n: on row n */
+    char tag[64];
+    const char *query_text;         /* pg_cursors */
+    int64_t made_us;
+};
+enum status session__declare_cursor(struct session *s, const struct ast_declare_cursor *a,
+                                    const struct statement *st, struct slice text) MUST;
+enum status session__fetch(struct session *s, const struct ast_fetch *a,
+                           const struct result_sink *sink, char tag[64]) MUST;
+enum status session__close_cursor(struct session *s, const char *name) MUST;
+void session__close_portals(struct session *s, bool all); /* at transaction end: all but held ones */
+void prepared__free_all(struct session *s);
+/* Runs one parsed statement (simple protocol, and EXECUTE's utility statements). */
+enum status session__run_statement(struct session *s, const struct statement *st,
+                                   struct slice text, const struct exec_params *params,
+                                   const struct result_sink *sink, char tag[64]) MUST;
+void session__begin_statement(struct session *s, struct slice text);
+void session__end_statement(struct session *s);
+/* 25P02 unless the statement may run in a failed block. */
+enum status session__check_failed_block(struct session *s, const struct ast *a) MUST;
+
+/* --- sequences and hidden row ids (sequence.c) --- */
+struct sequences *sequences_new(struct db *db);
+void sequences_free(struct sequences *q);
+enum status session__nextval(void *ctx, oid_t sequence, int64_t *ret) MUST;
+enum status session__currval(void *ctx, oid_t sequence, int64_t *ret) MUST;
+enum status session__lastval(void *ctx, int64_t *ret) MUST;
+enum status session__setval(void *ctx, oid_t sequence, int64_t value, bool is_called) MUST;
+enum status session__next_row_id(void *ctx, const struct table_def *t, int64_t *ret) MUST;
+/* Makes or restarts the sequence's row, within the transaction. */
+enum status sequence_write(struct session *s, const struct table_def *seq, int64_t value,
+                           bool is_called) MUST;
+/* last_value, is_called as SELECT * FROM seq shows them. */
+enum status sequence_read(struct session *s, const struct table_def *seq, int64_t *ret_value,
+                          bool *ret_called) MUST;
+/* Forgets cached values once this transaction has ended. */
+void sequence_forget(struct session *s, oid_t sequence);
+
+/* --- other statements --- */
+/* CREATE, ALTER, DROP, TRUNCATE, COMMENT, GRANT, roles, databases (ddl_*.c). */
+enum status ddl_execute(struct session *s, const struct statement *st, struct slice text,
+                        const struct result_sink *sink, char tag[64]) MUST;
+bool ddl_handles(enum ast_kind kind);
+/* COPY (copy_*.c). */
+enum status copy_execute(struct session *s, const struct ast_copy *c, const struct statement *st,
+                         struct slice text, const struct result_sink *sink, char tag[64]) MUST;
+/* VACUUM, ANALYZE (maintenance.c). */
+enum status maintenance_execute(struct session *s, const struct ast_vacuum *a,
+                                const struct result_sink *sink) MUST;
+/* Rows of virtual tables (pg_catalog*.c) and functions that need the session (system.c). */
+enum status virtual_scan(void *ctx, const struct table_def *t, struct arena *a,
+                         enum status (*emit)(void *emit_ctx, const struct datum *row),
+                         void *emit_ctx) MUST;
+enum status system_function(void *ctx, const struct proc_def *proc, const struct datum *args,
+                            uint32_t arg_count, struct arena *a, struct datum *ret) MUST;
+
+#endif

@@ -1,0 +1,476 @@
+/* Running one statement: from text or tree to a plan, through locks, to rows and a command tag.
+ *
+ * Plans are found by key: the normalised text, the types of its parameters, the database, user, path
+ * and those settings that change a plan, and the catalog snapshot. A key's plan is immutable. */
+#include "core/txn.h"
+#include "db/plan_cache.h"
+#include "db/session_priv.h"
+#include "sql/plan/planner.h"
+
+enum { REPLAN_MAX = 100, STATEMENT_PARAMS_MAX = 65535 };
+
+/* --- interrupts ----------------------------------------------------------------------------- */
+
+enum status session__check_interrupts(struct session *s)
+{
+    if (__atomic_load_n(&s->terminate, __ATOMIC_ACQUIRE))
+        return FAIL(ADMIN_SHUTDOWN, "terminating connection due to administrator command");
+    if (__atomic_exchange_n(&s->cancel, 0, __ATOMIC_ACQ_REL))
+        return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+    if (s->deadline_us && monotonic_us() >= s->deadline_us)
+        return FAIL(QUERY_CANCELED, "canceling statement due to statement timeout");
+    return OK;
+}
+
+/* A wait or a loop was ended through the waiter: say why. */
+static enum status explain_cancel(struct session *s, enum status result)
+{
+    if (result != QUERY_CANCELED) return result;
+    struct error kept = *error_current();
+    enum status why = session__check_interrupts(s);
+    waiter_clear_cancel(s->waiter);
+    if (why != OK) return why;
+    *error_current() = kept;
+    return result;
+}
+
+/* --- binding -------------------------------------------------------------------------------- */
+
+static enum status parse_view(struct arena *a, const char *sql, struct ast **ret)
+{
+    struct statement *st;
+    uint32_t n;
+    TRY(sql_parse(a, slice_of(sql), &st, &n));
+    if (n != 1) return FAIL(DATA_CORRUPTED, "a stored query holds %u statements", n);
+    *ret = st[0].ast;
+    return OK;
+}
+
+static enum status parse_expression(struct arena *a, const char *sql, struct ast **ret)
+{
+    return sql_parse_expression(a, slice_of(sql), ret);
+}
+
+void session__bind_env(struct session *s, struct bind_env *env, struct arena *a, struct slice text)
+{
+    *env = (struct bind_env){.arena = a,
+                             .catalog = s->catalog,
+                             .path = session__path(s),
+                             .user = s->user,
+                             .text = text,
+                             .format = &s->settings.format,
+                             .parse_view = parse_view,
+                             .parse_expression = parse_expression};
+    s->settings.format.now_us = s->txn_us;
+}
+
+enum status session__display_expression(struct session *s, const struct table_def *t,
+                                        const char *storage_sql, struct arena *a, const char **ret)
+{
+    struct bind_env env;
+    struct ast *ast;
+    struct expr *e;
+    struct query *q;
+    struct strbuf b;
+    session__bind_env(s, &env, a, slice_of(storage_sql));
+    env.self_table = t;
+    TRY(sql_parse_expression(a, slice_of(storage_sql), &ast));
+    TRY(bind_expression(&env, ast, TYPE_NONE, -1, "EXPRESSION", &e, &q));
+    struct deparse_options o = {DEPARSE_DISPLAY, false, s->catalog, session__path(s)};
+    strbuf_init(&b, a);
+    expr_deparse(e, q, &o, &b);
+    *ret = b.data;
+    return OK;
+}
+
+static double table_rows(void *ctx, const struct table_def *t)
+{
+    struct db *db = ctx;
+    struct tree_statistics stats;
+    if (t->tree == 0 || store_get_statistics(db->store, t->tree, &stats) != OK) return -1;
+    return (double)stats.rows;
+}
+
+/* SELECT INTO makes a table: it is DDL. */
+static bool has_into(const struct ast_select *q)
+{
+    while (q->op != SETOP_NONE && q->left) q = q->left;
+    return q->into != NULL;
+}
+
+bool is_plannable(const struct ast *a)
+{
+    if (a->kind == AST_SELECT) return !has_into(AST(a, ast_select));
+    return a->kind == AST_INSERT || a->kind == AST_UPDATE || a->kind == AST_DELETE;
+}
+
+static enum status make_plan(struct session *s, const struct statement *st, struct slice text,
+                             type_id *param_types, uint32_t *param_count, bool variable_params,
+                             struct cached_plan *p)
+{
+    struct bind_env env;
+    struct query *q;
+    struct plan *plan;
+    session__bind_env(s, &env, &p->arena, text);
+    type_id *types = ARENA_ARRAY(&p->arena, type_id, STATEMENT_PARAMS_MAX < st->param_count
+                                                         ? STATEMENT_PARAMS_MAX
+                                                         : (uint32_t)st->param_count + *param_count);
+    if (*param_count) memcpy(types, param_types, *param_count * sizeof *types);
+    env.param_types = types;
+    env.param_count = *param_count;
+    env.param_max = (uint32_t)st->param_count + *param_count;
+    env.params_variable = variable_params;
+    TRY(bind_statement(&env, st->ast, &q));
+    for (uint32_t i = 0; i < env.param_count; i++)
+        if (types[i] == TYPE_NONE || types[i] == TYPE_UNKNOWN) {
+            if (types[i] == TYPE_NONE && variable_params)
+                return FAIL(INDETERMINATE_DATATYPE,
+                            "could not determine data type of parameter $%u", i + 1);
+            types[i] = TYPE_TEXT;
+        }
+    struct planner_env pe = {&p->arena, p->catalog, table_rows, s->db};
+    TRY(plan_query(&pe, q, types, env.param_count, &plan));
+    p->plan = plan;
+    *param_count = env.param_count;
+    return OK;
+}
+
+struct cached_plan *session__plan(struct session *s, const struct statement *st, struct slice text,
+                                  type_id *param_types, uint32_t *param_count, bool variable_params,
+                                  enum status *ret_status)
+{
+    struct cached_plan *p = cached_plan_new(s->catalog);
+    *ret_status = make_plan(s, st, text, param_types, param_count, variable_params, p);
+    if (*ret_status == OK) return p;
+    cached_plan_release(p);
+    return NULL;
+}
+
+const struct plan *cached_plan_plan(const struct cached_plan *p)
+{
+    return p->plan;
+}
+
+void cached_plan_ref(struct cached_plan *p)
+{
+    __atomic_add_fetch(&p->refs, 1, __ATOMIC_RELAXED);
+}
+
+void cached_plan_unref(struct cached_plan *p)
+{
+    cached_plan_release(p);
+}
+
+bool cached_plan_valid(const struct cached_plan *p, struct session *s)
+{
+    return p->catalog == s->catalog;
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+static enum status lock_tables(struct session *s, const struct plan *p)
+{
+    for (uint32_t i = 0; i < p->table_count; i++)
+        if (p->tables[i]->virtual_id < 0)
+            TRY(txn_lock_relation(s->txn, p->tables[i]->oid,
+                                  (enum relation_lock)p->table_locks[i], false));
+    return OK;
+}
+
+static void make_tag(const struct plan *p, uint64_t rows, char tag[64])
+{
+    static const char *const words[] = {"SELECT", "INSERT 0", "UPDATE", "DELETE"};
+    struct strbuf b;
+    strbuf_init(&b, NULL);
+    strbuf_addf(&b, "%s %llu", words[p->command], (unsigned long long)rows);
+    memcpy(tag, b.data, b.len < 63 ? b.len + 1 : 63);
+    strbuf_release(&b);
+}
+
+static enum status send_columns(struct session *s, const struct plan *p,
+                                const struct result_sink *sink)
+{
+    struct result_column *c = ARENA_ARRAY(&s->arena, struct result_column, p->output_count);
+    for (uint32_t i = 0; i < p->output_count; i++)
+        c[i] = (struct result_column){p->output[i].name, p->output[i].type, p->output[i].typmod,
+                                      p->origin_tables ? p->origin_tables[i] : 0,
+                                      p->origin_columns ? p->origin_columns[i] : 0};
+    return sink->columns(sink->ctx, c, p->output_count);
+}
+
+static enum status run_point(struct session *s, const struct plan *p, const struct run_options *o,
+                             const struct result_sink *sink, struct exec_result *result)
+{
+    struct datum *row = arena_alloc(&s->arena, (p->output_count + 1) * sizeof *row);
+    bool found = false;
+    TRY(exec_point(p, s->txn, &s->exec, o->params, &s->arena, row, &found, result));
+    if (!found || !p->returns_rows) return OK;
+    return sink->row(sink->ctx, row, p->output_count);
+}
+
+static enum status run_locked(struct session *s, const struct plan *p, const struct run_options *o,
+                              const struct result_sink *sink, struct exec_result *result)
+{
+    if (s->read_only && p->writes)
+        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot execute %s in a read-only transaction",
+                    p->command == CMD_INSERT   ? "INSERT"
+                    : p->command == CMD_UPDATE ? "UPDATE"
+                    : p->command == CMD_DELETE ? "DELETE"
+                                               : "SELECT FOR UPDATE");
+    if (p->returns_rows && o->describe) TRY(send_columns(s, p, sink));
+    if (p->point) return run_point(s, p, o, sink, result);
+    struct exec_sink to = {sink->rows, sink->ctx};
+    return exec_run(p, s->txn, &s->exec, o->params, &s->arena, &to, result);
+}
+
+enum status session__run_plan(struct session *s, struct cached_plan *p,
+                              const struct run_options *o, const struct result_sink *sink,
+                              char tag[64])
+{
+    struct exec_result result = {0};
+    enum status st = lock_tables(s, p->plan);
+    if (st == OK) {
+        txn_statement_begin(s->txn);
+        s->txn_began_statement = true;
+        st = run_locked(s, p->plan, o, sink, &result);
+        txn_statement_end(s->txn);
+    }
+    if (st != OK) return explain_cancel(s, st);
+    make_tag(p->plan, result.rows_processed, tag);
+    return OK;
+}
+
+/* --- utility statements --------------------------------------------------------------------- */
+
+enum status session__notice(const struct result_sink *sink, const char *severity, enum status code,
+                            const char *hint, const char *fmt, ...)
+{
+    struct error e = {.code = code};
+    struct strbuf b;
+    va_list ap;
+    if (!sink || !sink->notice) return OK;
+    strbuf_init(&b, NULL);
+    va_start(ap, fmt);
+    strbuf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    size_t len = b.len < sizeof e.message ? b.len : sizeof e.message - 1;
+    memcpy(e.message, b.data, len);
+    strbuf_release(&b);
+    if (hint) memcpy(e.hint, hint, strlen(hint) < sizeof e.hint ? strlen(hint) + 1 : 0);
+    return sink->notice(sink->ctx, severity, &e);
+}
+
+enum status session__send_text_rows(struct session *s, const struct result_sink *sink,
+                                    const char *const *names, uint32_t columns,
+                                    const char *const *const *rows, uint32_t row_count)
+{
+    struct result_column *c = ARENA_ARRAY(&s->arena, struct result_column, columns);
+    struct datum *values = ARENA_ARRAY(&s->arena, struct datum, columns);
+    for (uint32_t i = 0; i < columns; i++)
+        c[i] = (struct result_column){.name = names[i], .type = TYPE_TEXT, .typmod = -1};
+    TRY(sink->columns(sink->ctx, c, columns));
+    for (uint32_t r = 0; r < row_count; r++) {
+        for (uint32_t i = 0; i < columns; i++) {
+            const char *text = rows[r][i];
+            values[i].null = text == NULL;
+            if (text) values[i].v.bytes = bytes_ref(text, (uint32_t)strlen(text));
+        }
+        TRY(sink->row(sink->ctx, values, columns));
+    }
+    return OK;
+}
+
+struct show_rows {
+    struct session *s;
+    ARRAY(const char *const *) rows;
+};
+
+static enum status collect_setting(void *ctx, const char *name, const char *value, const char *help)
+{
+    struct show_rows *r = ctx;
+    const char **row = ARENA_ARRAY(&r->s->arena, const char *, 3);
+    row[0] = name;
+    row[1] = value;
+    row[2] = help;
+    ARENA_PUSH(&r->s->arena, &r->rows, row);
+    return OK;
+}
+
+static enum status show(struct session *s, const char *name, const struct result_sink *sink)
+{
+    if (str_eq_nocase(name, "all")) {
+        static const char *const names[] = {"name", "setting", "description"};
+        struct show_rows r = {.s = s};
+        TRY(settings_each(s, collect_setting, &r));
+        return session__send_text_rows(s, sink, names, 3, r.rows.data, (uint32_t)r.rows.count);
+    }
+    const char *value = settings_get(s, name);
+    if (!value)
+        return FAIL(UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", name);
+    const char *const row[] = {value};
+    const char *const *const rows[] = {row};
+    static const char *const spelled[] = {"DateStyle", "TimeZone", "IntervalStyle"};
+    for (size_t i = 0; i < 3; i++)
+        if (str_eq_nocase(name, spelled[i])) name = spelled[i];
+    return session__send_text_rows(s, sink, &name, 1, rows, 1);
+}
+
+static enum status discard(struct session *s, const struct ast_discard *a,
+                           const struct result_sink *sink)
+{
+    if (a->target == 0) {
+        TRY(session__forbid_block(s, "DISCARD ALL"));
+        session__close_portals(s, true);
+        TRY(session__deallocate(s, NULL));
+        TRY(settings_reset_all(s, sink));
+    }
+    if (a->target == 0 || a->target == 2) s->has_lastval = false;
+    return OK;
+}
+
+static bool option_on(const struct ast_def_elem *d)
+{
+    const struct ast_const *c = (const struct ast_const *)d->arg;
+    if (!c) return true;
+    if (c->type == CONST_STRING || c->type == CONST_FLOAT)
+        return !str_eq_nocase(c->text, "off") && !str_eq_nocase(c->text, "false");
+    return c->ival != 0;
+}
+
+static enum status explain_options(const struct ast_explain *a, struct explain_options *o)
+{
+    bool summary_given = false, timing_given = false;
+    *o = (struct explain_options){.costs = true};
+    for (uint32_t i = 0; i < a->options.count; i++) {
+        const struct ast_def_elem *d = AST(a->options.items[i], ast_def_elem);
+        if (str_eq_nocase(d->name, "analyze")) o->analyze = option_on(d);
+        else if (str_eq_nocase(d->name, "verbose")) o->verbose = option_on(d);
+        else if (str_eq_nocase(d->name, "costs")) o->costs = option_on(d);
+        else if (str_eq_nocase(d->name, "buffers")) o->buffers = option_on(d);
+        else if (str_eq_nocase(d->name, "timing")) o->timing = option_on(d), timing_given = true;
+        else if (str_eq_nocase(d->name, "summary")) o->summary = option_on(d), summary_given = true;
+        else if (str_eq_nocase(d->name, "settings") || str_eq_nocase(d->name, "wal")) continue;
+        else if (str_eq_nocase(d->name, "format")) {
+            const char *f = d->arg ? ((const struct ast_const *)d->arg)->text : "text";
+            if (!str_eq_nocase(f, "text") && !str_eq_nocase(f, "json"))
+                return FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN format \"%s\" is not supported yet", f);
+            o->format = str_eq_nocase(f, "json");
+        } else {
+            return FAIL(SYNTAX_ERROR, "unrecognized EXPLAIN option \"%s\"", d->name);
+        }
+    }
+    if (!timing_given) o->timing = o->analyze;
+    if (!summary_given) o->summary = o->analyze;
+    return OK;
+}
+
+static enum status explain(struct session *s, const struct statement *st, struct slice text,
+                           const struct exec_params *params, const struct result_sink *sink)
+{
+    const struct ast_explain *a = AST(st->ast, ast_explain);
+    struct explain_options o;
+    struct statement inner = *st;
+    uint32_t param_count = 0;
+    enum status result;
+    TRY(explain_options(a, &o));
+    inner.ast = a->query;
+    if (!is_plannable(inner.ast))
+        return FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
+    struct cached_plan *p = session__plan(s, &inner, text, NULL, &param_count, params->count > 0, &result);
+    if (!p) return result;
+    struct strbuf out;
+    strbuf_init(&out, &s->arena);
+    result = lock_tables(s, p->plan);
+    if (result == OK) {
+        txn_statement_begin(s->txn);
+        result = exec_explain(p->plan, &o, s->txn, &s->exec, params, &s->arena, &out);
+        txn_statement_end(s->txn);
+    }
+    cached_plan_unref(p);
+    if (result != OK) return explain_cancel(s, result);
+    ARRAY(const char *const *) rows = {0};
+    for (char *line = out.data; line && *line;) {
+        char *end = o.format == 1 ? NULL : strchr(line, '\n');
+        const char **row = ARENA_ARRAY(&s->arena, const char *, 1);
+        row[0] = line;
+        if (end) *end = '\0';
+        ARENA_PUSH(&s->arena, &rows, row);
+        line = end ? end + 1 : NULL;
+    }
+    static const char *const names[] = {"QUERY PLAN"};
+    return session__send_text_rows(s, sink, names, 1, rows.data, (uint32_t)rows.count);
+}
+
+static enum status lock_statement(struct session *s, const struct ast_lock *a)
+{
+    if (s->block == BLOCK_NONE || s->block == BLOCK_IMPLICIT)
+        return FAIL(NO_ACTIVE_SQL_TRANSACTION, "LOCK TABLE can only be used in transaction blocks");
+    for (uint32_t i = 0; i < a->tables.count; i++) {
+        const struct ast_range_var *v = AST(a->tables.items[i], ast_range_var);
+        const struct table_def *t = catalog_lookup(s->catalog, session__path(s), v->schema, v->name);
+        if (!t) return FAIL(UNDEFINED_TABLE, "relation \"%s\" does not exist", v->name);
+        TRY(txn_lock_relation(s->txn, t->oid, (enum relation_lock)a->mode, a->nowait));
+    }
+    return OK;
+}
+
+static void set_tag(char tag[64], const char *text)
+{
+    size_t len = strlen(text);
+    memcpy(tag, text, len < 63 ? len + 1 : 63);
+}
+
+static enum status run_utility(struct session *s, const struct statement *st, struct slice text,
+                               const struct exec_params *params, const struct result_sink *sink,
+                               char tag[64])
+{
+    const struct ast *a = st->ast;
+    switch (a->kind) {
+    case AST_TRANSACTION:
+        return session__transaction_statement(s, AST(a, ast_transaction), sink, tag);
+    case AST_SET:
+        set_tag(tag, AST(a, ast_set)->type >= SET_RESET ? "RESET" : "SET");
+        return settings_set_statement(s, AST(a, ast_set), sink);
+    case AST_SHOW: set_tag(tag, "SHOW"); return show(s, AST(a, ast_show)->name, sink);
+    case AST_DISCARD:
+        set_tag(tag, AST(a, ast_discard)->target == 0 ? "DISCARD ALL" : "DISCARD");
+        return discard(s, AST(a, ast_discard), sink);
+    case AST_EXPLAIN: set_tag(tag, "EXPLAIN"); return explain(s, st, text, params, sink);
+    case AST_PREPARE:
+        set_tag(tag, "PREPARE");
+        return session__prepare_statement(s, AST(a, ast_prepare), text);
+    case AST_EXECUTE: return session__execute_statement(s, AST(a, ast_execute), sink, true, tag);
+    case AST_DEALLOCATE:
+        set_tag(tag, AST(a, ast_deallocate)->name ? "DEALLOCATE" : "DEALLOCATE ALL");
+        return session__deallocate(s, AST(a, ast_deallocate)->name);
+    case AST_DECLARE_CURSOR:
+        set_tag(tag, "DECLARE CURSOR");
+        return session__declare_cursor(s, AST(a, ast_declare_cursor), st, text);
+    case AST_FETCH: return session__fetch(s, AST(a, ast_fetch), sink, tag);
+    case AST_CLOSE_CURSOR:
+        set_tag(tag, AST(a, ast_close_cursor)->name ? "CLOSE CURSOR" : "CLOSE CURSOR ALL");
+        return session__close_cursor(s, AST(a, ast_close_cursor)->name);
+    case AST_COPY: return copy_execute(s, AST(a, ast_copy), st, text, sink, tag);
+    case AST_VACUUM:
+        set_tag(tag, AST(a, ast_vacuum)->is_vacuum ? "VACUUM" : "ANALYZE");
+        return maintenance_execute(s, AST(a, ast_vacuum), sink);
+    case AST_LOCK: set_tag(tag, "LOCK TABLE"); return lock_statement(s, AST(a, ast_lock));
+    case AST_CHECKPOINT: set_tag(tag, "CHECKPOINT"); return store_checkpoint(s->db->store);
+    case AST_UNSUPPORTED:
+        return FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported yet", AST(a, ast_unsupported)->what);
+    default: break;
+    }
+    if (!ddl_handles(a->kind))
+        return FAIL(FEATURE_NOT_SUPPORTED, "this statement is not supported yet");
+    txn_statement_begin(s->txn);
+    enum status result = ddl_execute(s, st, text, sink, tag);
+    txn_statement_end(s->txn);
+    return result;
+}
+
+enum status session__run_utility(struct session *s, const struct statement *st, struct slice text,
+                                 const struct exec_params *params, const struct result_sink *sink,
+                                 char tag[64])
+{
+    return explain_cancel(s, run_utility(s, st, text, params, sink, tag));
+}

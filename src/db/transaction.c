@@ -1,0 +1,298 @@
+/* Transactions of a session: BEGIN to COMMIT, savepoints, what an error does, and the catalog snapshot
+ * that goes with a transaction that has done DDL.
+ *
+ *             BEGIN                 error                 ROLLBACK
+ *     NONE ----------> OPEN -------------------> FAILED ------------> NONE
+ *       \  many statements in one string, or extended before Sync
+ *        +----------> IMPLICIT ---- end of string, Sync, or error ---> NONE
+ *
+ * A commit of DDL is told to others in two steps: ddl_pending rises before the log record may free any
+ * lock, and falls once the snapshot is published; statements that got a lock in between wait. */
+#include "core/txn.h"
+#include "db/session_priv.h"
+
+enum { SAVEPOINT_DEPTH_MAX = 100000 };
+
+/* --- the catalog of a transaction ----------------------------------------------------------- */
+
+struct catalog *session__catalog(struct session *s)
+{
+    return s->catalog;
+}
+
+static void use_catalog(struct session *s, struct catalog *c)
+{
+    catalog_unref(s->catalog);
+    s->catalog = c;
+}
+
+static void refresh_catalog(struct session *s)
+{
+    if (s->own_catalog) {
+        if (s->catalog != s->own_catalog) use_catalog(s, catalog_ref(s->own_catalog));
+    } else {
+        struct catalog *c = db__catalog(s->db);
+        if (c == s->catalog) catalog_unref(c);
+        else use_catalog(s, c);
+    }
+    s->exec.catalog = s->catalog;
+    s->exec.path = session__path(s);
+}
+
+void session__set_catalog(struct session *s, struct catalog *c)
+{
+    ASSERT(s->txn);
+    catalog_unref(s->own_catalog);
+    s->own_catalog = c;
+    refresh_catalog(s);
+}
+
+enum status session__begin_ddl(struct session *s)
+{
+    if (s->read_only)
+        return FAIL(READ_ONLY_SQL_TRANSACTION,
+                    "cannot execute this statement in a read-only transaction");
+    if (s->own_catalog) return OK;
+    TRY(catalog_lock(s->txn));
+    /* The one before us has written its record but perhaps not published its snapshot. */
+    db__wait_published(s->db);
+    s->own_catalog = db__catalog(s->db);
+    refresh_catalog(s);
+    return OK;
+}
+
+static void drop_own_catalog(struct session *s)
+{
+    catalog_unref(s->own_catalog);
+    s->own_catalog = NULL;
+}
+
+/* --- beginning and ending ------------------------------------------------------------------- */
+
+enum status session__ensure_txn(struct session *s)
+{
+    if (s->txn) return OK;
+    struct txn_options o = {.isolation = s->isolation,
+                            .read_only = s->read_only,
+                            .lock_timeout_us = s->settings.lock_timeout_us,
+                            .min_snapshot_ts = s->last_commit_ts};
+    db__wait_published(s->db);
+    TRY(txn_begin(s->db->store, &o, &s->txn));
+    s->txn_us = s->exec.transaction_us = s->statement_us;
+    refresh_catalog(s);
+    return OK;
+}
+
+static void free_savepoints(struct session *s, struct savepoint *until)
+{
+    while (s->savepoints != until) {
+        struct savepoint *p = s->savepoints;
+        s->savepoints = p->outer;
+        mem_free(MEM_SESSION, p->name);
+        catalog_unref(p->catalog);
+        mem_free(MEM_SESSION, p);
+    }
+}
+
+static void ended(struct session *s, bool committed, const struct result_sink *sink)
+{
+    free_savepoints(s, NULL);
+    session__close_portals(s, false);
+    drop_own_catalog(s);
+    settings_end(s, 0, committed, sink);
+    s->txn = NULL;
+    s->block = BLOCK_NONE;
+    s->isolation = s->settings.default_isolation;
+    s->read_only = s->settings.default_read_only;
+    s->txn_began_statement = false;
+}
+
+/* Commit with DDL: publish between the durable record and the end. */
+static enum status commit_ddl(struct session *s)
+{
+    struct db *db = s->db;
+    struct catalog *mine = catalog_ref(s->own_catalog);
+    __atomic_add_fetch(&db->ddl_pending, 1, __ATOMIC_SEQ_CST);
+    enum status result = txn_commit(s->txn, COMMIT_SYNC, NULL);
+    if (result == OK) db__publish(db, mine);
+    else catalog_unref(mine);
+    fmutex_lock(&db->catalog_mutex);
+    __atomic_sub_fetch(&db->ddl_pending, 1, __ATOMIC_SEQ_CST);
+    fcond_broadcast(&db->catalog_published);
+    fmutex_unlock(&db->catalog_mutex);
+    return result;
+}
+
+enum status session__commit(struct session *s, const struct result_sink *sink)
+{
+    enum status result = OK;
+    if (s->txn) {
+        uint64_t ts = 0;
+        if (s->own_catalog) result = commit_ddl(s);
+        else result = txn_commit(s->txn, s->settings.commit_mode, &ts);
+        if (s->settings.commit_mode == COMMIT_ASYNC && ts) s->last_commit_ts = ts;
+    }
+    ended(s, result == OK, sink);
+    return result;
+}
+
+void session__abort(struct session *s, const struct result_sink *sink)
+{
+    struct error kept = *error_current();
+    if (s->txn) txn_abort(s->txn);
+    ended(s, false, sink);
+    *error_current() = kept;
+}
+
+void session__statement_failed(struct session *s, const struct result_sink *sink)
+{
+    if (s->block != BLOCK_OPEN && s->block != BLOCK_FAILED) {
+        session__abort(s, sink);
+        return;
+    }
+    s->block = BLOCK_FAILED;
+    /* What the transaction wrote goes now, and its locks with it, unless a savepoint may still bring
+     * part of it back. */
+    struct error kept = *error_current();
+    if (s->txn) txn_rollback_to(s->txn, s->savepoints ? s->savepoints->mark : 0);
+    *error_current() = kept;
+}
+
+/* --- statements ----------------------------------------------------------------------------- */
+
+enum status session__forbid_block(struct session *s, const char *what)
+{
+    if (s->block == BLOCK_OPEN || s->block == BLOCK_FAILED || s->block == BLOCK_IMPLICIT)
+        return FAIL(ACTIVE_SQL_TRANSACTION, "%s cannot run inside a transaction block", what);
+    return OK;
+}
+
+/* isolation and access mode of BEGIN and SET TRANSACTION. */
+static enum status apply_options(struct session *s, const struct ast_list *options)
+{
+    for (uint32_t i = 0; i < options->count; i++) {
+        const struct ast_def_elem *d = AST(options->items[i], ast_def_elem);
+        const struct ast_const *c = (const struct ast_const *)d->arg;
+        if (strcmp(d->name, "transaction_isolation") == 0) {
+            const char *level = c ? c->text : "";
+            if (str_eq_nocase(level, "serializable"))
+                return FAIL(FEATURE_NOT_SUPPORTED,
+                            "transaction isolation level SERIALIZABLE is not supported yet"),
+                       error_hint("Use REPEATABLE READ.");
+            s->isolation =
+                str_eq_nocase(level, "repeatable read") ? REPEATABLE_READ : READ_COMMITTED;
+        } else if (strcmp(d->name, "transaction_read_only") == 0) {
+            s->read_only = c && c->ival != 0;
+        }
+    }
+    return OK;
+}
+
+static enum status begin_block(struct session *s, const struct ast_transaction *a,
+                               const struct result_sink *sink)
+{
+    if (s->block == BLOCK_OPEN || s->block == BLOCK_FAILED)
+        return session__notice(sink, "WARNING", ACTIVE_SQL_TRANSACTION, NULL,
+                               "there is already a transaction in progress");
+    if (s->txn && !s->txn_began_statement) {
+        txn_abort(s->txn); /* only names were looked up in it */
+        s->txn = NULL;
+    }
+    TRY(apply_options(s, &a->options));
+    s->block = BLOCK_OPEN;
+    return OK;
+}
+
+static enum status end_block(struct session *s, const struct ast_transaction *a,
+                             const struct result_sink *sink, bool commit, char tag[64])
+{
+    bool was_failed = s->block == BLOCK_FAILED;
+    enum isolation isolation = s->isolation;
+    bool read_only = s->read_only;
+    enum status result = OK;
+    if (s->block == BLOCK_NONE || s->block == BLOCK_IMPLICIT) {
+        if (a->chain)
+            return FAIL(NO_ACTIVE_SQL_TRANSACTION, "%s AND CHAIN can only be used in transaction blocks",
+                        commit ? "COMMIT" : "ROLLBACK");
+        TRY(session__notice(sink, "WARNING", NO_ACTIVE_SQL_TRANSACTION, NULL,
+                            "there is no transaction in progress"));
+    }
+    if (commit && !was_failed) {
+        result = session__commit(s, sink);
+    } else {
+        session__abort(s, sink);
+        if (commit) memcpy(tag, "ROLLBACK", 9);
+    }
+    if (result == OK && a->chain) {
+        s->block = BLOCK_OPEN;
+        s->isolation = isolation;
+        s->read_only = read_only;
+    }
+    return result;
+}
+
+static enum status savepoint_statement(struct session *s, const struct ast_transaction *a,
+                                       const struct result_sink *sink)
+{
+    static const char *const words[] = {[TXN_SAVEPOINT] = "SAVEPOINT",
+                                        [TXN_RELEASE] = "RELEASE SAVEPOINT",
+                                        [TXN_ROLLBACK_TO] = "ROLLBACK TO SAVEPOINT"};
+    if (s->block != BLOCK_OPEN && s->block != BLOCK_FAILED)
+        return FAIL(NO_ACTIVE_SQL_TRANSACTION, "%s can only be used in transaction blocks",
+                    words[a->type]);
+    TRY(session__ensure_txn(s));
+    uint32_t level = s->savepoints ? s->savepoints->level : 0;
+    if (a->type == TXN_SAVEPOINT) {
+        if (level >= SAVEPOINT_DEPTH_MAX)
+            return FAIL(PROGRAM_LIMIT_EXCEEDED, "too many savepoints in one transaction");
+        struct savepoint *p = mem_alloc(MEM_SESSION, sizeof *p);
+        size_t len = strlen(a->name);
+        p->name = mem_alloc(MEM_SESSION, len + 1);
+        memcpy(p->name, a->name, len);
+        p->mark = txn_savepoint(s->txn);
+        p->catalog = s->own_catalog ? catalog_ref(s->own_catalog) : NULL;
+        p->level = level + 1;
+        p->outer = s->savepoints;
+        s->savepoints = p;
+        return OK;
+    }
+    struct savepoint *p = s->savepoints;
+    while (p && strcmp(p->name, a->name) != 0) p = p->outer;
+    if (!p) return FAIL(INVALID_SAVEPOINT, "savepoint \"%s\" does not exist", a->name);
+    if (a->type == TXN_RELEASE) {
+        free_savepoints(s, p->outer);
+        return OK;
+    }
+    free_savepoints(s, p);
+    txn_rollback_to(s->txn, p->mark);
+    drop_own_catalog(s);
+    s->own_catalog = p->catalog ? catalog_ref(p->catalog) : NULL;
+    refresh_catalog(s);
+    settings_end(s, p->level, false, sink);
+    s->block = BLOCK_OPEN;
+    return OK;
+}
+
+enum status session__transaction_statement(struct session *s, const struct ast_transaction *a,
+                                           const struct result_sink *sink, char tag[64])
+{
+    static const char *const tags[] = {
+        [TXN_BEGIN] = "BEGIN",         [TXN_START] = "START TRANSACTION", [TXN_COMMIT] = "COMMIT",
+        [TXN_ROLLBACK] = "ROLLBACK",   [TXN_SAVEPOINT] = "SAVEPOINT",     [TXN_RELEASE] = "RELEASE",
+        [TXN_ROLLBACK_TO] = "ROLLBACK"};
+    if (a->type >= TXN_PREPARE)
+        return FAIL(FEATURE_NOT_SUPPORTED, "prepared transactions are not supported yet");
+    size_t len = strlen(tags[a->type]);
+    memcpy(tag, tags[a->type], len + 1);
+    if (s->block == BLOCK_FAILED && (a->type == TXN_SAVEPOINT || a->type == TXN_RELEASE ||
+                                     a->type == TXN_BEGIN || a->type == TXN_START))
+        return FAIL(IN_FAILED_SQL_TRANSACTION, "current transaction is aborted, commands ignored "
+                                               "until end of transaction block");
+    switch (a->type) {
+    case TXN_BEGIN:
+    case TXN_START: return begin_block(s, a, sink);
+    case TXN_COMMIT: return end_block(s, a, sink, true, tag);
+    case TXN_ROLLBACK: return end_block(s, a, sink, false, tag);
+    default: return savepoint_statement(s, a, sink);
+    }
+}

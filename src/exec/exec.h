@@ -1,0 +1,148 @@
+/* The executor: runs a plan (sql/plan.h) in a transaction and pushes batches into a sink.
+ *
+ * Push-based pipelines of vectorised operators over batches of up to 2048 rows. The plan is
+ * read-only and shared (plan cache); all state lies in the execution, in its arena. */
+#ifndef HELIOS_EXEC_EXEC_H
+#define HELIOS_EXEC_EXEC_H
+
+#include "core/txn.h"
+#include "sql/plan.h"
+
+struct execution;
+
+/* What functions and operators may ask of the session that runs them; filled by db. All pointers
+ * may be asked at any time during the statement. */
+struct exec_session {
+    const struct format_options *format;
+    const struct catalog *catalog;
+    const struct search_path *path;
+    int64_t statement_us, transaction_us;   /* µs since 2000-01-01 UTC */
+    const char *user, *session_user, *database;
+    uint32_t backend_pid;
+    struct waiter *waiter;                  /* cancellation */
+    uint64_t memory_limit_bytes;            /* of one query; 53200 beyond */
+    struct rng *random;
+    void *ctx;                              /* the session, for these: */
+    enum status (*nextval)(void *ctx, oid_t sequence, int64_t *ret);
+    enum status (*currval)(void *ctx, oid_t sequence, int64_t *ret);
+    enum status (*lastval)(void *ctx, int64_t *ret);
+    enum status (*setval)(void *ctx, oid_t sequence, int64_t value, bool is_called);
+    enum status (*setting)(void *ctx, const char *name, bool missing_ok, struct arena *a,
+                           const char **ret); /* current_setting; *ret NULL when missing */
+    enum status (*set_setting)(void *ctx, const char *name, const char *value, bool is_local,
+                               struct arena *a, const char **ret);
+    /* Rows of a virtual table (pg_catalog, information_schema), handed one by one to `emit`. */
+    enum status (*virtual_scan)(void *ctx, const struct table_def *t, struct arena *a,
+                                enum status (*emit)(void *emit_ctx, const struct datum *row),
+                                void *emit_ctx);
+    /* System functions that need the session: pg_get_expr, pg_table_is_visible, format_type … by
+     * proc symbol; FEATURE_NOT_SUPPORTED when there is none. */
+    enum status (*system_function)(void *ctx, const struct proc_def *proc, const struct datum *args,
+                                   uint32_t arg_count, struct arena *a, struct datum *ret);
+    /* The next hidden row id of a table without primary key. */
+    enum status (*next_row_id)(void *ctx, const struct table_def *t, int64_t *ret);
+};
+
+/* Where result rows go. The batch stays until the call returns. DONE from `rows` (as END_OF_DATA)
+ * stops the execution early without error. */
+struct exec_sink {
+    enum status (*rows)(void *ctx, const struct batch *b);
+    void *ctx;
+};
+
+struct exec_params {
+    const struct datum *values; /* of $1 … */
+    uint32_t count;
+};
+
+struct exec_result {
+    uint64_t rows_processed; /* returned by SELECT; touched by INSERT, UPDATE, DELETE */
+};
+
+/* Runs to the end: each batch of output columns (plan->output) goes to the sink. */
+enum status exec_run(const struct plan *p, struct txn *t, const struct exec_session *s,
+                     const struct exec_params *params, struct arena *a,
+                     const struct exec_sink *sink, struct exec_result *ret) MUST;
+
+/* The fast path: a POINT plan (sql/plan.h) run without batches: at most one row comes out. With
+ * *ret_found false there is none. Values of the row reference storage until the statement ends. */
+enum status exec_point(const struct plan *p, struct txn *t, const struct exec_session *s,
+                       const struct exec_params *params, struct arena *a, struct datum *ret_row,
+                       bool *ret_found, struct exec_result *ret) MUST;
+
+/* A plan of INSERT whose source rows are replaced by the batches that `next` gives (END_OF_DATA at the
+ * end), one column per insert column: COPY. A batch stays until the next call. */
+enum status exec_insert_stream(const struct plan *p, struct txn *t, const struct exec_session *s,
+                               struct arena *a, enum status (*next)(void *ctx, struct batch *ret),
+                               void *ctx, struct exec_result *ret) MUST;
+
+/* Evaluates an expression without columns (defaults, EXECUTE arguments, SET). */
+enum status exec_constant(const struct expr *e, const struct exec_session *s,
+                          const struct exec_params *params, struct arena *a,
+                          struct datum *ret) MUST;
+
+/* --- EXPLAIN ------------------------------------------------------------------------------- */
+struct explain_options {
+    bool analyze, verbose, costs, timing, summary, buffers;
+    uint8_t format; /* 0 text, 1 json */
+};
+/* One line a row for text; the whole document for JSON. With analyze it runs the plan first. */
+enum status exec_explain(const struct plan *p, const struct explain_options *o, struct txn *t,
+                         const struct exec_session *s, const struct exec_params *params,
+                         struct arena *a, struct strbuf *out) MUST;
+
+/* --- for the function library (exec/functions) ----------------------------------------------- */
+
+struct call_ctx {
+    const struct exec_session *session;
+    struct arena *arena;          /* of the batch: results live till the batch is done; of a
+                                     set-returning call: till its set is finished */
+    struct arena *keep;           /* of the execution: what `state` points to */
+    const struct expr *expr;      /* the call: types of polymorphic arguments */
+    void *state;                  /* per call site and execution, NULL at first: a cache, which the
+                                     function makes in `keep`. Of a set-returning call: NULL at the
+                                     first row of each set, made in `arena` */
+};
+/* One value. Strict functions are never called with a NULL argument. */
+typedef enum status (*scalar_fn)(struct call_ctx *c, const struct datum *args, uint32_t arg_count,
+                                 struct datum *ret);
+/* A batch at once, for the hot ones: dense flat or const inputs, `count` rows at sel (NULL: 0..);
+ * ret is flat; rows with a NULL argument are already NULL in ret->nulls and must be skipped or may
+ * be computed harmlessly. */
+typedef enum status (*vector_fn)(struct call_ctx *c, const struct vec *const *args,
+                                 uint32_t arg_count, const uint16_t *sel, uint32_t count,
+                                 struct vec *ret);
+struct function_impl {
+    scalar_fn scalar; /* always there */
+    vector_fn vector; /* or NULL */
+};
+/* By proc_def.id; scalar NULL when there is no implementation (then 0A000). */
+const struct function_impl *function_impl(int proc_id);
+
+/* Set-returning functions: pull rows until *ret_done, which comes without a row. state is theirs.
+ * */
+typedef enum status (*srf_fn)(struct call_ctx *c, const struct datum *args, uint32_t arg_count,
+                              struct datum *ret_columns, bool *ret_done);
+struct srf_impl {
+    srf_fn next;
+    uint32_t column_count; /* of the result */
+};
+const struct srf_impl *srf_impl(int proc_id);
+
+/* Aggregates. A state is `state_bytes` of zeroed memory in the aggregate's arena. */
+struct aggregate_impl {
+    uint32_t state_bytes;
+    bool skips_nulls;      /* rows with a NULL argument are not shown to it */
+    enum status (*add)(struct call_ctx *c, struct arena *keep, void *state,
+                       const struct datum *args, uint32_t arg_count);
+    enum status (*merge)(struct call_ctx *c, struct arena *keep, void *state, const void *other);
+    enum status (*result)(struct call_ctx *c, const void *state, struct datum *ret);
+    /* Many rows at once; NULL: add one by one. groups[i] is the state of row i (same order as sel).
+     * */
+    enum status (*add_batch)(struct call_ctx *c, struct arena *keep, void *const *groups,
+                             const struct vec *const *args, uint32_t arg_count,
+                             const uint16_t *sel, uint32_t count);
+};
+const struct aggregate_impl *aggregate_impl(int proc_id);
+
+#endif

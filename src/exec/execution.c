@@ -1,0 +1,117 @@
+#include "exec/execution.h"
+
+#include "base/fiber.h"
+#include "base/hash.h"
+
+enum {
+    STACK_RESERVE_BYTES = 48 << 10, /* for the deepest leaf: store, formatting, error paths */
+    BATCH_ARENA_BYTES = 512 << 10,
+    PRIME_ROWS = 256,
+};
+
+struct owned_arena {
+    struct owned_arena *next;
+    struct arena arena;
+};
+
+struct call_state {
+    const struct expr *site;
+    void *state;
+};
+
+void exec_begin(struct execution *x, const struct plan *p, struct txn *t,
+                const struct exec_session *s, const struct exec_params *params, struct arena *a)
+{
+    *x = (struct execution){.plan = p, .txn = t, .session = s, .params = params, .arena = a};
+    x->arena_base = arena_bytes(a);
+    if (!p) return;
+    x->states = ARENA_ARRAY(a, void *, p->node_count);
+    if (p->outer_value_count) x->outer = ARENA_ARRAY(a, struct datum, p->outer_value_count);
+}
+
+void exec_end(struct execution *x)
+{
+    for (struct owned_arena *o = x->arenas; o; o = o->next) arena_release(&o->arena);
+    x->arenas = NULL;
+}
+
+struct arena *exec_arena(struct execution *x)
+{
+    struct owned_arena *o = ARENA_NEW(x->arena, struct owned_arena);
+    arena_init(&o->arena, MEM_QUERY);
+    o->next = x->arenas;
+    x->arenas = o;
+    return &o->arena;
+}
+
+struct arena *exec_batch_arena(struct execution *x)
+{
+    return exec_arena(x);
+}
+
+void exec_arena_prime(struct arena *a, uint32_t rows)
+{
+    if (rows < PRIME_ROWS || arena_bytes(a) >= BATCH_ARENA_BYTES) return;
+    arena_release(a);
+    arena_alloc(a, BATCH_ARENA_BYTES - 4096);
+    arena_clear(a);
+}
+
+enum status exec_check(struct execution *x)
+{
+    if (x->session->waiter && waiter_canceled(x->session->waiter))
+        return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+    uint64_t limit = x->session->memory_limit_bytes;
+    if (!limit) return OK;
+    uint64_t used = arena_bytes(x->arena) - x->arena_base;
+    for (const struct owned_arena *o = x->arenas; o; o = o->next) used += arena_bytes(&o->arena);
+    if (used <= limit) return OK;
+    FAIL(OUT_OF_MEMORY, "out of memory");
+    error_detail("The query needs more than its memory limit of %llu kB.",
+                 (unsigned long long)(limit >> 10));
+    return error_hint("Raise the query memory limit, or make the query keep fewer rows at a time.");
+}
+
+enum status exec_check_stack(void)
+{
+    if (fiber_stack_left() > STACK_RESERVE_BYTES) return OK;
+    FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+    return error_hint("The statement nests expressions or subqueries too deeply.");
+}
+
+static struct call_state *call_state_find(const struct execution *x, const struct expr *site)
+{
+    uint32_t mask = x->call_state_cap - 1;
+    for (uint32_t i = (uint32_t)hash_u64((uintptr_t)site) & mask;; i = (i + 1) & mask) {
+        struct call_state *c = &x->call_states[i];
+        if (!c->site || c->site == site) return c;
+    }
+}
+
+void *exec_call_state(const struct execution *x, const struct expr *site)
+{
+    return x->call_state_count ? call_state_find(x, site)->state : NULL;
+}
+
+void exec_set_call_state(struct execution *x, const struct expr *site, void *state)
+{
+    if (2 * (x->call_state_count + 1) > x->call_state_cap) {
+        struct call_state *old = x->call_states;
+        uint32_t old_cap = x->call_state_cap;
+        x->call_state_cap = old_cap ? old_cap * 2 : 16;
+        x->call_states = ARENA_ARRAY(x->arena, struct call_state, x->call_state_cap);
+        for (uint32_t i = 0; i < old_cap; i++)
+            if (old[i].site) *call_state_find(x, old[i].site) = old[i];
+    }
+    struct call_state *c = call_state_find(x, site);
+    if (!c->site) x->call_state_count++;
+    *c = (struct call_state){site, state};
+}
+
+void *exec_state(struct execution *x, const struct plan_node *n, size_t bytes, bool *ret_new)
+{
+    ASSERT(n->id < x->plan->node_count);
+    *ret_new = !x->states[n->id];
+    if (*ret_new) x->states[n->id] = arena_zalloc(x->arena, bytes);
+    return x->states[n->id];
+}

@@ -1,0 +1,70 @@
+/* One run of a plan: what its operators and expressions share. Lives on the stack of exec_run; all
+ * that belongs to it lies in its arenas, which exec_end releases whatever happened. */
+#ifndef HELIOS_EXEC_EXECUTION_H
+#define HELIOS_EXEC_EXECUTION_H
+
+#include "exec/exec.h"
+
+struct subplan_state;
+struct cte_state;
+struct call_state;
+
+/* What EXPLAIN ANALYZE counts of a node. */
+struct node_stats {
+    uint64_t loops, rows, removed; /* removed: by the node's filter */
+    int64_t first_us, total_us;    /* time to the first row, and in all; children included */
+    uint64_t memory_bytes;
+};
+
+/* A row that a scan is to give instead of what its tree holds: READ COMMITTED's second look at a
+ * row that changed under a lock wait. */
+struct row_pin {
+    struct slice key, row;
+    bool active;
+};
+
+struct execution {
+    const struct plan *plan; /* NULL: a lone expression */
+    struct txn *txn;
+    const struct exec_session *session;
+    const struct exec_params *params;
+    struct arena *arena;     /* lives to the end of the run */
+    struct owned_arena *arenas;
+    size_t arena_base;       /* bytes of `arena` before the run */
+    void **states;           /* by plan_node.id; each operator's own */
+    struct datum *outer;     /* values of EXPR_OUTER */
+    struct subplan_state *subplans; /* by plan.subplans' index */
+    struct cte_state *ctes;         /* by plan.ctes' index */
+    struct row_pin *pins;           /* by plan_node.id; NULL: none */
+    struct node_stats *stats;       /* by plan_node.id; NULL: not counted */
+    struct call_state *call_states; /* hash table: scalar call sites that keep something */
+    uint32_t call_state_count, call_state_cap;
+    uint64_t rows_processed;        /* by the DML node at the root */
+    /* Runs a node, pushing its rows into `out`; exec/ops fills it. */
+    enum status (*run)(struct execution *x, const struct plan_node *n, const struct exec_sink *out);
+};
+
+void exec_begin(struct execution *x, const struct plan *p, struct txn *t,
+                const struct exec_session *s, const struct exec_params *params, struct arena *a);
+void exec_end(struct execution *x);
+
+/* An arena that lives as long as the run and counts to its memory. */
+struct arena *exec_arena(struct execution *x);
+/* For arenas cleared each batch: room at once for the vectors of a large one, so that clearing
+ * keeps it. */
+struct arena *exec_batch_arena(struct execution *x);
+void exec_arena_prime(struct arena *a, uint32_t rows);
+
+/* At every batch, and every few thousand steps of long loops: QUERY_CANCELED, OUT_OF_MEMORY. */
+enum status exec_check(struct execution *x) MUST;
+/* STATEMENT_TOO_COMPLEX when the stack runs low; before every recursion that a query can deepen. */
+enum status exec_check_stack(void) MUST;
+
+/* The `state` of a scalar call site, NULL when it keeps none. */
+void *exec_call_state(const struct execution *x, const struct expr *site);
+void exec_set_call_state(struct execution *x, const struct expr *site, void *state);
+
+/* Zeroed state of the node, made at the first call. *ret_new tells that. */
+void *exec_state(struct execution *x, const struct plan_node *n, size_t bytes, bool *ret_new);
+
+#endif

@@ -1,0 +1,282 @@
+/* One row, its checks, its index entries. A row and its entries are written in the same transaction
+ * under the row's key lock, so an index always equals its table. */
+#include "exec/ops/dml.h"
+
+#include "types/key.h"
+#include "types/row.h"
+
+enum { DETAIL_FIELD_MAX = 64 };
+
+void dml_init(struct dml_run *d, struct execution *x, const struct plan_node *n, bool tracks)
+{
+    *d = (struct dml_run){.x = x, .dml = &n->dml, .table = n->dml.table, .tracks = tracks};
+    d->arena = exec_arena(x);
+    strbuf_init(&d->key, NULL);
+    strbuf_init(&d->row, NULL);
+    strbuf_init(&d->entry, NULL);
+    strbuf_init(&d->old_entry, NULL);
+    strbuf_init(&d->new_key, NULL);
+    map_init(&d->seen);
+}
+
+void dml_release(struct dml_run *d)
+{
+    strbuf_release(&d->key);
+    strbuf_release(&d->row);
+    strbuf_release(&d->entry);
+    strbuf_release(&d->old_entry);
+    strbuf_release(&d->new_key);
+    map_release(&d->seen);
+}
+
+bool dml_seen(struct dml_run *d, struct slice key)
+{
+    if (!d->tracks) return false;
+    if (map_get(&d->seen, key)) return true;
+    map_put(&d->seen, key, d);
+    return false;
+}
+
+/* --- errors ------------------------------------------------------------------------------------ */
+
+static const char *schema_name(const struct dml_run *d)
+{
+    const struct schema_def *s = catalog_schema_by_oid(d->x->session->catalog, d->table->schema);
+    return s ? s->name : NULL;
+}
+
+static void add_value(struct dml_run *d, type_id type, const struct datum *v, size_t max,
+                      struct strbuf *out)
+{
+    if (v->null) {
+        strbuf_adds(out, "null");
+        return;
+    }
+    size_t start = out->len;
+    value_to_text(type, &v->v, d->x->session->format, out);
+    if (max && out->len - start > max) {
+        out->len = start + max;
+        while (out->len > start && ((unsigned char)out->data[out->len] & 0xc0) == 0x80) out->len--;
+        out->data[out->len] = '\0';
+        strbuf_adds(out, "...");
+    }
+}
+
+static enum status failing_row(struct dml_run *d, const struct datum *row)
+{
+    struct strbuf s;
+    strbuf_init(&s, d->arena);
+    for (uint16_t c = 0; c < d->table->column_count; c++) {
+        if (d->table->columns[c].dropped) continue;
+        if (s.len) strbuf_adds(&s, ", ");
+        add_value(d, d->table->columns[c].type, &row[c], DETAIL_FIELD_MAX, &s);
+    }
+    return error_detail("Failing row contains (%s).", s.data ? s.data : "");
+}
+
+enum status dml_unique_violation(struct dml_run *d, const struct index_def *i,
+                                 const struct datum *row)
+{
+    struct strbuf names, values;
+    strbuf_init(&names, d->arena);
+    strbuf_init(&values, d->arena);
+    for (uint32_t c = 0; c < i->key_count; c++) {
+        const struct column_def *column = &d->table->columns[i->columns[c].column - 1];
+        strbuf_addf(&names, "%s%s", c ? ", " : "", column->name);
+        if (c) strbuf_adds(&values, ", ");
+        add_value(d, column->type, &row[i->columns[c].column - 1], 0, &values);
+    }
+    FAIL(UNIQUE_VIOLATION, "duplicate key value violates unique constraint \"%s\"", i->name);
+    error_detail("Key (%s)=(%s) already exists.", names.data, values.data);
+    return error_object(schema_name(d), d->table->name, NULL, i->name);
+}
+
+/* --- checks ------------------------------------------------------------------------------------ */
+
+static enum status check_not_null(struct dml_run *d, const struct datum *row)
+{
+    for (uint16_t c = 0; c < d->table->column_count; c++) {
+        const struct column_def *column = &d->table->columns[c];
+        if (!column->not_null || column->dropped || !row[c].null) continue;
+        FAIL(NOT_NULL_VIOLATION,
+             "null value in column \"%s\" of relation \"%s\" violates not-null constraint",
+             column->name, d->table->name);
+        failing_row(d, row);
+        return error_object(schema_name(d), d->table->name, column->name, NULL);
+    }
+    return OK;
+}
+
+enum status dml_finish_row(struct dml_run *d, struct datum *row)
+{
+    const struct dml *dml = d->dml;
+    for (uint16_t c = 0; dml->generated && c < d->table->column_count; c++)
+        if (dml->generated[c]) TRY(exec_eval_row(d->x, dml->generated[c], row, d->arena, &row[c]));
+    TRY(check_not_null(d, row));
+    for (uint32_t i = 0; i < dml->check_count; i++) {
+        struct datum pass;
+        TRY(exec_eval_row(d->x, dml->checks[i], row, d->arena, &pass));
+        if (pass.null || pass.v.b) continue; /* unknown is no violation */
+        FAIL(CHECK_VIOLATION, "new row for relation \"%s\" violates check constraint \"%s\"",
+             d->table->name, dml->check_defs[i]->name);
+        failing_row(d, row);
+        return error_object(schema_name(d), d->table->name, NULL, dml->check_defs[i]->name);
+    }
+    return OK;
+}
+
+/* --- rows and entries -------------------------------------------------------------------------- */
+
+enum status dml_new_key(struct dml_run *d, const struct datum *row)
+{
+    strbuf_clear(&d->key);
+    if (d->table->primary) {
+        op__table_key(d->table, row, &d->key);
+        return OK;
+    }
+    int64_t id;
+    TRY(d->x->session->next_row_id(d->x->session->ctx, d->table, &id));
+    const struct key_part part = {TYPE_INT8, false, false};
+    key_encode(&part, (struct datum){.v.i64 = id}, &d->key);
+    return OK;
+}
+
+static bool is_secondary(const struct index_def *i)
+{
+    return i->tree != 0;
+}
+
+static enum status put_entry(struct dml_run *d, const struct index_def *i, struct slice key,
+                             struct slice entry, bool unique, const struct datum *row)
+{
+    struct write_request w = {.tree = i->tree, .op = unique ? WRITE_INSERT : WRITE_PUT,
+                              .key = entry, .row = key};
+    enum status st = store_write(d->x->txn, &w);
+    return st == UNIQUE_VIOLATION ? dml_unique_violation(d, i, row) : st;
+}
+
+enum status dml_insert(struct dml_run *d, const struct datum *row)
+{
+    struct slice key = strbuf_slice(&d->key);
+    strbuf_clear(&d->row);
+    row_encode(d->table->layout, row, &d->row);
+    struct write_request w = {.tree = d->table->tree, .op = WRITE_INSERT, .key = key,
+                              .row = strbuf_slice(&d->row)};
+    enum status st = store_write(d->x->txn, &w);
+    if (st == UNIQUE_VIOLATION && d->table->primary)
+        return dml_unique_violation(d, d->table->primary, row);
+    TRY(st);
+    for (uint16_t i = 0; i < d->table->index_count; i++) {
+        const struct index_def *index = d->table->indexes[i];
+        if (!is_secondary(index)) continue;
+        bool unique;
+        strbuf_clear(&d->entry);
+        op__index_key(d->table, index, row, key, &d->entry, &unique);
+        TRY(put_entry(d, index, key, strbuf_slice(&d->entry), unique, row));
+    }
+    return OK;
+}
+
+static bool touches(const struct index_def *i, const bool *changed)
+{
+    for (uint32_t c = 0; c < i->key_count; c++)
+        if (changed[i->columns[c].column - 1]) return true;
+    return false;
+}
+
+static enum status delete_entry(struct dml_run *d, const struct index_def *i, struct slice entry)
+{
+    struct write_request w = {.tree = i->tree, .op = WRITE_DELETE, .key = entry};
+    enum status st = store_write(d->x->txn, &w);
+    if (st == NOT_FOUND)
+        return FAIL(INDEX_CORRUPTED, "index \"%s\" has no entry for a row of its table", i->name);
+    return st;
+}
+
+static enum status move_entry(struct dml_run *d, const struct index_def *i, struct slice old_key,
+                              struct slice key, const struct datum *old, const struct datum *row)
+{
+    bool unique;
+    strbuf_clear(&d->old_entry);
+    op__index_key(d->table, i, old, old_key, &d->old_entry, &unique);
+    strbuf_clear(&d->entry);
+    op__index_key(d->table, i, row, key, &d->entry, &unique);
+    bool same_entry = slice_eq(strbuf_slice(&d->entry), strbuf_slice(&d->old_entry));
+    if (same_entry && slice_eq(old_key, key)) return OK;
+    TRY(delete_entry(d, i, strbuf_slice(&d->old_entry)));
+    return put_entry(d, i, key, strbuf_slice(&d->entry), unique, row);
+}
+
+enum status dml_update(struct dml_run *d, struct slice key, const struct datum *old,
+                       struct datum *row, const bool *changed)
+{
+    TRY(dml_finish_row(d, row));
+    struct slice new_key = key;
+    if (d->table->primary && touches(d->table->primary, changed)) {
+        strbuf_clear(&d->new_key);
+        op__table_key(d->table, row, &d->new_key);
+        new_key = strbuf_slice(&d->new_key);
+    }
+    bool moved = !slice_eq(key, new_key);
+    strbuf_clear(&d->row);
+    row_encode(d->table->layout, row, &d->row);
+    struct write_request w = {.tree = d->table->tree, .op = moved ? WRITE_DELETE : WRITE_UPDATE,
+                              .key = key, .row = strbuf_slice(&d->row)};
+    TRY(store_write(d->x->txn, &w));
+    if (moved) {
+        w.op = WRITE_INSERT;
+        w.key = new_key;
+        enum status st = store_write(d->x->txn, &w);
+        if (st == UNIQUE_VIOLATION) return dml_unique_violation(d, d->table->primary, row);
+        TRY(st);
+    }
+    for (uint16_t i = 0; i < d->table->index_count; i++) {
+        const struct index_def *index = d->table->indexes[i];
+        if (is_secondary(index) && (moved || touches(index, changed)))
+            TRY(move_entry(d, index, key, new_key, old, row));
+    }
+    return OK;
+}
+
+enum status dml_delete(struct dml_run *d, struct slice key, const struct datum *old)
+{
+    struct write_request w = {.tree = d->table->tree, .op = WRITE_DELETE, .key = key};
+    TRY(store_write(d->x->txn, &w));
+    for (uint16_t i = 0; i < d->table->index_count; i++) {
+        const struct index_def *index = d->table->indexes[i];
+        if (!is_secondary(index)) continue;
+        bool unique;
+        strbuf_clear(&d->entry);
+        op__index_key(d->table, index, old, key, &d->entry, &unique);
+        TRY(delete_entry(d, index, strbuf_slice(&d->entry)));
+    }
+    return OK;
+}
+
+void dml_decode(const struct table_def *t, struct slice row, struct datum *ret)
+{
+    for (uint16_t c = 0; c < t->column_count; c++) {
+        if (row_get(t->layout, row, c, &ret[c])) continue;
+        ret[c] = t->columns[c].has_missing ? t->columns[c].missing : (struct datum){.null = true};
+    }
+}
+
+enum status dml_returning(struct dml_run *d, const struct datum *row, const struct datum *input,
+                          uint32_t input_count)
+{
+    d->x->rows_processed++;
+    if (!d->returning) return OK;
+    uint32_t columns = d->table->column_count;
+    struct arena *a = d->returning->arena;
+    struct datum *slots = ARENA_ARRAY(a, struct datum, columns + input_count + 1);
+    /* The row's bytes must outlive this row: RETURNING is pushed by the batch. */
+    for (uint32_t c = 0; c < columns; c++)
+        slots[c] = datum_copy(a, d->table->columns[c].type, row[c]);
+    if (input_count) memcpy(slots + columns, input, input_count * sizeof *slots);
+    struct datum *out = ARENA_ARRAY(a, struct datum, d->dml->returning_count + 1);
+    for (uint32_t i = 0; i < d->dml->returning_count; i++) {
+        TRY(exec_eval_row(d->x, d->dml->returning[i], slots, a, &out[i]));
+        out[i] = datum_copy(a, d->dml->returning[i]->type, out[i]);
+    }
+    return row_pusher__add(d->returning, out);
+}

@@ -1,0 +1,42 @@
+/* What INSERT, UPDATE and DELETE share: one row with its index entries, checked and written. */
+#ifndef HELIOS_EXEC_OPS_DML_H
+#define HELIOS_EXEC_OPS_DML_H
+
+#include "base/map.h"
+#include "exec/ops/ops_priv.h"
+
+struct dml_run {
+    struct execution *x;
+    const struct dml *dml;
+    const struct table_def *table;
+    struct arena *arena;      /* of a row; cleared by the caller */
+    struct row_pusher *returning; /* NULL: none asked for */
+    struct strbuf key, row, entry, old_entry, new_key;
+    struct map seen;          /* keys touched by this statement, when one could come twice */
+    bool tracks;
+};
+
+void dml_init(struct dml_run *d, struct execution *x, const struct plan_node *n, bool tracks);
+void dml_release(struct dml_run *d);
+
+/* Generated columns, NOT NULL, CHECK. */
+enum status dml_finish_row(struct dml_run *d, struct datum *row) MUST;
+/* The key of a new row, into d->key: of its primary key, or a fresh row id. */
+enum status dml_new_key(struct dml_run *d, const struct datum *row) MUST;
+/* Writes the row of d->key and its entries. 23505. */
+enum status dml_insert(struct dml_run *d, const struct datum *row) MUST;
+/* The row of `key`, locked, becomes `row`. `old`: its values now. */
+enum status dml_update(struct dml_run *d, struct slice key, const struct datum *old,
+                       struct datum *row, const bool *changed) MUST;
+enum status dml_delete(struct dml_run *d, struct slice key, const struct datum *old) MUST;
+/* All columns of a stored row; those added later take their missing value. */
+void dml_decode(const struct table_def *t, struct slice row, struct datum *ret);
+/* Pushes RETURNING's columns. `row`: table columns; `input`: the input slots. Counts the row. */
+enum status dml_returning(struct dml_run *d, const struct datum *row, const struct datum *input,
+                          uint32_t input_count) MUST;
+/* True when the key was touched before by this statement; notes it. */
+bool dml_seen(struct dml_run *d, struct slice key);
+enum status dml_unique_violation(struct dml_run *d, const struct index_def *i,
+                                 const struct datum *row) MUST;
+
+#endif

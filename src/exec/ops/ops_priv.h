@@ -1,0 +1,107 @@
+/* Operators, for this folder. Each is a function that pushes its batches into `out`; a parent runs its
+ * child with a sink of its own. END_OF_DATA from a sink means "no more, thank you": it travels up as
+ * the status of the run, and who asked for it turns it into OK. */
+#ifndef HELIOS_EXEC_OPS_OPS_PRIV_H
+#define HELIOS_EXEC_OPS_OPS_PRIV_H
+
+#include "exec/eval.h"
+#include "exec/ops/rowset.h"
+
+enum status op__run(struct execution *x, const struct plan_node *n, const struct exec_sink *out) MUST;
+
+#define OP(name)                                                                                   \
+    enum status op__##name(struct execution *x, const struct plan_node *n,                         \
+                           const struct exec_sink *out) MUST
+OP(result);
+OP(values);
+OP(scan);
+OP(index_scan);
+OP(virtual_scan);
+OP(function_scan);
+OP(cte_scan);
+OP(filter);
+OP(project);
+OP(project_set);
+OP(nested_loop);
+OP(hash_join);
+OP(aggregate);
+OP(distinct);
+OP(sort);
+OP(limit);
+OP(append);
+OP(set_op);
+OP(recursive_union);
+OP(window);
+OP(lock_rows);
+OP(insert);
+OP(update);
+OP(delete);
+
+/* Pushes a batch, and lets the run be cancelled. */
+static inline enum status op__push(struct execution *x, const struct exec_sink *out,
+                                   const struct batch *b)
+{
+    TRY(exec_check(x));
+    return b->count ? out->rows(out->ctx, b) : OK;
+}
+static inline uint32_t op__row(const struct batch *b, uint32_t i) { return b->sel ? b->sel[i] : i; }
+static inline void op__get_row(const struct batch *b, uint32_t row, struct datum *ret)
+{
+    for (uint32_t c = 0; c < b->column_count; c++) ret[c] = vec_get(&b->columns[c], row);
+}
+
+/* What most operators keep between their runs: a node may run many times (right side of a nested loop,
+ * correlated subquery), and must not take new memory each time. */
+enum { OP_ARENAS = 4 };
+struct op_state {
+    struct arena *arenas[OP_ARENAS];
+    const type_id *types;
+};
+/* The types of a node's columns. Not for scans, which have a state of their own. */
+const type_id *op__types(struct execution *x, const struct plan_node *n);
+/* One of the node's arenas, cleared. Number 0 is the row pusher's. */
+struct arena *op__arena(struct execution *x, const struct plan_node *n, unsigned which);
+
+/* Collects rows one by one and pushes them as batches. */
+struct row_pusher {
+    struct execution *x;
+    const struct exec_sink *out;
+    struct arena *arena; /* cleared after each push: results of the rows may lie in it */
+    const type_id *types;
+    uint16_t column_count;
+    struct batch batch;
+    uint32_t rows;
+};
+void row_pusher__init(struct row_pusher *p, struct execution *x, const struct plan_node *n,
+                      const struct exec_sink *out);
+/* The values' bytes must stay until the next push: in p->arena, or longer. */
+enum status row_pusher__add(struct row_pusher *p, const struct datum *row) MUST;
+enum status row_pusher__flush(struct row_pusher *p) MUST;
+
+/* A LIMIT's value: UINT64_MAX for none. */
+enum status op__limit_value(struct execution *x, const struct expr *e, bool is_offset,
+                            uint64_t *ret) MUST;
+
+/* Runs the CTE when it has not been run yet. */
+struct cte_state {
+    struct rowset rows;
+    struct rowset *working; /* of a recursion in progress */
+    bool done;
+};
+enum status op__cte(struct execution *x, uint32_t cte, struct cte_state **ret) MUST;
+
+/* Sort keys as bytes whose order is the rows' order. */
+enum status op__sort_key(struct execution *x, const struct sort_item *items, uint32_t count,
+                         const struct datum *values, struct strbuf *out) MUST;
+
+/* --- storage (key.c) --- */
+
+/* Key parts of a table's tree or of an index. */
+struct key_part;
+void op__table_key(const struct table_def *t, const struct datum *row, struct strbuf *out);
+/* The entry's key for the row (values by table column); *ret_unique: entry is unique by itself. */
+void op__index_key(const struct table_def *t, const struct index_def *i, const struct datum *row,
+                   struct slice table_key, struct strbuf *out, bool *ret_unique);
+struct key_part op__index_part(const struct index_def *i, uint32_t column);
+
+#endif

@@ -1,0 +1,127 @@
+#include "exec/ops/rowset.h"
+
+enum { FIRST_CHUNK_ROWS = 64 };
+
+void rowset_init(struct rowset *s, uint16_t columns, const type_id *types, struct arena *a)
+{
+    *s = (struct rowset){.arena = a, .column_count = columns, .types = types};
+}
+
+static void make_chunk(struct rowset *s, struct batch *b, uint32_t rows)
+{
+    *b = (struct batch){.column_count = s->column_count};
+    b->columns = ARENA_ARRAY(s->arena, struct vec, s->column_count + 1);
+    for (uint32_t c = 0; c < s->column_count; c++)
+        vec_init_flat_rows(&b->columns[c], s->types[c], rows, s->arena);
+    s->last_cap = rows;
+}
+
+/* Small sets stay small: the first chunk grows by copying. */
+static struct batch *room(struct rowset *s)
+{
+    struct batch *last = s->chunk_count ? &s->chunks[s->chunk_count - 1] : NULL;
+    if (last && last->rows < s->last_cap) return last;
+    if (last && s->last_cap < BATCH_ROWS) {
+        struct batch old = *last;
+        make_chunk(s, last, s->last_cap * 4 > BATCH_ROWS ? BATCH_ROWS : s->last_cap * 4);
+        for (uint32_t c = 0; c < s->column_count; c++)
+            vec_gather(&last->columns[c], 0, &old.columns[c], NULL, old.rows, NULL);
+        last->rows = last->count = old.rows;
+        return last;
+    }
+    if (s->chunk_count == s->chunk_cap) {
+        uint32_t cap = s->chunk_cap ? s->chunk_cap * 2 : 4;
+        struct batch *grown = arena_alloc(s->arena, cap * sizeof *grown);
+        if (s->chunk_count) memcpy(grown, s->chunks, s->chunk_count * sizeof *grown);
+        s->chunks = grown;
+        s->chunk_cap = cap;
+    }
+    last = &s->chunks[s->chunk_count++];
+    make_chunk(s, last, s->chunk_count == 1 ? FIRST_CHUNK_ROWS : BATCH_ROWS);
+    return last;
+}
+
+void rowset_add_batch(struct rowset *s, const struct batch *b)
+{
+    uint32_t done = 0;
+    uint16_t all[BATCH_ROWS];
+    const uint16_t *sel = b->sel;
+    if (!sel) {
+        for (uint32_t i = 0; i < b->count; i++) all[i] = (uint16_t)i;
+        sel = all;
+    }
+    while (done < b->count) {
+        struct batch *to = room(s);
+        uint32_t n = s->last_cap - to->rows;
+        if (n > b->count - done) n = b->count - done;
+        for (uint32_t c = 0; c < s->column_count; c++)
+            vec_gather(&to->columns[c], to->rows, &b->columns[c], sel + done, n, s->arena);
+        to->rows += n;
+        to->count = to->rows;
+        s->count += n;
+        done += n;
+    }
+}
+
+void rowset_add_row(struct rowset *s, const struct datum *row)
+{
+    struct batch *to = room(s);
+    for (uint32_t c = 0; c < s->column_count; c++)
+        vec_set(&to->columns[c], to->rows, datum_copy(s->arena, s->types[c], row[c]));
+    to->rows++;
+    to->count = to->rows;
+    s->count++;
+}
+
+void rowset_gather(const struct rowset *s, const uint32_t *rows, uint32_t count, uint32_t from_column,
+                   uint32_t columns, struct vec *out)
+{
+    for (uint32_t c = 0; c < columns; c++)
+        for (uint32_t i = 0; i < count; i++)
+            vec_set(&out[c], i, rowset_get(s, rows[i], from_column + c));
+}
+
+/* --- hash table -------------------------------------------------------------------------------- */
+
+void row_index_init(struct row_index *x, struct arena *a)
+{
+    *x = (struct row_index){.arena = a};
+}
+
+static void link_row(struct row_index *x, uint32_t row)
+{
+    uint64_t slot = x->hashes[row] & x->mask;
+    x->next[row] = 0;
+    if (x->heads[slot]) x->next[x->tails[slot] - 1] = row + 1;
+    else x->heads[slot] = row + 1;
+    x->tails[slot] = row + 1;
+}
+
+static void grow(struct row_index *x)
+{
+    uint64_t cap = x->cap ? x->cap * 2 : 64;
+    uint64_t *hashes = arena_alloc(x->arena, cap * sizeof *hashes);
+    if (x->count) memcpy(hashes, x->hashes, x->count * sizeof *hashes);
+    x->hashes = hashes;
+    x->next = arena_alloc(x->arena, cap * sizeof *x->next);
+    x->cap = cap;
+    x->mask = cap * 2 - 1;
+    x->heads = ARENA_ARRAY(x->arena, uint32_t, cap * 2);
+    x->tails = arena_alloc(x->arena, cap * 2 * sizeof *x->tails);
+    for (uint64_t i = 0; i < x->count; i++) link_row(x, (uint32_t)i);
+}
+
+void row_index_add(struct row_index *x, uint64_t hash)
+{
+    if (x->count == x->cap) grow(x);
+    x->hashes[x->count] = hash;
+    link_row(x, (uint32_t)x->count++);
+}
+
+uint32_t row_index_find(const struct row_index *x, uint64_t hash, uint32_t after)
+{
+    if (!x->count) return 0;
+    uint32_t r = after ? x->next[after - 1] : x->heads[hash & x->mask];
+    while (r && x->hashes[r - 1] != hash) r = x->next[r - 1];
+    return r;
+}

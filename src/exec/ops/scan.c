@@ -1,0 +1,208 @@
+/* Scans of tables: by the row tree, or by a secondary index whose entries name the rows.
+ *
+ * Rows are decoded where they lie, only the columns that the plan reads, into vectors that reference
+ * the storage's bytes. Batches begin small and grow, so that a query that stops early has not read
+ * much. A statement that scans what it changes does not see its own changes (core/store.h). */
+#include "exec/ops/key_range.h"
+
+#include "types/row.h"
+
+enum { FIRST_ROWS = 64 };
+
+struct scan_state {
+    struct arena *ranges, *batch;
+    const type_id *types;
+    struct datum *missing; /* by table column; NULL: none has one */
+    struct slice *keys, *rows, *entry_rows;
+};
+
+struct scan_run {
+    struct execution *x;
+    const struct plan_node *n;
+    struct scan_state *s;
+    const struct exec_sink *out;
+    uint32_t batch_rows;
+};
+
+static struct scan_state *scan_state(struct execution *x, const struct plan_node *n)
+{
+    bool fresh;
+    struct scan_state *s = exec_state(x, n, sizeof *s, &fresh);
+    if (!fresh) return s;
+    const struct table_def *t = n->scan.table;
+    s->ranges = exec_arena(x);
+    s->batch = exec_batch_arena(x);
+    type_id *types = ARENA_ARRAY(x->arena, type_id, n->column_count + 1);
+    for (uint32_t i = 0; i < n->column_count; i++) types[i] = n->columns[i].type;
+    s->types = types;
+    for (uint16_t c = 0; c < t->column_count; c++) {
+        if (!t->columns[c].has_missing) continue;
+        s->missing = ARENA_ARRAY(x->arena, struct datum, t->column_count);
+        for (uint16_t i = 0; i < t->column_count; i++) {
+            s->missing[i].null = true;
+            if (t->columns[i].has_missing) s->missing[i] = t->columns[i].missing;
+        }
+        break;
+    }
+    return s;
+}
+
+static void reserve(struct scan_run *r)
+{
+    struct scan_state *s = r->s;
+    if (s->keys && r->batch_rows <= FIRST_ROWS) return;
+    uint32_t rows = r->batch_rows <= FIRST_ROWS ? FIRST_ROWS : BATCH_ROWS;
+    s->keys = ARENA_ARRAY(r->x->arena, struct slice, rows);
+    s->rows = ARENA_ARRAY(r->x->arena, struct slice, rows);
+    s->entry_rows = ARENA_ARRAY(r->x->arena, struct slice, rows);
+}
+
+static void fill_constant_slots(struct scan_run *r, struct batch *b, const struct slice *keys,
+                                uint32_t count)
+{
+    const struct plan_node *n = r->n;
+    if (n->scan.key_slot >= 0) {
+        struct vec *v = &b->columns[n->scan.key_slot];
+        vec_init_flat_rows(v, TYPE_BYTEA, count, r->s->batch);
+        for (uint32_t i = 0; i < count; i++)
+            vec_set(v, i, (struct datum){.v.bytes = bytes_ref(keys[i].data, (uint32_t)keys[i].len)});
+    }
+    if (n->scan.tableoid_slot >= 0)
+        vec_init_const(&b->columns[n->scan.tableoid_slot], TYPE_OID,
+                       (struct datum){.v.u32 = n->scan.table->oid}, r->s->batch);
+}
+
+/* Decodes the rows, filters, pushes. */
+static enum status emit(struct scan_run *r, const struct slice *keys, const struct slice *rows,
+                        uint32_t count)
+{
+    const struct plan_node *n = r->n;
+    struct scan_state *s = r->s;
+    if (!count) return OK;
+    arena_clear(s->batch);
+    exec_arena_prime(s->batch, count);
+    struct batch b = {.rows = count, .count = count, .column_count = (uint16_t)n->column_count};
+    b.columns = ARENA_ARRAY(s->batch, struct vec, n->column_count + 1);
+    for (uint32_t c = 0; c < n->scan.fetch_count; c++)
+        vec_init_flat_rows(&b.columns[c], s->types[c], count, s->batch);
+    row_decode_batch(n->scan.table->layout, rows, count, n->scan.fetch,
+                     (uint16_t)n->scan.fetch_count, s->missing, 0, b.columns);
+    fill_constant_slots(r, &b, keys, count);
+    if (n->filter) {
+        uint16_t *sel = arena_alloc(s->batch, count * sizeof *sel);
+        TRY(exec_filter(r->x, n->filter, &b, s->batch, sel, &b.count));
+        b.sel = sel;
+        if (r->x->stats) r->x->stats[n->id].removed += count - b.count;
+    }
+    return op__push(r->x, r->out, &b);
+}
+
+static void grow_batch(struct scan_run *r)
+{
+    if (r->batch_rows >= BATCH_ROWS) return;
+    r->batch_rows = BATCH_ROWS;
+    reserve(r);
+}
+
+/* One range of the row tree. */
+static enum status scan_rows(struct scan_run *r, const struct byte_range *range)
+{
+    const struct plan_node *n = r->n;
+    struct scan_state *s = r->s;
+    if (range->exact) {
+        struct point_get_request q = {n->scan.table->tree, range->lower};
+        enum status st = store_point_get(r->x->txn, &q, &s->rows[0]);
+        if (st == NOT_FOUND) return OK;
+        TRY(st);
+        s->keys[0] = range->lower;
+        return emit(r, s->keys, s->rows, 1);
+    }
+    struct scan_request q = {.tree = n->scan.table->tree, .lower = range->lower,
+                             .upper = range->upper, .reverse = n->scan.reverse,
+                             .skip_keys = n->scan.key_slot < 0};
+    struct cursor *c;
+    TRY(store_scan(r->x->txn, &q, &c));
+    enum status st;
+    for (;;) {
+        uint32_t count;
+        st = cursor_next(c, s->keys, s->rows, r->batch_rows, &count);
+        if (st != OK || count == 0) break;
+        st = emit(r, s->keys, s->rows, count);
+        if (st != OK) break;
+        grow_batch(r);
+    }
+    cursor_close(c);
+    return st;
+}
+
+/* The rows that index entries name, in the entries' order. */
+static enum status fetch(struct scan_run *r, uint32_t count)
+{
+    struct scan_state *s = r->s;
+    struct multi_get_request q = {r->n->scan.table->tree, s->entry_rows, count};
+    TRY(store_multi_get(r->x->txn, &q, s->rows));
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!s->rows[i].data) continue;
+        s->entry_rows[kept] = s->entry_rows[i];
+        s->rows[kept++] = s->rows[i];
+    }
+    return emit(r, s->entry_rows, s->rows, kept);
+}
+
+static enum status scan_entries(struct scan_run *r, const struct byte_range *range)
+{
+    const struct plan_node *n = r->n;
+    struct scan_state *s = r->s;
+    uint64_t tree = n->scan.index->tree;
+    if (range->exact) {
+        struct point_get_request q = {tree, range->lower};
+        enum status st = store_point_get(r->x->txn, &q, &s->entry_rows[0]);
+        if (st == NOT_FOUND) return OK;
+        TRY(st);
+        return fetch(r, 1);
+    }
+    struct scan_request q = {.tree = tree, .lower = range->lower, .upper = range->upper,
+                             .reverse = n->scan.reverse, .skip_keys = true};
+    struct cursor *c;
+    TRY(store_scan(r->x->txn, &q, &c));
+    enum status st;
+    for (;;) {
+        uint32_t count;
+        st = cursor_next(c, s->keys, s->entry_rows, r->batch_rows, &count);
+        if (st != OK || count == 0) break;
+        st = fetch(r, count);
+        if (st != OK) break;
+        grow_batch(r);
+    }
+    cursor_close(c);
+    return st;
+}
+
+static enum status run_ranges(struct execution *x, const struct plan_node *n,
+                              const struct exec_sink *out, const struct index_def *key, bool unique,
+                              enum status (*scan)(struct scan_run *, const struct byte_range *))
+{
+    struct scan_run r = {.x = x, .n = n, .s = scan_state(x, n), .out = out,
+                         .batch_rows = FIRST_ROWS};
+    struct byte_range whole = {0}, *ranges = &whole;
+    uint32_t count = 1;
+    arena_clear(r.s->ranges);
+    reserve(&r);
+    if (key) TRY(key_ranges(x, &n->scan.range, key, unique, r.s->ranges, &ranges, &count));
+    for (uint32_t i = 0; i < count; i++)
+        TRY(scan(&r, &ranges[n->scan.reverse ? count - 1 - i : i]));
+    return OK;
+}
+
+enum status op__scan(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
+{
+    return run_ranges(x, n, out, n->scan.table->primary, true, scan_rows);
+}
+
+enum status op__index_scan(struct execution *x, const struct plan_node *n,
+                           const struct exec_sink *out)
+{
+    const struct index_def *i = n->scan.index;
+    return run_ranges(x, n, out, i, i->unique, scan_entries);
+}

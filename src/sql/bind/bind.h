@@ -1,0 +1,48 @@
+/* The binder: looks every name up, finds every type, makes every coercion explicit, by PostgreSQL's
+ * rules (documentation chapter 10: operators, functions, value storage, UNION and CASE). */
+#ifndef HELIOS_SQL_BIND_BIND_H
+#define HELIOS_SQL_BIND_BIND_H
+
+#include "base/array.h"
+#include "sql/query.h"
+
+struct bind_env {
+    struct arena *arena;              /* the query's; lives as long as the plan */
+    const struct catalog *catalog;
+    const struct search_path *path;
+    const char *user;                 /* current_user */
+    struct slice text;                /* the statement's text, for error positions */
+    const struct format_options *format; /* for literals: DateStyle, zone, now */
+    /* Parameters: given types (TYPE_NONE: to be inferred). The binder fills in what it infers and may
+     * grow the array up to param_max. */
+    type_id *param_types;
+    uint32_t param_count, param_max;
+    bool params_variable;             /* Parse without all types: infer; else unknown $n is 42P02 */
+    /* A stored expression's own table, whose columns are visible; NULL. */
+    const struct table_def *self_table;
+    /* Parses the stored query of a view, and stored expressions: filled by db, since the binder knows
+     * no parser. */
+    enum status (*parse_view)(struct arena *a, const char *sql, struct ast **ret);
+    enum status (*parse_expression)(struct arena *a, const char *sql, struct ast **ret);
+    /* Out: tables and views looked up, for locks and plan invalidation. */
+    ARRAY(const struct table_def *) tables;
+    bool depends_on_time_zone;        /* out: a literal was read under the session's zone or clock */
+};
+
+/* SELECT, INSERT, UPDATE, DELETE, VALUES. */
+enum status bind_statement(struct bind_env *env, const struct ast *ast, struct query **ret) MUST;
+/* A stand-alone expression over env->self_table's columns (relation 0), or over none; coerced to
+ * `type` by assignment when not TYPE_NONE. `what` names the place in errors ("DEFAULT", "CHECK"):
+ * subqueries, aggregates, windows and set-returning functions are refused there with PostgreSQL's
+ * words ("cannot use subquery in check constraint"). *ret_query is the query with relation 0. */
+enum status bind_expression(struct bind_env *env, const struct ast *ast, type_id type,
+                            int32_t typmod, const char *what, struct expr **ret,
+                            struct query **ret_query) MUST;
+/* A type as written: name, modifiers, [] ; 42704 `type "x" does not exist`. serial is not a type here. */
+enum status bind_type(struct bind_env *env, const struct ast_type_name *t, type_id *ret,
+                      int32_t *ret_typmod) MUST;
+/* The expression as a value of the type by assignment rules; 42804 with PostgreSQL's hint. */
+enum status bind_coerce_assignment(struct bind_env *env, struct expr *e, type_id type,
+                                   int32_t typmod, const char *column, struct expr **ret) MUST;
+
+#endif

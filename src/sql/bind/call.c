@@ -1,0 +1,311 @@
+/* Function calls: which function a name and arguments mean (documentation chapter 10.3), with
+ * defaults, VARIADIC and named notation; int4(x) as a cast. What is an aggregate or window
+ * function goes on to aggregate.c. */
+#include "sql/bind/resolve_priv.h"
+
+/* Parameter names of the functions that people call by them. */
+enum { NAMED_ARGS_MAX = 7 };
+static const struct {
+    oid_t oid;
+    const char *names[NAMED_ARGS_MAX];
+} named[] = {
+    {3461, {"year", "month", "mday", "hour", "min", "sec"}},
+    {3462, {"year", "month", "mday", "hour", "min", "sec"}},
+    {3463, {"year", "month", "mday", "hour", "min", "sec", "timezone"}},
+    {3464, {"years", "months", "weeks", "days", "hours", "mins", "secs"}},
+    {3846, {"year", "month", "day"}},
+    {3847, {"hour", "min", "sec"}},
+    {2096, {"pid", "timeout"}},
+};
+
+struct call {
+    struct scope *scope;
+    const struct ast_function *ast;
+    enum place place;
+    const char *name;           /* without schema */
+    struct expr **args;         /* WITHIN GROUP: direct ones, then the ordered ones */
+    type_id *given;
+    uint32_t count, direct_count;
+};
+
+static uint32_t parameter_named(const struct proc_def *p, const char *name)
+{
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        if (named[i].oid != p->oid) continue;
+        for (uint32_t k = 0; k < p->arg_count && k < NAMED_ARGS_MAX; k++)
+            if (strcmp(named[i].names[k], name) == 0) return k;
+    }
+    return UINT32_MAX;
+}
+
+static const char *signature(const struct call *c)
+{
+    struct strbuf b;
+    strbuf_init(&b, c->scope->env->arena);
+    for (uint32_t i = 0; i < c->ast->name.count; i++) {
+        if (i) strbuf_addc(&b, '.');
+        strbuf_adds(&b, c->ast->name.items[i]);
+    }
+    strbuf_addc(&b, '(');
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (i) strbuf_adds(&b, ", ");
+        if (c->ast->arg_names && i < c->ast->args.count && c->ast->arg_names[i])
+            strbuf_addf(&b, "%s => ", c->ast->arg_names[i]);
+        strbuf_adds(&b, bind__type_words(c->scope, c->given[i]));
+    }
+    strbuf_addc(&b, ')');
+    return b.data;
+}
+
+static enum status no_function(const struct call *c, bool many)
+{
+    enum status code = many ? AMBIGUOUS_FUNCTION : UNDEFINED_FUNCTION;
+    FAIL(code, many ? "function %s is not unique" : "function %s does not exist", signature(c));
+    if (many)
+        error_hint("Could not choose a best candidate function. You might need to add explicit "
+                   "type casts.");
+    else if (c->ast->order_by.count && !c->ast->within_group)
+        error_hint("No aggregate function matches the given name and argument types. Perhaps you "
+                   "misplaced ORDER BY; ORDER BY must appear after all regular arguments of the "
+                   "aggregate.");
+    else
+        error_hint("No function matches the given name and argument types. You might need to add "
+                   "explicit type casts.");
+    return bind__at(c->scope, c->ast->node.location, code);
+}
+
+/* --- arguments -------------------------------------------------------------------------------- */
+
+static enum status check_names(const struct call *c)
+{
+    const char **names = c->ast->arg_names;
+    for (uint32_t i = 0; names && i < c->ast->args.count; i++) {
+        if (!names[i] && i > 0 && names[i - 1])
+            return bind__at(c->scope, c->ast->args.items[i]->location,
+                            FAIL(SYNTAX_ERROR, "positional argument cannot follow named argument"));
+        for (uint32_t k = 0; names[i] && k < i; k++)
+            if (names[k] && strcmp(names[i], names[k]) == 0)
+                return bind__at(c->scope, c->ast->args.items[i]->location,
+                                FAIL(SYNTAX_ERROR, "argument name \"%s\" used more than once",
+                                     names[i]));
+    }
+    return OK;
+}
+
+static enum status bind_arguments(struct call *c)
+{
+    const struct ast_function *f = c->ast;
+    uint32_t ordered = f->within_group ? f->order_by.count : 0;
+    uint32_t n = f->args.count + ordered;
+    if (n > CALL_ARGS_MAX)
+        return bind__at(c->scope, f->node.location,
+                        FAIL(TOO_MANY_ARGUMENTS, "cannot pass more than %d arguments to a function",
+                             CALL_ARGS_MAX));
+    TRY(check_names(c));
+    c->args = ARENA_ARRAY(c->scope->env->arena, struct expr *, n + 1);
+    c->given = ARENA_ARRAY(c->scope->env->arena, type_id, n + 1);
+    c->count = n;
+    c->direct_count = ordered ? f->args.count : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        bool direct = i < f->args.count;
+        const struct ast *item =
+            direct ? f->args.items[i]
+                   : AST(f->order_by.items[i - f->args.count], ast_sort_by)->value;
+        TRY(bind__expression(c->scope, item, c->place, &c->args[i]));
+        c->given[i] = c->args[i]->type;
+    }
+    return OK;
+}
+
+/* --- candidates ------------------------------------------------------------------------------- */
+
+static bool add_named(const struct call *c, const struct proc_def *p, struct candidate *ret)
+{
+    uint32_t *order = ARENA_ARRAY(c->scope->env->arena, uint32_t, c->count);
+    type_id *args = ARENA_ARRAY(c->scope->env->arena, type_id, c->count);
+    bool filled[PROC_ARGS_MAX] = {0};
+    if (c->count > p->arg_count) return false;
+    for (uint32_t i = 0; i < c->count; i++) {
+        const char *name = c->ast->arg_names[i];
+        order[i] = name ? parameter_named(p, name) : i;
+        if (order[i] == UINT32_MAX || filled[order[i]]) return false;
+        filled[order[i]] = true;
+        args[i] = p->args[order[i]];
+    }
+    for (uint32_t k = 0; k + p->default_count < p->arg_count; k++)
+        if (!filled[k]) return false;
+    *ret = (struct candidate){.def = p, .args = args, .count = c->count, .order = order,
+                              .defaulted = p->arg_count - c->count};
+    return true;
+}
+
+static bool add_candidate(const struct call *c, const struct proc_def *p, struct candidate *ret)
+{
+    uint32_t n = c->count;
+    if (c->ast->arg_names) return add_named(c, p, ret);
+    if (c->ast->variadic) {
+        if (!p->variadic || p->arg_count != n) return false;
+        *ret = (struct candidate){.def = p, .args = p->args, .count = n};
+        return true;
+    }
+    if (n <= p->arg_count && n + p->default_count >= p->arg_count) {
+        *ret = (struct candidate){.def = p, .args = p->args, .count = n,
+                                  .defaulted = p->arg_count - n};
+        return true;
+    }
+    if (!p->variadic || n < p->arg_count) return false;
+    type_id *args = ARENA_ARRAY(c->scope->env->arena, type_id, n);
+    for (uint32_t i = 0; i < n; i++) args[i] = i + 1 < p->arg_count ? p->args[i] : p->variadic;
+    *ret = (struct candidate){.def = p, .args = args, .count = n,
+                              .variadic = n - p->arg_count + 1};
+    return true;
+}
+
+/* A schema other than pg_catalog has no functions. */
+static enum status find_candidates(struct call *c, struct candidate **ret, uint32_t *ret_count)
+{
+    const struct ast_function *f = c->ast;
+    const struct proc_def *const *procs;
+    uint32_t n = proc_by_name(slice_of(c->name), &procs), kept = 0;
+    const char *schema = f->name.count > 1 ? f->name.items[f->name.count - 2] : "pg_catalog";
+    if (strcmp(schema, "pg_catalog") != 0) {
+        if (!catalog_schema(c->scope->env->catalog, c->scope->env->path->database,
+                            slice_of(schema)))
+            return bind__at(c->scope, f->node.location,
+                            FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", schema));
+        n = 0;
+    }
+    struct candidate *list = ARENA_ARRAY(c->scope->env->arena, struct candidate, n + 1);
+    for (uint32_t i = 0; i < n; i++)
+        if (add_candidate(c, procs[i], &list[kept])) kept++;
+    *ret = list;
+    *ret_count = kept;
+    return OK;
+}
+
+/* --- int4(x) ---------------------------------------------------------------------------------- */
+
+static type_id cast_target(const struct call *c)
+{
+    const struct ast_function *f = c->ast;
+    if (c->count != 1 || f->arg_names || f->variadic || f->star || f->distinct || f->filter ||
+        f->over || f->order_by.count)
+        return TYPE_NONE;
+    if (f->name.count > 1 && strcmp(f->name.items[f->name.count - 2], "pg_catalog") != 0)
+        return TYPE_NONE;
+    const struct type_info *t = type_by_name(slice_of(c->name));
+    if (!t || t->category == 'P' || t->id == TYPE_UNKNOWN) return TYPE_NONE;
+    return bind__can_coerce(c->given[0], t->id, CAST_EXPLICIT) ? t->id : (type_id)TYPE_NONE;
+}
+
+/* Casts without a function of their own, and literals, come before functions that fit less well. */
+static bool is_cast_first(const struct call *c, type_id target, const struct candidate *list,
+                          uint32_t n)
+{
+    if (!target) return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (list[i].args[0] == c->given[0]) return false;
+    if (c->given[0] == TYPE_UNKNOWN || c->given[0] == target) return true;
+    const struct cast_info *cast = cast_find(c->given[0], target);
+    return !cast || cast->binary || !cast->function_oid;
+}
+
+/* --- the call --------------------------------------------------------------------------------- */
+
+static struct expr *default_value(struct scope *s, type_id type)
+{
+    return bind__new(s, EXPR_CONST, type, -1, 0);
+}
+
+static enum status coerce_arguments(struct call *c, const struct candidate *chosen,
+                                    struct call_site *site)
+{
+    struct scope *s = c->scope;
+    const struct proc_def *p = chosen->def;
+    type_id *declared = ARENA_ARRAY(s->env->arena, type_id, c->count + 1);
+    uint32_t total = c->count + chosen->defaulted;
+    memcpy(declared, chosen->args, c->count * sizeof *declared);
+    site->result = p->result;
+    TRY(bind__at(s, c->ast->node.location,
+                 bind__resolve_polymorphic(s, c->given, declared, c->count, &site->result)));
+    site->args = ARENA_ARRAY(s->env->arena, struct expr *, total + 1);
+    site->arg_count = total;
+    for (uint32_t i = 0; i < c->count; i++) {
+        uint32_t at = chosen->order ? chosen->order[i] : i;
+        struct expr *e = c->args[i];
+        enum status code = bind__coerce(s, e, declared[i], -1, CAST_IMPLICIT, -1, &e);
+        if (code == CANNOT_COERCE) return no_function(c, false);
+        TRY(code);
+        /* pg_typeof('x') is the one that tells. */
+        if (e->type == TYPE_UNKNOWN && strcmp(p->symbol, "pg_typeof") != 0)
+            TRY(bind__resolve_unknown(s, e, &e));
+        site->args[at] = e;
+    }
+    for (uint32_t i = 0; i < total; i++)
+        if (!site->args[i]) site->args[i] = default_value(s, p->args[i]);
+    if (c->ast->variadic && !type_is_array(c->given[c->count - 1]))
+        return bind__at(s, c->ast->args.items[c->count - 1]->location,
+                        FAIL(DATATYPE_MISMATCH, "VARIADIC argument must be an array"));
+    return OK;
+}
+
+static enum status plain_only(const struct call *c)
+{
+    const struct ast_function *f = c->ast;
+    const char *what = f->star           ? "(*)"
+                       : f->distinct     ? "DISTINCT"
+                       : f->within_group ? "WITHIN GROUP"
+                       : f->order_by.count ? "ORDER BY"
+                       : f->filter       ? "FILTER"
+                                         : NULL;
+    if (!what && !f->over) return OK;
+    if (!what)
+        FAIL(WRONG_OBJECT_TYPE,
+             "OVER specified, but %s is not a window function nor an aggregate function", c->name);
+    else if (f->star)
+        FAIL(WRONG_OBJECT_TYPE, "%s(*) specified, but %s is not an aggregate function", c->name,
+             c->name);
+    else
+        FAIL(WRONG_OBJECT_TYPE, "%s specified, but %s is not an aggregate function", what, c->name);
+    return bind__at(c->scope, f->node.location, WRONG_OBJECT_TYPE);
+}
+
+static enum status plain_call(struct call *c, const struct call_site *site, struct expr **ret)
+{
+    struct scope *s = c->scope;
+    TRY(plain_only(c));
+    if (site->proc->returns_set)
+        TRY(bind__check_set(s, site->args, site->arg_count, c->place, c->ast->node.location));
+    struct expr *e = bind__new(s, EXPR_CALL, site->result, c->ast->node.location, 0);
+    e->args = site->args;
+    e->arg_count = site->arg_count;
+    e->call.proc = site->proc;
+    e->call.variadic_array = c->ast->variadic;
+    e->call.sql_syntax = c->ast->sql_syntax;
+    *ret = e;
+    return OK;
+}
+
+enum status bind__call(struct scope *s, const struct ast_function *f, enum place place,
+                       struct expr **ret)
+{
+    struct call c = {.scope = s, .ast = f, .place = place,
+                     .name = f->name.items[f->name.count - 1]};
+    struct candidate *list;
+    uint32_t n;
+    TRY(bind_arguments(&c));
+    TRY(find_candidates(&c, &list, &n));
+    type_id target = cast_target(&c);
+    if (is_cast_first(&c, target, list, n))
+        return bind__coerce(s, c.args[0], target, -1, CAST_EXPLICIT, f->node.location, ret);
+    n = bind__choose(list, n, c.given, c.count);
+    if (n == 0 && target)
+        return bind__coerce(s, c.args[0], target, -1, CAST_EXPLICIT, f->node.location, ret);
+    if (n != 1) return no_function(&c, n > 1);
+    struct call_site site = {.ast = f, .proc = list[0].def, .place = place,
+                             .direct_count = c.direct_count};
+    TRY(coerce_arguments(&c, &list[0], &site));
+    if (site.proc->kind == 'f') return plain_call(&c, &site, ret);
+    if (f->over || site.proc->kind == 'w') return bind__window_call(s, &site, ret);
+    return bind__aggregate(s, &site, ret);
+}

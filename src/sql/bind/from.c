@@ -1,0 +1,378 @@
+/* FROM: tables, views, subselects, functions, WITH references.
+ *
+ * While the list is bound, the names of the items already there are `lateral_only`: only LATERAL
+ * items (and functions, which are so by nature) may see them. When it is done they become plain
+ * names. A view is a subquery bound in a scope of its own, so it can see nothing of the query that
+ * reads it. */
+#include "sql/bind/query_priv.h"
+
+#include "base/fiber.h"
+
+uint32_t bind__add_relation(struct scope *s, struct relation *r, bool columns_visible,
+                            bool name_visible)
+{
+    struct query *q = s->query;
+    struct arena *a = s->env->arena;
+    /* The array doubles: it is full when the count is a power of two (or none). */
+    uint32_t n = q->relation_count;
+    if ((n & (n - 1)) == 0) {
+        struct relation **grown = ARENA_ARRAY(a, struct relation *, n ? n * 2 : 1);
+        if (n) memcpy(grown, q->relations, n * sizeof *grown);
+        q->relations = grown;
+    }
+    q->relations[q->relation_count++] = r;
+    if (columns_visible || name_visible)
+        ARENA_PUSH(a, &s->names,
+                   (struct name_item){.relation = n,
+                                      .columns_visible = columns_visible,
+                                      .name_visible = name_visible,
+                                      .lateral_only = true,
+                                      .lateral_ok = true});
+    return n;
+}
+
+enum status bind__alias_columns(struct relation *r, const struct name_list *names)
+{
+    if (names->count > r->column_count)
+        return FAIL(INVALID_COLUMN_REFERENCE,
+                    "%s \"%s\" has %u columns available but %u columns specified",
+                    r->kind == REL_JOIN ? "join expression" : "table", r->alias, r->column_count,
+                    names->count);
+    for (uint32_t i = 0; i < names->count; i++) r->columns[i].name = names->items[i];
+    return OK;
+}
+
+/* Two tables of one name but from different schemas, both without alias, are told apart. */
+static bool same_name(const struct relation *a, const struct relation *b)
+{
+    if (strcmp(a->alias, b->alias) != 0) return false;
+    return !(a->table && b->table && a->schema && b->schema && a->table != b->table);
+}
+
+enum status bind__name_conflicts(struct scope *s, size_t a, size_t a_end, size_t b, size_t b_end)
+{
+    for (size_t i = a; i < a_end; i++) {
+        const struct relation *x = s->query->relations[s->names.data[i].relation];
+        if (!s->names.data[i].name_visible) continue;
+        for (size_t k = b; k < b_end; k++) {
+            const struct relation *y = s->query->relations[s->names.data[k].relation];
+            if (s->names.data[k].name_visible && same_name(x, y))
+                return FAIL(DUPLICATE_ALIAS, "table name \"%s\" specified more than once",
+                            y->alias);
+        }
+    }
+    return OK;
+}
+
+void bind__note_table(struct bind_env *env, const struct table_def *t)
+{
+    for (size_t i = 0; i < env->tables.count; i++)
+        if (env->tables.data[i] == t) return;
+    ARENA_PUSH(env->arena, &env->tables, t);
+}
+
+static enum status check_database(struct scope *s, const struct ast_range_var *rv)
+{
+    const struct database_def *d = catalog_database_by_oid(s->env->catalog, s->env->path->database);
+    if (!rv->catalog || (d && strcmp(d->name, rv->catalog) == 0)) return OK;
+    return bind__at(s, rv->node.location,
+                    FAIL(FEATURE_NOT_SUPPORTED,
+                         "cross-database references are not implemented: \"%s.%s.%s\"", rv->catalog,
+                         rv->schema ? rv->schema : "", rv->name));
+}
+
+enum status bind__find_table(struct scope *s, const struct ast_range_var *rv,
+                             const struct table_def **ret)
+{
+    struct bind_env *env = s->env;
+    TRY(check_database(s, rv));
+    const struct table_def *t = catalog_lookup(env->catalog, env->path, rv->schema, rv->name);
+    if (t) {
+        bind__note_table(env, t);
+        *ret = t;
+        return OK;
+    }
+    if (catalog_lookup_index(env->catalog, env->path, rv->schema, rv->name))
+        return bind__at(s, rv->node.location,
+                        FAIL(WRONG_OBJECT_TYPE, "\"%s\" is an index", rv->name));
+    enum status code = FAIL(UNDEFINED_TABLE, "relation \"%s%s%s\" does not exist",
+                            rv->schema ? rv->schema : "", rv->schema ? "." : "", rv->name);
+    if (!rv->schema && bind__is_later_cte(s, rv->name)) {
+        (void)error_detail(
+            "There is a WITH item named \"%s\", but it cannot be referenced from this "
+            "part of the query.",
+            rv->name);
+        (void)error_hint("Use WITH RECURSIVE, or re-order the WITH items to remove forward "
+                         "references.");
+    }
+    return bind__at(s, rv->node.location, code);
+}
+
+/* --- subqueries and views ------------------------------------------------------------------- */
+
+/* Columns as the query's visible targets offer them. */
+static void columns_of_query(struct scope *s, struct relation *r, const struct query *q)
+{
+    r->columns = ARENA_ARRAY(s->env->arena, struct rel_column, q->target_count);
+    for (uint32_t i = 0; i < q->target_count; i++) {
+        const struct target *t = &q->targets[i];
+        if (t->junk) continue;
+        r->columns[r->column_count++] =
+            (struct rel_column){.name = t->name, .type = t->expr->type, .typmod = t->expr->typmod};
+    }
+}
+
+static enum status view_query(struct scope *s, const struct table_def *t, struct query **ret)
+{
+    struct bind_env *env = s->env;
+    struct slice text = env->text;
+    struct ast *ast;
+    if (fiber_stack_left() < BIND_STACK_MIN)
+        return FAIL(INVALID_OBJECT_DEFINITION,
+                    "infinite recursion detected in rules for relation \"%s\"", t->name);
+    if (!env->parse_view || !t->view_sql)
+        return FAIL(INTERNAL_ERROR, "the query of view \"%s\" cannot be read", t->name);
+    TRY(env->parse_view(env->arena, t->view_sql, &ast));
+    if (ast->kind != AST_SELECT)
+        return FAIL(INTERNAL_ERROR, "view \"%s\" is not a SELECT", t->name);
+    env->text = slice_of(t->view_sql);
+    enum status result = bind__select(env, NULL, AST(ast, ast_select), PLACE_FROM, ret);
+    env->text = text;
+    if (result != OK) (void)error_at(0); /* a place in the view's text is none in the statement's */
+    return result;
+}
+
+static enum status bind_view(struct scope *s, const struct table_def *t, struct relation *r)
+{
+    struct query *q;
+    TRY(view_query(s, t, &q));
+    q->parent = s->query;
+    r->kind = REL_SUBQUERY;
+    r->subquery = q;
+    r->table = NULL;
+    r->column_count = 0;
+    columns_of_query(s, r, q);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        if (t->columns[i].dropped) continue;
+        if (n == r->column_count)
+            return FAIL(INTERNAL_ERROR, "view \"%s\" has lost columns", t->name);
+        r->columns[n++].name = t->columns[i].name;
+    }
+    r->column_count = n;
+    return OK;
+}
+
+static enum status bind_table(struct scope *s, const struct ast_range_var *rv,
+                              struct relation **ret)
+{
+    const struct table_def *t;
+    TRY(bind__find_table(s, rv, &t));
+    if (t->kind == 'S')
+        return bind__at(s, rv->node.location,
+                        FAIL(FEATURE_NOT_SUPPORTED,
+                             "reading sequence \"%s\" as a table is not supported", t->name));
+    struct relation *r = bind__relation_of_table(s->env, t, rv->alias.name);
+    if (t->kind == 'v' && t->virtual_id < 0) TRY(bind_view(s, t, r));
+    *ret = r;
+    return OK;
+}
+
+static enum status bind_range_var(struct scope *s, const struct ast_range_var *rv,
+                                  struct from_item *item)
+{
+    struct relation *r = NULL;
+    struct cte *c = NULL;
+    uint32_t levels = 0;
+    if (!rv->schema && !rv->catalog)
+        TRY(bind__find_cte(s, rv->name, rv->node.location, &c, &levels));
+    if (c) {
+        r = ARENA_NEW(s->env->arena, struct relation);
+        r->kind = REL_CTE;
+        r->alias = rv->alias.name ? rv->alias.name : rv->name;
+        r->cte = c;
+        r->cte_levels_up = levels;
+        r->column_count = c->column_count;
+        r->columns = arena_memdup(s->env->arena, c->columns, c->column_count * sizeof *c->columns);
+        c->references++;
+    } else {
+        TRY(bind_table(s, rv, &r));
+    }
+    TRY(bind__alias_columns(r, &rv->alias.columns));
+    item->relation = bind__add_relation(s, r, true, true);
+    return OK;
+}
+
+static enum status bind_subselect(struct scope *s, const struct ast_range_subselect *sub,
+                                  struct from_item *item)
+{
+    const struct ast_select *select = AST(sub->select, ast_select);
+    struct relation *r = ARENA_NEW(s->env->arena, struct relation);
+    if (sub->select->kind != AST_SELECT)
+        return FAIL(SYNTAX_ERROR, "a subquery in FROM must be a SELECT");
+    if (!sub->alias.name) {
+        bool values = select->value_row_count > 0;
+        enum status code = values ? FAIL(SYNTAX_ERROR, "VALUES in FROM must have an alias")
+                                  : FAIL(SYNTAX_ERROR, "subquery in FROM must have an alias");
+        (void)error_hint(values ? "For example, FROM (VALUES ...) [AS] foo."
+                                : "For example, FROM (SELECT ...) [AS] foo.");
+        return bind__at(s, sub->node.location, code);
+    }
+    bool saved = s->lateral_active;
+    s->lateral_active = sub->lateral;
+    enum status result = bind__select(s->env, s, select, PLACE_FROM, &r->subquery);
+    s->lateral_active = saved;
+    TRY(result);
+    r->kind = REL_SUBQUERY;
+    r->alias = sub->alias.name;
+    r->lateral = sub->lateral;
+    columns_of_query(s, r, r->subquery);
+    TRY(bind__alias_columns(r, &sub->alias.columns));
+    item->relation = bind__add_relation(s, r, true, true);
+    return OK;
+}
+
+/* --- functions ------------------------------------------------------------------------------ */
+
+typedef ARRAY(const struct ast *) function_list;
+
+/* unnest(a, b, …) in FROM stands for ROWS FROM (unnest(a), unnest(b), …). */
+static void list_functions(struct scope *s, const struct ast_range_function *f, function_list *out)
+{
+    for (uint32_t i = 0; i < f->functions.count; i++) {
+        const struct ast *item = f->functions.items[i];
+        const struct ast_function *call = AST(item, ast_function);
+        bool unnest = item->kind == AST_FUNCTION && call->args.count > 1 && call->name.count == 1 &&
+                      strcmp(call->name.items[0], "unnest") == 0 && !call->variadic &&
+                      !call->arg_names;
+        for (uint32_t k = 0; unnest && k < call->args.count; k++) {
+            struct ast_function *one = arena_memdup(s->env->arena, call, sizeof *call);
+            one->args = (struct ast_list){&call->args.items[k], 1};
+            ARENA_PUSH(s->env->arena, out, &one->node);
+        }
+        if (!unnest) ARENA_PUSH(s->env->arena, out, item);
+    }
+}
+
+/* AS (a int, b text): the columns of a function that returns record. */
+static enum status record_columns(struct scope *s, const struct ast_range_function *f,
+                                  struct relation *r, const struct expr *call)
+{
+    if (call->type != TYPE_RECORD) {
+        if (f->column_defs.count == 0) return OK;
+        return bind__at(s, f->column_defs.items[0]->location,
+                        FAIL(SYNTAX_ERROR, "a column definition list is only allowed for functions "
+                                           "returning \"record\""));
+    }
+    if (f->column_defs.count == 0)
+        return bind__at(s, call->location,
+                        FAIL(SYNTAX_ERROR, "a column definition list is required for functions "
+                                           "returning \"record\""));
+    if (r->function_count > 1 || f->column_defs.count > TABLE_COLUMNS_MAX)
+        return FAIL(FEATURE_NOT_SUPPORTED,
+                    "a function returning \"record\" must stand alone in FROM");
+    for (uint32_t i = 0; i < f->column_defs.count; i++) {
+        const struct ast_column_def *d = AST(f->column_defs.items[i], ast_column_def);
+        struct rel_column *c = &r->columns[i];
+        c->name = d->name;
+        TRY(bind_type(s->env, d->type, &c->type, &c->typmod));
+    }
+    r->column_count = f->column_defs.count;
+    return OK;
+}
+
+static enum status function_columns(struct scope *s, const struct ast_range_function *f,
+                                    const function_list *list, struct relation *r)
+{
+    uint32_t most = r->function_count + f->column_defs.count + 1;
+    r->columns = ARENA_ARRAY(s->env->arena, struct rel_column, most);
+    for (uint32_t i = 0; i < r->function_count; i++) {
+        const struct expr *e = r->functions[i];
+        TRY(record_columns(s, f, r, e));
+        if (e->type == TYPE_RECORD) break;
+        const char *name = bind__target_name(list->data[i]);
+        /* The alias of a lone function that returns scalars names its column too. */
+        if (f->alias.name && r->function_count == 1) name = f->alias.name;
+        r->columns[r->column_count++] =
+            (struct rel_column){.name = name, .type = e->type, .typmod = e->typmod};
+    }
+    if (r->ordinality)
+        r->columns[r->column_count++] =
+            (struct rel_column){.name = "ordinality", .type = TYPE_INT8, .typmod = -1};
+    return OK;
+}
+
+static enum status bind_functions(struct scope *s, const struct ast_range_function *f,
+                                  struct from_item *item)
+{
+    struct arena *a = s->env->arena;
+    struct relation *r = ARENA_NEW(a, struct relation);
+    function_list list = {0};
+    list_functions(s, f, &list);
+    r->kind = REL_FUNCTION;
+    r->lateral = true;
+    r->ordinality = f->ordinality;
+    r->function_count = (uint32_t)list.count;
+    r->functions = ARENA_ARRAY(a, struct expr *, list.count);
+    bool saved = s->lateral_active;
+    s->lateral_active = true;
+    for (size_t i = 0; i < list.count; i++) {
+        struct expr *e = NULL;
+        enum status result = bind__expression(s, list.data[i], PLACE_FROM, &e);
+        if (result == OK) result = bind__resolve_unknown(s, e, &r->functions[i]);
+        if (result != OK) {
+            s->lateral_active = saved;
+            return result;
+        }
+    }
+    s->lateral_active = saved;
+    r->alias = f->alias.name ? f->alias.name : bind__target_name(list.data[0]);
+    TRY(function_columns(s, f, &list, r));
+    TRY(bind__alias_columns(r, &f->alias.columns));
+    item->relation = bind__add_relation(s, r, true, true);
+    return OK;
+}
+
+/* --- the list ------------------------------------------------------------------------------- */
+
+enum status bind__from_item(struct scope *s, const struct ast *ast, struct from_item **ret)
+{
+    if (fiber_stack_left() < BIND_STACK_MIN)
+        return FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+    if (ast->kind == AST_JOIN) return bind__join(s, AST(ast, ast_join), ret);
+    struct from_item *item = ARENA_NEW(s->env->arena, struct from_item);
+    item->kind = FROM_RELATION;
+    switch (ast->kind) {
+    case AST_RANGE_VAR: TRY(bind_range_var(s, AST(ast, ast_range_var), item)); break;
+    case AST_RANGE_SUBSELECT: TRY(bind_subselect(s, AST(ast, ast_range_subselect), item)); break;
+    case AST_RANGE_FUNCTION: TRY(bind_functions(s, AST(ast, ast_range_function), item)); break;
+    default:
+        return bind__at(s, ast->location,
+                        FAIL(FEATURE_NOT_SUPPORTED, "this kind of FROM item is not supported"));
+    }
+    *ret = item;
+    return OK;
+}
+
+enum status bind__from(struct scope *s, const struct ast_list *from)
+{
+    struct query *q = s->query;
+    enum place place = s->place;
+    struct from_item **items =
+        ARENA_ARRAY(s->env->arena, struct from_item *, q->from_count + from->count);
+    if (q->from_count) memcpy(items, q->from, q->from_count * sizeof *items);
+    q->from = items;
+    s->place = PLACE_FROM;
+    for (uint32_t i = 0; i < from->count; i++) {
+        size_t before = s->names.count;
+        TRY(bind__from_item(s, from->items[i], &q->from[q->from_count]));
+        q->from_count++;
+        TRY(bind__name_conflicts(s, 0, before, before, s->names.count));
+    }
+    for (size_t i = 0; i < s->names.count; i++) {
+        s->names.data[i].lateral_only = false;
+        s->names.data[i].lateral_ok = true;
+    }
+    s->place = place;
+    return OK;
+}

@@ -1,0 +1,254 @@
+/* Names of columns: a, t.a, s.t.a, t.*. The nearest level that knows the name wins; within one
+ * level two columns of a bare name are an error. Items of the FROM list that is being bound are
+ * visible to LATERAL items alone. */
+#include "sql/bind/resolve_priv.h"
+
+static const struct relation *relation_at(const struct scope *s, size_t i)
+{
+    return s->query->relations[s->names.data[i].relation];
+}
+
+struct expr *bind__column(struct scope *s, uint32_t relation, uint32_t column, int location)
+{
+    const struct rel_column *c = &s->query->relations[relation]->columns[column];
+    struct expr *e = bind__new(s, EXPR_COLUMN, c->type, location, 0);
+    e->typmod = c->typmod;
+    e->column.relation = relation;
+    e->column.column = column;
+    return e;
+}
+
+static bool is_hidden(const struct scope *level, const struct name_item *n)
+{
+    return n->lateral_only && !level->lateral_active;
+}
+
+static enum status check_lateral(struct scope *s, const struct name_item *n,
+                                 const struct relation *r, int location)
+{
+    if (!n->lateral_only || n->lateral_ok) return OK;
+    FAIL(INVALID_COLUMN_REFERENCE, "invalid reference to FROM-clause entry for table \"%s\"",
+         r->alias);
+    error_detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference.");
+    return bind__at(s, location, INVALID_COLUMN_REFERENCE);
+}
+
+static enum status ambiguous(struct scope *s, const char *column, int location)
+{
+    return bind__at(s, location,
+                    FAIL(AMBIGUOUS_COLUMN, "column reference \"%s\" is ambiguous", column));
+}
+
+/* tableoid is the one system column there is. */
+static struct expr *system_column(struct scope *s, const struct relation *r, const char *column,
+                                  int location)
+{
+    if (!r->table || r->kind != REL_TABLE || strcmp(column, "tableoid") != 0) return NULL;
+    struct expr *e = bind__new(s, EXPR_CONST, TYPE_OID, location, 0);
+    e->constant.v.u32 = r->table->oid;
+    return e;
+}
+
+/* The column of that relation of `level`; *ret NULL when it has none. */
+static enum status column_of(struct scope *s, struct scope *level, uint32_t relation,
+                             const char *column, uint32_t levels_up, int location,
+                             struct expr **ret)
+{
+    const struct relation *r = level->query->relations[relation];
+    *ret = NULL;
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        if (strcmp(r->columns[i].name, column) != 0) continue;
+        if (*ret) return ambiguous(s, column, location);
+        *ret = bind__column(level, relation, i, location);
+        (*ret)->column.levels_up = levels_up;
+    }
+    if (!*ret) *ret = system_column(s, r, column, location);
+    return OK;
+}
+
+static enum status find_bare(struct scope *s, const char *column, int location, struct expr **ret)
+{
+    uint32_t levels_up = 0;
+    *ret = NULL;
+    for (struct scope *level = s; level; level = level->parent, levels_up++) {
+        for (size_t i = 0; i < level->names.count; i++) {
+            const struct name_item *n = &level->names.data[i];
+            struct expr *found;
+            if (!n->columns_visible || is_hidden(level, n)) continue;
+            TRY(column_of(s, level, n->relation, column, levels_up, location, &found));
+            if (!found) continue;
+            if (*ret) return ambiguous(s, column, location);
+            TRY(check_lateral(s, n, relation_at(level, i), location));
+            *ret = found;
+        }
+        if (*ret) return OK;
+    }
+    return OK;
+}
+
+/* --- relations by name ------------------------------------------------------------------------ */
+
+struct found_relation {
+    struct scope *level;
+    uint32_t levels_up, relation;
+};
+
+static bool is_called(const struct relation *r, const char *schema, const char *name)
+{
+    if (!r->alias || strcmp(r->alias, name) != 0) return false;
+    return !schema || (r->schema && strcmp(r->schema, schema) == 0);
+}
+
+static enum status find_relation(struct scope *s, const char *schema, const char *name,
+                                 int location, struct found_relation *ret)
+{
+    uint32_t levels_up = 0;
+    ret->level = NULL;
+    for (struct scope *level = s; level; level = level->parent, levels_up++) {
+        for (size_t i = 0; i < level->names.count; i++) {
+            const struct name_item *n = &level->names.data[i];
+            if (!n->name_visible || is_hidden(level, n)) continue;
+            if (!is_called(relation_at(level, i), schema, name)) continue;
+            if (ret->level)
+                return bind__at(s, location,
+                                FAIL(AMBIGUOUS_ALIAS, "table reference \"%s\" is ambiguous", name));
+            TRY(check_lateral(s, n, relation_at(level, i), location));
+            *ret = (struct found_relation){level, levels_up, n->relation};
+        }
+        if (ret->level) return OK;
+    }
+    return OK;
+}
+
+/* Splits a dotted name: the schema (NULL), relation (NULL) and column. */
+static enum status split_names(struct scope *s, const struct name_list *names, uint32_t count,
+                               int location, const char **ret_schema, const char **ret_relation)
+{
+    struct strbuf whole;
+    *ret_schema = count > 1 ? names->items[count - 2] : NULL;
+    *ret_relation = count > 0 ? names->items[count - 1] : NULL;
+    if (count < 3) return OK;
+    const struct database_def *d =
+        catalog_database_by_oid(s->env->catalog, s->env->path->database);
+    if (count == 3 && d && strcmp(d->name, names->items[0]) == 0) return OK;
+    strbuf_init(&whole, s->env->arena);
+    for (uint32_t i = 0; i < names->count; i++) {
+        if (i) strbuf_addc(&whole, '.');
+        strbuf_adds(&whole, names->items[i]);
+    }
+    if (count == 3)
+        return bind__at(s, location,
+                        FAIL(FEATURE_NOT_SUPPORTED,
+                             "cross-database references are not implemented: %s", whole.data));
+    return bind__at(s, location,
+                    FAIL(SYNTAX_ERROR, "improper qualified name (too many dotted names): %s",
+                         whole.data));
+}
+
+/* t as a value: the row of its columns. */
+static struct expr *whole_row(const struct found_relation *f, int location)
+{
+    struct scope *level = f->level;
+    const struct relation *r = level->query->relations[f->relation];
+    struct expr *e = bind__new(level, EXPR_ROW, TYPE_RECORD, location, r->column_count);
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        e->args[i] = bind__column(level, f->relation, i, location);
+        e->args[i]->column.levels_up = f->levels_up;
+    }
+    return e;
+}
+
+static enum status no_columns_here(struct scope *s, const char *column, enum place place,
+                                   int location)
+{
+    bool is_default = place == PLACE_STORED && s->what &&
+                      strcmp(s->what, "DEFAULT expressions") == 0;
+    if (!is_default || s->names.count)
+        return bind__no_column(s, NULL, column, location);
+    return bind__at(s, location,
+                    FAIL(FEATURE_NOT_SUPPORTED,
+                         "cannot use column reference in DEFAULT expression"));
+}
+
+enum status bind__column_ref(struct scope *s, const struct ast_column_ref *ref, enum place place,
+                             struct expr **ret)
+{
+    const char *schema, *relation;
+    struct found_relation found = {0};
+    int location = ref->node.location;
+    uint32_t count = ref->names.count;
+    if (ref->star) {
+        if (count == 0)
+            return bind__at(s, location,
+                            FAIL(SYNTAX_ERROR,
+                                 "row expansion via \"*\" is not supported here"));
+        TRY(split_names(s, &ref->names, count, location, &schema, &relation));
+        TRY(find_relation(s, schema, relation, location, &found));
+        if (!found.level) return bind__no_relation(s, relation, location);
+        *ret = whole_row(&found, location);
+        return OK;
+    }
+    const char *column = ref->names.items[count - 1];
+    if (count == 1) {
+        TRY(find_bare(s, column, location, ret));
+        if (*ret) return OK;
+        TRY(find_relation(s, NULL, column, location, &found));
+        if (!found.level) return no_columns_here(s, column, place, location);
+        *ret = whole_row(&found, location);
+        return OK;
+    }
+    TRY(split_names(s, &ref->names, count - 1, location, &schema, &relation));
+    TRY(find_relation(s, schema, relation, location, &found));
+    if (!found.level) return bind__no_relation(s, relation, location);
+    TRY(column_of(s, found.level, found.relation, column, found.levels_up, location, ret));
+    return *ret ? OK : bind__no_column(s, relation, column, location);
+}
+
+/* --- stars ------------------------------------------------------------------------------------ */
+
+typedef ARRAY(struct target) target_array;
+
+static void add_columns(struct scope *s, struct scope *level, uint32_t relation, uint32_t levels_up,
+                        int location, target_array *out)
+{
+    const struct relation *r = level->query->relations[relation];
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        struct target t = {.name = r->columns[i].name};
+        t.expr = bind__column(level, relation, i, location);
+        t.expr->column.levels_up = levels_up;
+        if (r->kind == REL_TABLE && r->table && r->columns[i].attnum > 0) {
+            t.origin_table = r->table->oid;
+            t.origin_column = r->columns[i].attnum;
+        }
+        ARENA_PUSH(s->env->arena, out, t);
+    }
+}
+
+enum status bind__expand_star(struct scope *s, const struct ast_column_ref *ref,
+                              struct target **ret, uint32_t *ret_count)
+{
+    target_array out = {0};
+    int location = ref ? ref->node.location : -1;
+    if (!ref || ref->names.count == 0) {
+        bool any = false;
+        for (size_t i = 0; i < s->names.count; i++) {
+            const struct name_item *n = &s->names.data[i];
+            if (!n->columns_visible || is_hidden(s, n)) continue;
+            any = true;
+            add_columns(s, s, n->relation, 0, location, &out);
+        }
+        if (!any)
+            return bind__at(s, location, FAIL(SYNTAX_ERROR, "SELECT * with no tables specified is "
+                                                            "not valid"));
+    } else {
+        const char *schema, *relation;
+        struct found_relation found = {0};
+        TRY(split_names(s, &ref->names, ref->names.count, location, &schema, &relation));
+        TRY(find_relation(s, schema, relation, location, &found));
+        if (!found.level) return bind__no_relation(s, relation, location);
+        add_columns(s, found.level, found.relation, found.levels_up, location, &out);
+    }
+    *ret = out.data;
+    *ret_count = (uint32_t)out.count;
+    return OK;
+}

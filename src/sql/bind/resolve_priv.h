@@ -1,0 +1,127 @@
+/* The expression side of the binder among itself: what coerce.c, operator.c, call.c,
+ * expression.c and their neighbours share, beyond bind_priv.h. */
+#ifndef HELIOS_SQL_BIND_RESOLVE_PRIV_H
+#define HELIOS_SQL_BIND_RESOLVE_PRIV_H
+
+#include "sql/bind/bind_priv.h"
+
+enum { CALL_ARGS_MAX = 100 }; /* PostgreSQL's FUNC_MAX_ARGS */
+
+/* --- coerce.c --------------------------------------------------------------------------------- */
+
+/* format_type() of a type without modifiers, in the query's arena. */
+const char *bind__type_words(const struct scope *s, type_id type);
+struct expr *bind__new(const struct scope *s, enum expr_kind kind, type_id type, int location,
+                       uint32_t arg_count);
+/* To a type that bind__common_type chose: 42846 "CASE could not convert type x to y". */
+enum status bind__coerce_common(struct scope *s, struct expr *e, type_id to, const char *construct,
+                                struct expr **ret) MUST;
+/* The typmod that all the expressions share, else -1. */
+int32_t bind__common_typmod(struct expr *const *items, uint32_t count);
+/* To boolean, as `construct` (WHERE, AND …) demands. */
+enum status bind__coerce_boolean(struct scope *s, struct expr *e, const char *construct,
+                                 struct expr **ret) MUST;
+
+/* --- regobject.c: names of catalog objects as values of regclass, regtype … ------------------- */
+
+bool bind__is_reg_type(type_id type);
+/* By name, quoted or not, or by number. 42P01, 42704, 42883. */
+enum status bind__read_reg(struct scope *s, type_id type, struct slice text, oid_t *ret) MUST;
+
+/* --- candidates.c: choosing among functions or operators (documentation chapters 10.2, 10.3) -- */
+
+struct candidate {
+    const void *def;        /* struct operator_def or proc_def */
+    const type_id *args;    /* as it takes them, defaults and variadic spread out */
+    uint32_t count;         /* of args */
+    uint32_t variadic;      /* how many of the last args stand for VARIADIC; 0 none */
+    uint32_t defaulted;     /* trailing arguments that the call leaves out */
+    const uint32_t *order;  /* named notation: parameter of each argument; NULL: in order */
+};
+/* Leaves in list[0..] those that take the given types implicitly, then those that take them
+ * best, and returns how many: 0 none, 1 found, more: ambiguous. */
+uint32_t bind__choose(struct candidate *list, uint32_t n, const type_id *given, uint32_t count);
+bool bind__is_polymorphic(type_id type);
+/* The actual types for a signature with anyelement and its like: rewrites declared[] and
+ * *result. 42804 with PostgreSQL's words when they are inconsistent; false from the first only
+ * when asked to be silent. */
+bool bind__polymorphic_fits(const type_id *declared, const type_id *given, uint32_t count);
+enum status bind__resolve_polymorphic(struct scope *s, const type_id *given, type_id *declared,
+                                      uint32_t count, type_id *result) MUST;
+
+/* --- operator.c, operator_form.c -------------------------------------------------------------- */
+
+/* Over operands that are there already; coerces them. left NULL: prefix. */
+enum status bind__apply_operator(struct scope *s, const char *name, struct expr *left,
+                                 struct expr *right, int location, struct expr **ret) MUST;
+enum status bind__find_operator(struct scope *s, const char *name, type_id left, type_id right,
+                                int location, const struct operator_def **ret) MUST;
+/* left op ANY/ALL (right). */
+enum status bind__array_operator(struct scope *s, const char *name, bool all, struct expr *left,
+                                 struct expr *right, int location, struct expr **ret) MUST;
+/* The default btree operator of a type, NULL when it has none: int4 for int4, text for varchar. */
+const struct operator_def *bind__btree_operator(const char *name, type_id type);
+/* As bind__apply_operator, but rows compare column by column. */
+enum status bind__compare(struct scope *s, const char *name, struct expr *left, struct expr *right,
+                          int location, struct expr **ret) MUST;
+enum status bind__ast_operator(struct scope *s, const struct ast_operator *o, enum place place,
+                               struct expr **ret) MUST;
+struct expr *bind__bool(struct scope *s, enum bool_op op, struct expr **args, uint32_t count,
+                        int location);
+
+/* --- name.c, name_hint.c ---------------------------------------------------------------------- */
+
+/* 42703 and 42P01 with what PostgreSQL's hints guess. */
+enum status bind__no_column(struct scope *s, const char *relation, const char *column,
+                            int location) MUST;
+enum status bind__no_relation(struct scope *s, const char *relation, int location) MUST;
+enum status bind__column_ref(struct scope *s, const struct ast_column_ref *ref, enum place place,
+                             struct expr **ret) MUST;
+
+/* --- placement.c: what may stand where, in PostgreSQL's words --------------------------------- */
+
+enum status bind__check_aggregate(struct scope *s, enum place place, int location) MUST;
+enum status bind__check_window(struct scope *s, enum place place, int location) MUST;
+/* A set-returning call with these arguments, standing there. Notes it in the query. */
+enum status bind__check_set(struct scope *s, struct expr *const *args, uint32_t count,
+                            enum place place, int location) MUST;
+enum status bind__check_subquery(struct scope *s, enum place place, int location) MUST;
+/* The first call that returns a set in the expression, NULL: none. */
+const struct expr *bind__find_set(const struct expr *e);
+/* Arguments of CASE and COALESCE return no sets. */
+enum status bind__no_sets(struct scope *s, struct expr *const *items, uint32_t count,
+                          const char *construct) MUST;
+
+/* --- call.c, aggregate.c ---------------------------------------------------------------------- */
+
+enum status bind__call(struct scope *s, const struct ast_function *f, enum place place,
+                       struct expr **ret) MUST;
+/* An aggregate or window function of a resolved call: its clauses, and where it may stand. */
+struct call_site {
+    const struct ast_function *ast;
+    const struct proc_def *proc;
+    enum place place;
+    struct expr **args;
+    uint32_t arg_count;
+    uint32_t direct_count;  /* WITHIN GROUP: leading direct arguments */
+    type_id result;
+};
+enum status bind__aggregate(struct scope *s, const struct call_site *c, struct expr **ret) MUST;
+enum status bind__window_call(struct scope *s, const struct call_site *c, struct expr **ret) MUST;
+
+/* --- sublink.c, expression_case.c ------------------------------------------------------------- */
+
+enum status bind__sublink(struct scope *s, const struct ast_sublink *l, enum place place,
+                          struct expr **ret) MUST;
+enum status bind__case(struct scope *s, const struct ast_case *c, enum place place,
+                       struct expr **ret) MUST;
+enum status bind__coalesce(struct scope *s, const struct ast_coalesce *c, enum place place,
+                           struct expr **ret) MUST;
+enum status bind__min_max(struct scope *s, const struct ast_min_max *m, enum place place,
+                          struct expr **ret) MUST;
+enum status bind__array(struct scope *s, const struct ast_array *a, enum place place,
+                        type_id wanted, struct expr **ret) MUST;
+enum status bind__indirection(struct scope *s, const struct ast_indirection *x, enum place place,
+                              struct expr **ret) MUST;
+
+#endif

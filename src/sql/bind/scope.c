@@ -1,0 +1,83 @@
+/* A scope: one query level while it is bound. It lies on the stack of the function that binds the
+ * level; what it points to is in the query's arena. */
+#include "sql/bind/query_priv.h"
+
+void bind__scope_init(struct scope *s, struct bind_env *env, struct scope *parent)
+{
+    *s = (struct scope){.env = env, .parent = parent, .depth = parent ? parent->depth + 1 : 0};
+}
+
+struct query *bind__query_new(struct scope *s, enum command command)
+{
+    struct query *q = ARENA_NEW(s->env->arena, struct query);
+    q->command = command;
+    q->parent = s->parent ? s->parent->query : NULL;
+    q->set_op = SETOP_NONE;
+    s->query = q;
+    return q;
+}
+
+struct relation *bind__relation_of_table(struct bind_env *env, const struct table_def *t,
+                                         const char *alias)
+{
+    struct relation *r = ARENA_NEW(env->arena, struct relation);
+    const struct schema_def *schema = catalog_schema_by_oid(env->catalog, t->schema);
+    r->kind = REL_TABLE;
+    r->table = t;
+    r->alias = alias ? alias : t->name;
+    r->schema = alias || !schema ? NULL : schema->name;
+    r->columns = ARENA_ARRAY(env->arena, struct rel_column, t->column_count);
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        const struct column_def *c = &t->columns[i];
+        if (c->dropped) continue;
+        r->columns[r->column_count++] = (struct rel_column){
+            .name = c->name, .type = c->type, .typmod = c->typmod, .attnum = c->number};
+    }
+    return r;
+}
+
+/* What cannot be changed, in the words of the statement that tries. */
+static enum status check_writable(const struct scope *s, const struct table_def *t)
+{
+    enum command command = s->query->command;
+    if (t->kind == 'S') return FAIL(WRONG_OBJECT_TYPE, "cannot change sequence \"%s\"", t->name);
+    if (t->kind == 'v') {
+        bool insert = command == CMD_INSERT, update = command == CMD_UPDATE;
+        const char *verb = insert ? "insert into" : update ? "update" : "delete from";
+        const char *doing = insert ? "inserting into" : update ? "updating" : "deleting from";
+        const char *event = insert ? "INSERT" : update ? "UPDATE" : "DELETE";
+        enum status code =
+            FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "cannot %s view \"%s\"", verb, t->name);
+        (void)error_hint(
+            "To enable %s the view, provide an INSTEAD OF %s trigger or an unconditional "
+            "ON %s DO INSTEAD rule.",
+            doing, event, event);
+        return code;
+    }
+    if (t->virtual_id >= 0)
+        return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied: \"%s\" is a system catalog",
+                    t->name);
+    return OK;
+}
+
+enum status bind__target_table(struct scope *s, const struct ast_range_var *rv, bool visible,
+                               uint32_t *ret_relation)
+{
+    const struct table_def *t;
+    ASSERT(s->query->relation_count == 0);
+    TRY(bind__find_table(s, rv, &t));
+    TRY(check_writable(s, t));
+    s->query->table = t;
+    struct relation *r = bind__relation_of_table(s->env, t, rv->alias.name);
+    *ret_relation = bind__add_relation(s, r, visible, visible);
+    /* PostgreSQL lets no item of FROM read the row that is being changed. */
+    if (visible) ARRAY_LAST(&s->names).lateral_ok = false;
+    return OK;
+}
+
+uint32_t bind__table_column(const struct table_def *t, const char *name)
+{
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (!t->columns[i].dropped && strcmp(t->columns[i].name, name) == 0) return i;
+    return UINT32_MAX;
+}

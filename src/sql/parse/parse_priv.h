@@ -1,0 +1,11 @@
+/* What parse.c asks of the bridge: the only two calls that reach the library. */
+#ifndef HELIOS_SQL_PARSE_PARSE_PRIV_H
+#define HELIOS_SQL_PARSE_PARSE_PRIV_H
+
+#include "sql/ast.h"
+
+/* Runs the grammar over `text` (valid UTF-8, NUL-terminated at text.len) and copies what it made. */
+enum status bridge__parse(struct arena *a, struct slice text, struct statement **ret,
+                          uint32_t *ret_count) MUST;
+
+#endif

@@ -1,0 +1,187 @@
+/* INSERT, UPDATE, DELETE: the rows' plan below, the change above. Row-shaped inputs have slot i =
+ * column i of the table, dropped ones included. */
+#include "sql/plan/plan_priv.h"
+
+static struct expr *null_const(struct planner *p, type_id type)
+{
+    return expr_const(p->arena, type, (struct datum){.null = true});
+}
+
+static enum status common(struct level *l, struct plan_node *n, uint32_t shift)
+{
+    struct planner *p = l->planner;
+    struct query *q = l->query;
+    const struct row_shape own = {0, 0};
+    n->dml.table = q->table;
+    n->dml.check_count = q->check_count;
+    n->dml.check_defs = q->check_defs;
+    n->dml.checks = ARENA_ARRAY(p->arena, struct expr *, q->check_count);
+    for (uint32_t i = 0; i < q->check_count; i++)
+        TRY(rewrite_rows(l, q->checks[i], &own, 1, 0, &n->dml.checks[i]));
+    if (q->generated) {
+        n->dml.generated = ARENA_ARRAY(p->arena, struct expr *, q->table->column_count);
+        for (uint32_t i = 0; i < q->table->column_count; i++)
+            if (q->generated[i])
+                TRY(rewrite_rows(l, q->generated[i], &own, 1, 0, &n->dml.generated[i]));
+    }
+    n->dml.returning_count = q->returning_count;
+    n->dml.returning = ARENA_ARRAY(p->arena, struct expr *, q->returning_count);
+    n->columns = ARENA_ARRAY(p->arena, struct plan_column, q->returning_count);
+    n->column_count = q->returning_count;
+    for (uint32_t i = 0; i < q->returning_count; i++) {
+        TRY(rewrite_rows(l, expand_joins(l, q->returning[i].expr), &own, 1, shift,
+                         &n->dml.returning[i]));
+        n->columns[i] = (struct plan_column){q->returning[i].expr->type,
+                                             q->returning[i].expr->typmod, q->returning[i].name};
+    }
+    p->plan->writes = true;
+    planner_use_table(p, q->table, 3);
+    return OK;
+}
+
+/* --- INSERT --------------------------------------------------------------------------------- */
+
+static enum status conflict(struct level *l, struct plan_node *n)
+{
+    struct query *q = l->query;
+    uint32_t columns = q->table->column_count;
+    const struct row_shape shapes[] = {{0, 0}, {q->excluded_relation, columns}};
+    n->dml.conflict = q->conflict;
+    n->dml.conflict_index = q->conflict_index;
+    if (q->conflict != CONFLICT_UPDATE) return OK;
+    n->dml.conflict_row = ARENA_ARRAY(l->planner->arena, struct expr *, columns);
+    for (uint32_t i = 0; i < columns; i++)
+        n->dml.conflict_row[i] = expr_slot(l->planner, i, q->table->columns[i].type,
+                                           q->table->columns[i].typmod);
+    n->dml.column_changed = ARENA_ARRAY(l->planner->arena, bool, columns);
+    for (uint32_t i = 0; i < q->assignment_count; i++) {
+        uint32_t c = q->assignments[i].column;
+        TRY(rewrite_rows(l, q->assignments[i].expr, shapes, 2, 0, &n->dml.conflict_row[c]));
+        n->dml.column_changed[c] = true;
+    }
+    if (q->conflict_where)
+        TRY(rewrite_rows(l, q->conflict_where, shapes, 2, 0, &n->dml.conflict_where));
+    return OK;
+}
+
+static enum status plan_insert(struct level *l, struct plan_node **ret)
+{
+    struct planner *p = l->planner;
+    struct query *q = l->query;
+    struct plan_node *n = node_new(p, PLAN_INSERT), *input;
+    uint32_t columns = q->table->column_count;
+    if (q->source) {
+        struct level *inner, *saved = p->levels;
+        TRY(plan_select(p, q->source, &input, &inner));
+        p->levels = saved;
+    } else {
+        input = node_new(p, PLAN_RESULT);
+    }
+    n->left = input;
+    n->rows = input->rows;
+    n->cost_total = input->cost_total;
+    l->current = (struct source){.node = input, .relations = relset_new(l)};
+    n->dml.new_row = ARENA_ARRAY(p->arena, struct expr *, columns);
+    for (uint32_t i = 0; i < columns; i++) {
+        const struct column_def *c = &q->table->columns[i];
+        if (q->defaults && q->defaults[i] && !c->dropped)
+            TRY(rewrite(l, q->defaults[i], &n->dml.new_row[i]));
+        else
+            n->dml.new_row[i] = null_const(p, c->type);
+    }
+    for (uint32_t i = 0; i < q->insert_column_count; i++) {
+        uint32_t c = q->insert_columns[i];
+        ASSERT(i < input->column_count);
+        n->dml.new_row[c] = expr_slot(p, i, input->columns[i].type, input->columns[i].typmod);
+    }
+    TRY(common(l, n, columns));
+    TRY(conflict(l, n));
+    *ret = n;
+    return OK;
+}
+
+/* --- UPDATE and DELETE ---------------------------------------------------------------------- */
+
+static bool has_target(const struct from_item *f)
+{
+    if (f->kind == FROM_RELATION) return f->relation == 0;
+    return has_target(f->left) || has_target(f->right);
+}
+
+/* The target table is read along with FROM or USING, whether or not the binder listed it there. */
+static void add_target(struct level *l)
+{
+    struct query *q = l->query;
+    for (uint32_t i = 0; i < q->from_count; i++)
+        if (has_target(q->from[i])) return;
+    struct from_item **from = ARENA_ARRAY(l->planner->arena, struct from_item *, q->from_count + 1);
+    from[0] = ARENA_NEW(l->planner->arena, struct from_item);
+    from[0]->kind = FROM_RELATION;
+    from[0]->relation = 0;
+    if (q->from_count) memcpy(from + 1, q->from, q->from_count * sizeof *from);
+    q->from = from;
+    q->from_count++;
+}
+
+static void mark_used(void *ctx, const struct query *owner, uint32_t relation, uint32_t column)
+{
+    struct level *l = ctx;
+    if (owner == l->query && owner->relations[relation]->kind != REL_JOIN)
+        l->used[relation][column / 64] |= 1ull << column % 64;
+}
+
+static int32_t key_slot(const struct source *s)
+{
+    return source_slot(s, 0, UINT32_MAX);
+}
+
+static enum status plan_change(struct level *l, enum plan_kind kind, struct plan_node **ret)
+{
+    struct planner *p = l->planner;
+    struct query *q = l->query;
+    uint32_t columns = q->table->column_count;
+    struct plan_node *n = node_new(p, kind);
+    struct expr *where = expand_joins(l, q->where);
+    add_target(l);
+    query_columns(q, mark_used, l);
+    l->used_whole[0] = true;
+    l->key_slots[0] = 0;
+    TRY(plan_from(l));
+    n->left = l->current.node;
+    n->rows = n->left->rows;
+    n->cost_total = n->left->cost_total;
+    n->dml.key_slot = (uint32_t)key_slot(&l->current);
+    n->dml.column_slots = ARENA_ARRAY(p->arena, int32_t, columns);
+    for (uint32_t i = 0; i < columns; i++) n->dml.column_slots[i] = -1;
+    for (uint32_t i = 0; i < q->relations[0]->column_count; i++)
+        if (q->relations[0]->columns[i].attnum > 0)
+            n->dml.column_slots[table_column_of(q->relations[0], i)] = source_slot(&l->current, 0, i);
+    if (where) TRY(rewrite(l, where, &n->dml.recheck));
+    if (kind == PLAN_UPDATE) {
+        n->dml.new_row = ARENA_ARRAY(p->arena, struct expr *, columns);
+        n->dml.column_changed = ARENA_ARRAY(p->arena, bool, columns);
+        for (uint32_t i = 0; i < columns; i++) {
+            const struct column_def *c = &q->table->columns[i];
+            int32_t slot = n->dml.column_slots[i];
+            n->dml.new_row[i] = slot < 0 ? null_const(p, c->type)
+                                         : expr_slot(p, (uint32_t)slot, c->type, c->typmod);
+        }
+        for (uint32_t i = 0; i < q->assignment_count; i++) {
+            uint32_t c = q->assignments[i].column;
+            TRY(rewrite(l, expand_joins(l, q->assignments[i].expr), &n->dml.new_row[c]));
+            n->dml.column_changed[c] = true;
+        }
+        for (uint32_t i = 0; q->generated && i < columns; i++)
+            if (q->generated[i]) n->dml.column_changed[i] = true;
+    }
+    TRY(common(l, n, columns));
+    *ret = n;
+    return OK;
+}
+
+enum status plan_dml(struct planner *p, struct query *q, struct plan_node **ret)
+{
+    struct level *l = level_new(p, q);
+    if (q->command == CMD_INSERT) return plan_insert(l, ret);
+    return plan_change(l, q->command == CMD_UPDATE ? PLAN_UPDATE : PLAN_DELETE, ret);
+}

@@ -1,0 +1,715 @@
+/* FROM and WHERE: relations, conditions at the lowest place that has what they read, join order.
+ *
+ * Inner joins and the comma list are one pool of sources; outer joins are sources of their own, whose
+ * inside is planned first. The pool is joined greedily: begin with the smallest, then always the
+ * connected source whose join is estimated smallest; unconnected ones come last. A join is by hash
+ * when there is an equality, by index when the inner side has one and few outer rows ask, else a
+ * nested loop. A LATERAL source is a nested loop's inner side with outer values. */
+#include "base/fiber.h"
+#include "sql/plan/plan_priv.h"
+
+struct pool {
+    ARRAY(struct source) sources;
+    ARRAY(uint32_t) laterals; /* relations that wait for others */
+};
+
+static enum status plan_from_item(struct level *l, const struct from_item *f,
+                                  struct expr **extra, uint32_t extra_count, struct source *ret);
+
+/* --- relations that are not tables ---------------------------------------------------------- */
+
+static void plain_slots(struct level *l, uint32_t relation, struct plan_node *n, struct source *ret)
+{
+    const struct relation *r = l->query->relations[relation];
+    uint32_t count = n->column_count;
+    ret->node = n;
+    ret->slot_count = count;
+    ret->slots = ARENA_ARRAY(l->planner->arena, struct slot_source, count);
+    for (uint32_t i = 0; i < count; i++) {
+        ret->slots[i] = (struct slot_source){relation, i};
+        if (i < r->column_count) n->columns[i].name = r->columns[i].name;
+    }
+    ret->relations = relset_new(l);
+    relset_add(ret->relations, relation);
+}
+
+static void relation_columns(struct planner *p, struct plan_node *n, const struct relation *r)
+{
+    n->column_count = r->column_count;
+    n->columns = ARENA_ARRAY(p->arena, struct plan_column, r->column_count);
+    for (uint32_t i = 0; i < r->column_count; i++)
+        n->columns[i] =
+            (struct plan_column){r->columns[i].type, r->columns[i].typmod, r->columns[i].name};
+    n->width = 8 * n->column_count;
+}
+
+static enum status plan_values(struct level *l, const struct relation *r, struct plan_node **ret)
+{
+    struct plan_node *n = node_new(l->planner, PLAN_VALUES);
+    relation_columns(l->planner, n, r);
+    n->values.row_count = r->value_count;
+    n->values.rows = ARENA_ARRAY(l->planner->arena, struct expr **, r->value_count);
+    for (uint32_t i = 0; i < r->value_count; i++)
+        TRY(rewrite_all(l, r->values[i], r->column_count, &n->values.rows[i]));
+    n->rows = r->value_count;
+    *ret = n;
+    return OK;
+}
+
+static enum status plan_function(struct level *l, const struct relation *r, struct plan_node **ret)
+{
+    struct plan_node *n = node_new(l->planner, PLAN_FUNCTION_SCAN);
+    relation_columns(l->planner, n, r);
+    n->function.call_count = r->function_count;
+    n->function.ordinality = r->ordinality;
+    n->alias = r->alias;
+    n->rows = 1000;
+    TRY(rewrite_all(l, r->functions, r->function_count, &n->function.calls));
+    *ret = n;
+    return OK;
+}
+
+enum status plan_relation(struct level *l, uint32_t relation, struct source *ret)
+{
+    struct relation *r = l->query->relations[relation];
+    struct plan_node *n = NULL;
+    struct level *inner;
+    struct level *saved = l->planner->levels;
+    switch (r->kind) {
+    case REL_SUBQUERY:
+        TRY(plan_select(l->planner, r->subquery, &n, &inner));
+        l->planner->levels = saved;
+        break;
+    case REL_VALUES: TRY(plan_values(l, r, &n)); break;
+    case REL_FUNCTION: TRY(plan_function(l, r, &n)); break;
+    case REL_CTE: TRY(plan_cte_reference(l, r, &n)); break;
+    default: return FAIL(INTERNAL_ERROR, "relation kind %d cannot be planned", r->kind);
+    }
+    plain_slots(l, relation, n, ret);
+    return OK;
+}
+
+/* --- conditions ----------------------------------------------------------------------------- */
+
+/* Takes the conjuncts that read only `have` (and at least one of `must`, when given) out of the list. */
+static uint32_t take_conjuncts(struct level *l, const uint64_t *have, const uint64_t *must,
+                               struct expr ***ret)
+{
+    uint32_t n = 0, kept = 0;
+    *ret = ARENA_ARRAY(l->planner->arena, struct expr *, l->conjuncts.count);
+    for (size_t i = 0; i < l->conjuncts.count; i++) {
+        struct expr *e = l->conjuncts.data[i];
+        uint64_t *reads = expr_relations(l, e);
+        bool fits = relset_subset(l, reads, have) && (!must || relset_overlap(l, reads, must));
+        if (fits) (*ret)[n++] = e;
+        else l->conjuncts.data[kept++] = e;
+    }
+    l->conjuncts.count = kept;
+    return n;
+}
+
+static enum status with_filter(struct level *l, struct source *s, struct expr **conjuncts, uint32_t n)
+{
+    struct expr *condition = make_and(l->planner, conjuncts, n);
+    struct source saved = l->current;
+    if (!condition) return OK;
+    l->current = *s;
+    enum status result = rewrite(l, condition, &condition);
+    l->current = saved;
+    TRY(result);
+    s->node = node_filter(l->planner, s->node, condition);
+    return OK;
+}
+
+/* --- joining two sources -------------------------------------------------------------------- */
+
+static void join_slots(struct level *l, const struct source *a, const struct source *b,
+                       bool left_only, struct source *ret)
+{
+    struct arena *arena = l->planner->arena;
+    ret->slot_count = a->slot_count + (left_only ? 0 : b->slot_count);
+    ret->slots = ARENA_ARRAY(arena, struct slot_source, ret->slot_count);
+    if (a->slot_count) memcpy(ret->slots, a->slots, a->slot_count * sizeof *a->slots);
+    if (!left_only && b->slot_count)
+        memcpy(ret->slots + a->slot_count, b->slots, b->slot_count * sizeof *b->slots);
+    ret->relations = relset_new(l);
+    relset_union(l, ret->relations, a->relations);
+    relset_union(l, ret->relations, b->relations);
+}
+
+/* left = right, one side of each source, by a hashable operator of one type. */
+static bool equality_sides(struct level *l, const struct expr *e, const struct source *a,
+                           const struct source *b, struct expr **ret_a, struct expr **ret_b)
+{
+    if (e->kind != EXPR_CALL || !e->call.op || strcmp(e->call.op->name, "=") != 0) return false;
+    if (!e->call.op->can_hash || e->args[0]->type != e->args[1]->type) return false;
+    if (expr_has_subquery(e) || expr_is_volatile(e)) return false;
+    for (int flip = 0; flip < 2; flip++) {
+        uint64_t *x = expr_relations(l, e->args[flip]), *y = expr_relations(l, e->args[1 - flip]);
+        if (relset_empty(l, x) || relset_empty(l, y)) continue;
+        if (!relset_subset(l, x, a->relations) || !relset_subset(l, y, b->relations)) continue;
+        *ret_a = e->args[flip];
+        *ret_b = e->args[1 - flip];
+        return true;
+    }
+    return false;
+}
+
+static enum status rewrite_over(struct level *l, const struct source *s, struct expr **in,
+                                uint32_t n, struct expr ***ret)
+{
+    struct source saved = l->current;
+    l->current = *s;
+    enum status result = rewrite_all(l, in, n, ret);
+    l->current = saved;
+    return result;
+}
+
+static double join_rows(enum join_kind kind, double a, double b, uint32_t keys, double selectivity)
+{
+    double rows = a * b * selectivity;
+    if (keys) rows = rows / (a > b ? a : b);
+    if (rows < 1) rows = 1;
+    if ((kind == JOIN_LEFT || kind == JOIN_FULL) && rows < a) rows = a;
+    if (kind == JOIN_FULL && rows < b) rows = b;
+    return rows;
+}
+
+static enum status join_sources(struct level *l, enum join_kind kind, const struct source *a,
+                                const struct source *b, struct expr **conjuncts, uint32_t n,
+                                struct source *ret)
+{
+    struct planner *p = l->planner;
+    struct expr **ka = ARENA_ARRAY(p->arena, struct expr *, n), **kb = ARENA_ARRAY(p->arena, struct expr *, n);
+    struct expr **rest = ARENA_ARRAY(p->arena, struct expr *, n);
+    uint32_t keys = 0, left_over = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (equality_sides(l, conjuncts[i], a, b, &ka[keys], &kb[keys])) keys++;
+        else rest[left_over++] = conjuncts[i];
+    }
+    struct plan_node *node = node_new(p, keys ? PLAN_HASH_JOIN : PLAN_NESTED_LOOP);
+    join_slots(l, a, b, false, ret);
+    ret->node = node;
+    node->left = a->node;
+    node->right = b->node;
+    node->join.type = kind;
+    node->join.key_count = keys;
+    TRY(rewrite_over(l, a, ka, keys, &node->join.left_keys));
+    TRY(rewrite_over(l, b, kb, keys, &node->join.right_keys));
+    struct expr *condition = make_and(p, rest, left_over);
+    if (condition) {
+        struct expr **out;
+        TRY(rewrite_over(l, ret, &condition, 1, &out));
+        node->join.condition = out[0];
+    }
+    node_columns_concat(p, node, a->node, b->node);
+    node->rows = join_rows(kind, a->node->rows, b->node->rows, keys, filter_selectivity(condition));
+    node->cost_total = a->node->cost_total + b->node->cost_total;
+    node->cost_total += keys ? (a->node->rows + b->node->rows * 2) * 0.01
+                             : a->node->rows * b->node->rows * 0.005;
+    if (!keys && kind == JOIN_FULL && left_over)
+        return FAIL(FEATURE_NOT_SUPPORTED,
+                    "FULL JOIN is only supported with merge-joinable or hash-joinable join conditions");
+    return OK;
+}
+
+/* The inner side of a nested loop reads columns of the outer side through outer values. */
+struct outer_side {
+    struct level *level;
+    const struct source *outer;
+    struct plan_node *join;
+    enum status status;
+    ARRAY(struct expr *) exprs;
+    ARRAY(uint32_t) indexes;
+};
+
+static struct expr *to_outer(void *ctx, struct expr *e)
+{
+    struct outer_side *o = ctx;
+    struct level *l = o->level;
+    if (!e) return NULL;
+    if (e->kind == EXPR_COLUMN && e->column.levels_up == 0) {
+        struct expr *slot = NULL;
+        struct source saved = l->current;
+        l->current = *o->outer;
+        o->status = rewrite(l, e, &slot);
+        l->current = saved;
+        if (o->status != OK) return e;
+        struct expr *value = arena_memdup(l->planner->arena, e, sizeof *e);
+        value->kind = EXPR_OUTER;
+        value->param = (int)l->planner->plan->outer_value_count++;
+        ARENA_PUSH(l->planner->arena, &o->exprs, slot);
+        ARENA_PUSH(l->planner->arena, &o->indexes, (uint32_t)value->param);
+        return value;
+    }
+    return expr_map(l->planner->arena, e, to_outer, o);
+}
+
+static struct plan_node *loop_node(struct level *l, enum join_kind kind, const struct source *a,
+                                   const struct source *b, struct outer_side *o)
+{
+    struct plan_node *node = node_new(l->planner, PLAN_NESTED_LOOP);
+    node->left = a->node;
+    node->right = b->node;
+    node->join.type = kind;
+    node->join.outer = o->exprs.data;
+    node->join.outer_index = o->indexes.data;
+    node->join.outer_count = (uint32_t)o->exprs.count;
+    node_columns_concat(l->planner, node, a->node, b->node);
+    return node;
+}
+
+/* Joins `a` to the base table `relation` by probing an index of it; false when that is not worth it. */
+static enum status index_join(struct level *l, enum join_kind kind, const struct source *a,
+                              uint32_t relation, struct expr **conjuncts, uint32_t n,
+                              const struct source *plain, bool *ret_done, struct source *ret)
+{
+    struct access_path path;
+    struct source b;
+    struct outer_side o = {.level = l, .outer = a};
+    *ret_done = false;
+    const struct relation *r = l->query->relations[relation];
+    if (r->kind != REL_TABLE || !r->table->tree) return OK;
+    choose_access(l, relation, conjuncts, n, a->relations, &path);
+    if (!path.index || path.keyed.count == 0) return OK;
+    double by_index = a->node->rows * (path.cost + 0.01);
+    double by_hash = plain->node->cost_total + (a->node->rows + plain->node->rows * 2) * 0.01;
+    if (by_index >= by_hash) return OK;
+    for (uint32_t i = 0; i < path.range.equal_count; i++)
+        path.range.equal[i] = to_outer(&o, path.range.equal[i]);
+    if (path.range.lower) path.range.lower = to_outer(&o, path.range.lower);
+    if (path.range.upper) path.range.upper = to_outer(&o, path.range.upper);
+    if (path.range.in_array) path.range.in_array = to_outer(&o, path.range.in_array);
+    for (uint32_t i = 0; i < path.range.in_count; i++)
+        path.range.in_list[i] = to_outer(&o, path.range.in_list[i]);
+    TRY(o.status);
+    /* What reads the inner table alone filters there; the rest decides the match. */
+    ARRAY(struct expr *) inner = {0}, both = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        bool keyed = false;
+        for (size_t k = 0; k < path.keyed.count; k++) keyed |= path.keyed.data[k] == conjuncts[i];
+        if (keyed) continue;
+        uint64_t *own = relset_new(l);
+        relset_add(own, relation);
+        if (relset_subset(l, expr_relations(l, conjuncts[i]), own))
+            ARENA_PUSH(l->planner->arena, &inner, conjuncts[i]);
+        else
+            ARENA_PUSH(l->planner->arena, &both, conjuncts[i]);
+    }
+    TRY(make_scan(l, relation, &path, inner.data, (uint32_t)inner.count, &b));
+    join_slots(l, a, &b, false, ret);
+    struct plan_node *node = loop_node(l, kind, a, &b, &o);
+    ret->node = node;
+    struct expr *condition = make_and(l->planner, both.data, (uint32_t)both.count), **out;
+    if (condition) {
+        TRY(rewrite_over(l, ret, &condition, 1, &out));
+        node->join.condition = out[0];
+    }
+    node->rows = a->node->rows * b.node->rows * filter_selectivity(condition);
+    if (node->rows < 1) node->rows = 1;
+    node->cost_total = a->node->cost_total + by_index;
+    *ret_done = true;
+    return OK;
+}
+
+/* --- the sources ---------------------------------------------------------------------------- */
+
+static bool single_table(const struct level *l, const struct source *s, uint32_t *ret_relation)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < l->query->relation_count; i++)
+        if (relset_has(s->relations, i)) {
+            found++;
+            *ret_relation = i;
+        }
+    return found == 1 && l->query->relations[*ret_relation]->kind == REL_TABLE;
+}
+
+/* Which relations of this level does the relation read (LATERAL)? */
+struct lateral_walk {
+    struct level *level;
+    uint64_t *set;
+};
+
+static void add_lateral(void *ctx, const struct query *owner, uint32_t relation, uint32_t column)
+{
+    struct lateral_walk *w = ctx;
+    (void)column;
+    if (owner == w->level->query) relset_add(w->set, relation);
+}
+
+static uint64_t *relation_reads(struct level *l, uint32_t relation)
+{
+    const struct relation *r = l->query->relations[relation];
+    struct lateral_walk w = {l, relset_new(l)};
+    if (r->kind == REL_SUBQUERY) query_columns(r->subquery, add_lateral, &w);
+    for (uint32_t i = 0; i < r->function_count; i++)
+        expr_columns(l->query, r->functions[i], add_lateral, &w);
+    for (uint32_t i = 0; r->kind == REL_VALUES && i < r->value_count; i++)
+        for (uint32_t c = 0; c < r->column_count; c++)
+            expr_columns(l->query, r->values[i][c], add_lateral, &w);
+    return w.set;
+}
+
+/* A relation that reads columns to its left: a nested loop's inner side. */
+static enum status lateral_join(struct level *l, enum join_kind kind, const struct source *a,
+                                uint32_t relation, struct expr **conjuncts, uint32_t n,
+                                struct source *ret)
+{
+    struct relation *r = l->query->relations[relation];
+    struct outer_side o = {.level = l, .outer = a};
+    struct source b;
+    struct planner *p = l->planner;
+    if (r->kind == REL_SUBQUERY) {
+        struct level *inner, *saved = p->levels;
+        struct plan_node *node;
+        struct expr **exprs;
+        uint32_t *indexes, count;
+        TRY(plan_select(p, r->subquery, &node, &inner));
+        p->levels = saved;
+        plain_slots(l, relation, node, &b);
+        collect_outers(l, inner, &exprs, &indexes, &count);
+        TRY(rewrite_over(l, a, exprs, count, &exprs));
+        for (uint32_t i = 0; i < count; i++) {
+            ARENA_PUSH(p->arena, &o.exprs, exprs[i]);
+            ARENA_PUSH(p->arena, &o.indexes, indexes[i]);
+        }
+    } else {
+        struct relation copy = *r;
+        copy.functions = ARENA_ARRAY(p->arena, struct expr *, r->function_count);
+        for (uint32_t i = 0; i < r->function_count; i++)
+            copy.functions[i] = to_outer(&o, r->functions[i]);
+        if (r->kind == REL_VALUES) {
+            copy.values = ARENA_ARRAY(p->arena, struct expr **, r->value_count);
+            for (uint32_t i = 0; i < r->value_count; i++) {
+                copy.values[i] = ARENA_ARRAY(p->arena, struct expr *, r->column_count);
+                for (uint32_t c = 0; c < r->column_count; c++)
+                    copy.values[i][c] = to_outer(&o, r->values[i][c]);
+            }
+        }
+        TRY(o.status);
+        l->query->relations[relation] = &copy;
+        enum status s = plan_relation(l, relation, &b);
+        l->query->relations[relation] = r;
+        TRY(s);
+    }
+    join_slots(l, a, &b, false, ret);
+    ret->node = loop_node(l, kind, a, &b, &o);
+    struct expr *condition = make_and(p, conjuncts, n), **out;
+    if (condition) {
+        TRY(rewrite_over(l, ret, &condition, 1, &out));
+        ret->node->join.condition = out[0];
+    }
+    ret->node->rows = a->node->rows * b.node->rows;
+    ret->node->cost_total = a->node->cost_total + a->node->rows * (b.node->cost_total + 0.01);
+    return OK;
+}
+
+/* Row locks go right above the scan, which can read a changed row again. */
+static void lock_rows(struct level *l, uint32_t relation, struct source *s)
+{
+    for (uint32_t i = 0; i < l->query->locking_count; i++) {
+        if (l->query->locking[i].relation != relation) continue;
+        struct plan_node *n = node_new(l->planner, PLAN_LOCK_ROWS);
+        n->left = s->node;
+        n->lock.locks = arena_zalloc(l->planner->arena, sizeof *n->lock.locks);
+        n->lock.locks[0].table = l->query->relations[relation]->table;
+        n->lock.locks[0].key_slot = (uint32_t)l->key_slots[relation];
+        n->lock.locks[0].key_slot = s->slot_count - 1;
+        n->lock.locks[0].strength = l->query->locking[i].strength;
+        n->lock.locks[0].wait = l->query->locking[i].wait;
+        n->lock.lock_count = 1;
+        node_columns_from(l->planner, n, s->node);
+        n->rows = s->node->rows;
+        n->cost_total = s->node->cost_total;
+        s->node = n;
+        l->planner->plan->has_for_update = l->planner->plan->writes = true;
+        planner_use_table(l->planner, n->lock.locks[0].table, 2);
+        return;
+    }
+}
+
+/* A relation with all conditions that read it alone. */
+static enum status plan_base(struct level *l, uint32_t relation, struct expr **extra,
+                             uint32_t extra_count, bool take_where, struct source *ret)
+{
+    struct expr **taken = NULL;
+    uint32_t n = 0;
+    uint64_t *own = relset_new(l);
+    relset_add(own, relation);
+    if (take_where) n = take_conjuncts(l, own, own, &taken);
+    struct expr **all = ARENA_ARRAY(l->planner->arena, struct expr *, n + extra_count);
+    if (n) memcpy(all, taken, n * sizeof *all);
+    if (extra_count) memcpy(all + n, extra, extra_count * sizeof *all);
+    n += extra_count;
+    if (l->query->relations[relation]->kind == REL_TABLE) {
+        struct access_path path;
+        choose_access(l, relation, all, n, relset_new(l), &path);
+        TRY(make_scan(l, relation, &path, all, n, ret));
+        lock_rows(l, relation, ret);
+        return OK;
+    }
+    TRY(plan_relation(l, relation, ret));
+    return with_filter(l, ret, all, n);
+}
+
+/* --- outer joins ---------------------------------------------------------------------------- */
+
+static void item_relations(struct level *l, const struct from_item *f, uint64_t *set)
+{
+    if (f->kind == FROM_RELATION) {
+        relset_add(set, f->relation);
+        return;
+    }
+    item_relations(l, f->left, set);
+    item_relations(l, f->right, set);
+}
+
+static enum status plan_outer_join(struct level *l, const struct from_item *f, struct source *ret)
+{
+    enum join_kind kind = f->join;
+    const struct from_item *left = f->left, *right = f->right;
+    struct source a, b;
+    if (kind == JOIN_RIGHT) {
+        left = f->right;
+        right = f->left;
+        kind = JOIN_LEFT;
+    }
+    /* The ON condition, in three: what reads the nullable side alone goes down into it. */
+    uint64_t *right_set = relset_new(l);
+    item_relations(l, right, right_set);
+    ARRAY(struct expr *) saved = {0}, inner = {0}, both = {0};
+    for (size_t i = 0; i < l->conjuncts.count; i++)
+        ARENA_PUSH(l->planner->arena, &saved, l->conjuncts.data[i]);
+    l->conjuncts.count = 0;
+    split_conjuncts(l, expand_joins(l, f->condition));
+    for (size_t i = 0; i < l->conjuncts.count; i++) {
+        struct expr *e = l->conjuncts.data[i];
+        uint64_t *reads = expr_relations(l, e);
+        if (kind == JOIN_LEFT && relset_subset(l, reads, right_set) && !relset_empty(l, reads))
+            ARENA_PUSH(l->planner->arena, &inner, e);
+        else
+            ARENA_PUSH(l->planner->arena, &both, e);
+    }
+    l->conjuncts.count = 0;
+    /* WHERE may go down the preserved side of a LEFT JOIN, never the nullable one. */
+    if (kind == JOIN_LEFT)
+        for (size_t i = 0; i < saved.count; i++)
+            ARENA_PUSH(l->planner->arena, &l->conjuncts, saved.data[i]);
+    TRY(plan_from_item(l, left, NULL, 0, &a));
+    if (kind != JOIN_LEFT)
+        for (size_t i = 0; i < saved.count; i++)
+            ARENA_PUSH(l->planner->arena, &l->conjuncts, saved.data[i]);
+    ARRAY(struct expr *) where = {0};
+    for (size_t i = 0; i < l->conjuncts.count; i++)
+        ARENA_PUSH(l->planner->arena, &where, l->conjuncts.data[i]);
+    l->conjuncts.count = 0;
+    enum status s;
+    bool done = false;
+    if (right->kind == FROM_RELATION &&
+        relset_overlap(l, relation_reads(l, right->relation), a.relations)) {
+        for (size_t i = 0; i < inner.count; i++)
+            ARENA_PUSH(l->planner->arena, &both, inner.data[i]);
+        s = lateral_join(l, kind, &a, right->relation, both.data, (uint32_t)both.count, ret);
+        done = true;
+    } else {
+        s = plan_from_item(l, right, inner.data, (uint32_t)inner.count, &b);
+    }
+    l->conjuncts.count = 0;
+    for (size_t i = 0; i < where.count; i++)
+        ARENA_PUSH(l->planner->arena, &l->conjuncts, where.data[i]);
+    TRY(s);
+    uint32_t relation;
+    if (!done && kind == JOIN_LEFT && single_table(l, &b, &relation)) {
+        ARRAY(struct expr *) all = {0};
+        for (size_t i = 0; i < both.count; i++) ARENA_PUSH(l->planner->arena, &all, both.data[i]);
+        for (size_t i = 0; i < inner.count; i++) ARENA_PUSH(l->planner->arena, &all, inner.data[i]);
+        TRY(index_join(l, kind, &a, relation, all.data, (uint32_t)all.count, &b, &done, ret));
+    }
+    if (!done) TRY(join_sources(l, kind, &a, &b, both.data, (uint32_t)both.count, ret));
+    return OK;
+}
+
+/* --- the pool of inner joins ---------------------------------------------------------------- */
+
+static enum status fill_pool(struct level *l, const struct from_item *f, struct pool *pool)
+{
+    if (f->kind == FROM_RELATION) {
+        uint64_t *reads = relation_reads(l, f->relation);
+        if (!relset_empty(l, reads)) {
+            ARENA_PUSH(l->planner->arena, &pool->laterals, f->relation);
+            return OK;
+        }
+        struct source s;
+        TRY(plan_base(l, f->relation, NULL, 0, true, &s));
+        ARENA_PUSH(l->planner->arena, &pool->sources, s);
+        return OK;
+    }
+    if (f->join == JOIN_INNER) {
+        TRY(fill_pool(l, f->left, pool));
+        return fill_pool(l, f->right, pool);
+    }
+    struct source s;
+    TRY(plan_outer_join(l, f, &s));
+    ARENA_PUSH(l->planner->arena, &pool->sources, s);
+    return OK;
+}
+
+/* Conditions of inner joins count as WHERE, so they are gathered before anything is planned. */
+static void gather_conditions(struct level *l, const struct from_item *f)
+{
+    if (f->kind == FROM_RELATION || f->join != JOIN_INNER) return;
+    gather_conditions(l, f->left);
+    gather_conditions(l, f->right);
+    split_conjuncts(l, expand_joins(l, f->condition));
+}
+
+static bool connected(struct level *l, const struct source *a, const struct source *b, double *ret_rows)
+{
+    uint64_t *have = relset_new(l);
+    uint32_t keys = 0;
+    bool any = false;
+    double selectivity = 1;
+    relset_union(l, have, a->relations);
+    relset_union(l, have, b->relations);
+    for (size_t i = 0; i < l->conjuncts.count; i++) {
+        const struct expr *e = l->conjuncts.data[i];
+        struct expr *x, *y;
+        uint64_t *reads = expr_relations(l, e);
+        if (!relset_subset(l, reads, have) || !relset_overlap(l, reads, a->relations) ||
+            !relset_overlap(l, reads, b->relations))
+            continue;
+        any = true;
+        if (equality_sides(l, e, a, b, &x, &y)) keys++;
+        else selectivity *= filter_selectivity(e);
+    }
+    *ret_rows = join_rows(JOIN_INNER, a->node->rows, b->node->rows, keys, selectivity);
+    return any;
+}
+
+static enum status join_step(struct level *l, struct source *sofar, struct source *next)
+{
+    struct expr **conjuncts;
+    struct source joined;
+    uint64_t *have = relset_new(l);
+    bool done = false;
+    uint32_t relation;
+    relset_union(l, have, sofar->relations);
+    relset_union(l, have, next->relations);
+    uint32_t n = take_conjuncts(l, have, next->relations, &conjuncts);
+    bool locked = l->query->locking_count > 0;
+    if (!locked && single_table(l, next, &relation) && l->key_slots[relation] < 0) {
+        /* The plain scan has its own filter already: an index join needs those conditions too. */
+        struct expr **all = ARENA_ARRAY(l->planner->arena, struct expr *, n);
+        memcpy(all, conjuncts, n * sizeof *all);
+        if (next->node->kind == PLAN_SCAN && !next->node->filter && !next->node->scan.range.equal_count &&
+            !next->node->scan.range.lower && !next->node->scan.range.upper &&
+            !next->node->scan.range.in_list && !next->node->scan.range.in_array)
+            TRY(index_join(l, JOIN_INNER, sofar, relation, all, n, next, &done, &joined));
+    }
+    if (!done) {
+        /* Build the hash table on the smaller side. */
+        struct source *a = sofar, *b = next;
+        if (b->node->rows > a->node->rows) a = next, b = sofar;
+        TRY(join_sources(l, JOIN_INNER, a, b, conjuncts, n, &joined));
+    }
+    *sofar = joined;
+    return OK;
+}
+
+static enum status join_pool(struct level *l, struct pool *pool, struct source *ret)
+{
+    struct source *s = pool->sources.data;
+    size_t n = pool->sources.count, first = 0;
+    for (size_t i = 1; i < n; i++)
+        if (s[i].node->rows < s[first].node->rows) first = i;
+    *ret = s[first];
+    s[first] = s[--n];
+    while (n > 0) {
+        size_t best = 0;
+        double best_rows = -1;
+        bool best_connected = false;
+        for (size_t i = 0; i < n; i++) {
+            double rows;
+            bool c = connected(l, ret, &s[i], &rows);
+            if (best_rows < 0 || (c && !best_connected) || (c == best_connected && rows < best_rows)) {
+                best = i;
+                best_rows = rows;
+                best_connected = c;
+            }
+        }
+        struct source next = s[best];
+        s[best] = s[--n];
+        TRY(join_step(l, ret, &next));
+    }
+    return OK;
+}
+
+static enum status join_laterals(struct level *l, struct pool *pool, struct source *ret)
+{
+    while (pool->laterals.count) {
+        size_t pick = SIZE_MAX;
+        for (size_t i = 0; i < pool->laterals.count && pick == SIZE_MAX; i++)
+            if (relset_subset(l, relation_reads(l, pool->laterals.data[i]), ret->relations)) pick = i;
+        if (pick == SIZE_MAX)
+            return FAIL(FEATURE_NOT_SUPPORTED, "this combination of LATERAL and joins is not supported yet");
+        uint32_t relation = pool->laterals.data[pick];
+        memmove(&pool->laterals.data[pick], &pool->laterals.data[pick + 1],
+                (--pool->laterals.count - pick) * sizeof(uint32_t));
+        struct source joined;
+        struct expr **conjuncts;
+        uint64_t *have = relset_new(l), *own = relset_new(l);
+        relset_add(own, relation);
+        relset_union(l, have, ret->relations);
+        relset_union(l, have, own);
+        uint32_t n = take_conjuncts(l, have, own, &conjuncts);
+        TRY(lateral_join(l, JOIN_INNER, ret, relation, conjuncts, n, &joined));
+        *ret = joined;
+    }
+    return OK;
+}
+
+static enum status plan_pool(struct level *l, struct from_item *const *items, uint32_t n,
+                             struct source *ret)
+{
+    struct pool pool = {0};
+    for (uint32_t i = 0; i < n; i++) gather_conditions(l, items[i]);
+    for (uint32_t i = 0; i < n; i++) TRY(fill_pool(l, items[i], &pool));
+    if (pool.sources.count == 0) {
+        struct source one = {.node = node_new(l->planner, PLAN_RESULT), .relations = relset_new(l)};
+        ARENA_PUSH(l->planner->arena, &pool.sources, one);
+    }
+    TRY(join_pool(l, &pool, ret));
+    return join_laterals(l, &pool, ret);
+}
+
+static enum status plan_from_item(struct level *l, const struct from_item *f, struct expr **extra,
+                                  uint32_t extra_count, struct source *ret)
+{
+    if (f->kind == FROM_RELATION)
+        return plan_base(l, f->relation, extra, extra_count, true, ret);
+    for (uint32_t i = 0; i < extra_count; i++)
+        ARENA_PUSH(l->planner->arena, &l->conjuncts, extra[i]);
+    struct from_item *item = (struct from_item *)(uintptr_t)f;
+    TRY(plan_pool(l, &item, 1, ret));
+    struct expr **rest;
+    uint32_t n = take_conjuncts(l, ret->relations, ret->relations, &rest);
+    return with_filter(l, ret, rest, n);
+}
+
+enum status plan_from(struct level *l)
+{
+    struct query *q = l->query;
+    struct expr **rest;
+    if (fiber_stack_left() < 32 << 10)
+        return FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+    split_conjuncts(l, expand_joins(l, q->where));
+    TRY(plan_pool(l, q->from, q->from_count, &l->current));
+    rest = l->conjuncts.data;
+    uint32_t n = (uint32_t)l->conjuncts.count;
+    l->conjuncts.count = 0;
+    struct source s = l->current;
+    TRY(with_filter(l, &s, rest, n));
+    l->current = s;
+    return OK;
+}

@@ -1,0 +1,150 @@
+/* The inside of the planner. */
+#ifndef HELIOS_SQL_PLAN_PLAN_PRIV_H
+#define HELIOS_SQL_PLAN_PLAN_PRIV_H
+
+#include "base/array.h"
+#include "sql/plan/planner.h"
+
+/* One planning. */
+struct planner {
+    const struct planner_env *env;
+    struct arena *arena;
+    struct plan *plan;
+    ARRAY(struct subplan) subplans;
+    ARRAY(struct plan_node *) ctes;
+    ARRAY(const struct table_def *) tables;
+    ARRAY(uint8_t) locks;
+    struct level *levels; /* all query levels being planned, newest first */
+};
+
+/* A value of an enclosing query that a level reads: EXPR_OUTER `index`. */
+struct outer_ref {
+    struct level *target;
+    uint32_t relation, column;
+    uint32_t index;
+};
+
+/* Which relation column a slot of a node holds. */
+struct slot_source {
+    uint32_t relation, column;
+};
+/* A node and the meaning of its slots. */
+struct source {
+    struct plan_node *node;
+    struct slot_source *slots;
+    uint32_t slot_count;
+    uint64_t *relations;  /* bit set over the query's relations */
+    /* Key slots, for DML and row locks: relation -> slot. */
+};
+
+/* One query level. */
+struct level {
+    struct planner *planner;
+    struct query *query;
+    struct level *older;       /* in planner->levels */
+    struct level *parent;      /* that encloses it */
+    ARRAY(struct outer_ref) outers;  /* what this level and those inside it read of enclosing ones */
+    ARRAY(struct outer_ref) exports; /* values of this level that inner levels read */
+    uint64_t **used;           /* a bit set of columns a relation: those read anywhere */
+    bool *used_whole;          /* all columns of the relation are wanted (DML target) */
+    int32_t *key_slots;        /* a relation each: wants its key (-1: no) */
+    uint32_t word_count;       /* of a bit set over relations */
+    ARRAY(struct expr *) conjuncts; /* WHERE and inner join conditions not yet placed */
+    /* After grouping: */
+    bool grouped;
+    ARRAY(struct expr *) groups;
+    ARRAY(struct aggregate_call) aggregates;
+    ARRAY(struct expr *) aggregate_exprs;
+    ARRAY(struct expr *) window_exprs; /* window calls; slot = window_base + i */
+    uint32_t window_base;
+    struct source current;     /* what expressions are rewritten against */
+};
+
+/* --- sets of relations (walk.c) --- */
+uint64_t *relset_new(struct level *l);
+void relset_add(uint64_t *s, uint32_t relation);
+bool relset_has(const uint64_t *s, uint32_t relation);
+bool relset_subset(const struct level *l, const uint64_t *a, const uint64_t *b);
+bool relset_overlap(const struct level *l, const uint64_t *a, const uint64_t *b);
+void relset_union(const struct level *l, uint64_t *into, const uint64_t *from);
+bool relset_empty(const struct level *l, const uint64_t *s);
+/* Relations of this level that the expression reads, those read inside its subqueries too. */
+uint64_t *expr_relations(struct level *l, const struct expr *e);
+bool expr_has_subquery(const struct expr *e);
+bool expr_has_aggregate(const struct expr *e);
+/* Calls fn for each column of an enclosing or this query read anywhere in `q`, with the query that
+ * owns it. */
+void query_columns(const struct query *q,
+                   void (*fn)(void *ctx, const struct query *owner, uint32_t relation,
+                              uint32_t column),
+                   void *ctx);
+void expr_columns(const struct query *q, const struct expr *e,
+                  void (*fn)(void *ctx, const struct query *owner, uint32_t relation,
+                             uint32_t column),
+                  void *ctx);
+void split_conjuncts(struct level *l, struct expr *e);
+struct expr *make_and(struct planner *p, struct expr **items, uint32_t n); /* NULL for none */
+/* Replaces columns of REL_JOIN entries by what they stand for, all over the level's query. */
+struct expr *expand_joins(struct level *l, struct expr *e);
+
+/* --- nodes (node.c) --- */
+struct plan_node *node_new(struct planner *p, enum plan_kind kind);
+void node_columns_from(struct planner *p, struct plan_node *n, const struct plan_node *from);
+void node_columns_concat(struct planner *p, struct plan_node *n, const struct plan_node *a,
+                         const struct plan_node *b);
+struct plan_node *node_filter(struct planner *p, struct plan_node *input, struct expr *condition);
+struct plan_node *node_project(struct planner *p, struct plan_node *input, struct expr **exprs,
+                               uint32_t n, const char *const *names);
+struct expr *expr_slot(struct planner *p, uint32_t slot, type_id type, int32_t typmod);
+double filter_selectivity(const struct expr *e);
+void planner_use_table(struct planner *p, const struct table_def *t, uint8_t lock);
+
+/* --- rewriting (rewrite.c) --- */
+struct level *level_new(struct planner *p, struct query *q);
+/* Columns to slots of l->current, outer columns to EXPR_OUTER, subqueries to subplans; aggregates and
+ * window calls to their slots once they are made. */
+enum status rewrite(struct level *l, struct expr *e, struct expr **ret) MUST;
+enum status rewrite_all(struct level *l, struct expr **in, uint32_t n, struct expr ***ret) MUST;
+/* As rewrite with relation 0 at `base0` and relation `other` at `base1` by table column, the rest by
+ * l->current shifted by `shift`: for DML's row-shaped inputs. */
+struct row_shape {
+    uint32_t relation, base;
+};
+enum status rewrite_rows(struct level *l, struct expr *e, const struct row_shape *shapes,
+                         uint32_t shape_count, uint32_t shift, struct expr **ret) MUST;
+/* Position among the table's columns of a relation's column. */
+uint32_t table_column_of(const struct relation *r, uint32_t column);
+int32_t source_slot(const struct source *s, uint32_t relation, uint32_t column);
+/* The outer values that planning `inner` left to be set at level `l`: expressions over l, and their
+ * numbers. */
+void collect_outers(struct level *l, const struct level *inner, struct expr ***ret_exprs,
+                    uint32_t **ret_indexes, uint32_t *ret_count);
+bool level_is_correlated_to(const struct level *inner, const struct level *l);
+
+/* --- parts --- */
+/* A query, to its visible targets. */
+enum status plan_select(struct planner *p, struct query *q, struct plan_node **ret,
+                        struct level **ret_level) MUST;
+/* FROM and WHERE: l->current is what is left to compute on. */
+enum status plan_from(struct level *l) MUST;
+enum status plan_relation(struct level *l, uint32_t relation, struct source *ret) MUST;
+/* A table with conditions on it alone. `given`: relations whose columns are known when it runs (by
+ * outer values); their use in keys is turned into EXPR_OUTER. */
+struct access_path {
+    const struct index_def *index; /* NULL: whole table */
+    struct key_range range;        /* bound expressions, not rewritten */
+    double rows, cost;
+    bool unique;                   /* at most one row */
+    ARRAY(struct expr *) keyed;    /* conjuncts that the range stands for */
+};
+void choose_access(struct level *l, uint32_t relation, struct expr **conjuncts, uint32_t n,
+                   const uint64_t *given, struct access_path *ret);
+enum status make_scan(struct level *l, uint32_t relation, struct access_path *path,
+                      struct expr **conjuncts, uint32_t n, struct source *ret) MUST;
+double relation_rows(struct level *l, const struct table_def *t);
+enum status plan_dml(struct planner *p, struct query *q, struct plan_node **ret) MUST;
+enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_node **ret) MUST;
+/* Fills plan->point when the query is one. Before the query is consumed. */
+enum status plan_point(struct planner *p, struct query *q) MUST;
+
+#endif

@@ -1,0 +1,20 @@
+/* The planner: a bound query to a plan. */
+#ifndef HELIOS_SQL_PLAN_PLANNER_H
+#define HELIOS_SQL_PLAN_PLANNER_H
+
+#include "sql/plan.h"
+
+/* What the planner wants to know of storage, without knowing storage: filled by db. */
+struct planner_env {
+    struct arena *arena;
+    const struct catalog *catalog;
+    /* Rows of a table now; < 0 unknown. */
+    double (*table_rows)(void *ctx, const struct table_def *t);
+    void *ctx;
+};
+
+/* The query is consumed: its expressions are rewritten into the plan. */
+enum status plan_query(const struct planner_env *env, struct query *q, const type_id *param_types,
+                       uint32_t param_count, struct plan **ret) MUST;
+
+#endif

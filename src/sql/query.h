@@ -1,0 +1,158 @@
+/* A bound statement: the binder's result, the planner's input. */
+#ifndef HELIOS_SQL_QUERY_H
+#define HELIOS_SQL_QUERY_H
+
+#include "sql/expr.h"
+
+enum relation_kind {
+    REL_TABLE,     /* table or virtual table */
+    REL_SUBQUERY,  /* derived table, or a view's query */
+    REL_FUNCTION,
+    REL_VALUES,
+    REL_CTE,       /* reference to a CTE, perhaps of an enclosing query */
+    REL_JOIN,      /* a join with an alias or USING: its merged columns */
+    REL_EXCLUDED,  /* the row proposed for insertion, in ON CONFLICT */
+};
+
+struct rel_column {
+    const char *name;
+    type_id type;
+    int32_t typmod;
+    int16_t attnum;     /* of a table's column; 0 */
+};
+
+struct relation {
+    enum relation_kind kind;
+    const char *alias;            /* what it is called */
+    const char *schema;
+    const struct table_def *table;
+    struct query *subquery;       /* SUBQUERY */
+    struct expr **functions;      /* FUNCTION: calls, one a function of ROWS FROM */
+    uint32_t function_count;
+    bool ordinality;
+    struct expr ***values;        /* VALUES: rows of expressions */
+    uint32_t value_count;
+    struct cte *cte;              /* CTE */
+    uint32_t cte_levels_up;
+    bool lateral;                 /* may refer to relations to its left */
+    /* What columns it offers. TABLE: one per column_def that is not dropped, in order; attnum tells
+     * which. Hidden system columns (tableoid, ctid, xmin) are bound as needed: attnum < 0. */
+    struct rel_column *columns;
+    uint32_t column_count;
+    struct expr **join_columns;   /* JOIN: what each column stands for */
+    const int *locations;
+};
+
+enum from_kind { FROM_RELATION, FROM_JOIN };
+struct from_item {
+    enum from_kind kind;
+    uint32_t relation;            /* RELATION; JOIN: its REL_JOIN entry or UINT32_MAX */
+    enum join_kind join;          /* INNER, LEFT, RIGHT, FULL */
+    struct from_item *left, *right;
+    struct expr *condition;       /* NULL: cross */
+};
+
+struct target {
+    struct expr *expr;
+    const char *name;             /* output column; NULL for junk */
+    bool junk;                    /* for ORDER BY, GROUP BY only; not returned */
+    oid_t origin_table;           /* RowDescription's: plain column of a table */
+    int16_t origin_column;
+};
+
+struct cte {
+    const char *name;
+    struct query *query;
+    struct rel_column *columns;
+    uint32_t column_count;
+    bool recursive;               /* refers to itself: query is a UNION whose right side does */
+    char materialized;            /* 'd', 'a', 'n' */
+    uint32_t references;
+    uint32_t index;               /* the planner's */
+};
+
+struct window_def {
+    const char *name;
+    struct expr **partition_by;
+    uint32_t partition_count;
+    struct sort_item *order_by;
+    uint32_t order_count;
+    uint32_t frame_options;
+    struct expr *start_offset, *end_offset;
+};
+
+enum command { CMD_SELECT, CMD_INSERT, CMD_UPDATE, CMD_DELETE };
+
+struct assignment {
+    uint32_t column;              /* index into table_def.columns */
+    struct expr *expr;            /* coerced to the column's type and typmod */
+};
+
+enum conflict_action { CONFLICT_NONE, CONFLICT_NOTHING, CONFLICT_UPDATE };
+
+struct query {
+    enum command command;
+    struct query *parent;         /* for levels_up; NULL at the top */
+    struct relation **relations;
+    uint32_t relation_count;
+    struct from_item **from;      /* comma list: a cross join of these */
+    uint32_t from_count;
+    struct expr *where;
+    struct target *targets;       /* SELECT list, junk last */
+    uint32_t target_count;
+    struct expr **group_by;       /* expressions; with has_group but none: GROUP BY () */
+    uint32_t group_count;
+    bool has_group, has_aggregates, has_windows, has_srf;
+    /* GROUPING SETS: each set is a list of indexes into group_by; set_count 0: plain. */
+    struct {
+        uint32_t *items;
+        uint32_t count;
+    } *grouping_sets;
+    uint32_t grouping_set_count;
+    struct expr *having;
+    struct window_def *windows;
+    uint32_t window_count;
+    bool distinct;
+    uint32_t *distinct_on;        /* target indexes; count 0 with distinct: all visible targets */
+    uint32_t distinct_on_count;
+    /* ORDER BY: each names a target (junk or not). */
+    struct {
+        uint32_t target;
+        bool descending, nulls_first;
+    } *order_by;
+    uint32_t order_count;
+    struct expr *limit, *offset;  /* int8 */
+    bool limit_with_ties;
+    enum set_op set_op;           /* with left and right: targets are columns over relation 0 */
+    bool set_all;
+    struct query *left, *right;   /* their target types are already unified */
+    struct cte **ctes;
+    uint32_t cte_count;
+    struct {
+        uint32_t relation;
+        int strength, wait;
+    } *locking;
+    uint32_t locking_count;
+
+    /* INSERT, UPDATE, DELETE: target table is relation 0. */
+    const struct table_def *table;
+    struct query *source;         /* INSERT: SELECT or VALUES; NULL: DEFAULT VALUES */
+    uint32_t *insert_columns;     /* column index of each source column */
+    uint32_t insert_column_count;
+    struct expr **defaults;       /* INSERT: an entry a table column: its default coerced, or NULL */
+    struct assignment *assignments; /* UPDATE; ON CONFLICT DO UPDATE */
+    uint32_t assignment_count;
+    struct expr **generated;      /* an entry a table column: GENERATED … STORED expression over
+                                     relation 0, or NULL; array NULL when none has one */
+    struct expr **checks;         /* CHECK constraints over relation 0 */
+    const struct constraint_def **check_defs;
+    uint32_t check_count;
+    enum conflict_action conflict;
+    const struct index_def *conflict_index; /* arbiter; NULL with NOTHING: any */
+    uint32_t excluded_relation;
+    struct expr *conflict_where;
+    struct target *returning;
+    uint32_t returning_count;
+};
+
+#endif

@@ -1,0 +1,180 @@
+/* Threads against one store on real files: transfers between accounts keep the sum, at every snapshot
+ * and after recovery; deadlocks are found; lost updates do not happen. */
+#include "core/store.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "core/txn.h"
+
+enum { ACCOUNTS = 60, THREADS = 6, START = 1000 };
+
+static struct store *store;
+static tree_id tree;
+static uint32_t stop_readers;
+static uint64_t deadlocks, conflicts;
+static char dir[64];
+
+static struct slice key_of(unsigned k, char buf[16])
+{
+    snprintf(buf, 16, "a%06u", k);
+    return slice_of(buf);
+}
+
+static void open_it(struct pool *background)
+{
+    struct store_options o;
+    store_options_init(&o);
+    o.os = os_real();
+    o.dir = dir;
+    o.memtable_bytes = 64 << 10;
+    o.cache_bytes = 1 << 20;
+    o.wal_file_bytes = 1 << 20;
+    o.background = background;
+    if (store_open(&o, &store) != OK) fail_msg("open: %s", error_current()->message);
+}
+
+static enum status put(struct txn *t, enum write_op op, unsigned k, int64_t v)
+{
+    char kb[16];
+    struct write_request w = {.tree = tree, .op = op, .key = key_of(k, kb),
+                              .row = slice_make(&v, sizeof v)};
+    return store_write(t, &w);
+}
+
+static void setup_accounts(void)
+{
+    struct txn_options o = {0};
+    struct txn *t;
+    assert_int_equal(txn_begin(store, &o, &t), OK);
+    txn_statement_begin(t);
+    assert_int_equal(store_create_tree(t, &tree), OK);
+    for (unsigned k = 0; k < ACCOUNTS; k++) assert_int_equal(put(t, WRITE_INSERT, k, START), OK);
+    txn_statement_end(t);
+    assert_int_equal(txn_commit(t, COMMIT_SYNC, NULL), OK);
+}
+
+/* Locks two rows in random order, moves money. */
+static enum status transfer(struct rng *r, enum isolation isolation, bool *ret_committed)
+{
+    struct txn_options o = {.isolation = isolation};
+    struct txn *t;
+    unsigned k[2] = {(unsigned)rng_below(r, ACCOUNTS), 0};
+    k[1] = (k[0] + 1 + (unsigned)rng_below(r, ACCOUNTS - 1)) % ACCOUNTS;
+    int64_t amount = (int64_t)rng_below(r, 50);
+    enum status st = txn_begin(store, &o, &t);
+    *ret_committed = false;
+    for (int i = 0; i < 2 && st == OK; i++) {
+        char kb[16];
+        struct lock_request q = {.tree = tree, .key = key_of(k[i], kb)};
+        struct lock_result got;
+        int64_t v;
+        txn_statement_begin(t);
+        st = store_lock(t, &q, &got);
+        if (st == OK) {
+            memcpy(&v, got.row.data, sizeof v);
+            st = put(t, WRITE_UPDATE, k[i], i ? v + amount : v - amount);
+        }
+        txn_statement_end(t);
+    }
+    if (st != OK || rng_below(r, 10) == 0) {
+        txn_abort(t);
+        return st;
+    }
+    *ret_committed = true;
+    return txn_commit(t, COMMIT_SYNC, NULL);
+}
+
+static void *transfers(void *arg)
+{
+    struct rng r;
+    rng_seed(&r, (uint64_t)(uintptr_t)arg);
+    for (int done = 0; done < 400;) {
+        bool committed;
+        enum isolation isolation = rng_below(&r, 2) ? READ_COMMITTED : REPEATABLE_READ;
+        enum status st = transfer(&r, isolation, &committed);
+        if (st == DEADLOCK_DETECTED) __atomic_add_fetch(&deadlocks, 1, __ATOMIC_RELAXED);
+        else if (st == SERIALIZATION_FAILURE) __atomic_add_fetch(&conflicts, 1, __ATOMIC_RELAXED);
+        else if (st != OK) fail_msg("transfer: %s: %s", status_name(st), error_current()->message);
+        done += committed;
+    }
+    return NULL;
+}
+
+static int64_t total(bool reverse)
+{
+    struct txn_options o = {0};
+    struct txn *t;
+    struct cursor *c;
+    struct slice keys[16], rows[16];
+    uint32_t n, seen = 0;
+    int64_t sum = 0;
+    assert_int_equal(txn_begin(store, &o, &t), OK);
+    txn_statement_begin(t);
+    struct scan_request q = {.tree = tree, .reverse = reverse};
+    assert_int_equal(store_scan(t, &q, &c), OK);
+    do {
+        assert_int_equal(cursor_next(c, keys, rows, 16, &n), OK);
+        for (uint32_t i = 0; i < n; i++, seen++) {
+            int64_t v;
+            memcpy(&v, rows[i].data, sizeof v);
+            sum += v;
+        }
+    } while (n);
+    cursor_close(c);
+    txn_statement_end(t);
+    txn_abort(t);
+    assert_int_equal(seen, ACCOUNTS);
+    return sum;
+}
+
+static void *readers(void *arg)
+{
+    bool reverse = arg != NULL;
+    while (!__atomic_load_n(&stop_readers, __ATOMIC_ACQUIRE))
+        if (total(reverse) != (int64_t)ACCOUNTS * START) fail_msg("a snapshot saw half a transfer");
+    return NULL;
+}
+
+static void sums(void **state)
+{
+    (void)state;
+    struct pool *pool;
+    struct pool_options po = {.name = "background", .threads = 2, .queue_max = 64};
+    snprintf(dir, sizeof dir, "/tmp/helios-test-%d", (int)getpid());
+    assert_int_equal(pool_start(&po, &pool), OK);
+    open_it(pool);
+    setup_accounts();
+    pthread_t w[THREADS], r[2];
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&w[i], NULL, transfers, (void *)(uintptr_t)(i + 1));
+    for (int i = 0; i < 2; i++) pthread_create(&r[i], NULL, readers, i ? &r[i] : NULL);
+    for (int i = 0; i < THREADS; i++) pthread_join(w[i], NULL);
+    __atomic_store_n(&stop_readers, 1, __ATOMIC_RELEASE);
+    for (int i = 0; i < 2; i++) pthread_join(r[i], NULL);
+    print_message("%llu deadlocks, %llu conflicts\n", (unsigned long long)deadlocks,
+                  (unsigned long long)conflicts);
+    assert_int_equal(total(false), (int64_t)ACCOUNTS * START);
+    store_abandon(store);
+    open_it(pool);
+    assert_int_equal(total(true), (int64_t)ACCOUNTS * START);
+    assert_int_equal(store_close(store), OK);
+    pool_stop(pool);
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sums)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
