@@ -33,6 +33,9 @@ void waiter_wake(struct waiter *w);
  * waiter_canceled, which long computations ask at batch boundaries. From any thread. */
 void waiter_cancel(struct waiter *w);
 bool waiter_canceled(const struct waiter *w);
+/* As if waiter_cancel came at that time (monotonic µs, 0: never). Only by the owner. */
+void waiter_cancel_at(struct waiter *w, int64_t time_us);
+/* Forgets the time, too. */
 void waiter_clear_cancel(struct waiter *w);
 
 /* FIFO mutex and condition for fibers and threads. Short critical sections that may wait. Zeroed is

@@ -65,6 +65,7 @@ static struct waiter *new_thread_waiter(void)
     spin_unlock(&free_lock);
     if (!w) w = mem_alloc(MEM_FIBER, sizeof *w);
     __atomic_store_n(&w->state, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&w->cancel_at_us, 0, __ATOMIC_RELAXED);
     w->next_free = NULL;
     pthread_setspecific(thread_key, w);
     return thread_waiter = w;
@@ -101,10 +102,17 @@ static void fiber_sleep(struct fiber *f, int64_t deadline_us)
     if (f->timer_at) worker__timer_remove(f->worker, f);
 }
 
+static bool is_past(int64_t time_us)
+{
+    return time_us && monotonic_us() >= time_us;
+}
+
 static enum park_result park(struct waiter *w, int64_t deadline_us, uint32_t wake_bit,
                              uint32_t parked)
 {
     DEBUG_ASSERT(w == waiter_self());
+    int64_t cancel_at = parked & WAIT_CANCELABLE ? w->cancel_at_us : 0;
+    int64_t until = cancel_at && (!deadline_us || cancel_at < deadline_us) ? cancel_at : deadline_us;
     uint32_t s = __atomic_load_n(&w->state, __ATOMIC_ACQUIRE);
     for (;;) {
         if (s & wake_bit) {
@@ -115,12 +123,16 @@ static enum park_result park(struct waiter *w, int64_t deadline_us, uint32_t wak
             __atomic_fetch_and(&w->state, ~(uint32_t)WAIT_CANCELED, __ATOMIC_ACQ_REL);
             return PARK_CANCELED;
         }
-        if (deadline_us && monotonic_us() >= deadline_us) return PARK_TIMEOUT;
+        if (is_past(until)) {
+            if (until != cancel_at) return PARK_TIMEOUT;
+            waiter_cancel_at(w, 0);
+            return PARK_CANCELED;
+        }
         if (!__atomic_compare_exchange_n(&w->state, &s, s | parked, false, __ATOMIC_ACQ_REL,
                                          __ATOMIC_ACQUIRE))
             continue;
-        if (w->fiber) fiber_sleep(w->fiber, deadline_us);
-        else thread_sleep(w, deadline_us);
+        if (w->fiber) fiber_sleep(w->fiber, until);
+        else thread_sleep(w, until);
         s = __atomic_load_n(&w->state, __ATOMIC_ACQUIRE);
     }
 }
@@ -173,12 +185,19 @@ void waiter_cancel(struct waiter *w)
 
 bool waiter_canceled(const struct waiter *w)
 {
-    return __atomic_load_n(&w->state, __ATOMIC_RELAXED) & WAIT_CANCELED;
+    return (__atomic_load_n(&w->state, __ATOMIC_RELAXED) & WAIT_CANCELED) ||
+           is_past(__atomic_load_n(&w->cancel_at_us, __ATOMIC_RELAXED));
+}
+
+void waiter_cancel_at(struct waiter *w, int64_t time_us)
+{
+    __atomic_store_n(&w->cancel_at_us, time_us, __ATOMIC_RELAXED);
 }
 
 void waiter_clear_cancel(struct waiter *w)
 {
     __atomic_fetch_and(&w->state, ~(uint32_t)WAIT_CANCELED, __ATOMIC_ACQ_REL);
+    waiter_cancel_at(w, 0);
 }
 
 enum park_result fiber_sleep_us(int64_t us)

@@ -87,15 +87,40 @@ static enum status open_file(struct copy_in *in)
 
 /* --- batches -------------------------------------------------------------------------------- */
 
+/* A byte more than is shown tells that there was more. */
+static void note_line(struct copy_in *in, uint32_t row)
+{
+    struct slice text = in->line_text;
+    struct copy_line *l = &in->lines[row];
+    if (text.len > COPY_SHOWN_BYTES + 1) text.len = COPY_SHOWN_BYTES + 1;
+    l->number = in->line;
+    l->text = (struct slice){0};
+    if (text.data) l->text = slice_dup(&in->values, text);
+}
+
+/* Rows that came before a bad one are inserted first: an error of theirs is the first one. */
+static void put_off(struct copy_in *in)
+{
+    in->late = ARENA_NEW(&in->c->s->arena, struct error);
+    *in->late = *error_current();
+}
+
+static enum status raise_late(const struct copy_in *in)
+{
+    *error_current() = *in->late;
+    return in->late->code;
+}
+
 static enum status next_batch(void *ctx, struct batch *ret)
 {
     struct copy_in *in = ctx;
     uint32_t rows = 0;
     TRY(session__check_interrupts(in->c->s));
+    if (in->late) return raise_late(in);
+    in->rows_before += in->batch.rows;
     arena_clear(&in->values);
     for (uint32_t i = 0; i < in->c->column_count; i++)
         memset(in->batch.columns[i].nulls, 0, NULL_WORDS * sizeof(uint64_t));
-    in->batch_line = in->line + 1;
     while (rows < BATCH_ROWS && arena_bytes(&in->values) < COPY_BATCH_BYTES_MAX) {
         enum status result = in->read_row(in, rows);
         if (result == END_OF_DATA) {
@@ -103,8 +128,12 @@ static enum status next_batch(void *ctx, struct batch *ret)
             in->finished = true;
             break;
         }
+        if (result != OK && rows > 0) {
+            put_off(in);
+            break;
+        }
         TRY(result);
-        rows++;
+        note_line(in, rows++);
     }
     if (rows == 0) return END_OF_DATA;
     in->batch.rows = in->batch.count = rows;
@@ -165,16 +194,21 @@ static enum status lock_tables(struct session *s, const struct plan *p)
 
 /* --- running -------------------------------------------------------------------------------- */
 
-/* The executor sees batches, so an error of its own belongs to all lines of one. */
-static enum status add_where(const struct copy_in *in, enum status result)
+/* The executor sees batches; how many rows it did tells which line an error of its own is about.
+ * As in PostgreSQL, which fills its indexes a batch later than it checks rows, a duplicate key does
+ * not come before a bad line, and shows no text. */
+static enum status add_where(struct copy_in *in, uint64_t rows_done, enum status result)
 {
     const struct error *e = error_current();
-    const char *table = in->c->table->name;
-    if (result == OK || e->code != result || e->where[0] != '\0') return result;
-    unsigned long long first = in->batch_line, last = in->line;
-    if (first >= last) (void)error_where("COPY %s, line %llu", table, last);
-    else (void)error_where("COPY %s, lines %llu to %llu", table, first, last);
-    return result;
+    if (e->code != result || e->where[0] != '\0') return result;
+    if (result == UNIQUE_VIOLATION && in->late) return raise_late(in);
+    uint64_t row = rows_done - in->rows_before;
+    if (row < in->batch.rows) {
+        in->line = in->lines[row].number;
+        in->line_text = in->lines[row].text;
+    }
+    if (result == UNIQUE_VIOLATION) in->line_text = (struct slice){0};
+    return copy__where(in, NULL, (struct slice){0});
 }
 
 static enum status begin_format(struct copy_in *in)
@@ -205,7 +239,7 @@ static enum status load(struct copy_in *in, const struct plan *p, uint64_t *ret_
     TRY(begin_format(in));
     enum status result =
         exec_insert_stream(p, s->txn, &s->exec, &s->arena, next_batch, in, &done);
-    if (result != OK) return add_where(in, result);
+    if (result != OK) return add_where(in, done.rows_processed, result);
     TRY(copy__finish(in));
     *ret_rows = done.rows_processed;
     return OK;
@@ -218,6 +252,7 @@ static enum status load_in_statement(struct copy *c, const struct plan *p, uint6
     type_id *types = ARENA_ARRAY(a, type_id, c->column_count);
     for (uint32_t i = 0; i < c->column_count; i++) types[i] = c->columns[i].type;
     batch_init(&in.batch, (uint16_t)c->column_count, types, a);
+    in.lines = ARENA_ARRAY(a, struct copy_line, BATCH_ROWS);
     in.fields = ARENA_ARRAY(a, struct slice, c->column_count + 1);
     strbuf_init(&in.scratch, NULL);
     arena_init(&in.values, MEM_QUERY);

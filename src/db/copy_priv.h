@@ -63,6 +63,12 @@ enum status copy__force_columns(struct copy *c) MUST;
 /* --- COPY FROM: copy_in.c --- */
 enum copy_eol { COPY_EOL_UNKNOWN, COPY_EOL_NL, COPY_EOL_CR, COPY_EOL_CRNL };
 
+/* Where a row came from, for an error that the executor finds in it. */
+struct copy_line {
+    uint64_t number;
+    struct slice text; /* its start; data NULL: not text */
+};
+
 struct copy_in {
     struct copy *c;
     struct file *file; /* NULL: the client */
@@ -74,8 +80,10 @@ struct copy_in {
     bool finished;     /* the end marker was seen */
     enum copy_eol eol;
     uint64_t line;     /* number of the line or row being read, from 1 */
-    uint64_t batch_line; /* the first one of the batch */
     struct slice line_text; /* data NULL: not at hand */
+    struct copy_line *lines; /* of the batch's rows: BATCH_ROWS */
+    uint64_t rows_before;   /* the batch */
+    struct error *late;     /* of the row behind the batch, which goes first; NULL: none */
     struct slice *fields;   /* of the row: column_count + 1; data NULL: NULL */
     struct strbuf scratch;  /* unescaped fields of the row */
     struct batch batch;     /* its vectors serve every batch again */

@@ -168,7 +168,9 @@ enum status ddl__remove_column(struct ddl *d, oid_t table, int16_t number)
 {
     const struct table_def *t = ddl__table(d, table);
     struct table_edit e;
+    struct noted_views views;
     bool primary;
+    TRY(ddl__note_views(d, table, 0, &views));
     ddl__edit(d, t, &e);
     struct column_def *c = &e.columns.data[number - 1];
     *c = (struct column_def){.type = c->type, .typmod = c->typmod, .number = number,
@@ -177,6 +179,7 @@ enum status ddl__remove_column(struct ddl *d, oid_t table, int16_t number)
     TRY(remove_dependents(d, &e, number, &primary));
     if (primary) TRY(ddl__remake(d, t, &e, 0, NULL));
     else TRY(ddl__edit_put(d, &e, NULL));
+    TRY(ddl__restate_views(d, &views));
     return drop_sequences(d, table, number);
 }
 

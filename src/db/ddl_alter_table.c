@@ -115,6 +115,22 @@ static enum status drop_identity(struct ddl *d, struct table_edit *e, struct col
     return seq ? ddl__drop_relation(d, seq) : OK;
 }
 
+/* The column keeps the values that it has. */
+static enum status drop_expression(struct ddl *d, struct table_edit *e, struct column_def *c,
+                                   const struct ast_alter_cmd *cmd)
+{
+    const char *words = "is not a stored generated column";
+    if (!c->generated && cmd->missing_ok)
+        return ddl__notice(d, "column \"%s\" of relation \"%s\" %s, skipping", c->name,
+                           e->def.name, words);
+    if (!c->generated)
+        return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "column \"%s\" of relation \"%s\" %s",
+                    c->name, e->def.name, words);
+    c->generated = 0;
+    c->default_sql = NULL;
+    return ddl__edit_put(d, e, NULL);
+}
+
 static enum status set_statistics(struct ddl *d, struct table_edit *e, struct column_def *c,
                                   const struct ast_alter_cmd *cmd)
 {
@@ -136,6 +152,7 @@ static enum status column_command(struct ddl *d, oid_t table, const struct ast_a
     case ALTER_ADD_IDENTITY: return add_identity(d, &e, c, cmd);
     case ALTER_SET_IDENTITY: return set_identity(d, &e, c, cmd);
     case ALTER_DROP_IDENTITY: return drop_identity(d, &e, c, cmd);
+    case ALTER_DROP_EXPRESSION: return drop_expression(d, &e, c, cmd);
     case ALTER_SET_STATISTICS: return set_statistics(d, &e, c, cmd);
     default: return OK; /* SET STORAGE: storage is ours to choose */
     }
@@ -182,7 +199,8 @@ static int pass_of(enum alter_kind k)
     case ALTER_DROP_COLUMN:
     case ALTER_DROP_CONSTRAINT:
     case ALTER_DROP_NOT_NULL:
-    case ALTER_DROP_IDENTITY: return 0;
+    case ALTER_DROP_IDENTITY:
+    case ALTER_DROP_EXPRESSION: return 0;
     case ALTER_COLUMN_TYPE: return 1;
     case ALTER_ADD_COLUMN: return 2;
     case ALTER_COLUMN_DEFAULT:
@@ -241,6 +259,7 @@ static enum status alter_index(struct ddl *d, const struct ast_alter_table *n)
 enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
 {
     const struct table_def *t;
+    d->unplaced = true;
     char kind = n->object == OBJECT_VIEW ? 'v' : n->object == OBJECT_SEQUENCE ? 'S' : 0;
     if (n->object == OBJECT_INDEX) return alter_index(d, n);
     const char *schema = n->table->schema, *name = n->table->name;

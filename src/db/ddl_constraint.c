@@ -112,7 +112,7 @@ static enum status check_primary(struct ddl *d, struct table_edit *e,
 {
     for (size_t i = 0; i < e->indexes.count; i++)
         if (e->indexes.data[i]->primary)
-            return ddl__at(d, c->node.location,
+            return ddl__at(d, d->unplaced ? -1 : c->node.location,
                            FAIL(INVALID_TABLE_DEFINITION,
                                 "multiple primary keys for table \"%s\" are not allowed",
                                 e->def.name));

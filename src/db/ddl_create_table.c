@@ -80,7 +80,9 @@ enum status ddl__create_table(struct ddl *d, const struct ast_create_table *n)
     const struct schema_def *schema;
     struct table_edit e;
     TRY(refuse(n));
-    TRY(ddl__creation_schema(d, n->table, &schema));
+    enum status found = ddl__creation_schema(d, n->table, &schema);
+    if (found == INVALID_SCHEMA_NAME) return ddl__at(d, n->table->node.location, found);
+    TRY(found);
     if (n->if_not_exists && ddl__relation_exists(d, schema->oid, n->table->name))
         return session__notice(d->sink, "NOTICE", DUPLICATE_TABLE, NULL,
                                "relation \"%s\" already exists, skipping", n->table->name);

@@ -1,22 +1,29 @@
 /* What a drop takes with it. From the objects named, the set grows by what hangs on them: views
  * over tables, sequences that columns own, defaults that use sequences, generated columns. Owned
- * sequences go silently; the rest only with CASCADE. Then all is locked, and goes in reverse
- * order. */
+ * sequences go silently; the rest only with CASCADE. Then all is locked, and goes.
+ *
+ * An object comes after what hangs on it, younger ones first: in this order they go, and in the
+ * reverse order they are told, as PostgreSQL tells them. */
 #include "db/ddl_priv.h"
 
-enum { DROP_ITEMS_MAX = 100000 };
+#include <stdlib.h>
+
+enum { DROP_ITEMS_MAX = 100000, STACK_MIN = 64 << 10 };
 
 struct victim {
     struct drop_item item;
     bool default_only; /* the column stays, its default goes */
+    bool silent;       /* goes even without CASCADE */
 };
 
 struct drop_set {
     struct ddl *ddl;
-    ARRAY(struct victim) items;
+    ARRAY(struct victim) seen;   /* met so far */
+    ARRAY(struct victim) items;  /* in the order in which they go */
     ARRAY(const char *) details; /* "view v depends on table t" */
     ARRAY(const char *) words;   /* what CASCADE takes: "view v" */
 };
+typedef ARRAY(struct victim) victim_list;
 
 const char *ddl__words(struct ddl *d, const struct table_def *t)
 {
@@ -42,29 +49,13 @@ static const char *item_words(struct ddl *d, const struct victim *v)
 
 static bool contains(const struct drop_set *s, const struct victim *v)
 {
-    for (size_t i = 0; i < s->items.count; i++) {
-        const struct victim *x = &s->items.data[i];
+    for (size_t i = 0; i < s->seen.count; i++) {
+        const struct victim *x = &s->seen.data[i];
         if (x->item.table->oid != v->item.table->oid) continue;
         if (!x->item.column) return true;
         if (v->item.column && x->item.column->number == v->item.column->number) return true;
     }
     return false;
-}
-
-static enum status add(struct drop_set *s, const struct victim *v, const struct victim *because)
-{
-    if (contains(s, v)) return OK;
-    if (s->items.count >= DROP_ITEMS_MAX)
-        return FAIL(PROGRAM_LIMIT_EXCEEDED, "too many objects to drop at once");
-    if (because) {
-        const char *words = item_words(s->ddl, v);
-        ARENA_PUSH(s->ddl->a, &s->words, words);
-        ARENA_PUSH(s->ddl->a, &s->details,
-                   arena_printf(s->ddl->a, "%s depends on %s", words,
-                                item_words(s->ddl, because)));
-    }
-    ARENA_PUSH(s->ddl->a, &s->items, *v);
-    return OK;
 }
 
 /* Is views[i] there only because it is over another of them? */
@@ -82,7 +73,7 @@ static enum status is_indirect(struct ddl *d, const struct table_def *const *vie
     return OK;
 }
 
-static enum status add_views(struct drop_set *s, const struct victim *v)
+static enum status add_views(struct drop_set *s, const struct victim *v, victim_list *out)
 {
     const struct table_def **views;
     uint32_t n;
@@ -92,25 +83,24 @@ static enum status add_views(struct drop_set *s, const struct victim *v)
         bool indirect;
         struct victim view = {.item = {views[i], NULL}};
         TRY(is_indirect(s->ddl, views, n, i, &indirect));
-        if (!indirect) TRY(add(s, &view, v));
+        if (!indirect) ARENA_PUSH(s->ddl->a, out, view);
     }
     return OK;
 }
 
-static enum status add_owned_sequences(struct drop_set *s, const struct victim *v)
+static void add_owned_sequences(struct drop_set *s, const struct victim *v, victim_list *out)
 {
     const struct table_def *t;
     size_t pos = 0;
     while (catalog_next_table(s->ddl->s->catalog, &pos, &t)) {
-        struct victim seq = {.item = {t, NULL}};
+        struct victim seq = {.item = {t, NULL}, .silent = true};
         if (t->kind != 'S' || t->sequence->owner_table != v->item.table->oid) continue;
         if (v->item.column && t->sequence->owner_column != v->item.column->number) continue;
-        TRY(add(s, &seq, NULL));
+        ARENA_PUSH(s->ddl->a, out, seq);
     }
-    return OK;
 }
 
-static enum status add_defaults(struct drop_set *s, const struct victim *v)
+static enum status add_defaults(struct drop_set *s, const struct victim *v, victim_list *out)
 {
     const struct table_def *t;
     size_t pos = 0;
@@ -121,13 +111,13 @@ static enum status add_defaults(struct drop_set *s, const struct victim *v)
             struct victim of = {.item = {t, &t->columns[i]}, .default_only = true};
             if (t->columns[i].dropped || !t->columns[i].default_sql) continue;
             TRY(ddl__names_sequence(s->ddl, t->columns[i].default_sql, v->item.table->oid, &names));
-            if (names) TRY(add(s, &of, v));
+            if (names) ARENA_PUSH(s->ddl->a, out, of);
         }
     }
     return OK;
 }
 
-static enum status add_generated(struct drop_set *s, const struct victim *v)
+static enum status add_generated(struct drop_set *s, const struct victim *v, victim_list *out)
 {
     const struct table_def *t = v->item.table;
     for (uint16_t i = 0; i < t->column_count; i++) {
@@ -136,25 +126,74 @@ static enum status add_generated(struct drop_set *s, const struct victim *v)
         if (g->dropped || !g->generated || g->number == v->item.column->number) continue;
         bool *used = ARENA_ARRAY(s->ddl->a, bool, t->column_count + 1);
         TRY(ddl__columns_of(s->ddl, t, g->default_sql, used));
-        if (used[v->item.column->number]) TRY(add(s, &of, v));
+        if (used[v->item.column->number]) ARENA_PUSH(s->ddl->a, out, of);
     }
     return OK;
 }
 
-static enum status grow(struct drop_set *s)
+static enum status direct(struct drop_set *s, const struct victim *v, victim_list *out)
 {
-    for (size_t i = 0; i < s->items.count; i++) {
-        struct victim v = s->items.data[i]; /* the array may move */
-        if (v.default_only) continue;
-        if (v.item.table->kind == 'S') {
-            TRY(add_defaults(s, &v));
-            continue;
-        }
-        TRY(add_views(s, &v));
-        if (v.item.table->kind != 'r') continue;
-        TRY(add_owned_sequences(s, &v));
-        if (v.item.column) TRY(add_generated(s, &v));
+    if (v->default_only) return OK;
+    if (v->item.table->kind == 'S') return add_defaults(s, v, out);
+    TRY(add_views(s, v, out));
+    if (v->item.table->kind != 'r') return OK;
+    add_owned_sequences(s, v, out);
+    return v->item.column ? add_generated(s, v, out) : OK;
+}
+
+static int younger_first(const void *a, const void *b)
+{
+    const struct victim *x = a, *y = b;
+    if (x->item.table->oid != y->item.table->oid)
+        return x->item.table->oid > y->item.table->oid ? -1 : 1;
+    int m = x->item.column ? x->item.column->number : 0;
+    int n = y->item.column ? y->item.column->number : 0;
+    return m - n;
+}
+
+static enum status visit(struct drop_set *s, const struct victim *v, const struct victim *because)
+{
+    struct arena *a = s->ddl->a;
+    victim_list list = {0};
+    if (fiber_stack_left() < STACK_MIN)
+        return FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+    if (s->seen.count >= DROP_ITEMS_MAX)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "too many objects to drop at once");
+    if (because) ARENA_PUSH(a, &s->seen, *v);
+    TRY(direct(s, v, &list));
+    if (list.count) qsort(list.data, list.count, sizeof *list.data, younger_first);
+    for (size_t i = 0; i < list.count; i++)
+        if (!contains(s, &list.data[i])) TRY(visit(s, &list.data[i], v));
+    if (because && !v->silent) {
+        const char *words = item_words(s->ddl, v);
+        ARENA_PUSH(a, &s->words, words);
+        ARENA_PUSH(a, &s->details,
+                   arena_printf(a, "%s depends on %s", words, item_words(s->ddl, because)));
     }
+    ARENA_PUSH(a, &s->items, *v);
+    return OK;
+}
+
+static void reverse(const char **items, size_t n)
+{
+    for (size_t i = 0; i < n / 2; i++) {
+        const char *kept = items[i];
+        items[i] = items[n - 1 - i];
+        items[n - 1 - i] = kept;
+    }
+}
+
+/* The objects named are all known before the first is followed. */
+static enum status grow(struct drop_set *s, const struct drop_item *items, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        ARENA_PUSH(s->ddl->a, &s->seen, (struct victim){.item = items[i]});
+    for (uint32_t i = 0; i < count; i++) {
+        struct victim v = {.item = items[i]};
+        TRY(visit(s, &v, NULL));
+    }
+    reverse(s->details.data, s->details.count);
+    reverse(s->words.data, s->words.count);
     return OK;
 }
 
@@ -172,7 +211,7 @@ static enum status refuse(struct drop_set *s, uint32_t named)
 {
     if (named == 1)
         FAIL(DEPENDENT_OBJECTS_STILL_EXIST, "cannot drop %s because other objects depend on it",
-             item_words(s->ddl, &s->items.data[0]));
+             item_words(s->ddl, &s->seen.data[0]));
     else
         FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
              "cannot drop desired object(s) because other objects depend on them");
@@ -217,16 +256,12 @@ enum status ddl__drop_items(struct ddl *d, const struct drop_item *items, uint32
                             bool cascade)
 {
     struct drop_set s = {.ddl = d};
-    for (uint32_t i = 0; i < count; i++) {
-        struct victim v = {.item = items[i]};
-        TRY(add(&s, &v, NULL));
-    }
-    TRY(grow(&s));
+    TRY(grow(&s, items, count));
     if (s.details.count && !cascade) return refuse(&s, count);
     TRY(ddl__cascade_notice(d, s.words.data, (uint32_t)s.words.count));
     for (size_t i = 0; i < s.items.count; i++)
         TRY(ddl__lock(d, s.items.data[i].item.table->oid, LOCK_ACCESS_EXCLUSIVE));
-    for (size_t i = s.items.count; i-- > 0;) TRY(drop_victim(d, &s.items.data[i]));
+    for (size_t i = 0; i < s.items.count; i++) TRY(drop_victim(d, &s.items.data[i]));
     return OK;
 }
 

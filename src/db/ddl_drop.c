@@ -74,7 +74,15 @@ static enum status drop_one_index(struct ddl *d, const struct ast_drop *n, uint3
 {
     const struct index_def *x;
     struct ast_range_var v = ddl__range_of(&n->names[i]);
-    TRY(ddl__find_index(d, &v, n->if_exists, &x));
+    enum status found = ddl__find_index(d, &v, n->if_exists, &x);
+    const struct table_def *other =
+        catalog_lookup(d->s->catalog, session__path(d->s), v.schema, v.name);
+    if (found == WRONG_OBJECT_TYPE && other) {
+        const char *word = ddl__kind_word(other);
+        const char *upper = other->kind == 'v' ? "VIEW" : other->kind == 'S' ? "SEQUENCE" : "TABLE";
+        return error_hint("Use DROP %s to remove a %s.", upper, word);
+    }
+    TRY(found);
     if (!x) return OK;
     const struct table_def *t = ddl__table(d, x->table);
     TRY(ddl__own_table(d, t));
@@ -181,7 +189,7 @@ enum status ddl__truncate(struct ddl *d, const struct ast_truncate *n)
         const struct table_def *t;
         TRY(ddl__find(d, AST(n->tables.items[i], ast_range_var), 'r', false, &t));
         if (named_before(tables, count, t)) continue;
-        if (!ddl__is_owner(d->s, t->owner) && !ddl__acl_allows(t->acl, d->s->user, 'D'))
+        if (!ddl__is_owner(d->s, t->owner) && !ddl__acl_allows(t->acl, session__user(d->s), 'D'))
             return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for table %s", t->name);
         TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
         tables[count++] = t;

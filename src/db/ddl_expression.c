@@ -21,6 +21,7 @@ static enum status bind(struct ddl *d, const struct table_def *t, struct slice t
     struct bind_env env;
     bind_env(d, t, text, &env);
     enum status s = bind_expression(&env, ast, type, typmod, what, ret, ret_query);
+    if (s != OK && d->unplaced) (void)error_at(0);
     return s;
 }
 
@@ -116,6 +117,7 @@ struct find_generated {
     const struct table_def *table;
     const struct query *query;
     const char *found;
+    int location; /* where the column is named */
 };
 
 /* Position in table->columns of a column of relation 0; -1 for none of these. */
@@ -131,6 +133,7 @@ static bool not_generated(void *ctx, const struct expr *e)
     int i = column_of(e, f->query);
     if (i >= 0 && f->table->columns[i].generated) {
         f->found = f->table->columns[i].name;
+        f->location = e->location;
         return false;
     }
     return expr_walk(e, not_generated, ctx);
@@ -142,13 +145,15 @@ enum status ddl__store_generated(struct ddl *d, const struct table_def *t,
 {
     struct expr *e;
     struct query *q;
-    TRY(store_value(d, t, c, ast, "GENERATED", "generation", ret_sql, NULL));
+    TRY(store_value(d, t, c, ast, "GENERATED", "default", ret_sql, NULL));
     TRY(bind(d, t, d->text, ast, TYPE_NONE, -1, "GENERATED", &e, &q));
     struct find_generated f = {.table = t, .query = q};
     if (!not_generated(&f, e)) {
         FAIL(INVALID_OBJECT_DEFINITION,
              "cannot use generated column \"%s\" in column generation expression", f.found);
-        return error_detail("A generated column cannot reference another generated column.");
+        (void)error_detail("A generated column cannot reference another generated column.");
+        return d->unplaced ? INVALID_OBJECT_DEFINITION
+                           : ddl__at(d, f.location, INVALID_OBJECT_DEFINITION);
     }
     if (!is_immutable(NULL, e))
         return FAIL(INVALID_OBJECT_DEFINITION, "generation expression is not immutable");
@@ -178,6 +183,11 @@ enum status ddl__slot_expression(struct ddl *d, const struct table_def *t, const
 {
     struct expr *e;
     struct query *q;
+    bool unplaced = d->unplaced;
+    d->unplaced = false; /* what it says has a place, how it is coerced has none */
+    enum status s = bind(d, t, d->text, ast, TYPE_NONE, -1, what, &e, &q);
+    d->unplaced = unplaced;
+    TRY(s);
     TRY(bind(d, t, d->text, ast, type, typmod, what, &e, &q));
     struct to_slots x = {d->a, q};
     *ret = column_to_slot(&x, e);

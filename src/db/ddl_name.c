@@ -47,8 +47,7 @@ static enum status absent(struct ddl *d, const struct ast_range_var *v, const ch
         return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", v->schema);
     }
     if (missing_ok) return ddl__notice(d, "%s \"%s\" does not exist, skipping", word, v->name);
-    return ddl__at(d, v->node.location,
-                   FAIL(UNDEFINED_TABLE, "%s \"%s\" does not exist", word, qualified(d, v)));
+    return FAIL(UNDEFINED_TABLE, "%s \"%s\" does not exist", word, qualified(d, v));
 }
 
 enum status ddl__find(struct ddl *d, const struct ast_range_var *v, char kind, bool missing_ok,
@@ -63,7 +62,7 @@ enum status ddl__find(struct ddl *d, const struct ast_range_var *v, char kind, b
         const struct index_def *x =
             catalog_lookup_index(d->s->catalog, session__path(d->s), v->schema, v->name);
         if (x) return FAIL(WRONG_OBJECT_TYPE, "\"%s\" is not a %s", v->name, word);
-        return absent(d, v, kind == 'r' || !kind ? "relation" : word, missing_ok);
+        return absent(d, v, "relation", missing_ok);
     }
     if (kind && t->kind != kind)
         return FAIL(WRONG_OBJECT_TYPE, "\"%s\" is not a %s", t->name, word);
@@ -143,7 +142,8 @@ static enum status may_create_in(struct ddl *d, const struct schema_def *n, cons
         FAIL(INSUFFICIENT_PRIVILEGE, "permission denied to create \"%s.%s\"", n->name, name);
         return error_detail("System catalog modifications are currently disallowed.");
     }
-    if (ddl__is_owner(d->s, n->owner) || ddl__acl_allows(n->acl, d->s->user, 'C')) return OK;
+    if (ddl__is_owner(d->s, n->owner) || ddl__acl_allows(n->acl, session__user(d->s), 'C'))
+        return OK;
     return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for schema %s", n->name);
 }
 
@@ -158,14 +158,12 @@ enum status ddl__creation_schema(struct ddl *d, const struct ast_range_var *v,
             return FAIL(FEATURE_NOT_SUPPORTED, "temporary tables are not supported yet");
         *ret = catalog_schema(d->s->catalog, d->s->database_oid, slice_of(v->schema));
         if (!*ret)
-            return ddl__at(d, v->node.location,
-                           FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", v->schema));
+            return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", v->schema);
         return may_create_in(d, *ret, v->name);
     }
     const struct search_path *p = session__path(d->s);
     if (p->count == 0)
-        return ddl__at(d, v->node.location,
-                       FAIL(INVALID_SCHEMA_NAME, "no schema has been selected to create in"));
+        return FAIL(INVALID_SCHEMA_NAME, "no schema has been selected to create in");
     *ret = catalog_schema_by_oid(d->s->catalog, p->schemas[0]);
     ASSERT(*ret);
     return may_create_in(d, *ret, v->name);

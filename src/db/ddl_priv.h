@@ -11,6 +11,7 @@ struct ddl {
     const struct result_sink *sink;
     struct slice text;                /* the query string, for error positions */
     struct arena *a;                  /* of the statement */
+    bool unplaced;                    /* errors in expressions tell no position (ALTER TABLE) */
     ARRAY(struct catalog *) kept;     /* references */
 };
 
@@ -197,6 +198,25 @@ const char *ddl__words(struct ddl *d, const struct table_def *t);
 /* Views whose query uses the relation (column_number 0: any column of it). */
 enum status ddl__views_over(struct ddl *d, const struct table_def *t, int16_t column,
                             const struct table_def ***ret, uint32_t *ret_count) MUST;
+
+/* --- ddl_view_text.c: views while what they use is renamed --- */
+struct noted_view {
+    oid_t view;
+    const struct name_use *uses;
+    size_t count;
+};
+struct noted_views {
+    struct noted_view *data;
+    size_t count, cap;
+};
+/* The query with every table's schema told, and every star as its columns. */
+enum status ddl__view_text(struct ddl *d, const char *sql, const char **ret) MUST;
+/* Views over the table, or over any of the schema (0: none), before it changes … */
+enum status ddl__note_views(struct ddl *d, oid_t table, oid_t schema,
+                            struct noted_views *ret) MUST;
+/* … and after: their texts get its new name, and keep the old one as an alias. */
+enum status ddl__restate_views(struct ddl *d, const struct noted_views *views) MUST;
+
 enum status ddl__drop_relation(struct ddl *d, const struct table_def *t) MUST;
 /* Takes index and tree away; the table is locked. */
 enum status ddl__drop_index(struct ddl *d, const struct index_def *x) MUST;

@@ -1,19 +1,8 @@
 /* Names, owners and schemas of what there is: ALTER … RENAME, OWNER TO, SET SCHEMA.
  *
- * Stored expressions hold column names and are written anew with the new one. Views are kept as
- * text that only their user wrote: what a view uses cannot be renamed. */
+ * Stored expressions hold column names and are written anew with the new one; so are the texts of
+ * views. */
 #include "db/ddl_priv.h"
-
-static enum status no_views(struct ddl *d, const struct table_def *t, int16_t column)
-{
-    const struct table_def **views;
-    uint32_t n;
-    TRY(ddl__views_over(d, t, column, &views, &n));
-    if (n == 0) return OK;
-    FAIL(FEATURE_NOT_SUPPORTED, "renaming what a view uses is not supported yet");
-    error_detail("%s depends on %s", ddl__words(d, views[0]), ddl__words(d, t));
-    return error_hint("Drop the view and create it again.");
-}
 
 /* --- relations ------------------------------------------------------------------------------ */
 
@@ -52,15 +41,19 @@ static enum status rename_relation(struct ddl *d, const struct ast_rename *n)
     if (n->missing_ok && !catalog_lookup(d->s->catalog, path, schema, name))
         return ddl__notice(d, "relation \"%s\" does not exist, skipping", name);
     char kind = n->object == OBJECT_VIEW ? 'v' : n->object == OBJECT_SEQUENCE ? 'S' : 0;
+    if (n->object == OBJECT_INDEX && !catalog_lookup(d->s->catalog, path, schema, name))
+        return ddl__find(d, n->relation, 0, false, &t);
     if (n->object == OBJECT_INDEX) return ddl__find_index(d, n->relation, false, &x);
     TRY(ddl__find(d, n->relation, kind, false, &t));
     TRY(ddl__own_table(d, t));
     TRY(ddl__check_free(d, t->schema, n->new_name));
-    TRY(no_views(d, t, 0));
     TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
     struct table_def renamed = *t;
+    struct noted_views views;
+    TRY(ddl__note_views(d, t->oid, 0, &views));
     renamed.name = n->new_name;
-    return ddl__put_table(d, &renamed);
+    TRY(ddl__put_table(d, &renamed));
+    return ddl__restate_views(d, &views);
 }
 
 /* --- parts of a table ----------------------------------------------------------------------- */
@@ -96,11 +89,13 @@ static enum status rename_column(struct ddl *d, const struct ast_rename *n)
     if (ddl__edit_column(&e, n->new_name))
         return FAIL(DUPLICATE_COLUMN, "column \"%s\" of relation \"%s\" already exists",
                     n->new_name, t->name);
-    TRY(no_views(d, t, c->number));
+    struct noted_views views;
     TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
+    TRY(ddl__note_views(d, t->oid, 0, &views));
     TRY(restate(d, t, &e, n->old_name, n->new_name));
     c->name = n->new_name;
-    return ddl__edit_put(d, &e, NULL);
+    TRY(ddl__edit_put(d, &e, NULL));
+    return ddl__restate_views(d, &views);
 }
 
 static enum status rename_constraint(struct ddl *d, const struct ast_rename *n)
@@ -142,8 +137,11 @@ static enum status rename_schema(struct ddl *d, const struct ast_rename *n)
         return error_detail("The prefix \"pg_\" is reserved for system schemas.");
     }
     struct schema_def renamed = *s;
+    struct noted_views views;
+    TRY(ddl__note_views(d, 0, s->oid, &views));
     renamed.name = n->new_name;
-    return ddl__put_schema(d, &renamed);
+    TRY(ddl__put_schema(d, &renamed));
+    return ddl__restate_views(d, &views);
 }
 
 static enum status rename_database(struct ddl *d, const struct ast_rename *n)
@@ -303,7 +301,9 @@ enum status ddl__alter_schema(struct ddl *d, const struct ast_alter_object *n)
         return error_detail("Sequence \"%s\" is linked to table \"%s\".", t->name,
                             ddl__table(d, t->sequence->owner_table)->name);
     }
-    TRY(no_views(d, t, 0));
+    struct noted_views views;
     TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
-    return each_owned(d, t->oid, change_schema, s->oid);
+    TRY(ddl__note_views(d, t->oid, 0, &views));
+    TRY(each_owned(d, t->oid, change_schema, s->oid));
+    return ddl__restate_views(d, &views);
 }

@@ -71,9 +71,12 @@ enum status ddl__create_schema(struct ddl *d, const struct ast_create_schema *n)
     }
     TRY(ddl__new_oid(d, &def.oid));
     TRY(ddl__put_schema(d, &def));
-    for (uint32_t i = 0; i < n->elements.count; i++)
-        TRY(element_in(d, n->elements.items[i], def.name));
-    return OK;
+    enum status s = OK;
+    session__path_front(d->s, def.oid); /* elements find each other */
+    for (uint32_t i = 0; i < n->elements.count && s == OK; i++)
+        s = element_in(d, n->elements.items[i], def.name);
+    session__path_front(d->s, 0);
+    return s;
 }
 
 /* --- databases ------------------------------------------------------------------------------ */

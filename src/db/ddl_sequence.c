@@ -241,7 +241,7 @@ enum status ddl__change_sequence(struct ddl *d, const struct table_def *t,
     struct sequence_options q = {.def = *t->sequence};
     struct table_def changed = *t;
     TRY(ddl__lock(d, t->oid, LOCK_SHARE_ROW_EXCLUSIVE));
-    TRY(sequence_read(d->s, t, &q.value, &q.called));
+    TRY(sequence_freeze(d->s, t, &q.value, &q.called));
     TRY(read_options(d, options, &q, false));
     TRY(store_drop_tree(d->s->txn, t->sequence->tree));
     return put(d, &changed, &q);

@@ -104,8 +104,9 @@ enum status ddl__create_view(struct ddl *d, const struct ast_create_view *n)
     e.def = (struct table_def){.schema = schema->oid, .database = schema->database,
                                .owner = d->s->user_oid, .name = n->name->name, .kind = 'v',
                                .persistence = 'p', .virtual_id = -1,
-                               .view_sql = n->query_text, .statistics = {.rows = -1}};
+                               .statistics = {.rows = -1}};
     TRY(ddl__options(d, &n->options, &e.def.options));
+    TRY(ddl__view_text(d, n->query_text, &e.def.view_sql));
     TRY(add_columns(d, &e, n, q));
     if (!old) {
         TRY(ddl__new_oid(d, &e.def.oid));

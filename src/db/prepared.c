@@ -5,6 +5,7 @@
 #include "core/txn.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
+#include "sql/parse/parse.h"
 
 enum { PREPARED_MAX = 100000 };
 
@@ -253,14 +254,20 @@ enum status session__prepare_statement(struct session *s, const struct ast_prepa
         TRY(bind_type(&env, AST(a->types.items[i], ast_type_name), &types[i], &typmod));
     struct slice inner = slice_make(text.data + a->query_start, (size_t)a->query_len);
     char *copy = arena_strndup(&s->arena, inner.data, inner.len);
-    return make(s, a->name, slice_make(copy, inner.len), types, a->types.count, true);
+    error_clear();
+    enum status result =
+        make(s, a->name, slice_make(copy, inner.len), types, a->types.count, true);
+    struct error *e = error_current();
+    /* From a place in the inner statement to one in what the client sent. */
+    if (result != OK && e->position > 0) e->position += sql_position(text, a->query_start) - 1;
+    return result;
 }
 
 static enum status execute_params(struct session *s, const struct ast_execute *a,
                                   const struct prepared *p, struct slice text, struct datum **ret)
 {
     static const struct exec_params none = {0};
-    if (a->params.count != p->param_count) {
+    if (p->param_count && a->params.count != p->param_count) { /* else they are not looked at */
         FAIL(SYNTAX_ERROR, "wrong number of parameters for prepared statement \"%s\"", p->name);
         return error_detail("Expected %u parameters but got %u.", p->param_count, a->params.count);
     }

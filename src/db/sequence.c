@@ -20,6 +20,7 @@ enum { RESERVE_MIN = 32, ROW_BYTES = 9 };
 struct sequence_state {
     struct fmutex mutex;
     bool loaded;
+    bool frozen;      /* its sequence got another tree in a transaction that did not abort */
     int64_t next;     /* value to hand out */
     uint64_t left;    /* values that may be handed out before the next reservation */
 };
@@ -108,12 +109,6 @@ enum status sequence_write(struct session *s, const struct table_def *seq, int64
     return OK;
 }
 
-enum status sequence_read(struct session *s, const struct table_def *seq, int64_t *ret_value,
-                          bool *ret_called)
-{
-    return read_row(s->txn, seq->sequence->tree, false, ret_value, ret_called);
-}
-
 /* The value after `value`, of which `called` tells whether it was handed out. */
 static enum status advance(const struct table_def *seq, int64_t value, bool called, int64_t *ret)
 {
@@ -200,6 +195,75 @@ static bool is_own(struct session *s, const struct table_def *seq)
     return own;
 }
 
+/* What was handed out last, where the row tells the end of the reservation. */
+static void last_of(const struct sequence_state *st, const struct table_def *seq,
+                    int64_t *ret_value, bool *ret_called)
+{
+    if (!st->loaded) return;
+    *ret_called = true;
+    *ret_value = st->left ? (int64_t)((uint64_t)st->next - (uint64_t)seq->sequence->increment)
+                          : st->next;
+}
+
+enum status sequence_read(struct session *s, const struct table_def *seq, int64_t *ret_value,
+                          bool *ret_called)
+{
+    struct sequences *q = s->db->sequences;
+    TRY(read_row(s->txn, seq->sequence->tree, false, ret_value, ret_called));
+    if (is_own(s, seq)) return OK;
+    struct sequence_state *st = state_of(q, &q->states, seq->sequence->tree, sizeof *st);
+    fmutex_lock(&st->mutex);
+    last_of(st, seq, ret_value, ret_called);
+    fmutex_unlock(&st->mutex);
+    return OK;
+}
+
+static void thaw(void *ctx, bool committed)
+{
+    struct sequence_state *st = ctx;
+    fmutex_lock(&st->mutex);
+    if (!committed) st->frozen = false;
+    fmutex_unlock(&st->mutex);
+}
+
+enum status sequence_freeze(struct session *s, const struct table_def *seq, int64_t *ret_value,
+                            bool *ret_called)
+{
+    struct sequences *q = s->db->sequences;
+    if (is_own(s, seq)) return sequence_read(s, seq, ret_value, ret_called);
+    struct sequence_state *st = state_of(q, &q->states, seq->sequence->tree, sizeof *st);
+    fmutex_lock(&st->mutex);
+    enum status result = read_row(s->txn, seq->sequence->tree, true, ret_value, ret_called);
+    if (result == OK) {
+        last_of(st, seq, ret_value, ret_called);
+        st->frozen = true;
+    }
+    fmutex_unlock(&st->mutex);
+    if (result == OK) txn_on_end(s->txn, thaw, st);
+    return result;
+}
+
+/* The state of the sequence, its mutex locked. While another changes the sequence we wait for its
+ * end, and go on with the tree that there is then: *seq, kept by *held. */
+static enum status open_state(struct session *s, const struct table_def **seq,
+                              struct catalog **held, struct sequence_state **ret)
+{
+    struct sequences *q = s->db->sequences;
+    oid_t oid = (*seq)->oid;
+    for (;;) {
+        *ret = state_of(q, &q->states, (*seq)->sequence->tree, sizeof **ret);
+        fmutex_lock(&(*ret)->mutex);
+        if (!(*ret)->frozen) return OK;
+        fmutex_unlock(&(*ret)->mutex);
+        TRY(txn_lock_relation(s->txn, oid, LOCK_ROW_EXCLUSIVE, false));
+        if (*held) catalog_unref(*held);
+        *held = db__catalog(s->db);
+        *seq = catalog_table_by_oid(*held, oid);
+        if (!*seq || (*seq)->kind != 'S')
+            return FAIL(UNDEFINED_TABLE, "relation with OID %u does not exist", oid);
+    }
+}
+
 static void remember(struct session *s, oid_t oid, int64_t value)
 {
     int64_t *kept = map_get_u64(&s->currvals, oid);
@@ -211,6 +275,27 @@ static void remember(struct session *s, oid_t oid, int64_t value)
     s->lastval = value;
     s->lastval_sequence = oid;
     s->has_lastval = true;
+}
+
+static enum status next_shared(struct session *s, const struct table_def *seq, int64_t *ret)
+{
+    struct catalog *held = NULL;
+    struct sequence_state *st;
+    enum status result = open_state(s, &seq, &held, &st);
+    if (result == OK) {
+        if (!st->loaded || st->left == 0) {
+            result = reserve(s->db, seq, &st->next, &st->left);
+            st->loaded = result == OK;
+        }
+        if (result == OK) {
+            *ret = st->next;
+            st->left--;
+            if (st->left) st->next += seq->sequence->increment;
+        }
+        fmutex_unlock(&st->mutex);
+    }
+    if (held) catalog_unref(held);
+    return result;
 }
 
 enum status session__nextval(void *ctx, oid_t sequence, int64_t *ret)
@@ -230,20 +315,7 @@ enum status session__nextval(void *ctx, oid_t sequence, int64_t *ret)
         remember(s, sequence, *ret);
         return OK;
     }
-    struct sequences *q = s->db->sequences;
-    struct sequence_state *st = state_of(q, &q->states, seq->sequence->tree, sizeof *st);
-    fmutex_lock(&st->mutex);
-    enum status result = OK;
-    if (!st->loaded || st->left == 0) {
-        result = reserve(s->db, seq, &st->next, &st->left);
-        st->loaded = result == OK;
-    }
-    if (result == OK) {
-        *ret = st->next;
-        st->left--;
-        if (st->left) st->next += seq->sequence->increment;
-    }
-    fmutex_unlock(&st->mutex);
+    enum status result = next_shared(s, seq, ret);
     if (result == OK) remember(s, sequence, *ret);
     return result;
 }
@@ -259,6 +331,16 @@ enum status session__currval(void *ctx, oid_t sequence, int64_t *ret)
                     "currval of sequence \"%s\" is not yet defined in this session", seq->name);
     *ret = *kept;
     return OK;
+}
+
+void session__forget_sequences(struct session *s)
+{
+    size_t pos = 0;
+    void *v;
+    while (map_next(&s->currvals, &pos, NULL, NULL, &v)) mem_free(MEM_SESSION, v);
+    map_release(&s->currvals);
+    map_init(&s->currvals);
+    s->has_lastval = false;
 }
 
 enum status session__lastval(void *ctx, int64_t *ret)
@@ -300,12 +382,15 @@ enum status session__setval(void *ctx, oid_t sequence, int64_t value, bool is_ca
     if (is_own(s, seq)) {
         TRY(write_row(s->txn, seq->sequence->tree, value, is_called));
     } else {
-        struct sequences *q = s->db->sequences;
-        struct sequence_state *st = state_of(q, &q->states, seq->sequence->tree, sizeof *st);
-        fmutex_lock(&st->mutex);
-        enum status result = set_committed(s->db, seq, value, is_called);
-        st->loaded = false;
-        fmutex_unlock(&st->mutex);
+        struct catalog *held = NULL;
+        struct sequence_state *st;
+        enum status result = open_state(s, &seq, &held, &st);
+        if (result == OK) {
+            result = set_committed(s->db, seq, value, is_called);
+            st->loaded = false;
+            fmutex_unlock(&st->mutex);
+        }
+        if (held) catalog_unref(held);
         TRY(result);
     }
     if (is_called) remember(s, sequence, value);

@@ -95,8 +95,8 @@ static enum status check_login(struct session *s)
     if (!r->can_login)
         return FAIL(INVALID_AUTHORIZATION, "role \"%s\" is not permitted to log in", s->user);
     if (!d) return FAIL(INVALID_CATALOG_NAME, "database \"%s\" does not exist", s->database);
-    s->user_oid = r->oid;
-    s->superuser = r->superuser;
+    s->user_oid = s->login_oid = r->oid;
+    s->superuser = s->login_superuser = r->superuser;
     s->database_oid = d->oid;
     return OK;
 }
@@ -118,6 +118,7 @@ static void free_session(struct session *s, bool linked)
     catalog_unref(s->catalog);
     mem_free(MEM_SESSION, s->path_schemas);
     mem_free(MEM_SESSION, s->user);
+    mem_free(MEM_SESSION, s->role);
     mem_free(MEM_SESSION, s->database);
     mem_free(MEM_SESSION, s->client_address);
     mem_free(MEM_SESSION, s);
@@ -252,10 +253,11 @@ const struct search_path *session__path(struct session *s)
     arena_init(&a, MEM_SESSION);
     split_names(&a, settings_get(s, "search_path"), &names);
     mem_free(MEM_SESSION, s->path_schemas);
-    s->path_schemas = mem_alloc(MEM_SESSION, (names.count + 1) * sizeof *s->path_schemas);
+    s->path_schemas = mem_alloc(MEM_SESSION, (names.count + 2) * sizeof *s->path_schemas);
     s->path = (struct search_path){.database = s->database_oid, .schemas = s->path_schemas};
+    if (s->path_front) s->path_schemas[s->path.count++] = s->path_front;
     for (uint32_t i = 0; i < names.count; i++) {
-        const char *name = strcmp(names.items[i], "$user") == 0 ? s->user : names.items[i];
+        const char *name = strcmp(names.items[i], "$user") == 0 ? session__user(s) : names.items[i];
         const struct schema_def *d = catalog_schema(s->catalog, s->database_oid, slice_of(name));
         if (!d) continue;
         if (d->oid == OID_SCHEMA_PG_CATALOG) s->path.pg_catalog_listed = true;
@@ -267,6 +269,13 @@ const struct search_path *session__path(struct session *s)
     return &s->path;
 }
 
+void session__path_front(struct session *s, oid_t schema)
+{
+    s->path_front = schema;
+    mem_free(MEM_SESSION, s->path_schemas);
+    s->path_schemas = NULL; /* the path is made anew */
+}
+
 /* --- one statement -------------------------------------------------------------------------- */
 
 void session__begin_statement(struct session *s, struct slice text)
@@ -275,6 +284,7 @@ void session__begin_statement(struct session *s, struct slice text)
     s->deadline_us = s->settings.statement_timeout_us
                          ? monotonic_us() + s->settings.statement_timeout_us
                          : 0;
+    waiter_cancel_at(s->waiter, s->deadline_us);
     size_t len = text.len < sizeof s->activity - 1 ? text.len : sizeof s->activity - 1;
     if (len) memcpy(s->activity, text.data, len);
     s->activity[len] = '\0';
@@ -297,6 +307,8 @@ enum status session__check_failed_block(struct session *s, const struct ast *a)
                                            "end of transaction block");
 }
 
+enum { REPLANS_MAX = 20 };
+
 /* SHOW, SET and the like look at nothing that a snapshot holds, but need no care either: every
  * statement but transaction control runs in a transaction. */
 enum status session__run_statement(struct session *s, const struct statement *st, struct slice text,
@@ -307,13 +319,16 @@ enum status session__run_statement(struct session *s, const struct statement *st
     TRY(session__check_interrupts(s));
     if (st->ast->kind != AST_TRANSACTION && st->ast->kind != AST_SET) TRY(session__ensure_txn(s));
     if (!is_plannable(st->ast)) return session__run_utility(s, st, text, params, sink, tag);
-    uint32_t param_count = 0;
-    enum status result;
-    struct cached_plan *p = session__plan(s, st, text, NULL, &param_count, false, &result);
-    if (!p) return result;
-    struct run_options o = {.params = params, .describe = true};
-    result = session__run_plan(s, p, &o, sink, tag);
-    cached_plan_unref(p);
+    enum status result = PLAN_STALE;
+    for (int i = 0; i < REPLANS_MAX && result == PLAN_STALE; i++) {
+        uint32_t param_count = 0;
+        if (i > 0) TRY(session__ensure_txn(s));
+        struct cached_plan *p = session__plan(s, st, text, NULL, &param_count, false, &result);
+        if (!p) return result;
+        struct run_options o = {.params = params, .describe = true};
+        result = session__run_plan(s, p, &o, sink, tag);
+        cached_plan_unref(p);
+    }
     return result;
 }
 
@@ -432,6 +447,10 @@ static enum status query_cached(struct session *s, struct slice text,
         struct exec_params params = {values, n};
         struct run_options o = {.params = &params, .describe = true};
         result = session__run_plan(s, p, &o, sink, tag);
+        if (result == PLAN_STALE) { /* said again: planned anew */
+            *ret_handled = false;
+            result = OK;
+        }
     } else {
         *ret_handled = false; /* said again, with its place, by the text as written */
         result = OK;

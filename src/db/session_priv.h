@@ -99,7 +99,10 @@ struct session {
     uint32_t pid, key;
     char *user, *database, *client_address;
     oid_t user_oid, database_oid;
-    bool superuser;
+    bool superuser;                  /* the current user is one */
+    char *role;                      /* of SET ROLE; NULL: the user's own */
+    oid_t login_oid;                 /* of `user`, whatever the role */
+    bool login_superuser;
     struct waiter *waiter;           /* of the fiber that serves it */
     uint32_t terminate;              /* atomic: asked to end */
     uint32_t cancel;                 /* atomic: asked to end the statement */
@@ -118,6 +121,7 @@ struct session {
     struct catalog *own_catalog;     /* after DDL in this transaction: a reference; else NULL */
     oid_t *path_schemas;             /* search path worked out for `catalog` */
     struct search_path path;
+    oid_t path_front;                /* goes before the setting's: CREATE SCHEMA's own; 0 */
     uint64_t path_catalog_version, path_generation;
 
     struct arena arena;              /* of the statement */
@@ -144,12 +148,20 @@ void session__abort(struct session *s, const struct result_sink *sink);
 void session__statement_failed(struct session *s, const struct result_sink *sink);
 enum status session__transaction_statement(struct session *s, const struct ast_transaction *a,
                                            const struct result_sink *sink, char tag[64]) MUST;
+/* SET ROLE: may the session take it (22023, 42501)? Then take it; "none" is the user's own. */
+enum status session__check_role(struct session *s, const char *name) MUST;
+void session__use_role(struct session *s, const char *name);
+static inline const char *session__user(const struct session *s)
+{
+    return s->role ? s->role : s->user;
+}
 /* 25001 "X cannot run inside a transaction block" */
 enum status session__forbid_block(struct session *s, const char *what) MUST;
 
 /* The snapshot that the running statement binds against; s->catalog. */
 struct catalog *session__catalog(struct session *s);
 const struct search_path *session__path(struct session *s);
+void session__path_front(struct session *s, oid_t schema);
 /* Takes the first lock of DDL in this transaction and moves to the newest snapshot. */
 enum status session__begin_ddl(struct session *s) MUST;
 /* `c`: a snapshot made by catalog/edit.h from session__catalog(); the reference is taken over. */
@@ -286,6 +298,12 @@ enum status sequence_write(struct session *s, const struct table_def *seq, int64
 /* last_value, is_called as SELECT * FROM seq shows them. */
 enum status sequence_read(struct session *s, const struct table_def *seq, int64_t *ret_value,
                           bool *ret_called) MUST;
+/* The same, before this transaction gives the sequence another tree: who wants a value waits for the
+ * transaction's end, unless it aborts. */
+enum status sequence_freeze(struct session *s, const struct table_def *seq, int64_t *ret_value,
+                            bool *ret_called) MUST;
+/* currval and lastval are not defined any more. */
+void session__forget_sequences(struct session *s);
 /* Forgets cached values once this transaction has ended. */
 void sequence_forget(struct session *s, oid_t sequence);
 

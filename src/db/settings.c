@@ -176,6 +176,25 @@ static bool pick_allowed(const char *list, const char *value, struct strbuf *out
     return false;
 }
 
+/* "debug" is another word for debug2, which is not told. */
+static enum status bad_choice(const struct definition *d, const char *name, const char *value)
+{
+    struct strbuf list;
+    strbuf_init(&list, NULL);
+    for (const char *p = d->allowed; *p;) {
+        size_t len = strcspn(p, ",");
+        if (!slice_eq(slice_make(p, len), SLICE("debug"))) {
+            if (list.len) strbuf_adds(&list, ", ");
+            strbuf_add(&list, p, len);
+        }
+        p += len + (p[len] == ',');
+    }
+    (void)FAIL(INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": \"%s\"", name, value);
+    enum status result = error_hint("Available values: %s.", list.data);
+    strbuf_release(&list);
+    return result;
+}
+
 static enum status check_date_style(struct session *s, const char *value, struct strbuf *out)
 {
     static const char *const styles[] = {"ISO", "SQL", "Postgres", "German"};
@@ -205,9 +224,9 @@ static enum status check_date_style(struct session *s, const char *value, struct
     return OK;
 }
 
-/* Checks and brings to canonical form. */
-static enum status canonical(struct session *s, const struct definition *d, const char *value,
-                             struct strbuf *out)
+/* Checks and brings to canonical form. `name` is the setting's as the user wrote it. */
+static enum status canonical(struct session *s, const struct definition *d, const char *name,
+                             const char *value, struct strbuf *out)
 {
     bool b;
     int64_t n;
@@ -218,6 +237,10 @@ static enum status canonical(struct session *s, const struct definition *d, cons
         if (timezone_find(slice_of(value), &zone) != OK) return bad_value(d, value);
         strbuf_adds(out, timezone_name(zone));
         return OK;
+    }
+    if (strcmp(d->name, "role") == 0) {
+        strbuf_adds(out, value);
+        return session__check_role(s, value);
     }
     if (strcmp(d->name, "client_encoding") == 0) {
         const char *v = *value == '\'' ? value + 1 : value; /* asyncpg quotes it twice */
@@ -250,8 +273,7 @@ static enum status canonical(struct session *s, const struct definition *d, cons
     case 'E':
         if (pick_allowed(d->allowed, value, out)) return OK;
         if (parse_bool(value, &b) && pick_allowed(d->allowed, b ? "on" : "off", out)) return OK;
-        bad_value(d, value);
-        return error_hint("Available values: %s.", d->allowed);
+        return bad_choice(d, name, value);
     default: strbuf_adds(out, value); return OK;
     }
 }
@@ -302,6 +324,8 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
     } else if (strcmp(d->name, "default_transaction_read_only") == 0) {
         g->default_read_only = v[1] == 'n';
         if (!s->txn) s->read_only = g->default_read_only;
+    } else if (strcmp(d->name, "role") == 0) {
+        session__use_role(s, v);
     } else if (strcmp(d->name, "commit_mode") == 0) {
         g->commit_mode = !g->values[i]  ? s->db->commit_mode
                          : v[0] == 'b' ? COMMIT_BATCH
@@ -343,10 +367,12 @@ static enum status set_transaction_setting(struct session *s, const struct defin
     bool b;
     *ret_handled = true;
     if (strcmp(d->name, "transaction_isolation") == 0) {
-        if (s->txn && s->txn_began_statement && isolation_of(value) != s->isolation)
+        bool serializable = str_eq_nocase(value, "serializable");
+        if (s->txn && s->txn_began_statement &&
+            (serializable || isolation_of(value) != s->isolation))
             return FAIL(ACTIVE_SQL_TRANSACTION,
                         "SET TRANSACTION ISOLATION LEVEL must be called before any query");
-        if (str_eq_nocase(value, "serializable"))
+        if (serializable)
             return FAIL(FEATURE_NOT_SUPPORTED,
                         "transaction isolation level SERIALIZABLE is not supported yet"),
                    error_hint("Use REPEATABLE READ.");
@@ -383,7 +409,7 @@ enum status settings_set(struct session *s, const char *name, const char *value,
         if (!valid_custom_name(name))
             return FAIL(UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", name);
         if (in_txn) remember(s, -1, name, map_get(&s->settings.custom, slice_of(name)), local);
-        put_custom(s, name, value);
+        put_custom(s, name, value ? value : "");
         return OK;
     }
     const struct definition *d = &definitions[i];
@@ -401,7 +427,7 @@ enum status settings_set(struct session *s, const char *name, const char *value,
     if (handled) return OK;
     struct strbuf b;
     strbuf_init(&b, NULL);
-    enum status result = canonical(s, d, value, &b);
+    enum status result = canonical(s, d, name, value, &b);
     if (result == OK && strcmp(d->name, "default_transaction_isolation") == 0 &&
         strcmp(b.data, "serializable") == 0)
         result = FAIL(FEATURE_NOT_SUPPORTED,

@@ -5,9 +5,10 @@
 #include "core/txn.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
+#include "db/system_priv.h"
 #include "sql/plan/planner.h"
 
-enum { REPLAN_MAX = 100, STATEMENT_PARAMS_MAX = 65535 };
+enum { STATEMENT_PARAMS_MAX = 65535 };
 
 /* --- interrupts ----------------------------------------------------------------------------- */
 
@@ -56,11 +57,12 @@ void session__bind_env(struct session *s, struct bind_env *env, struct arena *a,
     *env = (struct bind_env){.arena = a,
                              .catalog = s->catalog,
                              .path = session__path(s),
-                             .user = s->user,
+                             .user = session__user(s),
                              .text = text,
                              .format = &s->settings.format,
                              .parse_view = parse_view,
-                             .parse_expression = parse_expression};
+                             .parse_expression = parse_expression,
+                             .io_function = sys_io_function_oid};
     s->settings.format.now_us = s->txn_us;
 }
 
@@ -177,6 +179,20 @@ static enum status lock_tables(struct session *s, const struct plan *p)
     return OK;
 }
 
+/* Was a table of the plan changed while we waited for its lock? */
+static bool is_stale(struct session *s, const struct cached_plan *p)
+{
+    if (s->own_catalog) return false;
+    struct catalog *now = db__catalog(s->db);
+    bool stale = false;
+    if (now != p->catalog)
+        for (uint32_t i = 0; i < p->plan->table_count && !stale; i++)
+            stale = p->plan->tables[i]->virtual_id < 0 &&
+                    catalog_table_by_oid(now, p->plan->tables[i]->oid) != p->plan->tables[i];
+    catalog_unref(now);
+    return stale;
+}
+
 static void make_tag(const struct plan *p, uint64_t rows, char tag[64])
 {
     static const char *const words[] = {"SELECT", "INSERT 0", "UPDATE", "DELETE"};
@@ -229,6 +245,12 @@ enum status session__run_plan(struct session *s, struct cached_plan *p,
 {
     struct exec_result result = {0};
     enum status st = lock_tables(s, p->plan);
+    if (st == OK && is_stale(s, p)) {
+        db__wait_published(s->db);
+        st = FAIL(PLAN_STALE, "could not run the statement: a table was changed while it waited");
+        error_hint("The statement can be tried again.");
+        return st;
+    }
     if (st == OK) {
         txn_statement_begin(s->txn);
         s->txn_began_statement = true;
@@ -324,7 +346,7 @@ static enum status discard(struct session *s, const struct ast_discard *a,
         TRY(session__deallocate(s, NULL));
         TRY(settings_reset_all(s, sink));
     }
-    if (a->target == 0 || a->target == 2) s->has_lastval = false;
+    if (a->target == 0 || a->target == 2) session__forget_sequences(s);
     return OK;
 }
 

@@ -69,6 +69,18 @@ static const struct {
 };
 enum { MAKERS = sizeof makers / sizeof makers[0] };
 
+/* A sequence read as a table. */
+static enum status sequence_row(struct sys_scan *x)
+{
+    int64_t value;
+    bool called;
+    TRY(sequence_read(x->s, x->table, &value, &called));
+    x->row[0].v.i64 = value;
+    x->row[1].v.i64 = 0;
+    x->row[2].v.b = called;
+    return x->emit(x->emit_ctx, x->row);
+}
+
 enum status virtual_scan(void *ctx, const struct table_def *t, struct arena *a,
                          enum status (*emit)(void *emit_ctx, const struct datum *row),
                          void *emit_ctx)
@@ -78,6 +90,7 @@ enum status virtual_scan(void *ctx, const struct table_def *t, struct arena *a,
     struct sys_scan x = {.s = s, .catalog = s->catalog, .table = t, .arena = a, .emit = emit,
                          .emit_ctx = emit_ctx,
                          .row = ARENA_ARRAY(a, struct datum, t->column_count)};
+    if (t->kind == 'S') return sequence_row(&x);
     for (int i = 0; i < MAKERS; i++)
         if ((makers[i].schema != NULL) == standard && strcmp(makers[i].table, t->name) == 0)
             return makers[i].rows(&x);

@@ -261,6 +261,12 @@ static enum status operator_is_visible(struct sys_call *c)
     return operator_by_oid(sys_arg_oid(c, 0)) ? sys_ret_bool(c, true) : sys_ret_null(c);
 }
 
+/* Of these kinds there are none, or none that can be hidden. */
+static enum status always_visible(struct sys_call *c)
+{
+    return sys_ret_bool(c, true);
+}
+
 static enum status collation_is_visible(struct sys_call *c)
 {
     oid_t oid = sys_arg_oid(c, 0);
@@ -341,6 +347,14 @@ const struct sys_binding sys_name_functions[] = {
     {"pg_function_is_visible", function_is_visible},
     {"pg_operator_is_visible", operator_is_visible},
     {"pg_collation_is_visible", collation_is_visible},
+    {"pg_opclass_is_visible", always_visible},
+    {"pg_opfamily_is_visible", always_visible},
+    {"pg_conversion_is_visible", always_visible},
+    {"pg_statistics_obj_is_visible", always_visible},
+    {"pg_ts_parser_is_visible", always_visible},
+    {"pg_ts_dict_is_visible", always_visible},
+    {"pg_ts_config_is_visible", always_visible},
+    {"pg_ts_template_is_visible", always_visible},
     {"pg_get_serial_sequence", get_serial_sequence},
     {"pg_describe_object", describe_object},
     {"acldefault_sql", sys_acldefault},

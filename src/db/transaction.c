@@ -71,7 +71,11 @@ static void drop_own_catalog(struct session *s)
 
 enum status session__ensure_txn(struct session *s)
 {
-    if (s->txn) return OK;
+    if (s->txn) {
+        /* As every statement sees what was committed before it, so it sees the tables of then. */
+        if (!s->own_catalog) refresh_catalog(s);
+        return OK;
+    }
     struct txn_options o = {.isolation = s->isolation,
                             .read_only = s->read_only,
                             .lock_timeout_us = s->settings.lock_timeout_us,

@@ -215,6 +215,19 @@ static void print_query(struct view_text *v, const struct query *q, const struct
     print_query(v, q->right, view); /* named as the left side is */
 }
 
+/* Columns by the names that the tables give them, not by those of a list of aliases, which is not
+ * printed. */
+static void use_own_names(struct query *q)
+{
+    for (; q->set_op != SETOP_NONE; q = q->left) use_own_names(q->right);
+    for (uint32_t i = 0; i < q->relation_count; i++) {
+        struct relation *r = q->relations[i];
+        for (uint32_t k = 0; k < r->column_count; k++)
+            if (r->columns[k].attnum > 0)
+                r->columns[k].name = r->table->columns[r->columns[k].attnum - 1].name;
+    }
+}
+
 enum status sys_view_text(struct session *s, const struct table_def *view, bool pretty,
                           struct arena *a, const char **ret)
 {
@@ -227,6 +240,7 @@ enum status sys_view_text(struct session *s, const struct table_def *view, bool 
     TRY(env.parse_view(a, view->view_sql, &ast));
     TRY(bind_statement(&env, ast, &q));
     if (!(q->set_op == SETOP_NONE ? is_printable(q) : is_printable_union(q, 0))) return OK;
+    use_own_names(q);
     strbuf_init(&b, a);
     struct view_text v = {s, a, &b, pretty};
     print_query(&v, q, view);

@@ -245,7 +245,7 @@ static bool scan_few(const struct any_set *s, type_id type, const struct vec *v,
     case REP_U32: SCAN(uint32_t, u32, SAME); return true;
     case REP_I64: SCAN(int64_t, i64, SAME); return true;
     case REP_BYTES:
-        if (!type_is_textual(type)) return false;
+        if (!type_is_textual(type) || type == TYPE_BPCHAR) return false; /* blanks do not count */
         SCAN(struct bytes, bytes, SAME_BYTES);
         return true;
     default: return false;

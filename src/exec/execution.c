@@ -7,6 +7,7 @@ enum {
     STACK_RESERVE_BYTES = 48 << 10, /* for the deepest leaf: store, formatting, error paths */
     BATCH_ARENA_BYTES = 512 << 10,
     PRIME_ROWS = 256,
+    TURN_US = 2000,
 };
 
 struct owned_arena {
@@ -57,8 +58,18 @@ void exec_arena_prime(struct arena *a, uint32_t rows)
     arena_clear(a);
 }
 
+/* A long query lets the other fibers of its worker run. */
+static void take_turns(struct execution *x)
+{
+    int64_t now = monotonic_us();
+    if (now < x->yield_us) return;
+    if (x->yield_us) fiber_yield();
+    x->yield_us = now + TURN_US;
+}
+
 enum status exec_check(struct execution *x)
 {
+    take_turns(x);
     if (x->session->waiter && waiter_canceled(x->session->waiter))
         return FAIL(QUERY_CANCELED, "canceling statement due to user request");
     uint64_t limit = x->session->memory_limit_bytes;

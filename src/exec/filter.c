@@ -41,8 +41,9 @@ static enum status filter_leaf(struct execution *x, const struct expr *cond,
     TRY(exec_eval(x, cond, in, a, &v));
     if (v.form == VEC_CONST) {
         struct datum d = vec_get(&v, 0);
-        *ret_count = 0;
+        /* ret_count may be in's own count. */
         if (eval__is_true(&d)) keep_all(in, sel_out, ret_count);
+        else *ret_count = 0;
         return OK;
     }
     struct vec flat;

@@ -30,9 +30,7 @@ static enum status take_scalar(void *ctx, const struct batch *b)
 {
     struct taker *t = ctx;
     if (!b->count) return OK;
-    if (t->found || b->count > 1)
-        return FAIL(CARDINALITY_VIOLATION,
-                    "more than one row returned by a subquery used as an expression");
+    if (t->found || b->count > 1) return subquery__too_many_rows();
     t->found = true;
     const struct vec *v = &b->columns[0];
     t->value = datum_copy(t->arena, v->type, vec_get(v, eval__row(b->sel, 0)));
@@ -85,6 +83,19 @@ static enum status take_test(void *ctx, const struct batch *b)
     return OK;
 }
 
+/* (a, b) = (SELECT …): the one row. */
+static enum status take_row(void *ctx, const struct batch *b)
+{
+    struct taker *t = ctx;
+    if (!b->count) return OK;
+    if (t->found || b->count > 1) return subquery__too_many_rows();
+    t->found = true;
+    struct datum *row = ARENA_ARRAY(t->arena, struct datum, t->sp->test_count + 1);
+    for (uint32_t k = 0; k < t->sp->test_count; k++)
+        row[k] = vec_get(&b->columns[k], eval__row(b->sel, 0));
+    return subquery__row_test(t->x, t->site, t->sp, t->state, t->tests, row, t->arena, &t->value);
+}
+
 static enum status run(struct taker *t, enum status (*rows)(void *, const struct batch *))
 {
     struct exec_sink sink = {rows, t};
@@ -124,7 +135,7 @@ static enum status run_value(struct taker *t, struct datum *ret)
 
 static bool is_test(const struct subplan *sp)
 {
-    return sp->type == SUBLINK_ANY || sp->type == SUBLINK_ALL;
+    return sp->type == SUBLINK_ANY || sp->type == SUBLINK_ALL || sp->type == SUBLINK_ROW;
 }
 
 /* One evaluation; outer values are set already. */
@@ -132,6 +143,11 @@ static enum status evaluate(struct taker *t, struct datum *ret)
 {
     struct subplan_state *st = t->state;
     bool kept = t->sp->outer_count == 0;
+    if (t->sp->type == SUBLINK_ROW && !kept) {
+        TRY(run(t, take_row));
+        *ret = t->found ? t->value : eval__null();
+        return OK;
+    }
     if (is_test(t->sp) && !kept) {
         TRY(run(t, take_test));
         if (t->found)

@@ -42,7 +42,7 @@ void subquery__rows_init(struct execution *x, const struct subplan *sp, struct s
 {
     *rows = (struct subquery_rows){.width = sp->test_count};
     const char *name = sp->type == SUBLINK_ALL ? "<>" : "=";
-    rows->hashed = all_ops(sp, name);
+    rows->hashed = sp->type != SUBLINK_ROW && all_ops(sp, name);
     rows->key_types = ARENA_ARRAY(x->arena, type_id, sp->test_count + 1);
     for (uint32_t i = 0; i < sp->test_count; i++) {
         rows->key_types[i] = key_type(sp, i);
@@ -169,12 +169,23 @@ enum status subquery__row_test(struct execution *x, const struct expr *e, const 
     return OK;
 }
 
+enum status subquery__too_many_rows(void)
+{
+    return FAIL(CARDINALITY_VIOLATION,
+                "more than one row returned by a subquery used as an expression");
+}
+
 enum status subquery__rows_test(struct execution *x, const struct expr *e, const struct subplan *sp,
                                 struct subplan_state *st, const struct datum *tests,
                                 struct arena *a, struct datum *ret)
 {
     bool all = sp->type == SUBLINK_ALL, any_null = false;
     struct subquery_rows *rows = &st->rows;
+    if (sp->type == SUBLINK_ROW) {
+        if (rows->count > 1) return subquery__too_many_rows();
+        *ret = eval__null();
+        return rows->count ? subquery__row_test(x, e, sp, st, tests, rows->values, a, ret) : OK;
+    }
     if (rows->hashed) {
         struct datum *key = ARENA_ARRAY(a, struct datum, rows->width);
         for (uint32_t k = 0; k < rows->width; k++)

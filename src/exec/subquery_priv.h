@@ -25,10 +25,11 @@ struct subplan_state {
 void subquery__rows_init(struct execution *x, const struct subplan *sp, struct subquery_rows *rows);
 void subquery__rows_add(struct execution *x, struct subquery_rows *rows, const struct batch *b);
 void subquery__rows_finish(struct execution *x, struct subquery_rows *rows);
-/* IN, ANY or ALL of the kept rows. */
+/* IN, ANY or ALL of the kept rows, or the only one's comparison. */
 enum status subquery__rows_test(struct execution *x, const struct expr *e, const struct subplan *sp,
                                 struct subplan_state *st, const struct datum *tests,
                                 struct arena *a, struct datum *ret) MUST;
+enum status subquery__too_many_rows(void) MUST;
 /* test op row, for one row: all columns equal, or any unequal. */
 enum status subquery__row_test(struct execution *x, const struct expr *e, const struct subplan *sp,
                                struct subplan_state *st, const struct datum *tests,

@@ -215,7 +215,8 @@ struct ast_collate {
     struct ast *arg;
     struct name_list name;
 };
-enum sublink_kind { SUBLINK_EXISTS, SUBLINK_ALL, SUBLINK_ANY, SUBLINK_SCALAR, SUBLINK_ARRAY };
+enum sublink_kind { SUBLINK_EXISTS, SUBLINK_ALL, SUBLINK_ANY, SUBLINK_SCALAR, SUBLINK_ARRAY,
+                    SUBLINK_ROW /* (a, b) op (SELECT …), of one row; made by the binder */ };
 struct ast_sublink {
     struct ast node;
     enum sublink_kind type;
@@ -551,6 +552,7 @@ enum alter_kind {
     ALTER_ADD_IDENTITY,
     ALTER_SET_IDENTITY,
     ALTER_DROP_IDENTITY,
+    ALTER_DROP_EXPRESSION,
     ALTER_SET_OPTIONS,
     ALTER_RESET_OPTIONS,
     ALTER_OWNER,

@@ -66,6 +66,7 @@ struct aggregate_call {
     uint32_t direct_count;
     type_id result;
     const struct expr *call;     /* for call_ctx */
+    const int32_t *grouping;     /* GROUPING(…): its value in each set; no proc then */
 };
 
 /* A subquery inside an expression, run when the expression is evaluated. */

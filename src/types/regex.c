@@ -14,6 +14,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "base/thread.h"
 #include "types/regex_priv.h"
 
 enum {
@@ -50,6 +51,15 @@ static void regex_free(struct regex *r)
     pcre2_match_context_free(r->context);
     mem_free(MEM_QUERY, r->key);
     mem_free(MEM_QUERY, r);
+}
+
+static void free_cache(void)
+{
+    for (int i = 0; i < CACHE_SIZE; i++) {
+        regex_free(cache[i]);
+        cache[i] = NULL;
+    }
+    cache_next = 0;
 }
 
 static int at_end(pcre2_callout_block *b, void *arg)
@@ -143,6 +153,7 @@ enum status regex_compile(struct slice pattern, struct slice flags, const struct
     r->key = mem_alloc(MEM_QUERY, r->key_len + 1);
     if (flags.len) memcpy(r->key, flags.data, flags.len);
     if (pattern.len) memcpy(r->key + flags.len + 1, pattern.data, pattern.len);
+    if (!cache_next) thread_at_exit(free_cache);
     uint32_t slot = cache_next++ % CACHE_SIZE;
     regex_free(cache[slot]);
     cache[slot] = r;

@@ -114,7 +114,6 @@ create unique index k_idx on k (a);
 delete from k;
 insert into k values (1), (2);
 create unique index k_idx on k (a);
-alter table k add constraint k_con unique using index k_idx;
 insert into k values (1);
 create table i (id int, v int);
 insert into i values (1, 1), (2, 2);

@@ -31,6 +31,44 @@ SCALAR(bytea__set_byte)
     return ret_slice(ret, slice_make(copy, s.len));
 }
 
+/* Bits count from the lowest of the first byte. */
+static enum status check_bit(struct slice s, int64_t i)
+{
+    int64_t bits = (int64_t)s.len * 8;
+    if (i >= 0 && i < bits) return OK;
+    return FAIL(ARRAY_SUBSCRIPT_ERROR, "index %lld out of valid range, 0..%lld", (long long)i,
+                (long long)bits - 1);
+}
+
+SCALAR(bytea__get_bit)
+{
+    struct slice s = arg_slice(args, 0);
+    int64_t i = args[1].v.i64;
+    TRY(check_bit(s, i));
+    return ret_i32(ret, (uint8_t)s.data[i / 8] >> i % 8 & 1);
+}
+
+SCALAR(bytea__set_bit)
+{
+    struct slice s = arg_slice(args, 0);
+    int64_t i = args[1].v.i64;
+    int32_t bit = args[2].v.i32;
+    TRY(check_bit(s, i));
+    if (bit != 0 && bit != 1) return FAIL(INVALID_PARAMETER_VALUE, "new bit must be 0 or 1");
+    char *copy = arena_memdup(c->arena, s.data, s.len);
+    copy[i / 8] = (char)((copy[i / 8] & ~(1 << i % 8)) | bit << i % 8);
+    return ret_slice(ret, slice_make(copy, s.len));
+}
+
+SCALAR(bytea__bit_count)
+{
+    struct slice s = arg_slice(args, 0);
+    int64_t count = 0;
+    for (size_t i = 0; i < s.len; i++) count += __builtin_popcount((uint8_t)s.data[i]);
+    ret->v.i64 = count;
+    return OK;
+}
+
 static enum status part(const struct datum *args, bool has_length, int32_t length,
                         struct datum *ret)
 {

@@ -115,6 +115,27 @@ BYTES_ONE(string_le, BYTES_LE)
 BYTES_ONE(string_gt, BYTES_GT)
 BYTES_ONE(string_ge, BYTES_GE)
 
+/* char(n) lies in rows with its blanks, but they count for nothing. */
+static inline struct slice trimmed(const struct bytes *b)
+{
+    struct slice s = bytes_slice(b);
+    while (s.len && s.data[s.len - 1] == ' ') s.len--;
+    return s;
+}
+#define PADDED_ORDER(a, b) slice_cmp(trimmed(&(a)), trimmed(&(b)))
+#define PADDED_EQ(a, b) (slice_eq(trimmed(&(a)), trimmed(&(b))))
+#define PADDED_NE(a, b) (!slice_eq(trimmed(&(a)), trimmed(&(b))))
+#define PADDED_LT(a, b) (PADDED_ORDER(a, b) < 0)
+#define PADDED_LE(a, b) (PADDED_ORDER(a, b) <= 0)
+#define PADDED_GT(a, b) (PADDED_ORDER(a, b) > 0)
+#define PADDED_GE(a, b) (PADDED_ORDER(a, b) >= 0)
+BYTES_ONE(padded_eq, PADDED_EQ)
+BYTES_ONE(padded_ne, PADDED_NE)
+BYTES_ONE(padded_lt, PADDED_LT)
+BYTES_ONE(padded_le, PADDED_LE)
+BYTES_ONE(padded_gt, PADDED_GT)
+BYTES_ONE(padded_ge, PADDED_GE)
+
 /* --- numeric -------------------------------------------------------------------------------- */
 
 static inline int numeric_order(const struct numeric *a, const struct numeric *b)
@@ -276,10 +297,10 @@ const struct proc_binding exec__compare_functions[] = {
     SIX_AS("date_", "", int4), SIX_AS("time_", "", int8), SIX_AS("timestamp_", "", int8),
     SIX_AS("timestamptz_", "", int8),
     {"xideq", oideq, oideq_vec}, {"xidneq", oidne, oidne_vec},
-    SIX_AS("text", "", string_), SIX_AS("text_", "", string_), SIX_AS("bpchar", "", string_),
+    SIX_AS("text", "", string_), SIX_AS("text_", "", string_), SIX_AS("bpchar", "", padded_),
     SIX_AS("bytea", "", string_), SIX_AS("name", "", string_), SIX_AS("name", "text", string_),
     SIX_AS("text", "name", string_), SIX_AS("text_pattern_", "", string_),
-    SIX_AS("bpchar_pattern_", "", string_), SIX_AS("numeric_", "", num_),
+    SIX_AS("bpchar_pattern_", "", padded_), SIX_AS("numeric_", "", num_),
     SIX_SCALAR("char", "", char1_), SIX_SCALAR("interval_", "", span_),
     SIX_SCALAR("uuid_", "", uuid_), SIX_SCALAR("oidvector", "", oids_),
     SIX_SCALAR("array_", "", array_), SIX_SCALAR("date_", "_timestamp", date_ts_),

@@ -37,6 +37,7 @@ BINDINGS(text)
 BINDINGS(datetime)
 BINDINGS(misc)
 BINDINGS(array)
+BINDINGS(order)    /* larger, smaller, cmp */
 #undef BINDINGS
 extern const struct srf_binding exec__srf_functions[];
 extern const uint32_t exec__srf_function_count;

@@ -206,6 +206,22 @@ static double cos_degrees(double x)
 OF_X(fn_sind, FINITE, sin_degrees(x))
 OF_X(fn_cosd, FINITE, cos_degrees(x))
 OF_X(fn_tand, FINITE, sin_degrees(x) / cos_degrees(x) + 0.0)
+OF_X(fn_cotd, FINITE, cos_degrees(x) / sin_degrees(x) + 0.0)
+
+/* The inverse, of 0 to 1; exact at 0, 0.5 and 1. */
+static double asin_q1(double x)
+{
+    return x <= 0.5 ? asin(x) / asin(0.5) * 30.0 : 90.0 - acos(x) / acos(0.5) * 60.0;
+}
+static double acos_q1(double x)
+{
+    return x <= 0.5 ? 90.0 - asin(x) / asin(0.5) * 30.0 : acos(x) / acos(0.5) * 60.0;
+}
+OF_X(fn_asind, if (x < -1 || x > 1) return out_of_domain();, x < 0 ? -asin_q1(-x) : asin_q1(x))
+OF_X(fn_acosd, if (x < -1 || x > 1) return out_of_domain();,
+     x < 0 ? 90.0 + asin_q1(-x) : acos_q1(x))
+OF_X(fn_atand, , atan(x) / atan(1.0) * 45.0)
+SCALAR(fn_atan2d, ret->v.f64 = atan2(args[0].v.f64, args[1].v.f64) / atan(1.0) * 45.0)
 
 /* --- random, width_bucket ------------------------------------------------------------------- */
 
@@ -275,7 +291,9 @@ const struct proc_binding exec__math_functions[] = {
     {"radians", fn_radians, NULL}, {"dsqrt", fn_sqrt, NULL}, {"dpi", fn_pi, NULL},
     {"dexp", fn_exp, NULL}, {"dlog1", fn_ln, NULL}, {"dlog10", fn_log10, NULL},
     {"dpow", fn_power, NULL}, {"dsind", fn_sind, NULL}, {"dcosd", fn_cosd, NULL},
-    {"dtand", fn_tand, NULL}, {"drandom", fn_random, NULL}, {"setseed", fn_setseed, NULL},
+    {"dtand", fn_tand, NULL}, {"dcotd", fn_cotd, NULL}, {"dasind", fn_asind, NULL},
+    {"dacosd", fn_acosd, NULL}, {"datand", fn_atand, NULL}, {"datan2d", fn_atan2d, NULL},
+    {"drandom", fn_random, NULL}, {"setseed", fn_setseed, NULL},
     {"width_bucket_float8", fn_width_bucket, NULL},
 };
 BINDING_COUNT(math)

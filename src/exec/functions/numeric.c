@@ -2,6 +2,7 @@
  * values are done here in 64 bits, in loops; what does not fit goes the long way. */
 #include "exec/functions/functions_priv.h"
 
+#include "exec/functions/number_pattern_priv.h"
 #include "types/numeric.h"
 
 #define SMALL_LIMIT 1000000000000000000ll /* coefficients of small values stay below */
@@ -303,5 +304,10 @@ const struct proc_binding exec__numeric_functions[] = {
     {"numeric_min_scale", fn_min_scale, NULL}, {"numeric_trim_scale", fn_trim_scale, NULL},
     {"numeric_gcd", fn_gcd, NULL}, {"numeric_lcm", fn_lcm, NULL},
     {"numeric_fac", fn_factorial, NULL}, {"width_bucket_numeric", fn_width_bucket, NULL},
+    {"numeric_to_char", number__numeric_to_char, NULL},
+    {"int4_to_char", number__int4_to_char, NULL}, {"int8_to_char", number__int8_to_char, NULL},
+    {"float4_to_char", number__float4_to_char, NULL},
+    {"float8_to_char", number__float8_to_char, NULL},
+    {"numeric_to_number", number__to_number, NULL},
 };
 BINDING_COUNT(numeric)

@@ -163,6 +163,7 @@ const struct proc_binding exec__misc_functions[] = {
     {"pg_sleep", sleep_seconds, NULL},
     {"gen_random_uuid", random_uuid, NULL},
     {"pg_client_encoding", client_encoding, NULL},
+    {"getdatabaseencoding", client_encoding, NULL},
     {"inet_client_port", no_value, NULL},
     {"inet_server_port", no_value, NULL},
     {"pg_is_in_recovery", always_false, NULL},

@@ -18,7 +18,9 @@ static enum status overflow(void)
     return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: overflow");
 }
 
-static enum status moments_step(struct moments *m, double x, double y)
+/* The sums of one variable divide, those of pairs multiply by the inverse: the last bits of results
+ * depend on it. */
+static enum status moments_step(struct moments *m, double x, double y, bool pair)
 {
     double before = m->n;
     m->n += 1;
@@ -27,7 +29,7 @@ static enum status moments_step(struct moments *m, double x, double y)
     bool odd = isinf(x) || isinf(y) || isnan(x) || isnan(y);
     if (before > 0) {
         double dx = x * m->n - m->sx, dy = y * m->n - m->sy, scale = 1.0 / (m->n * before);
-        m->sxx += dx * dx * scale;
+        m->sxx += pair ? dx * dx * scale : dx * dx / (m->n * before);
         m->syy += dy * dy * scale;
         m->sxy += dx * dy * scale;
         if (!isinf(m->sx) && !isinf(m->sy) && !isinf(m->sxx) && !isinf(m->syy) && !isinf(m->sxy))
@@ -66,16 +68,16 @@ static enum status moments_merge(struct call_ctx *c, struct arena *keep, void *s
     return OK;
 }
 
-#define ADD_MOMENTS(name, X, Y)                                                                    \
+#define ADD_MOMENTS(name, X, Y, PAIR)                                                              \
     static enum status name(struct call_ctx *c, struct arena *keep, void *state,                   \
                             const struct datum *args, uint32_t n)                                  \
     {                                                                                              \
         (void)c, (void)keep, (void)n;                                                              \
-        return moments_step(state, X, Y);                                                          \
+        return moments_step(state, X, Y, PAIR);                                                    \
     }
-ADD_MOMENTS(add_float4, args[0].v.f32, 0)
-ADD_MOMENTS(add_float8, args[0].v.f64, 0)
-ADD_MOMENTS(add_pair, args[1].v.f64, args[0].v.f64) /* regr_x(Y, X) */
+ADD_MOMENTS(add_float4, args[0].v.f32, 0, false)
+ADD_MOMENTS(add_float8, args[0].v.f64, 0, false)
+ADD_MOMENTS(add_pair, args[1].v.f64, args[0].v.f64, true) /* regr_x(Y, X) */
 
 /* NULL below `least` values or when WHEN_NULL; else VALUE. */
 #define FLOAT_RESULT(name, least, WHEN_NULL, VALUE)                                                \

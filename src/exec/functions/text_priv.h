@@ -97,6 +97,8 @@ void text__quote_literal(struct slice s, struct strbuf *out);
     X(bytea__position) X(bytea__btrim) X(bytea__ltrim) X(bytea__rtrim)               \
     X(bytea__encode) X(bytea__decode) X(bytea__md5) X(bytea__sha224) X(bytea__sha256)              \
     X(bytea__sha384) X(bytea__sha512) X(bytea__convert_from) X(bytea__convert_to)                  \
+    X(bytea__get_bit) X(bytea__set_bit) X(bytea__bit_count)                                        \
+    X(unicode__unistr) X(unicode__normalize) X(unicode__is_normalized)                             \
     X(bytea__length_in)                                                                            \
     X(regexp__match) X(regexp__match_not) X(regexp__imatch) X(regexp__imatch_not)                  \
     X(regexp__replace) X(regexp__replace_n) X(regexp__array) X(regexp__split_array)                \

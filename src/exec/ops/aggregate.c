@@ -37,6 +37,7 @@ struct agg_run {
 static enum status setup_call(struct agg_run *r, struct agg_call *c, const struct aggregate_call *call)
 {
     c->call = call;
+    if (call->grouping) return OK;
     c->impl = aggregate_impl(call->proc->id);
     if (!c->impl || !c->impl->add)
         return FAIL(FEATURE_NOT_SUPPORTED, "aggregate function %s is not supported",
@@ -201,7 +202,7 @@ static enum status feed_set(struct agg_run *r, const struct batch *b, struct vec
     uint32_t *ids = arena_alloc(r->batch, b->count * sizeof *ids);
     TRY(find_groups(r, b, used, ids));
     for (uint32_t i = 0; i < n->aggregate.call_count; i++)
-        TRY(feed_call(r, &r->calls[i], b, ids));
+        if (!n->aggregate.calls[i].grouping) TRY(feed_call(r, &r->calls[i], b, ids));
     return OK;
 }
 
@@ -287,13 +288,17 @@ static enum status push_groups(struct agg_run *r, const struct exec_sink *out)
     struct datum *row = ARENA_ARRAY(r->keep, struct datum, n->column_count + 1);
     uint32_t groups = n->aggregate.group_count, calls = n->aggregate.call_count;
     for (size_t g = 0; g < r->groups.count; g++) {
+        int32_t set = 0;
         for (uint32_t k = 0; k < groups; k++) row[k] = rowset_get(&r->keys, g, k);
+        if (n->aggregate.set_count) set = rowset_get(&r->keys, g, groups).v.i32;
         for (uint32_t i = 0; i < calls; i++) {
+            const int32_t *grouping = r->calls[i].call->grouping;
+            row[groups + i] = (struct datum){.v.i32 = grouping ? grouping[set] : 0};
+            if (grouping) continue;
             r->calls[i].ctx.arena = p.arena;
             TRY(r->calls[i].impl->result(&r->calls[i].ctx, r->groups.data[g] + r->calls[i].offset,
                                          &row[groups + i]));
         }
-        if (n->aggregate.set_count) row[groups + calls] = rowset_get(&r->keys, g, groups);
         bool pass = true;
         if (n->filter) TRY(exec_test_row(r->x, n->filter, row, p.arena, &pass));
         if (pass) TRY(row_pusher__add(&p, row));

@@ -16,7 +16,8 @@ struct printer {
 
 bool explain__is_init_plan(const struct subplan *p)
 {
-    return p->outer_count == 0 && p->type != SUBLINK_ANY && p->type != SUBLINK_ALL;
+    return p->outer_count == 0 && p->type != SUBLINK_ANY && p->type != SUBLINK_ALL &&
+           p->type != SUBLINK_ROW;
 }
 
 bool explain__prefix(const struct explain *x)
@@ -308,7 +309,9 @@ void explain__call(struct explain *x, const struct aggregate_call *c, const stru
 {
     struct expr e = {.kind = EXPR_AGGREGATE, .type = c->result, .typmod = -1, .location = -1,
                      .arg_count = c->arg_count, .args = c->args};
-    if (c->call && c->call->kind == EXPR_WINDOW) {
+    if (c->grouping) {
+        e.kind = EXPR_GROUPING;
+    } else if (c->call && c->call->kind == EXPR_WINDOW) {
         e.kind = EXPR_WINDOW;
         e.window.proc = c->proc;
         e.window.filter = c->filter;

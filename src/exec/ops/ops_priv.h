@@ -82,13 +82,12 @@ enum status row_pusher__flush(struct row_pusher *p) MUST;
 enum status op__limit_value(struct execution *x, const struct expr *e, bool is_offset,
                             uint64_t *ret) MUST;
 
-/* Runs the CTE when it has not been run yet. */
 struct cte_state {
     struct rowset rows;
     struct rowset *working; /* of a recursion in progress */
-    bool done;
+    bool done;              /* rows holds all */
 };
-enum status op__cte(struct execution *x, uint32_t cte, struct cte_state **ret) MUST;
+struct cte_state *op__cte_state(struct execution *x, uint32_t cte);
 
 /* Sort keys as bytes whose order is the rows' order. */
 enum status op__sort_key(struct execution *x, const struct sort_item *items, uint32_t count,

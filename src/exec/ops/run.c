@@ -39,26 +39,29 @@ static enum status dispatch(struct execution *x, const struct plan_node *n,
 struct counted {
     const struct exec_sink *out;
     struct node_stats *stats;
-    int64_t start_us;
+    int64_t start_us, sink_us; /* sink_us: spent in whoever takes the rows */
 };
 
 static enum status count_rows(void *ctx, const struct batch *b)
 {
     struct counted *c = ctx;
-    if (c->stats->rows == 0) c->stats->first_us = monotonic_us() - c->start_us;
+    int64_t now = monotonic_us();
+    if (c->stats->rows == 0) c->stats->first_us = now - c->start_us;
     c->stats->rows += b->count;
-    return c->out->rows(c->out->ctx, b);
+    enum status st = c->out->rows(c->out->ctx, b);
+    c->sink_us += monotonic_us() - now;
+    return st;
 }
 
 enum status op__run(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
     TRY(exec_check_stack());
     if (!x->stats) return dispatch(x, n, out);
-    struct counted c = {out, &x->stats[n->id], monotonic_us()};
+    struct counted c = {out, &x->stats[n->id], monotonic_us(), 0};
     struct exec_sink sink = {count_rows, &c};
     enum status st = dispatch(x, n, &sink);
     c.stats->loops++;
-    c.stats->total_us += monotonic_us() - c.start_us;
+    c.stats->total_us += monotonic_us() - c.start_us - c.sink_us;
     return st;
 }
 

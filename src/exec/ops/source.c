@@ -112,6 +112,17 @@ static enum status next_row(struct execution *x, const struct expr *e, struct ar
     return exec_eval_row(x, e, NULL, a, ret);
 }
 
+/* Rows are written by the functions' own widths, so a column list that is no fit is caught here. */
+static enum status check_width(const struct plan_node *n, const struct set_call *c)
+{
+    uint32_t given = 0, wanted = n->column_count - n->function.ordinality;
+    for (uint32_t i = 0; i < n->function.call_count; i++) given += c[i].column_count;
+    if (given == wanted) return OK;
+    FAIL(DATATYPE_MISMATCH, "function return row and query-specified return row do not match");
+    return error_detail("Returned row contains %u attribute%s, but query expects %u.", given,
+                        given == 1 ? "" : "s", wanted);
+}
+
 enum status op__function_scan(struct execution *x, const struct plan_node *n,
                               const struct exec_sink *out)
 {
@@ -122,6 +133,7 @@ enum status op__function_scan(struct execution *x, const struct plan_node *n,
     struct set_call *c = ARENA_ARRAY(a, struct set_call, calls);
     struct datum *row = ARENA_ARRAY(a, struct datum, n->column_count + 1);
     for (uint32_t i = 0; i < calls; i++) TRY(start_call(x, n->function.calls[i], a, &c[i]));
+    TRY(check_width(n, c));
     for (int64_t ordinal = 1;; ordinal++) {
         uint32_t column = 0;
         bool any = false;
@@ -150,36 +162,85 @@ static enum status keep_rows(void *ctx, const struct batch *b)
     return OK;
 }
 
-enum status op__cte(struct execution *x, uint32_t cte, struct cte_state **ret)
+struct cte_state *op__cte_state(struct execution *x, uint32_t cte)
 {
     if (!x->ctes) x->ctes = ARENA_ARRAY(x->arena, struct cte_state, x->plan->cte_count);
-    struct cte_state *s = &x->ctes[cte];
-    *ret = s;
-    const struct plan_node *root = x->plan->ctes[cte];
-    if (s->done || !root) return OK;
+    return &x->ctes[cte];
+}
+
+/* How many scans of the CTE stand in the plan below a node. */
+static uint32_t count_scans(const struct plan_node *n, uint32_t cte)
+{
+    if (!n) return 0;
+    uint32_t count = n->kind == PLAN_CTE_SCAN && n->cte.cte == cte && !n->cte.working;
+    if (n->kind == PLAN_APPEND)
+        for (uint32_t i = 0; i < n->append.child_count; i++)
+            count += count_scans(n->append.children[i], cte);
+    return count + count_scans(n->left, cte) + count_scans(n->right, cte);
+}
+
+static bool read_once(const struct plan *p, uint32_t cte)
+{
+    uint32_t count = count_scans(p->root, cte);
+    for (uint32_t i = 0; i < p->subplan_count; i++) count += count_scans(p->subplans[i].root, cte);
+    for (uint32_t i = 0; i < p->cte_count; i++) count += count_scans(p->ctes[i], cte);
+    return count == 1;
+}
+
+/* Runs it to its end. */
+static enum status run_cte(struct execution *x, struct cte_state *s, const struct plan_node *root)
+{
     rowset_init(&s->rows, (uint16_t)root->column_count, op__types(x, root), exec_arena(x));
     struct exec_sink sink = {keep_rows, &s->rows};
-    s->done = true;
     enum status st = op__run(x, root, &sink);
+    s->done = st == OK;
     return st == END_OF_DATA ? OK : st;
+}
+
+struct cte_reader {
+    struct execution *x;
+    const struct plan_node *n;
+    const struct exec_sink *out;
+    struct arena *arena;
+    struct rowset *keep; /* the rows are kept as they pass */
+};
+
+static enum status read_cte(void *ctx, const struct batch *in)
+{
+    struct cte_reader *r = ctx;
+    struct batch b = *in;
+    if (r->keep) rowset_add_batch(r->keep, in);
+    if (r->n->filter) {
+        arena_clear(r->arena);
+        uint16_t *sel = arena_alloc(r->arena, b.rows * sizeof *sel);
+        TRY(exec_filter(r->x, r->n->filter, in, r->arena, sel, &b.count));
+        b.sel = sel;
+    }
+    return op__push(r->x, r->out, &b);
+}
+
+/* The only reader runs the CTE and passes its rows on as they come, so that a LIMIT above can stop a
+ * recursion without end; a run that came to its end is kept, should the reader run again. */
+static enum status first_read(struct cte_reader *r, struct cte_state *s, const struct plan_node *root)
+{
+    struct arena *a = op__arena(r->x, r->n, 1);
+    rowset_init(&s->rows, (uint16_t)root->column_count, op__types(r->x, root), a);
+    r->keep = &s->rows;
+    struct exec_sink sink = {read_cte, r};
+    enum status st = op__run(r->x, root, &sink);
+    s->done = st == OK;
+    return st;
 }
 
 enum status op__cte_scan(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
-    struct cte_state *s;
-    TRY(op__cte(x, n->cte.cte, &s));
+    struct cte_state *s = op__cte_state(x, n->cte.cte);
+    const struct plan_node *root = x->plan->ctes[n->cte.cte];
+    struct cte_reader r = {.x = x, .n = n, .out = out, .arena = op__arena(x, n, 0)};
+    if (root && !s->done && read_once(x->plan, n->cte.cte)) return first_read(&r, s, root);
+    if (root && !s->done) TRY(run_cte(x, s, root));
     struct rowset *rows = n->cte.working && s->working ? s->working : &s->rows;
-    struct arena *a = op__arena(x, n, 0);
-    for (uint32_t i = 0; i < rows->chunk_count; i++) {
-        struct batch b = rows->chunks[i];
-        if (n->filter) {
-            arena_clear(a);
-            uint16_t *sel = arena_alloc(a, b.rows * sizeof *sel);
-            TRY(exec_filter(x, n->filter, &b, a, sel, &b.count));
-            b.sel = sel;
-        }
-        TRY(op__push(x, out, &b));
-    }
+    for (uint32_t i = 0; i < rows->chunk_count; i++) TRY(read_cte(&r, &rows->chunks[i]));
     return OK;
 }
 
@@ -238,8 +299,7 @@ static enum status push_rows(struct execution *x, const struct rowset *s, const 
 enum status op__recursive_union(struct execution *x, const struct plan_node *n,
                                 const struct exec_sink *out)
 {
-    struct cte_state *s;
-    TRY(op__cte(x, n->cte.cte, &s));
+    struct cte_state *s = op__cte_state(x, n->cte.cte);
     const type_id *types = op__types(x, n);
     struct arena *keep = op__arena(x, n, 1);
     struct arena *rounds[2] = {op__arena(x, n, 2), op__arena(x, n, 3)};

@@ -113,7 +113,9 @@ static enum status check_distinct(struct scope *s, const struct call_site *c, st
     for (uint32_t i = 0; i < e->aggregate.order_count; i++) {
         bool found = false;
         for (uint32_t k = 0; k < c->arg_count && !found; k++)
-            found = expr_equal(e->aggregate.order_by[i].expr, c->args[k]);
+            found = expr_equal(e->aggregate.order_by[i].expr, c->args[k]) ||
+                    expr_equal(e->aggregate.order_by[i].expr,
+                               bind__without_implicit_casts(c->args[k]));
         if (!found)
             return bind__at(s, e->aggregate.order_by[i].expr->location,
                             FAIL(INVALID_COLUMN_REFERENCE,

@@ -6,6 +6,14 @@
 #include "base/array.h"
 #include "sql/query.h"
 
+/* Where a text names a table, or what a star in its select lists stands for. */
+struct name_use {
+    int location;
+    const struct ast_range_var *var; /* NULL: a star */
+    const struct table_def *table;
+    const char *columns;             /* of a star: "t.a, t.b" */
+};
+
 struct bind_env {
     struct arena *arena;              /* the query's; lives as long as the plan */
     const struct catalog *catalog;
@@ -24,8 +32,13 @@ struct bind_env {
      * no parser. */
     enum status (*parse_view)(struct arena *a, const char *sql, struct ast **ret);
     enum status (*parse_expression)(struct arena *a, const char *sql, struct ast **ret);
+    /* A function that only reads or prints values (int4in), by name; 0: none. May be NULL. */
+    oid_t (*io_function)(const char *name);
     /* Out: tables and views looked up, for locks and plan invalidation. */
     ARRAY(const struct table_def *) tables;
+    /* Out, when noting: the names in `text` that depend on the search path and on columns. */
+    bool noting;
+    ARRAY(struct name_use) uses;
     bool depends_on_time_zone;        /* out: a literal was read under the session's zone or clock */
 };
 

@@ -47,6 +47,14 @@ static enum status no_clause(struct scope *s, const struct ast *ast, const char 
 }
 
 /* The item has referred to itself: is it a query that can be run so? */
+static const char *full_words(struct scope *s, type_id type, int32_t typmod)
+{
+    struct strbuf b;
+    strbuf_init(&b, s->env->arena);
+    type_format(type, typmod, &b);
+    return arena_strndup(s->env->arena, b.data, b.len);
+}
+
 static enum status check_recursive(struct cte_item *item, const struct query *q)
 {
     struct scope *s = item->owner;
@@ -61,13 +69,15 @@ static enum status check_recursive(struct cte_item *item, const struct query *q)
     TRY(bind__check_recursion(s, item, q));
     for (uint32_t i = 0; i < c->column_count; i++) {
         const struct expr *result = q->targets[i].expr;
-        if (result->type == c->columns[i].type) continue;
+        const struct rel_column *first = &c->columns[i];
+        bool loose = result->typmod != first->typmod && first->typmod >= 0;
+        if (result->type == first->type && !loose) continue;
         enum status code =
             FAIL(DATATYPE_MISMATCH,
                  "recursive query \"%s\" column %u has type %s in non-recursive term but type %s "
                  "overall",
-                 c->name, i + 1, bind__type_words(s, c->columns[i].type),
-                 bind__type_words(s, result->type));
+                 c->name, i + 1, full_words(s, first->type, first->typmod),
+                 full_words(s, result->type, result->typmod));
         (void)error_hint("Cast the output of the non-recursive term to the correct type.");
         return bind__at(s, q->left->targets[i].expr->location, code);
     }

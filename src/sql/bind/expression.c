@@ -269,11 +269,10 @@ static const char *words_for(const char *what)
         {"INDEX", "index expressions"},
         {"INDEX PREDICATE", "index predicates"},
         {"USING", "transform expressions"},
-        {"EXECUTE", "EXECUTE parameters"},
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(what, words[i][0]) == 0) return words[i][1];
-    return what;
+    return strncmp(what, "parameter ", 10) == 0 ? "EXECUTE parameters" : what;
 }
 
 static enum status fit_stored(struct scope *s, struct expr *e, type_id type, int32_t typmod,
@@ -283,9 +282,10 @@ static enum status fit_stored(struct scope *s, struct expr *e, type_id type, int
     if (type == TYPE_NONE) return bind__resolve_unknown(s, e, ret);
     enum status code = bind__coerce(s, e, type, typmod, CAST_ASSIGNMENT, -1, ret);
     if (code != CANNOT_COERCE) return code;
+    /* EXECUTE's words hold the parameter's number. */
     FAIL(DATATYPE_MISMATCH, "%s of type %s cannot be coerced to the expected type %s",
-         strcmp(what, "EXECUTE") == 0 ? "parameter" : "expression", bind__type_words(s, e->type),
-         bind__type_words(s, type));
+         strncmp(what, "parameter ", 10) == 0 ? what : "expression",
+         bind__type_words(s, e->type), bind__type_words(s, type));
     error_hint("You will need to rewrite or cast the expression.");
     return bind__at(s, e->location, DATATYPE_MISMATCH);
 }

@@ -244,11 +244,36 @@ static enum status field(struct scope *s, struct expr *row, const char *name, st
                          name));
 }
 
+/* name[n], n a constant, is the byte n from 0 on. */
+static enum status name_byte(struct scope *s, const struct ast_indirection *x, enum place place,
+                             struct expr **ret)
+{
+    static const char *substr[] = {"pg_catalog", "substr"}, *text[] = {"pg_catalog", "text"},
+                      *byte[] = {"pg_catalog", "char"};
+    const struct ast *n = x->steps[0].upper;
+    if (n->kind != AST_CONST || AST(n, ast_const)->type != CONST_INT)
+        return bind__at(s, n->location,
+                        FAIL(FEATURE_NOT_SUPPORTED, "this subscript of type name is not supported"));
+    struct ast_const from = *AST(n, ast_const), one = *AST(n, ast_const);
+    struct ast_type_name text_type = {.node = {AST_TYPE_NAME, -1}, .names = {text, 2}};
+    struct ast_type_name byte_type = {.node = {AST_TYPE_NAME, -1}, .names = {byte, 2}};
+    struct ast_type_cast as_text = {{AST_TYPE_CAST, x->node.location}, x->arg, &text_type};
+    struct ast *args[] = {&as_text.node, &from.node, &one.node};
+    struct ast_function call = {.node = {AST_FUNCTION, x->node.location}, .name = {substr, 2},
+                                .args = {args, 3}};
+    struct ast_type_cast as_byte = {{AST_TYPE_CAST, x->node.location}, &call.node, &byte_type};
+    from.ival++;
+    one.ival = 1;
+    return bind__expression(s, &as_byte.node, place, ret);
+}
+
 enum status bind__indirection(struct scope *s, const struct ast_indirection *x, enum place place,
                               struct expr **ret)
 {
     struct expr *e;
     TRY(bind__expression(s, x->arg, place, &e));
+    if (e->type == TYPE_NAME && x->step_count == 1 && !x->steps[0].field && !x->steps[0].slice)
+        return name_byte(s, x, place, ret);
     for (uint32_t i = 0; i < x->step_count;) {
         if (x->steps[i].field) {
             if (strcmp(x->steps[i].field, "*") == 0)

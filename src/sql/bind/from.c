@@ -89,6 +89,9 @@ enum status bind__find_table(struct scope *s, const struct ast_range_var *rv,
     const struct table_def *t = catalog_lookup(env->catalog, env->path, rv->schema, rv->name);
     if (t) {
         bind__note_table(env, t);
+        if (env->noting && rv->node.location >= 0)
+            ARENA_PUSH(env->arena, &env->uses,
+                       (struct name_use){.location = rv->node.location, .var = rv, .table = t});
         *ret = t;
         return OK;
     }
@@ -136,7 +139,10 @@ static enum status view_query(struct scope *s, const struct table_def *t, struct
     if (ast->kind != AST_SELECT)
         return FAIL(INTERNAL_ERROR, "view \"%s\" is not a SELECT", t->name);
     env->text = slice_of(t->view_sql);
+    bool noting = env->noting;
+    env->noting = false;
     enum status result = bind__select(env, NULL, AST(ast, ast_select), PLACE_FROM, ret);
+    env->noting = noting;
     env->text = text;
     if (result != OK) (void)error_at(0); /* a place in the view's text is none in the statement's */
     return result;
@@ -168,10 +174,6 @@ static enum status bind_table(struct scope *s, const struct ast_range_var *rv,
 {
     const struct table_def *t;
     TRY(bind__find_table(s, rv, &t));
-    if (t->kind == 'S')
-        return bind__at(s, rv->node.location,
-                        FAIL(FEATURE_NOT_SUPPORTED,
-                             "reading sequence \"%s\" as a table is not supported", t->name));
     struct relation *r = bind__relation_of_table(s->env, t, rv->alias.name);
     if (t->kind == 'v' && t->virtual_id < 0) TRY(bind_view(s, t, r));
     *ret = r;
@@ -254,6 +256,35 @@ static void list_functions(struct scope *s, const struct ast_range_function *f, 
     }
 }
 
+/* The columns of the functions whose rows are not of one value. */
+static bool built_in_columns(struct relation *r, const struct expr *call)
+{
+    static const struct {
+        const char *symbol;
+        struct rel_column columns[5];
+    } known[] = {
+        {"pg_options_to_table",
+         {{.name = "option_name", .type = TYPE_TEXT, .typmod = -1},
+          {.name = "option_value", .type = TYPE_TEXT, .typmod = -1}}},
+        {"pg_get_keywords",
+         {{.name = "word", .type = TYPE_TEXT, .typmod = -1},
+          {.name = "catcode", .type = TYPE_CHAR1, .typmod = -1},
+          {.name = "barelabel", .type = TYPE_BOOL, .typmod = -1},
+          {.name = "catdesc", .type = TYPE_TEXT, .typmod = -1},
+          {.name = "baredesc", .type = TYPE_TEXT, .typmod = -1}}},
+    };
+    if (call->kind != EXPR_CALL || !call->call.proc) return false;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(call->call.proc->symbol, known[i].symbol) != 0) continue;
+        while (r->column_count < 5 && known[i].columns[r->column_count].name) {
+            r->columns[r->column_count] = known[i].columns[r->column_count];
+            r->column_count++;
+        }
+        return true;
+    }
+    return false;
+}
+
 /* AS (a int, b text): the columns of a function that returns record. */
 static enum status record_columns(struct scope *s, const struct ast_range_function *f,
                                   struct relation *r, const struct expr *call)
@@ -264,6 +295,7 @@ static enum status record_columns(struct scope *s, const struct ast_range_functi
                         FAIL(SYNTAX_ERROR, "a column definition list is only allowed for functions "
                                            "returning \"record\""));
     }
+    if (f->column_defs.count == 0 && r->function_count == 1 && built_in_columns(r, call)) return OK;
     if (f->column_defs.count == 0)
         return bind__at(s, call->location,
                         FAIL(SYNTAX_ERROR, "a column definition list is required for functions "
@@ -284,7 +316,7 @@ static enum status record_columns(struct scope *s, const struct ast_range_functi
 static enum status function_columns(struct scope *s, const struct ast_range_function *f,
                                     const function_list *list, struct relation *r)
 {
-    uint32_t most = r->function_count + f->column_defs.count + 1;
+    uint32_t most = r->function_count + f->column_defs.count + 6;
     r->columns = ARENA_ARRAY(s->env->arena, struct rel_column, most);
     for (uint32_t i = 0; i < r->function_count; i++) {
         const struct expr *e = r->functions[i];

@@ -224,6 +224,49 @@ static void add_columns(struct scope *s, struct scope *level, uint32_t relation,
     }
 }
 
+/* The column by a name that no later column can make ambiguous. */
+static void print_column(struct scope *level, uint32_t relation, uint32_t column,
+                         struct strbuf *out)
+{
+    const struct relation *r = level->query->relations[relation];
+    const struct expr *e = r->kind == REL_JOIN && r->join_columns ? r->join_columns[column] : NULL;
+    bool named = false, twice = false;
+    for (size_t i = 0; i < level->names.count; i++) {
+        const struct name_item *n = &level->names.data[i];
+        if (!n->name_visible) continue;
+        if (n->relation == relation) named = true;
+        else twice |= strcmp(level->query->relations[n->relation]->alias, r->alias) == 0;
+    }
+    if (!named && e && e->kind == EXPR_COLUMN && e->column.levels_up == 0) {
+        print_column(level, e->column.relation, e->column.column, out);
+        return;
+    }
+    if (named && twice && r->schema) {
+        expr_identifier(r->schema, out);
+        strbuf_addc(out, '.');
+    }
+    if (named) {
+        expr_identifier(r->alias, out);
+        strbuf_addc(out, '.');
+    }
+    expr_identifier(r->columns[column].name, out);
+}
+
+static void note_star(struct scope *s, struct scope *level, int location, const target_array *list)
+{
+    struct strbuf b;
+    if (!s->env->noting || location < 0) return;
+    strbuf_init(&b, s->env->arena);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct expr *e = list->data[i].expr;
+        if (i) strbuf_adds(&b, ", ");
+        if (e->kind == EXPR_COLUMN) print_column(level, e->column.relation, e->column.column, &b);
+        else expr_identifier(list->data[i].name, &b);
+    }
+    ARENA_PUSH(s->env->arena, &s->env->uses,
+               (struct name_use){.location = location, .columns = b.data ? b.data : ""});
+}
+
 enum status bind__expand_star(struct scope *s, const struct ast_column_ref *ref,
                               struct target **ret, uint32_t *ret_count)
 {
@@ -240,6 +283,7 @@ enum status bind__expand_star(struct scope *s, const struct ast_column_ref *ref,
         if (!any)
             return bind__at(s, location, FAIL(SYNTAX_ERROR, "SELECT * with no tables specified is "
                                                             "not valid"));
+        note_star(s, s, location, &out);
     } else {
         const char *schema, *relation;
         struct found_relation found = {0};
@@ -247,6 +291,7 @@ enum status bind__expand_star(struct scope *s, const struct ast_column_ref *ref,
         TRY(find_relation(s, schema, relation, location, &found));
         if (!found.level) return bind__no_relation(s, relation, location);
         add_columns(s, found.level, found.relation, found.levels_up, location, &out);
+        note_star(s, found.level, location, &out);
     }
     *ret = out.data;
     *ret_count = (uint32_t)out.count;

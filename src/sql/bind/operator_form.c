@@ -266,10 +266,6 @@ static enum status bind_between(struct scope *s, const struct ast_operator *o, e
 static enum status bind_plain(struct scope *s, const struct ast_operator *o, struct expr *left,
                               struct expr *right, struct expr **ret)
 {
-    if (left && left->kind == EXPR_ROW && o->right->kind == AST_SUBLINK)
-        return bind__at(s, o->node.location,
-                        FAIL(FEATURE_NOT_SUPPORTED,
-                             "comparing a row with a subquery is not supported"));
     if (left && left->kind == EXPR_ROW && right->kind == EXPR_ROW)
         return row_compare(s, o->name.items[o->name.count - 1], left, right, o->node.location, ret);
     return bind__operator(s, &o->name, left, right, o->node.location, ret);
@@ -289,6 +285,10 @@ enum status bind__ast_operator(struct scope *s, const struct ast_operator *o, en
     default: break;
     }
     if (o->left) TRY(bind__expression(s, o->left, place, &left));
+    if (left && left->kind == EXPR_ROW && o->form == OPER_PLAIN &&
+        o->right->kind == AST_SUBLINK && AST(o->right, ast_sublink)->type == SUBLINK_SCALAR)
+        return bind__row_sublink(s, name, left, AST(o->right, ast_sublink), place,
+                                 o->node.location, ret);
     TRY(bind__expression(s, o->right, place, &right));
     switch (o->form) {
     case OPER_ANY:

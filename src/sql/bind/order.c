@@ -82,7 +82,7 @@ static enum status by_position(struct scope *s, const struct ast_const *c, enum 
                          clause_name(place), (long long)c->ival));
 }
 
-static const struct expr *without_implicit_casts(const struct expr *e)
+const struct expr *bind__without_implicit_casts(const struct expr *e)
 {
     while (e->kind == EXPR_CAST && !e->cast.is_explicit) e = e->args[0];
     return e;
@@ -103,7 +103,7 @@ enum status bind__match_target(struct scope *s, const struct ast *ast, enum plac
     TRY(bind__expression(s, ast, place, ret_expr));
     for (uint32_t i = 0; i < q->target_count; i++) {
         const struct expr *t = q->targets[i].expr;
-        if (!expr_equal(*ret_expr, t) && !expr_equal(*ret_expr, without_implicit_casts(t)))
+        if (!expr_equal(*ret_expr, t) && !expr_equal(*ret_expr, bind__without_implicit_casts(t)))
             continue;
         *ret_target = i;
         return OK;

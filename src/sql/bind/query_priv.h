@@ -69,6 +69,7 @@ enum status bind__order_set_op(struct scope *s, const struct ast_list *items) MU
  * means; a new junk target when there is none. */
 enum status bind__find_target(struct scope *s, const struct ast *ast, enum place place,
                               uint32_t *ret) MUST;
+const struct expr *bind__without_implicit_casts(const struct expr *e);
 /* The same for GROUP BY: UINT32_MAX and the expression when no target is meant. */
 enum status bind__match_target(struct scope *s, const struct ast *ast, enum place place,
                                uint32_t *ret_target, struct expr **ret_expr) MUST;

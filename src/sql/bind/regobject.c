@@ -77,6 +77,8 @@ static enum status read_class(struct scope *s, struct slice text, const struct p
             return OK;
         }
     }
+    if (schema && !catalog_schema(env->catalog, env->path->database, slice_of(schema)))
+        return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", schema);
     if (schema)
         return FAIL(UNDEFINED_TABLE, "relation \"%s.%s\" does not exist", schema, name);
     return FAIL(UNDEFINED_TABLE, "relation \"%.*s\" does not exist", (int)text.len, text.data);
@@ -103,11 +105,14 @@ static enum status read_type(struct slice text, const struct parts *p, oid_t *re
     return OK;
 }
 
-static enum status read_proc(struct slice text, const struct parts *p, oid_t *ret)
+static enum status read_proc(struct scope *s, struct slice text, const struct parts *p,
+                             oid_t *ret)
 {
     const struct proc_def *const *found;
     uint32_t n = proc_by_name(slice_of(p->names[p->count - 1]), &found);
     if (p->count > 1 && strcmp(p->names[p->count - 2], "pg_catalog") != 0) n = 0;
+    *ret = n == 0 && s->env->io_function ? s->env->io_function(p->names[p->count - 1]) : 0;
+    if (*ret) return OK;
     if (n == 0)
         return FAIL(UNDEFINED_FUNCTION, "function \"%.*s\" does not exist", (int)text.len,
                     text.data);
@@ -153,7 +158,7 @@ enum status bind__read_reg(struct scope *s, type_id type, struct slice text, oid
     switch (type) {
     case TYPE_REGCLASS: return read_class(s, text, &p, ret);
     case TYPE_REGTYPE: return read_type(text, &p, ret);
-    case TYPE_REGPROC: return read_proc(text, &p, ret);
+    case TYPE_REGPROC: return read_proc(s, text, &p, ret);
     case TYPE_REGNAMESPACE: return read_schema(s, &p, ret);
     case TYPE_REGROLE: return read_role(s, &p, ret);
     default: UNREACHABLE();

@@ -113,6 +113,10 @@ enum status bind__window_call(struct scope *s, const struct call_site *c, struct
 
 enum status bind__sublink(struct scope *s, const struct ast_sublink *l, enum place place,
                           struct expr **ret) MUST;
+/* A row compared with a subquery's only row, by operator `name`. */
+enum status bind__row_sublink(struct scope *s, const char *name, const struct expr *row,
+                              const struct ast_sublink *l, enum place place, int location,
+                              struct expr **ret) MUST;
 enum status bind__case(struct scope *s, const struct ast_case *c, enum place place,
                        struct expr **ret) MUST;
 enum status bind__coalesce(struct scope *s, const struct ast_coalesce *c, enum place place,

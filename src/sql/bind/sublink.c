@@ -60,10 +60,16 @@ static enum status bind_tests(struct scope *s, const struct ast *test, enum plac
 }
 
 /* Rows are compared by equality alone: = as a whole, <> in any column. */
-static enum status check_row_operator(struct scope *s, const char *name, uint32_t n, bool all,
-                                      int location)
+static enum status check_row_operator(struct scope *s, const char *name, uint32_t n,
+                                      enum sublink_kind kind, int location)
 {
-    if (n == 1 || strcmp(name, all ? "<>" : "=") == 0) return OK;
+    bool all = kind == SUBLINK_ALL, row = kind == SUBLINK_ROW;
+    if (n == 1 || strcmp(name, all ? "<>" : "=") == 0 || (row && strcmp(name, "<>") == 0))
+        return OK;
+    if (row)
+        return bind__at(s, location,
+                        FAIL(FEATURE_NOT_SUPPORTED, "rows cannot be compared with a subquery by %s",
+                             name));
     return bind__at(s, location,
                     FAIL(FEATURE_NOT_SUPPORTED, "rows cannot be compared with a subquery by %s %s",
                          name, all ? "ALL" : "ANY"));
@@ -92,25 +98,31 @@ static enum status bind_operators(struct scope *s, struct expr *e, struct expr *
     return OK;
 }
 
+static enum status test_columns(struct scope *s, enum sublink_kind kind, const char *name,
+                                struct expr **tests, uint32_t n, struct query *q, int location,
+                                struct expr **ret)
+{
+    if (n < visible_count(q))
+        return bind__at(s, location, FAIL(SYNTAX_ERROR, "subquery has too many columns"));
+    if (n > visible_count(q))
+        return bind__at(s, location, FAIL(SYNTAX_ERROR, "subquery has too few columns"));
+    TRY(check_row_operator(s, name, n, kind, location));
+    struct expr *e = bind__new(s, EXPR_SUBQUERY, TYPE_BOOL, location, n);
+    e->subquery.type = (uint8_t)kind;
+    e->subquery.query = q;
+    TRY(bind_operators(s, e, tests, name, location));
+    *ret = e;
+    return OK;
+}
+
 static enum status bind_any_all(struct scope *s, const struct ast_sublink *l, enum place place,
                                 struct query *q, struct expr **ret)
 {
     struct expr **tests;
     uint32_t n;
-    int location = l->node.location;
     const char *name = l->operator.count ? l->operator.items[l->operator.count - 1] : "=";
     TRY(bind_tests(s, l->test, place, &tests, &n));
-    if (n < visible_count(q))
-        return bind__at(s, location, FAIL(SYNTAX_ERROR, "subquery has too many columns"));
-    if (n > visible_count(q))
-        return bind__at(s, location, FAIL(SYNTAX_ERROR, "subquery has too few columns"));
-    TRY(check_row_operator(s, name, n, l->type == SUBLINK_ALL, location));
-    struct expr *e = bind__new(s, EXPR_SUBQUERY, TYPE_BOOL, location, n);
-    e->subquery.type = (uint8_t)l->type;
-    e->subquery.query = q;
-    TRY(bind_operators(s, e, tests, name, location));
-    *ret = e;
-    return OK;
+    return test_columns(s, l->type, name, tests, n, q, l->node.location, ret);
 }
 
 /* --- all kinds -------------------------------------------------------------------------------- */
@@ -125,15 +137,31 @@ static enum status array_of(struct scope *s, type_id element, int location, type
                          bind__type_words(s, element)));
 }
 
+static enum status bind_query(struct scope *s, const struct ast_sublink *l, enum place place,
+                              struct query **ret)
+{
+    int location = l->node.location;
+    TRY(bind__check_subquery(s, place, location));
+    if (l->select->kind != AST_SELECT)
+        return bind__at(s, location, FAIL(SYNTAX_ERROR, "a subquery must be a SELECT"));
+    return bind__select(s->env, s, AST(l->select, ast_select), PLACE_OTHER, ret);
+}
+
+enum status bind__row_sublink(struct scope *s, const char *name, const struct expr *row,
+                              const struct ast_sublink *l, enum place place, int location,
+                              struct expr **ret)
+{
+    struct query *q;
+    TRY(bind_query(s, l, place, &q));
+    return test_columns(s, SUBLINK_ROW, name, row->args, row->arg_count, q, location, ret);
+}
+
 enum status bind__sublink(struct scope *s, const struct ast_sublink *l, enum place place,
                           struct expr **ret)
 {
     struct query *q;
     int location = l->node.location;
-    TRY(bind__check_subquery(s, place, location));
-    if (l->select->kind != AST_SELECT)
-        return bind__at(s, location, FAIL(SYNTAX_ERROR, "a subquery must be a SELECT"));
-    TRY(bind__select(s->env, s, AST(l->select, ast_select), PLACE_OTHER, &q));
+    TRY(bind_query(s, l, place, &q));
     if (l->type == SUBLINK_ANY || l->type == SUBLINK_ALL)
         return bind_any_all(s, l, place, q, ret);
     struct expr *e = bind__new(s, EXPR_SUBQUERY, TYPE_BOOL, location, 0);

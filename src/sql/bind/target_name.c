@@ -51,7 +51,9 @@ static enum strength sublink_name(const struct ast_sublink *l, const char **ret)
     if (l->select->kind != AST_SELECT || select->targets.count == 0) return NAME_NONE;
     const struct ast_target *t = AST(select->targets.items[0], ast_target);
     if (t->name) return given(ret, t->name, NAME_STRONG);
-    return t->value ? name_of(t->value, ret) : NAME_NONE;
+    /* What has no name of its own is called so by name: CASE does not lend it one. */
+    if (!t->value) return NAME_NONE;
+    return name_of(t->value, ret) == NAME_NONE ? given(ret, "?column?", NAME_STRONG) : NAME_STRONG;
 }
 
 static const char *sql_value_name(enum sql_value v)

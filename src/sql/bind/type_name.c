@@ -1,7 +1,7 @@
 /* Types as written: a name, modifiers, brackets. SQL's own spellings arrive as pg_catalog names. */
 #include "sql/bind/resolve_priv.h"
 
-enum { TYPMODS_MAX = 2 };
+enum { TYPMODS_MAX = 3 }; /* one more than any type takes: its own code refuses */
 
 static enum status type_at(struct bind_env *env, const struct ast_type_name *t, enum status code)
 {

@@ -196,7 +196,6 @@ enum status copy__create_table_as(struct copy *c, const CreateTableAsStmt *s, st
 static const char *command_name(AlterTableType t)
 {
     switch (t) {
-    case AT_DropExpression: return "ALTER COLUMN ... DROP EXPRESSION";
     case AT_SetOptions: return "ALTER COLUMN ... SET";
     case AT_ResetOptions: return "ALTER COLUMN ... RESET";
     case AT_SetCompression: return "ALTER COLUMN ... SET COMPRESSION";
@@ -253,6 +252,7 @@ static enum alter_kind alter_kind(AlterTableType t)
     case AT_AddIdentity: return ALTER_ADD_IDENTITY;
     case AT_SetIdentity: return ALTER_SET_IDENTITY;
     case AT_DropIdentity: return ALTER_DROP_IDENTITY;
+    case AT_DropExpression: return ALTER_DROP_EXPRESSION;
     case AT_SetRelOptions: return ALTER_SET_OPTIONS;
     case AT_ResetRelOptions: return ALTER_RESET_OPTIONS;
     case AT_ChangeOwner: return ALTER_OWNER;

@@ -32,8 +32,33 @@ static enum status status_of(int sqlerrcode)
     return INTERNAL_ERROR;
 }
 
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '_' || c == '$' || (unsigned char)c >= 0x80;
+}
+
+/* "12abc": the library's scanner stops after the first byte of the junk, PostgreSQL's at its end. */
+static enum status fail_junk(enum status code, const char *message, struct slice text, int position)
+{
+    const char *quoted = strstr(message, " at or near \"");
+    size_t begin = 0, end;
+    for (int i = 1; i < position && begin < text.len; i++) {
+        begin++;
+        while (begin < text.len && ((unsigned char)text.data[begin] & 0xc0) == 0x80) begin++;
+    }
+    if (strncmp(message, "trailing junk after ", 20) != 0 || !quoted || position <= 0)
+        return FAIL(code, "%s", message);
+    end = begin + strlen(quoted) - 14; /* what stands between the quotes */
+    if (end > text.len) end = text.len;
+    if (is_name_byte(text.data[end - 1]))
+        while (end < text.len && is_name_byte(text.data[end])) end++;
+    return FAIL(code, "%.*s at or near \"%.*s\"", (int)(quoted - message), message,
+                (int)(end - begin), text.data + begin);
+}
+
 /* The error that the library holds, into our slot. */
-static enum status take_error(MemoryContext context)
+static enum status take_error(MemoryContext context, struct slice text)
 {
     CurrentMemoryContext = context;
     ErrorData *e = CopyErrorData();
@@ -41,7 +66,7 @@ static enum status take_error(MemoryContext context)
     enum status code = status_of(e->sqlerrcode);
     /* The grammar's own stack overflowed: PostgreSQL calls that a syntax error, too. */
     if (strncmp(e->message, "memory exhausted", 16) == 0) code = STATEMENT_TOO_COMPLEX;
-    enum status s = FAIL(code, "%s", e->message);
+    enum status s = fail_junk(code, e->message, text, e->cursorpos);
     if (e->detail) error_detail("%s", e->detail);
     if (e->hint) error_hint("%s", e->hint);
     if (e->cursorpos > 0) error_at(e->cursorpos);
@@ -102,7 +127,7 @@ enum status bridge__parse(struct arena *a, struct slice text, struct statement *
     MemoryContext context = pg_query_enter_memory_context();
     List *volatile raw = NULL;
     enum status s = run_grammar(text.data, &raw) ? copy_statements(a, text, raw, ret, ret_count)
-                                                 : take_error(context);
+                                                 : take_error(context, text);
     pg_query_exit_memory_context(context);
     return s;
 }

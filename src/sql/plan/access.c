@@ -16,7 +16,7 @@ enum { IN_LIST_MAX = 1000 };
 double relation_rows(struct level *l, const struct table_def *t)
 {
     const struct planner_env *env = l->planner->env;
-    double rows = t->virtual_id >= 0 ? 200 : env->table_rows(env->ctx, t);
+    double rows = t->kind == 'S' ? 1 : t->virtual_id >= 0 ? 200 : env->table_rows(env->ctx, t);
     return rows < 0 ? ROWS_UNKNOWN : rows < 1 ? 1 : rows;
 }
 
@@ -315,7 +315,7 @@ enum status make_scan(struct level *l, uint32_t relation, struct access_path *pa
     struct planner *p = l->planner;
     const struct relation *r = l->query->relations[relation];
     const struct table_def *t = r->table;
-    struct plan_node *node = node_new(p, t->virtual_id >= 0      ? PLAN_VIRTUAL_SCAN
+    struct plan_node *node = node_new(p, t->virtual_id >= 0 || t->kind == 'S' ? PLAN_VIRTUAL_SCAN
                                          : path->index && path->index->tree ? PLAN_INDEX_SCAN
                                                                             : PLAN_SCAN);
     ARRAY(struct expr *) rest = {0};

@@ -165,16 +165,6 @@ static enum status rewrite_over(struct level *l, const struct source *s, struct 
     return result;
 }
 
-static double join_rows(enum join_kind kind, double a, double b, uint32_t keys, double selectivity)
-{
-    double rows = a * b * selectivity;
-    if (keys) rows = rows / (a > b ? a : b);
-    if (rows < 1) rows = 1;
-    if ((kind == JOIN_LEFT || kind == JOIN_FULL) && rows < a) rows = a;
-    if (kind == JOIN_FULL && rows < b) rows = b;
-    return rows;
-}
-
 static enum status join_sources(struct level *l, enum join_kind kind, const struct source *a,
                                 const struct source *b, struct expr **conjuncts, uint32_t n,
                                 struct source *ret)
@@ -183,9 +173,14 @@ static enum status join_sources(struct level *l, enum join_kind kind, const stru
     struct expr **ka = ARENA_ARRAY(p->arena, struct expr *, n), **kb = ARENA_ARRAY(p->arena, struct expr *, n);
     struct expr **rest = ARENA_ARRAY(p->arena, struct expr *, n);
     uint32_t keys = 0, left_over = 0;
+    double fraction = 1;
     for (uint32_t i = 0; i < n; i++) {
-        if (equality_sides(l, conjuncts[i], a, b, &ka[keys], &kb[keys])) keys++;
-        else rest[left_over++] = conjuncts[i];
+        if (!equality_sides(l, conjuncts[i], a, b, &ka[keys], &kb[keys])) {
+            rest[left_over++] = conjuncts[i];
+            continue;
+        }
+        fraction *= equality_fraction(l, ka[keys], kb[keys], a->node->rows, b->node->rows);
+        keys++;
     }
     struct plan_node *node = node_new(p, keys ? PLAN_HASH_JOIN : PLAN_NESTED_LOOP);
     join_slots(l, a, b, false, ret);
@@ -203,7 +198,8 @@ static enum status join_sources(struct level *l, enum join_kind kind, const stru
         node->join.condition = out[0];
     }
     node_columns_concat(p, node, a->node, b->node);
-    node->rows = join_rows(kind, a->node->rows, b->node->rows, keys, filter_selectivity(condition));
+    node->rows = join_rows(kind, a->node->rows, b->node->rows,
+                           fraction * filter_selectivity(condition));
     node->cost_total = a->node->cost_total + b->node->cost_total;
     node->cost_total += keys ? (a->node->rows + b->node->rows * 2) * 0.01
                              : a->node->rows * b->node->rows * 0.005;
@@ -567,9 +563,8 @@ static void gather_conditions(struct level *l, const struct from_item *f)
 static bool connected(struct level *l, const struct source *a, const struct source *b, double *ret_rows)
 {
     uint64_t *have = relset_new(l);
-    uint32_t keys = 0;
     bool any = false;
-    double selectivity = 1;
+    double fraction = 1;
     relset_union(l, have, a->relations);
     relset_union(l, have, b->relations);
     for (size_t i = 0; i < l->conjuncts.count; i++) {
@@ -580,10 +575,12 @@ static bool connected(struct level *l, const struct source *a, const struct sour
             !relset_overlap(l, reads, b->relations))
             continue;
         any = true;
-        if (equality_sides(l, e, a, b, &x, &y)) keys++;
-        else selectivity *= filter_selectivity(e);
+        if (equality_sides(l, e, a, b, &x, &y))
+            fraction *= equality_fraction(l, x, y, a->node->rows, b->node->rows);
+        else
+            fraction *= filter_selectivity(e);
     }
-    *ret_rows = join_rows(JOIN_INNER, a->node->rows, b->node->rows, keys, selectivity);
+    *ret_rows = join_rows(JOIN_INNER, a->node->rows, b->node->rows, fraction);
     return any;
 }
 
@@ -700,10 +697,12 @@ static enum status plan_from_item(struct level *l, const struct from_item *f, st
 enum status plan_from(struct level *l)
 {
     struct query *q = l->query;
-    struct expr **rest;
+    struct expr **rest, **semi_joins = NULL;
     if (fiber_stack_left() < 32 << 10)
         return FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
     split_conjuncts(l, expand_joins(l, q->where));
+    /* UPDATE and DELETE may have to look at their whole condition again, row by row. */
+    uint32_t semi_join_count = q->command == CMD_SELECT ? take_semi_joins(l, &semi_joins) : 0;
     TRY(plan_pool(l, q->from, q->from_count, &l->current));
     rest = l->conjuncts.data;
     uint32_t n = (uint32_t)l->conjuncts.count;
@@ -711,5 +710,5 @@ enum status plan_from(struct level *l)
     struct source s = l->current;
     TRY(with_filter(l, &s, rest, n));
     l->current = s;
-    return OK;
+    return plan_semi_joins(l, semi_joins, semi_join_count);
 }

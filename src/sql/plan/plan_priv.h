@@ -142,6 +142,14 @@ void choose_access(struct level *l, uint32_t relation, struct expr **conjuncts, 
 enum status make_scan(struct level *l, uint32_t relation, struct access_path *path,
                       struct expr **conjuncts, uint32_t n, struct source *ret) MUST;
 double relation_rows(struct level *l, const struct table_def *t);
+/* Estimates of joins (estimate.c). The fraction of pairs that an equality keeps. */
+double equality_fraction(struct level *l, const struct expr *a, const struct expr *b, double rows_a,
+                         double rows_b);
+double join_rows(enum join_kind kind, double a, double b, double fraction);
+/* EXISTS conditions that can be joins (semijoin.c): taken out of the level's conjuncts, and put on top
+ * of l->current once all is joined. */
+uint32_t take_semi_joins(struct level *l, struct expr ***ret);
+enum status plan_semi_joins(struct level *l, struct expr **items, uint32_t n) MUST;
 enum status plan_dml(struct planner *p, struct query *q, struct plan_node **ret) MUST;
 enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_node **ret) MUST;
 /* Fills plan->point when the query is one. Before the query is consumed. */

@@ -193,6 +193,35 @@ static enum status add_aggregate(struct level *l, struct expr *e, uint32_t *ret_
     return OK;
 }
 
+/* GROUPING(…) is a column beside the aggregates whose value the set alone decides. */
+static enum status add_grouping(struct level *l, struct expr *e, uint32_t *ret_slot)
+{
+    struct arena *a = l->planner->arena;
+    const struct query *q = l->query;
+    uint32_t sets = q->grouping_set_count ? q->grouping_set_count : 1;
+    int32_t *values = ARENA_ARRAY(a, int32_t, sets);
+    for (uint32_t i = 0; i < e->arg_count && q->grouping_set_count; i++) {
+        uint32_t group = 0;
+        while (group < q->group_count && !expr_equal(l->groups.data[group], e->args[i])) group++;
+        for (uint32_t s = 0; s < sets; s++) {
+            bool found = false;
+            for (uint32_t k = 0; k < q->grouping_sets[s].count && !found; k++)
+                found = q->grouping_sets[s].items[k] == group;
+            values[s] |= (int32_t)!found << (e->arg_count - 1 - i);
+        }
+    }
+    struct aggregate_call c = {.arg_count = e->arg_count, .result = TYPE_INT4, .call = e,
+                               .grouping = values};
+    l->grouped = false;
+    enum status s = rewrite_all(l, e->args, e->arg_count, &c.args);
+    l->grouped = true;
+    TRY(s);
+    *ret_slot = (uint32_t)l->aggregates.count;
+    ARENA_PUSH(a, &l->aggregates, c);
+    ARENA_PUSH(a, &l->aggregate_exprs, e);
+    return OK;
+}
+
 /* Above the grouping only its columns exist. */
 static struct expr *grouped_expr(struct walk *w, struct expr *e, bool *ret_done)
 {
@@ -201,14 +230,13 @@ static struct expr *grouped_expr(struct walk *w, struct expr *e, bool *ret_done)
     *ret_done = true;
     for (size_t i = 0; i < l->groups.count; i++)
         if (expr_equal(l->groups.data[i], e)) return expr_slot(p, (uint32_t)i, e->type, e->typmod);
-    if (e->kind == EXPR_AGGREGATE) {
+    if (e->kind == EXPR_AGGREGATE || e->kind == EXPR_GROUPING) {
         uint32_t n;
-        enum status s = add_aggregate(l, e, &n);
+        bool is_grouping = e->kind == EXPR_GROUPING;
+        enum status s = is_grouping ? add_grouping(l, e, &n) : add_aggregate(l, e, &n);
         if (s != OK) return fail(w, s);
         return expr_slot(p, (uint32_t)l->groups.count + n, e->type, e->typmod);
     }
-    if (e->kind == EXPR_GROUPING)
-        return fail(w, FAIL(FEATURE_NOT_SUPPORTED, "GROUPING() is not supported yet"));
     if (e->kind == EXPR_COLUMN && e->column.levels_up == 0)
         return fail(w, FAIL(INTERNAL_ERROR, "a column that is not grouped came through"));
     *ret_done = false;

@@ -178,13 +178,42 @@ bool expr_has_aggregate(const struct expr *e)
 
 /* --- conjunctions --------------------------------------------------------------------------- */
 
+static bool is_bool(const struct expr *e, enum bool_op op)
+{
+    return e->kind == EXPR_BOOL && e->bool_op == op;
+}
+
+/* Is the condition one of those that e, taken as a conjunction, asks for? */
+static bool asks_for(const struct expr *e, const struct expr *condition)
+{
+    if (!is_bool(e, BOOL_AND)) return expr_equal(e, condition);
+    for (uint32_t i = 0; i < e->arg_count; i++)
+        if (asks_for(e->args[i], condition)) return true;
+    return false;
+}
+
+/* What every branch of an OR asks for holds by itself, and may be a join's key: it is added beside the
+ * OR, which stays as it is. */
+static void add_common(struct level *l, const struct expr *either, struct expr *branch)
+{
+    if (is_bool(branch, BOOL_AND)) {
+        for (uint32_t i = 0; i < branch->arg_count; i++) add_common(l, either, branch->args[i]);
+        return;
+    }
+    for (uint32_t i = 1; i < either->arg_count; i++)
+        if (!asks_for(either->args[i], branch)) return;
+    if (!expr_has_subquery(branch) && !expr_is_volatile(branch))
+        ARENA_PUSH(l->planner->arena, &l->conjuncts, branch);
+}
+
 void split_conjuncts(struct level *l, struct expr *e)
 {
     if (!e) return;
-    if (e->kind == EXPR_BOOL && e->bool_op == BOOL_AND) {
+    if (is_bool(e, BOOL_AND)) {
         for (uint32_t i = 0; i < e->arg_count; i++) split_conjuncts(l, e->args[i]);
         return;
     }
+    if (is_bool(e, BOOL_OR)) add_common(l, e, e->args[0]);
     ARENA_PUSH(l->planner->arena, &l->conjuncts, e);
 }
 
