@@ -31,7 +31,8 @@ asan: deps
 	@test -f build-asan/build.ninja || meson setup build-asan -Db_sanitize=address,undefined \
 		-Db_lundef=false --buildtype=debugoptimized >/dev/null
 	@ninja -C build-asan
-	@meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 5
+	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 5
 
 tsan: deps
 	@test -f build-tsan/build.ninja || meson setup build-tsan -Db_sanitize=thread \

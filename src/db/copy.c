@@ -143,9 +143,6 @@ enum status copy_execute(struct session *s, const struct ast_copy *c, const stru
     struct copy copy = {.s = s, .sink = sink, .ast = c, .statement = st, .text = text};
     TRY(check_place(&copy));
     TRY(check_sink(&copy));
-    if (c->where)
-        return FAIL(FEATURE_NOT_SUPPORTED, "COPY FROM ... WHERE is not supported yet"),
-               error_hint("Copy into another table, and INSERT from a SELECT on that.");
     if (c->query) {
         TRY(copy__options(c, text, &copy.o));
         TRY(check_query(c->query));

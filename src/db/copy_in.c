@@ -156,6 +156,7 @@ static struct ast *insert_ast(const struct copy *c)
     insert->table->name = c->table->name;
     insert->table->persistence = c->table->persistence;
     insert->overriding = 's';
+    insert->row_where = c->ast->where;
     insert->columns = (struct ast_list){ARENA_ARRAY(a, struct ast *, n), n};
     insert->select = COPY_AST(a, ast_select, AST_SELECT);
     insert->select->values = ARENA_NEW(a, struct ast_list);
@@ -179,7 +180,9 @@ static enum status make_plan(const struct copy *c, struct cached_plan **ret)
     uint32_t count = c->column_count;
     enum status result;
     for (uint32_t i = 0; i < count; i++) types[i] = c->columns[i].type;
-    *ret = session__plan(c->s, &st, SLICE(""), types, &count, false, &result);
+    if (c->ast->where && c->statement->param_count > 0)
+        return FAIL(UNDEFINED_PARAMETER, "there is no parameter $1");
+    *ret = session__plan(c->s, &st, c->text, types, &count, false, &result);
     return result;
 }
 
@@ -239,7 +242,7 @@ static enum status load(struct copy_in *in, const struct plan *p, uint64_t *ret_
     TRY(begin_format(in));
     enum status result =
         exec_insert_stream(p, s->txn, &s->exec, &s->arena, next_batch, in, &done);
-    if (result != OK) return add_where(in, done.rows_processed, result);
+    if (result != OK) return add_where(in, done.rows_read, result);
     TRY(copy__finish(in));
     *ret_rows = done.rows_processed;
     return OK;

@@ -108,34 +108,29 @@ static bool is_told(struct ddl *d, const struct table_def *t)
     return !owner || owner->schema != t->schema;
 }
 
-static enum status empty_schema(struct ddl *d, const struct schema_def *n, bool cascade)
-{
-    ARRAY(struct drop_item) items = {0};
-    ARRAY(const char *) words = {0};
-    const struct table_def *t;
+struct schema_drop {
+    ARRAY(const struct schema_def *) schemas;
+    ARRAY(struct drop_item) items;
+    ARRAY(const char *) words;
     struct strbuf detail;
+};
+
+static void list_contents(struct ddl *d, const struct schema_def *n, struct schema_drop *ret)
+{
+    const struct table_def *t;
     size_t pos = 0;
-    strbuf_init(&detail, d->a);
     while (catalog_next_table(d->s->catalog, &pos, &t)) {
         if (t->schema != n->oid) continue;
-        ARENA_PUSH(d->a, &items, (struct drop_item){t, NULL});
+        ARENA_PUSH(d->a, &ret->items, (struct drop_item){t, NULL});
         if (!is_told(d, t)) continue;
-        ARENA_PUSH(d->a, &words, ddl__words(d, t));
-        strbuf_addf(&detail, "%s%s depends on schema %s", detail.len ? "\n" : "", ddl__words(d, t),
-                    ddl__quote(d->a, n->name));
+        ARENA_PUSH(d->a, &ret->words, ddl__words(d, t));
+        strbuf_addf(&ret->detail, "%s%s depends on schema %s", ret->detail.len ? "\n" : "",
+                    ddl__words(d, t), ddl__quote(d->a, n->name));
     }
-    if (items.count == 0) return OK;
-    if (!cascade) {
-        FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
-             "cannot drop schema %s because other objects depend on it", ddl__quote(d->a, n->name));
-        error_detail("%s", detail.data ? detail.data : "");
-        return error_hint("Use DROP ... CASCADE to drop the dependent objects too.");
-    }
-    TRY(ddl__cascade_notice(d, words.data, (uint32_t)words.count));
-    return ddl__drop_items(d, items.data, (uint32_t)items.count, true);
 }
 
-static enum status drop_one_schema(struct ddl *d, const struct ast_drop *n, uint32_t i)
+static enum status find_schema(struct ddl *d, const struct ast_drop *n, uint32_t i,
+                               struct schema_drop *ret)
 {
     const char *name = n->names[i].items[n->names[i].count - 1];
     const struct schema_def *s = catalog_schema(d->s->catalog, d->s->database_oid, slice_of(name));
@@ -145,8 +140,33 @@ static enum status drop_one_schema(struct ddl *d, const struct ast_drop *n, uint
         return FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
                     "cannot drop schema %s because it is required by the database system", name);
     TRY(ddl__own_schema(d, s));
-    TRY(empty_schema(d, s, n->cascade));
-    return ddl__remove(d, s->oid);
+    for (size_t k = 0; k < ret->schemas.count; k++)
+        if (ret->schemas.data[k]->oid == s->oid) return OK;
+    ARENA_PUSH(d->a, &ret->schemas, s);
+    return OK;
+}
+
+static enum status drop_schemas(struct ddl *d, const struct ast_drop *n)
+{
+    struct schema_drop x = {0};
+    strbuf_init(&x.detail, d->a);
+    for (uint32_t i = 0; i < n->name_count; i++) TRY(find_schema(d, n, i, &x));
+    for (size_t i = x.schemas.count; i-- > 0;) list_contents(d, x.schemas.data[i], &x);
+    if (x.items.count && !n->cascade) {
+        if (x.schemas.count == 1)
+            FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
+                 "cannot drop schema %s because other objects depend on it",
+                 ddl__quote(d->a, x.schemas.data[0]->name));
+        else
+            FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
+                 "cannot drop desired object(s) because other objects depend on them");
+        error_detail("%s", x.detail.data ? x.detail.data : "");
+        return error_hint("Use DROP ... CASCADE to drop the dependent objects too.");
+    }
+    TRY(ddl__cascade_notice(d, x.words.data, (uint32_t)x.words.count));
+    if (x.items.count) TRY(ddl__drop_items(d, x.items.data, (uint32_t)x.items.count, true));
+    for (size_t i = 0; i < x.schemas.count; i++) TRY(ddl__remove(d, x.schemas.data[i]->oid));
+    return OK;
 }
 
 enum status ddl__drop(struct ddl *d, const struct ast_drop *n)
@@ -155,8 +175,8 @@ enum status ddl__drop(struct ddl *d, const struct ast_drop *n)
         return drop_relations(d, n);
     if (n->object != OBJECT_INDEX && n->object != OBJECT_SCHEMA)
         return FAIL(FEATURE_NOT_SUPPORTED, "dropping this kind of object is not supported yet");
-    for (uint32_t i = 0; i < n->name_count; i++)
-        TRY(n->object == OBJECT_INDEX ? drop_one_index(d, n, i) : drop_one_schema(d, n, i));
+    if (n->object == OBJECT_SCHEMA) return drop_schemas(d, n);
+    for (uint32_t i = 0; i < n->name_count; i++) TRY(drop_one_index(d, n, i));
     return OK;
 }
 

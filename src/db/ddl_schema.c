@@ -132,6 +132,11 @@ enum status ddl__create_database(struct ddl *d, const struct ast_database *n)
     TRY(ddl__put_database(d, &def));
     struct schema_def public = {.oid = oids + 1, .database = oids, .name = "public",
                                 .owner = def.owner, .comment = "standard public schema"};
+    const struct role_def *owner = catalog_role_by_oid(d->s->catalog, def.owner);
+    if (owner) { /* everybody may use it */
+        const char *name = ddl__quote(d->a, owner->name);
+        public.acl = arena_printf(d->a, "{%s=UC/%s,=U/%s}", name, name, name);
+    }
     return ddl__put_schema(d, &public);
 }
 

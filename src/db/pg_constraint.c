@@ -189,6 +189,27 @@ static enum status depend_sequence(struct sys_scan *x, const struct table_def *t
     return depend(x, relation(t->oid, 0), relation(owner->oid, c->number), q->owner_kind);
 }
 
+/* What the view's query names. One that does not bind any more depends on nothing. */
+static enum status depend_view(struct sys_scan *x, const struct table_def *t)
+{
+    struct address rule = {CLASS_REWRITE, sys_rule_oid(t), 0};
+    struct error kept = *error_current();
+    struct bind_env env;
+    struct ast *ast;
+    struct query *q;
+    TRY(depend(x, rule, relation(t->oid, 0), 'i'));
+    session__bind_env(x->s, &env, x->arena, slice_of(t->view_sql));
+    env.noting = true;
+    enum status s = env.parse_view(x->arena, t->view_sql, &ast);
+    if (s == OK) s = bind_statement(&env, ast, &q);
+    if (s != OK) *error_current() = kept;
+    for (size_t i = 0; s == OK && i < env.uses.count; i++) {
+        const struct table_def *of = env.uses.data[i].table;
+        if (of && !sys_is_system(of)) TRY(depend(x, rule, relation(of->oid, 0), 'n'));
+    }
+    return OK;
+}
+
 enum status sys_pg_depend(struct sys_scan *x)
 {
     size_t pos = 0;
@@ -201,9 +222,7 @@ enum status sys_pg_depend(struct sys_scan *x)
         TRY(depend_constraints(x, t));
         for (uint16_t i = 0; i < t->index_count; i++) TRY(depend_index(x, t, t->indexes[i]));
         if (t->sequence && t->sequence->owner_table) TRY(depend_sequence(x, t));
-        if (t->kind == 'v')
-            TRY(depend(x, (struct address){CLASS_REWRITE, sys_rule_oid(t), 0},
-                       relation(t->oid, 0), 'i'));
+        if (t->kind == 'v') TRY(depend_view(x, t));
     }
     return OK;
 }

@@ -109,7 +109,7 @@ enum status sys_pg_prepared_statements(struct sys_scan *x)
         struct datum *types = ARENA_ARRAY(x->arena, struct datum, p->param_count + 1);
         for (uint32_t i = 0; i < p->param_count; i++) types[i].v.u32 = p->param_types[i];
         TRY(SYS_EMIT(x, T(arena_strndup(x->arena, name.data, name.len)),
-                     T(arena_strndup(x->arena, p->text.data, p->text.len)), I(p->made_us),
+                     T(arena_strndup(x->arena, p->shown.data, p->shown.len)), I(p->made_us),
                      V(array_make(x->arena, TYPE_REGTYPE, types, p->param_count)), I(p->is_sql),
                      I(0), I(0)));
     }

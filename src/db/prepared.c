@@ -74,6 +74,14 @@ static bool same_columns(const struct prepared *p, const struct result_column *c
     return true;
 }
 
+/* From a place in the inner statement to one in the PREPARE that the client sent. */
+static enum status shift_position(enum status result, int shift)
+{
+    struct error *e = error_current();
+    if (e->position > 0) e->position += shift;
+    return result;
+}
+
 enum status prepared__revalidate(struct session *s, struct prepared *p)
 {
     if (p->plan && p->plan->catalog == s->catalog && p->generation == s->settings.generation)
@@ -83,7 +91,10 @@ enum status prepared__revalidate(struct session *s, struct prepared *p)
     struct cached_plan *fresh;
     type_id *types = ARENA_ARRAY(&s->arena, type_id, n + 1);
     if (n) memcpy(types, p->param_types, n * sizeof *types);
-    TRY(session__plan_text(s, p->text, &s->arena, types, &n, true, &fresh, &st, &count));
+    error_clear();
+    enum status planned =
+        session__plan_text(s, p->text, &s->arena, types, &n, true, &fresh, &st, &count);
+    if (planned != OK) return shift_position(planned, p->shift);
     if (!fresh) return FAIL(INTERNAL_ERROR, "prepared statement changed its nature");
     struct result_column *columns;
     uint32_t column_count;
@@ -137,7 +148,7 @@ static struct prepared *new_prepared(const char *name, struct slice text)
     arena_init(&a, MEM_SESSION);
     struct prepared *p = ARENA_NEW(&a, struct prepared);
     p->name = arena_strdup(&a, name);
-    p->text = slice_dup(&a, text);
+    p->shown = p->text = slice_dup(&a, text);
     p->refs = 1;
     p->arena = a;
     return p;
@@ -257,10 +268,12 @@ enum status session__prepare_statement(struct session *s, const struct ast_prepa
     error_clear();
     enum status result =
         make(s, a->name, slice_make(copy, inner.len), types, a->types.count, true);
-    struct error *e = error_current();
-    /* From a place in the inner statement to one in what the client sent. */
-    if (result != OK && e->position > 0) e->position += sql_position(text, a->query_start) - 1;
-    return result;
+    int shift = sql_position(text, a->query_start) - 1;
+    if (result != OK) return shift_position(result, shift);
+    struct prepared *p = map_get(&s->prepared, slice_of(a->name));
+    p->shown = slice_dup(&p->arena, text);
+    p->shift = shift;
+    return OK;
 }
 
 static enum status execute_params(struct session *s, const struct ast_execute *a,
@@ -277,7 +290,8 @@ static enum status execute_params(struct session *s, const struct ast_execute *a
         struct expr *e;
         struct query *q;
         session__bind_env(s, &env, &s->arena, text);
-        TRY(bind_expression(&env, a->params.items[i], p->param_types[i], -1, "EXECUTE", &e, &q));
+        const char *what = arena_printf(&s->arena, "parameter $%u", i + 1);
+        TRY(bind_expression(&env, a->params.items[i], p->param_types[i], -1, what, &e, &q));
         TRY(exec_constant(e, &s->exec, &none, &s->arena, &(*ret)[i]));
     }
     return OK;

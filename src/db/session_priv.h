@@ -53,6 +53,7 @@ struct settings {
     struct format_options format;  /* worked out from the values */
     int64_t statement_timeout_us, lock_timeout_us, idle_in_transaction_us, idle_session_us;
     enum isolation default_isolation;
+    bool default_read_uncommitted;
     bool default_read_only;
     enum commit_mode commit_mode;
     uint64_t generation;           /* rises when what plans depend on changes: path, zone, styles */
@@ -112,6 +113,7 @@ struct session {
     enum block_state block;
     struct savepoint *savepoints;    /* newest first */
     enum isolation isolation;        /* of the transaction */
+    bool read_uncommitted;           /* it asked for that: only shown, as it is READ_COMMITTED */
     bool read_only;
     bool txn_began_statement;        /* a statement has run in it: SET TRANSACTION is too late */
     int64_t txn_us, statement_us;    /* µs since 2000-01-01 UTC */
@@ -213,6 +215,8 @@ struct prepared {
     struct arena arena;
     const char *name;
     struct slice text;
+    struct slice shown;                /* the whole PREPARE that `text` stands in, or `text` */
+    int shift;                         /* characters of `shown` before it */
     const struct statement *statement; /* of utility statements; plannable ones are parsed as needed */
     bool plannable, is_sql, empty;     /* is_sql: made by PREPARE */
     int64_t made_us;

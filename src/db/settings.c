@@ -90,7 +90,9 @@ static const char *value_of(const struct session *s, int i)
 {
     const struct definition *d = &definitions[i];
     if (strcmp(d->name, "transaction_isolation") == 0)
-        return s->isolation == REPEATABLE_READ ? "repeatable read" : "read committed";
+        return s->isolation == REPEATABLE_READ ? "repeatable read"
+               : s->read_uncommitted           ? "read uncommitted"
+                                               : "read committed";
     if (strcmp(d->name, "transaction_read_only") == 0) return s->read_only ? "on" : "off";
     if (strcmp(d->name, "session_authorization") == 0) return s->user;
     if (strcmp(d->name, "is_superuser") == 0) return s->superuser ? "on" : "off";
@@ -320,7 +322,11 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
                                                                    : DATE_ORDER_YMD);
     } else if (strcmp(d->name, "default_transaction_isolation") == 0) {
         g->default_isolation = isolation_of(v);
-        if (!s->txn) s->isolation = g->default_isolation;
+        g->default_read_uncommitted = str_eq_nocase(v, "read uncommitted");
+        if (!s->txn) {
+            s->isolation = g->default_isolation;
+            s->read_uncommitted = g->default_read_uncommitted;
+        }
     } else if (strcmp(d->name, "default_transaction_read_only") == 0) {
         g->default_read_only = v[1] == 'n';
         if (!s->txn) s->read_only = g->default_read_only;
@@ -381,6 +387,7 @@ static enum status set_transaction_setting(struct session *s, const struct defin
             s->txn = NULL;
         }
         s->isolation = isolation_of(value);
+        s->read_uncommitted = str_eq_nocase(value, "read uncommitted");
     } else if (strcmp(d->name, "transaction_read_only") == 0) {
         if (!parse_bool(value, &b))
             return FAIL(INVALID_PARAMETER_VALUE, "parameter \"%s\" requires a Boolean value", d->name);
@@ -500,6 +507,9 @@ static enum status set_multi(struct session *s, const struct ast_set *a,
     bool session_wide = str_eq_nocase(a->name, "SESSION CHARACTERISTICS");
     if (str_eq_nocase(a->name, "TRANSACTION SNAPSHOT"))
         return FAIL(FEATURE_NOT_SUPPORTED, "SET TRANSACTION SNAPSHOT is not supported yet");
+    if (!session_wide && s->block == BLOCK_NONE)
+        return session__notice(sink, "WARNING", NO_ACTIVE_SQL_TRANSACTION, NULL,
+                               "SET TRANSACTION can only be used in transaction blocks");
     for (uint32_t i = 0; i < a->args.count; i++) {
         const struct ast_def_elem *d = AST(a->args.items[i], ast_def_elem);
         const struct ast_const *c = (const struct ast_const *)d->arg;

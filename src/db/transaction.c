@@ -107,6 +107,7 @@ static void ended(struct session *s, bool committed, const struct result_sink *s
     s->txn = NULL;
     s->block = BLOCK_NONE;
     s->isolation = s->settings.default_isolation;
+    s->read_uncommitted = s->settings.default_read_uncommitted;
     s->read_only = s->settings.default_read_only;
     s->txn_began_statement = false;
 }
@@ -185,6 +186,7 @@ static enum status apply_options(struct session *s, const struct ast_list *optio
                        error_hint("Use REPEATABLE READ.");
             s->isolation =
                 str_eq_nocase(level, "repeatable read") ? REPEATABLE_READ : READ_COMMITTED;
+            s->read_uncommitted = str_eq_nocase(level, "read uncommitted");
         } else if (strcmp(d->name, "transaction_read_only") == 0) {
             s->read_only = c && c->ival != 0;
         }
@@ -212,7 +214,7 @@ static enum status end_block(struct session *s, const struct ast_transaction *a,
 {
     bool was_failed = s->block == BLOCK_FAILED;
     enum isolation isolation = s->isolation;
-    bool read_only = s->read_only;
+    bool read_only = s->read_only, read_uncommitted = s->read_uncommitted;
     enum status result = OK;
     if (s->block == BLOCK_NONE || s->block == BLOCK_IMPLICIT) {
         if (a->chain)
@@ -230,6 +232,7 @@ static enum status end_block(struct session *s, const struct ast_transaction *a,
     if (result == OK && a->chain) {
         s->block = BLOCK_OPEN;
         s->isolation = isolation;
+        s->read_uncommitted = read_uncommitted;
         s->read_only = read_only;
     }
     return result;

@@ -57,6 +57,7 @@ struct exec_params {
 
 struct exec_result {
     uint64_t rows_processed; /* returned by SELECT; touched by INSERT, UPDATE, DELETE */
+    uint64_t rows_read;      /* of a stream, and done with */
 };
 
 /* Runs to the end: each batch of output columns (plan->output) goes to the sink. */

@@ -454,6 +454,7 @@ struct ast_insert {
     struct ast_on_conflict *on_conflict;
     struct ast_list returning;
     char overriding;             /* 0, 's' SYSTEM VALUE, 'u' USER VALUE */
+    struct ast *row_where;       /* of COPY: which rows are inserted; NULL: all */
 };
 struct ast_update {
     struct ast node;

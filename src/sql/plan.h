@@ -203,6 +203,7 @@ struct plan_node {
             /* DO UPDATE: slots 0..n-1 the existing row, n..2n-1 the excluded one */
             struct expr **conflict_row;
             struct expr *conflict_where;
+            struct expr *row_where;      /* over the new row: others are left out; COPY */
             struct expr **returning;     /* over: new (or old, DELETE) row ++ input slots */
             uint32_t returning_count;
         } dml;

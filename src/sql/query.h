@@ -151,6 +151,7 @@ struct query {
     const struct index_def *conflict_index; /* arbiter; NULL with NOTHING: any */
     uint32_t excluded_relation;
     struct expr *conflict_where;
+    struct expr *row_where; /* over the new row: others are not inserted; COPY */
     struct target *returning;
     uint32_t returning_count;
 };

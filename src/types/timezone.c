@@ -38,11 +38,13 @@ static const struct timezone *cache_get(struct slice name)
     return list_find(__atomic_load_n(&cache[slot_of(name)], __ATOMIC_ACQUIRE), name);
 }
 
-/* Another thread may have been faster: then its zone is the one, and ours stays unused. */
-static const struct timezone *cache_add(const struct timezone *zone)
+/* Takes what `zone` points to. Another thread may have been faster: then its zone is the one, and
+ * ours goes. */
+static const struct timezone *cache_add(struct timezone *zone)
 {
     if (__atomic_fetch_add(&cache_count, 1, __ATOMIC_RELAXED) >= CACHE_ZONES_MAX) {
         __atomic_fetch_sub(&cache_count, 1, __ATOMIC_RELAXED);
+        timezone__unload(zone);
         return NULL;
     }
     struct timezone *z = (struct timezone *)mem_alloc(MEM_BASE, sizeof *z);
@@ -52,7 +54,12 @@ static const struct timezone *cache_add(const struct timezone *zone)
     struct timezone *head = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
     do {
         const struct timezone *found = list_find(head, name);
-        if (found) return found;
+        if (found) {
+            __atomic_fetch_sub(&cache_count, 1, __ATOMIC_RELAXED);
+            timezone__unload(z);
+            mem_free(MEM_BASE, z);
+            return found;
+        }
         z->next = head;
     } while (!__atomic_compare_exchange_n(slot, &head, z, false, __ATOMIC_RELEASE,
                                           __ATOMIC_ACQUIRE));

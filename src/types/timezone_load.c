@@ -101,6 +101,16 @@ static bool parse_tzif(const uint8_t *p, size_t len, struct timezone *z)
     return true;
 }
 
+void timezone__unload(struct timezone *z)
+{
+    mem_free(MEM_BASE, z->at);
+    mem_free(MEM_BASE, z->type_index);
+    mem_free(MEM_BASE, z->types);
+    z->at = NULL;
+    z->type_index = NULL;
+    z->types = NULL;
+}
+
 bool timezone__load(const char *path, struct timezone *z)
 {
     char full[sizeof zone_directory + 256];
@@ -112,11 +122,7 @@ bool timezone__load(const char *path, struct timezone *z)
     bool ok = !ferror(f) && parse_tzif(data, len, z);
     fclose(f);
     mem_free(MEM_BASE, data);
-    if (!ok) {
-        if (z->at) mem_free(MEM_BASE, z->at);
-        if (z->type_index) mem_free(MEM_BASE, z->type_index);
-        if (z->types) mem_free(MEM_BASE, z->types);
-    }
+    if (!ok) timezone__unload(z);
     return ok;
 }
 

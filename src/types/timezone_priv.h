@@ -47,6 +47,8 @@ struct timezone {
 /* Fills all but next and name; false when there is no such file or it is malformed. The path is
  * below the zone directory and safe. */
 bool timezone__load(const char *path, struct timezone *z);
+/* What timezone__load allocated, not `z` itself. */
+void timezone__unload(struct timezone *z);
 bool timezone__parse_posix(struct slice s, struct zone_posix *ret);
 
 #endif

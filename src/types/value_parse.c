@@ -102,6 +102,21 @@ static enum status no_such_name(type_id type, struct slice s)
     }
 }
 
+/* A type as regtype prints it. */
+static const struct type_info *type_by_words(struct slice text)
+{
+    int count;
+    const struct type_info *list = type_list(&count), *found = type_by_name(text);
+    bool array = text.len > 2 && memcmp(text.data + text.len - 2, "[]", 2) == 0;
+    if (array) text.len -= 2;
+    for (int i = 0; i < count && !found; i++) {
+        const struct type_info *t = &list[i];
+        if (t->sql_name && slice_eq(slice_of(t->sql_name), text))
+            found = !array ? t : t->array ? type_get(t->array) : NULL;
+    }
+    return found;
+}
+
 /* A number or "-"; the session resolves names before it comes here. */
 static enum status read_reg(type_id type, struct slice text, uint32_t *ret)
 {
@@ -113,7 +128,7 @@ static enum status read_reg(type_id type, struct slice text, uint32_t *ret)
         *ret = 0;
         return OK;
     }
-    const struct type_info *t = type == TYPE_REGTYPE ? type_by_name(text) : NULL;
+    const struct type_info *t = type == TYPE_REGTYPE ? type_by_words(text) : NULL;
     if (!t) return no_such_name(type, text);
     *ret = t->id;
     return OK;

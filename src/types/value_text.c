@@ -51,6 +51,8 @@ static void add_u32(struct strbuf *out, type_id type, uint32_t v)
 {
     if (v == 0 && type != TYPE_OID && type != TYPE_XID)
         strbuf_addc(out, '-');
+    else if (type == TYPE_REGTYPE && type_get(v))
+        type_format(v, -1, out);
     else
         add_i64(out, v);
 }

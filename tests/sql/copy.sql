@@ -185,3 +185,38 @@ copy bulk from stdin (freeze false);
 2	\x41\102
 \.
 select * from bulk order by id;
+create table ln (id int primary key, s text, v int check (v < 100));
+copy ln from stdin;
+1	a	1
+2	b	2
+1	c	3
+4	d	4
+\.
+copy ln from stdin;
+1	a	1
+2	b	1000
+x	c	1
+\.
+copy ln from stdin;
+1	a	1
+1	b	1
+x	c	1
+\.
+copy ln from stdin with csv;
+1,a,1
+2,"two
+lines",1000
+\.
+copy ln (id, s) from stdin where id > 1 and v is null;
+1	a
+2	b
+3	c
+2	d
+\.
+copy ln (id, v) from stdin where id <> 2;
+1	1
+2	1000
+3	1000
+\.
+select count(*) from ln;
+copy ln (id) from stdin where nosuch;

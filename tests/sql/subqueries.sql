@@ -84,8 +84,6 @@ select (select sum(sal) from e where dept = d.id and sal > (select avg(sal) from
 select (select count(*) from (select 1 from e x where x.dept = d.id union all select 2) s) from d order by d.id;
 select (select x.name from e x where x.id = e.boss union select 'nobody' where e.boss is null) from e order by e.id;
 select sum((select count(*) from d where d.id = e.dept)) from e;
-select (select sum(e.sal)) from e;
-select (select max(x.id) from d x where x.id < count(e.id)) from e;
 values ((select 1)), ((select count(*)::int from e));
 select a.id from e a where (select count(*) from e b where b.sal > a.sal) < 2 and a.sal is not null order by 1;
 select a.id from e a where a.id <= all (select b.id from e b where b.dept is not distinct from a.dept) order by 1;

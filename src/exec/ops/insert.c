@@ -9,6 +9,7 @@ struct insert_run {
     struct datum *row, *old, *slots;
     struct arena *batch;
     struct strbuf found; /* key of the conflicting row */
+    uint64_t rows_read;  /* and done with */
 };
 
 /* --- ON CONFLICT ------------------------------------------------------------------------------- */
@@ -90,6 +91,10 @@ static enum status handle_conflict(struct insert_run *r, const struct datum *inp
 static enum status insert_row(struct insert_run *r, const struct datum *input, uint32_t input_count)
 {
     struct dml_run *d = &r->d;
+    bool wanted = true;
+    if (d->dml->row_where)
+        TRY(exec_test_row(d->x, d->dml->row_where, r->row, d->arena, &wanted));
+    if (!wanted) return OK;
     TRY(dml_finish_row(d, r->row));
     if (d->dml->conflict != CONFLICT_NONE) {
         bool done;
@@ -118,6 +123,7 @@ static enum status insert_rows(void *ctx, const struct batch *in)
         for (uint32_t c = 0; c < columns; c++) r->row[c] = vec_get(&values[c], at);
         if (r->d.returning) op__get_row(in, at, input);
         TRY(insert_row(r, input, r->d.returning ? in->column_count : 0));
+        r->rows_read++;
     }
     TRY(exec_check(x));
     return r->d.returning ? row_pusher__flush(r->d.returning) : OK;
@@ -178,7 +184,7 @@ enum status exec_insert_stream(const struct plan *p, struct txn *t, const struct
         if (st == OK) st = insert_rows(&r, &b);
         if (st != OK) break;
     }
-    if (ret) ret->rows_processed = x.rows_processed;
+    if (ret) *ret = (struct exec_result){x.rows_processed, r.rows_read};
     insert_release(&r);
     exec_end(&x);
     return st == END_OF_DATA ? OK : st;

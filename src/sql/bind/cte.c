@@ -79,7 +79,7 @@ static enum status check_recursive(struct cte_item *item, const struct query *q)
                  c->name, i + 1, full_words(s, first->type, first->typmod),
                  full_words(s, result->type, result->typmod));
         (void)error_hint("Cast the output of the non-recursive term to the correct type.");
-        return bind__at(s, q->left->targets[i].expr->location, code);
+        return bind__at(s, bind__begin(q->left->targets[i].expr), code);
     }
     return OK;
 }

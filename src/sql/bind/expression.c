@@ -12,6 +12,11 @@ static enum status number(struct scope *s, const struct ast_const *c, struct exp
 {
     int64_t v;
     if (str_to_i64(slice_of(c->text), &v)) {
+        if (v == INT32_MIN) { /* too long for the scanner without its minus */
+            e->type = TYPE_INT4;
+            e->constant.v.i32 = INT32_MIN;
+            return OK;
+        }
         e->type = TYPE_INT8;
         e->constant.v.i64 = v;
         return OK;

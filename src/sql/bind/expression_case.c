@@ -253,7 +253,8 @@ static enum status name_byte(struct scope *s, const struct ast_indirection *x, e
     const struct ast *n = x->steps[0].upper;
     if (n->kind != AST_CONST || AST(n, ast_const)->type != CONST_INT)
         return bind__at(s, n->location,
-                        FAIL(FEATURE_NOT_SUPPORTED, "this subscript of type name is not supported"));
+                        FAIL(FEATURE_NOT_SUPPORTED,
+                             "this subscript of type name is not supported"));
     struct ast_const from = *AST(n, ast_const), one = *AST(n, ast_const);
     struct ast_type_name text_type = {.node = {AST_TYPE_NAME, -1}, .names = {text, 2}};
     struct ast_type_name byte_type = {.node = {AST_TYPE_NAME, -1}, .names = {byte, 2}};

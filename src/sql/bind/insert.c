@@ -271,6 +271,9 @@ enum status bind__insert(struct bind_env *env, const struct ast_insert *ast, str
     if (ast->on_conflict) TRY(bind__on_conflict(&s, ast->on_conflict));
     s.names.count = 0;
     bind__show_target(&s);
+    s.what = "COPY FROM WHERE conditions";
+    if (ast->row_where)
+        TRY(bind__condition(&s, ast->row_where, PLACE_STORED, "WHERE", &q->row_where));
     TRY(bind__returning(&s, &ast->returning));
     TRY(check_given(&in));
     if (ast->on_conflict) TRY(bind__check_assignments(&s, &ast->on_conflict->targets));

@@ -2,7 +2,9 @@
  * edit distance, over all levels), or an entry that exists but cannot be seen from there. */
 #include "sql/bind/resolve_priv.h"
 
-enum { DISTANCE_MAX = 3, COMPARED_BYTES_MAX = 64 };
+#include "base/fiber.h"
+
+enum { DISTANCE_MAX = 3, COMPARED_BYTES_MAX = 64, ARMS_STACK_MIN = 16 << 10 };
 
 /* Levenshtein's distance, all costs 1; anything beyond `limit` is limit + 1. */
 static int distance(const char *a, const char *b, int limit)
@@ -71,9 +73,29 @@ static bool consider_relation(struct guess *g, const struct relation *r, const c
     return false;
 }
 
+/* The arms of a set operation are tables by the names that PostgreSQL gives them. */
+static bool consider_arms(struct scope *s, struct guess *g, const struct query *q,
+                          uint32_t *number, const char *relation, const char *wanted)
+{
+    if (!q || fiber_stack_left() < ARMS_STACK_MIN) return false;
+    if (q->set_op != SETOP_NONE)
+        return consider_arms(s, g, q->left, number, relation, wanted) ||
+               consider_arms(s, g, q->right, number, relation, wanted);
+    struct relation *r = ARENA_NEW(s->env->arena, struct relation);
+    r->alias = arena_printf(s->env->arena, "*SELECT* %u", ++*number);
+    r->columns = ARENA_ARRAY(s->env->arena, struct rel_column, q->target_count + 1);
+    for (uint32_t i = 0; i < q->target_count; i++)
+        if (!q->targets[i].junk) r->columns[r->column_count++].name = q->targets[i].name;
+    return consider_relation(g, r, relation, wanted);
+}
+
 static struct guess guess_column(struct scope *s, const char *relation, const char *wanted)
 {
     struct guess g = {.distance = DISTANCE_MAX + 1};
+    uint32_t arms = 0;
+    if (s->query && s->query->set_op != SETOP_NONE &&
+        consider_arms(s, &g, s->query, &arms, relation, wanted))
+        return g;
     for (struct scope *level = s; level; level = level->parent)
         for (uint32_t i = 0; level->query && i < level->query->relation_count; i++) {
             const struct relation *r = level->query->relations[i];

@@ -39,7 +39,8 @@ static bool is_name_byte(char c)
 }
 
 /* "12abc": the library's scanner stops after the first byte of the junk, PostgreSQL's at its end. */
-static enum status fail_junk(enum status code, const char *message, struct slice text, int position)
+static enum status fail_junk(enum status code, const char *message, struct slice text,
+                             int position)
 {
     const char *quoted = strstr(message, " at or near \"");
     size_t begin = 0, end;

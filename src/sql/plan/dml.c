@@ -96,6 +96,8 @@ static enum status plan_insert(struct level *l, struct plan_node **ret)
     }
     TRY(common(l, n, columns));
     TRY(conflict(l, n));
+    const struct row_shape row = {0, 0};
+    if (q->row_where) TRY(rewrite_rows(l, q->row_where, &row, 1, 0, &n->dml.row_where));
     *ret = n;
     return OK;
 }

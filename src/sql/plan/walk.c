@@ -125,6 +125,7 @@ void query_columns(const struct query *q,
     (void)visit_expr(&w, q->limit);
     (void)visit_expr(&w, q->offset);
     (void)visit_expr(&w, q->conflict_where);
+    (void)visit_expr(&w, q->row_where);
     visit_list(&w, q->group_by, q->group_count);
     visit_list(&w, q->checks, q->check_count);
     query_columns(q->left, fn, ctx);

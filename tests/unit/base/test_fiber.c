@@ -176,6 +176,15 @@ static void be_canceled(void *arg)
     waiter_wake(w);
     if (waiter_park(w, 0) != PARK_WOKEN) abort();
     if (waiter_park(w, monotonic_us() + 100) != PARK_TIMEOUT) abort();
+    /* At a time: the earlier one of it and the deadline counts, and once only. */
+    waiter_cancel_at(w, monotonic_us() + 20000);
+    if (waiter_canceled(w) || waiter_park(w, monotonic_us() + 100) != PARK_TIMEOUT) abort();
+    if (waiter_park(w, 0) != PARK_CANCELED || waiter_canceled(w)) abort();
+    waiter_cancel_at(w, 1);
+    if (waiter_park_uncancelable(w, monotonic_us() + 100) != PARK_TIMEOUT) abort();
+    if (!waiter_canceled(w)) abort();
+    waiter_clear_cancel(w);
+    if (waiter_canceled(w)) abort();
     add(&v->passed);
 }
 
