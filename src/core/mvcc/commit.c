@@ -66,10 +66,11 @@ static enum status malformed(lsn_t lsn)
                 (unsigned long long)lsn.v);
 }
 
-static enum status replay_row(struct tree *tree, lsn_t lsn, uint64_t ts, bool delete,
-                              struct slice key, struct slice row, uint64_t memtable_bytes)
+static enum status replay_row(struct store *s, struct tree *tree, lsn_t lsn, uint64_t ts, bool delete,
+                              struct slice key, struct slice row)
 {
     if (lsn.v < tree->replay_lsn) return OK; /* lies in a run */
+    s->replayed_rows++;
     struct memory *m = tree_shape(tree)->memories[0];
     memtable_latch(m->table);
     if (memtable_key_count(m->table) == 0) m->first_lsn = lsn.v;
@@ -81,7 +82,7 @@ static enum status replay_row(struct tree *tree, lsn_t lsn, uint64_t ts, bool de
     leaf_set_head(leaf, v);
     uint64_t bytes = memory_account(tree->forest, m);
     memtable_unlatch(m->table);
-    if (bytes <= memtable_bytes) return OK;
+    if (bytes <= s->o.memtable_bytes) return OK;
     bool worked;
     TRY(tree_freeze(tree, m));
     return tree_flush(tree, &worked);
@@ -124,7 +125,7 @@ enum status commit__replay(struct store *s, lsn_t lsn, uint64_t ts, struct slice
         struct slice row = slice_make(key.data + key.len, lens[1]);
         struct tree *tree = forest_tree(s->forest, id);
         if (tree)
-            TRY(replay_row(tree, lsn, ts, op == REDO_DELETE, key, row, s->o.memtable_bytes));
+            TRY(replay_row(s, tree, lsn, ts, op == REDO_DELETE, key, row));
         size_t used = REDO_ROW_BYTES + (size_t)lens[0] + lens[1];
         payload.data += used;
         payload.len -= used;

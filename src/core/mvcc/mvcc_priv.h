@@ -110,6 +110,7 @@ struct store {
     bool failed;                 /* atomic: background work failed for good; writes are refused */
     char failure[256];           /* written before `failed` is set */
     struct fmutex checkpoint_mutex;
+    uint64_t replayed_rows;      /* of the log, at recovery */
 };
 
 static inline struct txn *tagged_txn(uint64_t begin)

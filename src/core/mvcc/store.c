@@ -55,9 +55,9 @@ static enum status recover(struct store *s)
     hlc_observe(&s->clock, r.max_ts);
     s->visible_ts = r.max_ts;
     s->forest->wal = s->wal;
-    if (r.records)
-        LOG(LOG_INFO, "store", "recovered %llu transactions from the log",
-                 (unsigned long long)r.records);
+    if (s->replayed_rows)
+        LOG(LOG_INFO, "store", "recovered %llu rows from %llu log records",
+            (unsigned long long)s->replayed_rows, (unsigned long long)r.records);
     return OK;
 }
 

@@ -49,7 +49,7 @@ static void values(void **state)
     static const struct { const char *name, *value; int64_t want; } good[] = {
         {"memtable_bytes", "128 kB", 128 << 10}, {"memtable_bytes", "3mb", 3 << 20},
         {"memtable_bytes", "70000", 70000},      {"wal.group_commit_window", "10ms", 10},
-        {"deadlock_timeout", "2min", 120000},    {"deadlock_timeout", "1 h", 3600000},
+        {"checkpoint_interval", "2min", 120000},    {"checkpoint_interval", "1 h", 3600000},
         {"PG_PORT", "0", 0},                     {"auth.allow_insecure", "YES", 1},
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -61,8 +61,8 @@ static void values(void **state)
         {"pg_port", "65536"},            {"pg_port", "-1"},        {"pg_port", "1kB"},
         {"pg_port", "0x10"},             {"auth.method", "md5"},   {"auth.method", ""},
         {"auth.method", "trust|scram"},  {"tls.mode", "allo"},     {"no.such", "1"},
-        {"auth.allow_insecure", "2"},    {"deadlock_timeout", "99999999999999999999d"},
-        {"deadlock_timeout", "9223372036854775807d"},
+        {"auth.allow_insecure", "2"},    {"checkpoint_interval", "99999999999999999999d"},
+        {"checkpoint_interval", "9223372036854775807d"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(config_set(c, bad[i][0], bad[i][1], SOURCE_FLAG), CONFIG_FILE_ERROR);

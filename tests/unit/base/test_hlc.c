@@ -32,9 +32,9 @@ static void ascends(void **state)
     assert_true(hlc_now(&c) > last);
     uint64_t far = hlc_from_wall_us(9000000) + 7;
     hlc_observe(&c, far);
-    assert_int_equal(hlc_now(&c), far + 1);
+    assert_int_equal(hlc_now(&c), (far | 1) + 1);
     hlc_observe(&c, 5); /* the past changes nothing */
-    assert_int_equal(hlc_now(&c), far + 2);
+    assert_int_equal(hlc_now(&c), (far | 1) + 3);
     sim_free(os);
 }
 
