@@ -62,6 +62,7 @@ struct txn {
     ARRAY(struct held_lock) locks;
     struct page_pins pins;       /* of the statement */
     uint64_t bytes;              /* of rows written */
+    bool shown;                  /* versions have shown its address, though they may be undone */
     uint64_t seen_lsn;           /* of the log when a lock showed what may not be durable yet */
     struct txn *next, *prev;     /* active list; guarded by its shard's lock */
     uint32_t shard;
@@ -145,9 +146,10 @@ enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, struct sl
 
 /* --- waiting (wait.c) --- */
 
-/* Parks until `holder` ends; the caller is in an epoch section in which it saw it run. */
+/* Parks until `holder` ends or gives locks back: the caller looks again. It is in an epoch section in
+ * which it saw the holder run. */
 enum status txn__wait_for(struct txn *t, struct txn *holder) MUST;
-void txn__wake_waiters(struct txn *t);
+void txn__wake_waiters(struct txn *t, bool ended);
 void txn__release_relations(struct txn *t);
 struct relation_shard *relation_shards__new(void);
 void relation_shards__free(struct relation_shard *s);

@@ -93,6 +93,7 @@ enum status txn_begin(struct store *s, const struct txn_options *o, struct txn *
     t->shard = shard;
     t->depth = t->command = t->last_command = 0;
     t->bytes = t->seen_lsn = 0;
+    t->shown = false;
     spin_lock(&t->waiters_lock);
     t->waiters = NULL;
     t->ended = false;
@@ -202,6 +203,7 @@ void txn_rollback_to(struct txn *t, txn_mark mark)
     bool inside = t->depth > 0;
     if (!inside) epoch_enter(t->slot);
     txn__undo(t, mark);
+    txn__wake_waiters(t, false); /* rows that were locked since are free */
     if (!inside) epoch_exit(t->slot);
 }
 
@@ -222,7 +224,7 @@ static void run_hooks(struct txn *t, bool committed)
 static void finish(struct txn *t, bool committed)
 {
     struct store *s = t->store;
-    bool traces = t->writes.count > 0;
+    bool traces = t->shown;
     txn__release_relations(t);
     if (t->depth > 0) {
         t->depth = 1;
@@ -238,15 +240,13 @@ static void finish(struct txn *t, bool committed)
 
 void txn_abort(struct txn *t)
 {
-    if (t->writes.count || t->changes.count) {
+    if (t->shown || t->writes.count) {
         bool inside = t->depth > 0;
         if (!inside) epoch_enter(t->slot);
-        size_t had_writes = t->writes.count;
         __atomic_store_n(&t->commit_ts, TS_ABORTED, __ATOMIC_RELEASE);
         txn__undo(t, 0);
-        txn__wake_waiters(t);
+        txn__wake_waiters(t, true);
         if (!inside) epoch_exit(t->slot);
-        if (had_writes) t->writes.count = 1; /* tells finish that versions showed its address */
     }
     finish(t, false);
 }
@@ -311,11 +311,11 @@ static enum status commit_reads(struct txn *t)
 {
     struct store *s = t->store;
     uint64_t seen = t->seen_lsn;
-    if (t->writes.count) {
+    if (t->shown) {
         epoch_enter(t->slot);
         __atomic_store_n(&t->commit_ts, TS_ABORTED, __ATOMIC_RELEASE);
         settle_versions(t, 0);
-        txn__wake_waiters(t);
+        txn__wake_waiters(t, true);
         epoch_exit(t->slot);
     }
     enum status st = OK;
@@ -343,7 +343,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     uint64_t ts = __atomic_load_n(&t->commit_ts, __ATOMIC_ACQUIRE);
     epoch_enter(t->slot);
     settle_versions(t, ts);
-    txn__wake_waiters(t);
+    txn__wake_waiters(t, true);
     epoch_exit(t->slot);
     if (mode != COMMIT_ASYNC || changes) st = wal_wait(s->wal, end, mode == COMMIT_BATCH);
     if (st == OK && changes) st = apply_changes(t, ts);

@@ -168,7 +168,7 @@ enum status txn__wait_for(struct txn *t, struct txn *holder)
 
     int64_t deadline = lock_deadline(t);
     enum park_result r = PARK_WOKEN;
-    while (r == PARK_WOKEN && !has_ended(holder)) r = waiter_park(node.waiter, deadline);
+    if (!has_ended(holder)) r = waiter_park(node.waiter, deadline);
     remove_waiter(holder, &node);
     fmutex_lock(&s->wait_mutex);
     t->waiting_for = NULL;
@@ -176,10 +176,10 @@ enum status txn__wait_for(struct txn *t, struct txn *holder)
     return park_status(r);
 }
 
-void txn__wake_waiters(struct txn *t)
+void txn__wake_waiters(struct txn *t, bool ended)
 {
     spin_lock(&t->waiters_lock);
-    t->ended = true;
+    t->ended = ended;
     /* Under the lock: a woken waiter takes it before its node goes. */
     for (struct wait_node *n = t->waiters; n; n = n->next) waiter_wake(n->waiter);
     spin_unlock(&t->waiters_lock);
