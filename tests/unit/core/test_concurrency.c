@@ -173,8 +173,53 @@ static void sums(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* --- a rollback to a savepoint gives its row locks back ---------------------------------------- */
+
+static uint32_t got_lock;
+
+static void *wait_for_row(void *arg)
+{
+    struct txn_options o = {.lock_timeout_us = 10000000};
+    struct txn *t;
+    (void)arg;
+    assert_int_equal(txn_begin(store, &o, &t), OK);
+    txn_statement_begin(t);
+    enum status st = put(t, WRITE_UPDATE, 1, 7);
+    txn_statement_end(t);
+    __atomic_store_n(&got_lock, st == OK ? 1 : 2, __ATOMIC_RELEASE);
+    txn_abort(t);
+    return NULL;
+}
+
+/* The holder undoes its writes, and ends only after the waiter has had its turn; once it has undone
+ * them it must still wake who came meanwhile. */
+static void undone(void **state)
+{
+    (void)state;
+    struct txn_options o = {0};
+    struct txn *t;
+    pthread_t waiter;
+    snprintf(dir, sizeof dir, "/tmp/helios-test-u%d", (int)getpid());
+    open_it(NULL);
+    setup_accounts();
+    assert_int_equal(txn_begin(store, &o, &t), OK);
+    txn_statement_begin(t);
+    assert_int_equal(put(t, WRITE_UPDATE, 1, 5), OK);
+    txn_statement_end(t);
+    pthread_create(&waiter, NULL, wait_for_row, NULL);
+    usleep(20000);
+    txn_rollback_to(t, 0);
+    pthread_join(waiter, NULL);
+    assert_int_equal(got_lock, 1);
+    txn_abort(t);
+    assert_int_equal(store_close(store), OK);
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sums)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sums), cmocka_unit_test(undone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
