@@ -252,3 +252,22 @@ enum status ddl__options(struct ddl *d, const struct ast_list *options, const ch
     *ret = b.len ? b.data : NULL;
     return OK;
 }
+
+enum status ddl__add_result_column(struct ddl *d, struct table_edit *e, const struct target *t,
+                                   const char *name, bool view)
+{
+    struct column_def c = {.name = name, .type = t->expr->type, .typmod = t->expr->typmod,
+                           .number = (int16_t)(e->columns.count + 1), .statistics_target = -1};
+    const struct type_info *info = type_get(c.type);
+    if (e->columns.count >= TABLE_COLUMNS_MAX)
+        return FAIL(TOO_MANY_COLUMNS, "%s can have at most %d %s", view ? "target lists" : "tables",
+                    TABLE_COLUMNS_MAX, view ? "entries" : "columns");
+    if (c.type == TYPE_UNKNOWN) c.type = TYPE_TEXT;
+    else if (!info || info->category == 'P')
+        return FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" has pseudo-type %s", name,
+                    info ? info->name : "unknown");
+    if (ddl__edit_column(e, name))
+        return FAIL(DUPLICATE_COLUMN, "column \"%s\" specified more than once", name);
+    ARENA_PUSH(d->a, &e->columns, c);
+    return OK;
+}

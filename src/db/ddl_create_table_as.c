@@ -12,24 +12,6 @@ static enum status bind_query(struct ddl *d, const struct ast *query, struct que
     return s;
 }
 
-static enum status add_column(struct ddl *d, struct table_edit *e, const struct target *t,
-                              const char *name)
-{
-    struct column_def c = {.name = name, .type = t->expr->type, .typmod = t->expr->typmod,
-                           .number = (int16_t)(e->columns.count + 1), .statistics_target = -1};
-    const struct type_info *info = type_get(c.type);
-    if (e->columns.count >= TABLE_COLUMNS_MAX)
-        return FAIL(TOO_MANY_COLUMNS, "tables can have at most %d columns", TABLE_COLUMNS_MAX);
-    if (c.type == TYPE_UNKNOWN) c.type = TYPE_TEXT;
-    else if (!info || info->category == 'P')
-        return FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" has pseudo-type %s", name,
-                    info ? info->name : "unknown");
-    if (ddl__edit_column(e, name))
-        return FAIL(DUPLICATE_COLUMN, "column \"%s\" specified more than once", name);
-    ARENA_PUSH(d->a, &e->columns, c);
-    return OK;
-}
-
 static enum status add_columns(struct ddl *d, struct table_edit *e,
                                const struct ast_create_table_as *n, const struct query *q)
 {
@@ -43,7 +25,7 @@ static enum status add_columns(struct ddl *d, struct table_edit *e,
         if (t->junk) continue;
         const char *name = at < n->columns.count ? n->columns.items[at] : t->name;
         at++;
-        TRY(add_column(d, e, t, name ? name : "?column?"));
+        TRY(ddl__add_result_column(d, e, t, name ? name : "?column?", false));
     }
     return OK;
 }

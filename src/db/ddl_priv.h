@@ -44,6 +44,9 @@ enum status ddl__edit_put(struct ddl *d, struct table_edit *e, const struct tabl
 /* The edit as a definition to bind over; good until it is changed. */
 const struct table_def *ddl__edit_def(struct table_edit *e);
 struct column_def *ddl__edit_column(struct table_edit *e, const char *name);
+/* A column of a query's result becomes one of the new table or view. 42701, 54011, 42P16. */
+enum status ddl__add_result_column(struct ddl *d, struct table_edit *e, const struct target *t,
+                                   const char *name, bool view) MUST;
 
 /* --- ddl_name.c: looking names up, and making new ones --- */
 /* "table", "view", "sequence" */

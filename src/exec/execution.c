@@ -45,11 +45,6 @@ struct arena *exec_arena(struct execution *x)
     return &o->arena;
 }
 
-struct arena *exec_batch_arena(struct execution *x)
-{
-    return exec_arena(x);
-}
-
 void exec_arena_prime(struct arena *a, uint32_t rows)
 {
     if (rows < PRIME_ROWS || arena_bytes(a) >= BATCH_ARENA_BYTES) return;

@@ -16,13 +16,6 @@ struct node_stats {
     uint64_t memory_bytes;
 };
 
-/* A row that a scan is to give instead of what its tree holds: READ COMMITTED's second look at a
- * row that changed under a lock wait. */
-struct row_pin {
-    struct slice key, row;
-    bool active;
-};
-
 struct execution {
     const struct plan *plan; /* NULL: a lone expression */
     struct txn *txn;
@@ -35,7 +28,6 @@ struct execution {
     struct datum *outer;     /* values of EXPR_OUTER */
     struct subplan_state *subplans; /* by plan.subplans' index */
     struct cte_state *ctes;         /* by plan.ctes' index */
-    struct row_pin *pins;           /* by plan_node.id; NULL: none */
     struct node_stats *stats;       /* by plan_node.id; NULL: not counted */
     struct call_state *call_states; /* hash table: scalar call sites that keep something */
     uint32_t call_state_count, call_state_cap;
@@ -53,7 +45,6 @@ void exec_end(struct execution *x);
 struct arena *exec_arena(struct execution *x);
 /* For arenas cleared each batch: room at once for the vectors of a large one, so that clearing
  * keeps it. */
-struct arena *exec_batch_arena(struct execution *x);
 void exec_arena_prime(struct arena *a, uint32_t rows);
 
 /* At every batch, and every few thousand steps of long loops: QUERY_CANCELED, OUT_OF_MEMORY. */

@@ -93,13 +93,7 @@ static void pick_inputs(struct compaction *c, const struct shape *s, uint32_t le
 static enum status collect_run(void *ctx, struct slice meta)
 {
     struct compaction *c = ctx;
-    struct forest *f = c->tree->forest;
-    struct run *run;
-    TRY(run_open(f->blocks, f->cache, meta, &run));
-    uint64_t id = __atomic_fetch_add(&f->next_run, 1, __ATOMIC_RELAXED);
-    ARRAY_PUSH(&c->edit.added, run_ref__new(id, run, meta));
-    ARRAY_PUSH(&c->edit.added_level, c->to);
-    return OK;
+    return run_edit__add(c->tree->forest, &c->edit, c->to, meta);
 }
 
 static enum status merge_inputs(struct compaction *c)

@@ -22,6 +22,16 @@ void run_edit_release(struct run_edit *e)
     ARRAY_RELEASE(&e->added_level);
 }
 
+enum status run_edit__add(struct forest *f, struct run_edit *e, uint32_t level, struct slice meta)
+{
+    struct run *run;
+    TRY(run_open(f->blocks, f->cache, meta, &run));
+    uint64_t id = __atomic_fetch_add(&f->next_run, 1, __ATOMIC_RELAXED);
+    ARRAY_PUSH(&e->added, run_ref__new(id, run, meta));
+    ARRAY_PUSH(&e->added_level, level);
+    return OK;
+}
+
 /* --- encoding ---------------------------------------------------------------------------------- */
 
 static void put_u32(struct strbuf *b, uint32_t v)

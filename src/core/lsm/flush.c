@@ -68,12 +68,7 @@ struct collected {
 static enum status collect_run(void *ctx, struct slice meta)
 {
     struct collected *c = ctx;
-    struct run *run;
-    TRY(run_open(c->forest->blocks, c->forest->cache, meta, &run));
-    uint64_t id = __atomic_fetch_add(&c->forest->next_run, 1, __ATOMIC_RELAXED);
-    ARRAY_PUSH(&c->edit->added, run_ref__new(id, run, meta));
-    ARRAY_PUSH(&c->edit->added_level, c->level);
-    return OK;
+    return run_edit__add(c->forest, c->edit, c->level, meta);
 }
 
 /* Gives back what a failed piece of work has built. */

@@ -18,7 +18,7 @@
 #include "core/store.h"
 #include "core/wal/wal.h"
 
-enum { LEVELS_MAX = 7, LEVEL0_RUNS_DUE = 4, LEVEL_RATIO = 10, MEMORIES_MAX = 64 };
+enum { LEVELS_MAX = 7, LEVEL0_RUNS_DUE = 4, LEVEL_RATIO = 10 };
 
 /* A memtable with its bookkeeping. */
 struct memory {

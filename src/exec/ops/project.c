@@ -161,7 +161,7 @@ struct limit_pipe {
     const struct exec_sink *out;
     uint64_t skip, left;
     bool done, in_ties;
-    struct arena *arena, *tie_arena;
+    struct arena *arena;
     struct strbuf last_key, key;
 };
 
@@ -221,9 +221,9 @@ enum status op__limit(struct execution *x, const struct plan_node *n, const stru
     TRY(op__limit_value(x, n->limit.limit, false, &p.left));
     if (p.left == 0) return OK;
     p.arena = op__arena(x, n, 0);
-    p.tie_arena = op__arena(x, n, 1);
-    strbuf_init(&p.last_key, p.tie_arena);
-    strbuf_init(&p.key, p.tie_arena);
+    struct arena *keys = op__arena(x, n, 1);
+    strbuf_init(&p.last_key, keys);
+    strbuf_init(&p.key, keys);
     struct exec_sink sink = {limit_rows, &p};
     enum status st = op__run(x, n->left, &sink);
     return st == END_OF_DATA && p.done ? OK : st;

@@ -31,7 +31,7 @@ static struct scan_state *scan_state(struct execution *x, const struct plan_node
     if (!fresh) return s;
     const struct table_def *t = n->scan.table;
     s->ranges = exec_arena(x);
-    s->batch = exec_batch_arena(x);
+    s->batch = exec_arena(x);
     type_id *types = ARENA_ARRAY(x->arena, type_id, n->column_count + 1);
     for (uint32_t i = 0; i < n->column_count; i++) types[i] = n->columns[i].type;
     s->types = types;
