@@ -97,11 +97,7 @@ static enum status rewrite_manifest(struct forest *f)
     strbuf_addc(&w.bytes, EDIT_COUNTERS);
     put_u64(&w.bytes, __atomic_load_n(&f->next_tree, __ATOMIC_RELAXED));
     ARRAY_PUSH(&w.ends, w.bytes.len);
-    struct epoch_slot *slot = epoch_slot_new(f->o.epoch);
-    epoch_enter(slot);
     enum status st = forest_each(f, rewrite_tree, &w);
-    epoch_exit(slot);
-    epoch_slot_free(slot);
     struct slice *records = mem_alloc(MEM_RUN, w.ends.count * sizeof *records);
     size_t start = 0;
     for (size_t i = 0; i < w.ends.count; i++) {

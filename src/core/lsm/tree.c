@@ -206,11 +206,16 @@ void forest_remove(struct forest *f, struct tree *t, bool destroy)
 enum status forest_each(struct forest *f, enum status (*fn)(void *ctx, struct tree *t), void *ctx)
 {
     uint64_t end = __atomic_load_n(&f->next_tree, __ATOMIC_RELAXED);
-    for (uint64_t id = 1; id < end; id++) {
+    enum status st = OK;
+    struct epoch_slot *slot = epoch_slot_new(f->o.epoch);
+    epoch_enter(slot);
+    for (uint64_t id = 1; id < end && st == OK; id++) {
         struct tree *t = forest_tree(f, id);
-        if (t && !__atomic_load_n(&t->dropped, __ATOMIC_ACQUIRE)) TRY(fn(ctx, t));
+        if (t && !__atomic_load_n(&t->dropped, __ATOMIC_ACQUIRE)) st = fn(ctx, t);
     }
-    return OK;
+    epoch_exit(slot);
+    epoch_slot_free(slot);
+    return st;
 }
 
 enum status tree_freeze(struct tree *t, struct memory *m)

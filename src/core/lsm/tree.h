@@ -111,7 +111,7 @@ void forest_remove(struct forest *f, struct tree *t, bool destroy);
 /* What commits and recovery tell the manifest. */
 enum status forest_log_create(struct forest *f, struct tree *t) MUST;
 enum status forest_log_drop(struct forest *f, tree_id id) MUST;
-/* Calls fn for each tree; the caller is in an epoch section or alone. */
+/* Calls fn for each tree, in an epoch section of its own: a tree stays while fn has it. */
 enum status forest_each(struct forest *f, enum status (*fn)(void *ctx, struct tree *t),
                         void *ctx) MUST;
 

@@ -43,16 +43,11 @@ static enum status work_tree(void *ctx, struct tree *t)
     return OK;
 }
 
-/* One look at every tree. Trees go by epoch, so the look is a section; a piece of work may be long, and
- * what it retires waits for its end. */
+/* One look at every tree. It is one epoch section, so what its work retires waits for its end. */
 static enum status work_round(struct store *s, enum work_kind kind, bool *ret_worked)
 {
     struct round r = {s, kind, false};
-    struct epoch_slot *slot = epoch_slot_new(s->epoch);
-    epoch_enter(slot);
     enum status st = forest_each(s->forest, work_tree, &r);
-    epoch_exit(slot);
-    epoch_slot_free(slot);
     epoch_collect(s->epoch);
     *ret_worked = r.worked;
     if (st == OK && kind == WORK_FLUSH && r.worked) st = store__recycle(s);
@@ -177,11 +172,7 @@ enum status store_checkpoint(struct store *s)
 {
     fmutex_lock(&s->checkpoint_mutex);
     POINT("checkpoint.begin");
-    struct epoch_slot *slot = epoch_slot_new(s->epoch);
-    epoch_enter(slot);
     enum status st = forest_each(s->forest, freeze_tree, NULL);
-    epoch_exit(slot);
-    epoch_slot_free(slot);
     bool worked = true;
     while (st == OK && worked) st = work_round(s, WORK_FLUSH, &worked);
     if (st == OK) st = store__recycle(s);

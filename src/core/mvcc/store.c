@@ -244,12 +244,7 @@ static enum status each_created(void *ctx, struct tree *t)
 enum status store_each_tree(struct store *s, enum status (*fn)(void *ctx, tree_id tree), void *ctx)
 {
     struct each e = {fn, ctx};
-    struct epoch_slot *slot = epoch_slot_new(s->epoch);
-    epoch_enter(slot);
-    enum status st = forest_each(s->forest, each_created, &e);
-    epoch_exit(slot);
-    epoch_slot_free(slot);
-    return st;
+    return forest_each(s->forest, each_created, &e);
 }
 
 static enum status verify_tree(void *ctx, struct tree *t)
@@ -276,10 +271,5 @@ static enum status verify_tree(void *ctx, struct tree *t)
 
 enum status store_verify(struct store *s, struct strbuf *report)
 {
-    struct epoch_slot *slot = epoch_slot_new(s->epoch);
-    epoch_enter(slot);
-    enum status st = forest_each(s->forest, verify_tree, report);
-    epoch_exit(slot);
-    epoch_slot_free(slot);
-    return st;
+    return forest_each(s->forest, verify_tree, report);
 }
