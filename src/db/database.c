@@ -26,7 +26,9 @@ static enum status in_txn(struct db *db, enum status (*fn)(struct db *db, struct
 
 static enum status load_catalog(struct db *db, struct txn *t)
 {
-    return catalog_load(t, &db->catalog);
+    TRY(catalog_load(t, &db->catalog));
+    db->catalog_version = catalog_version(db->catalog);
+    return OK;
 }
 
 static const char *initial_database = "postgres"; /* set by db_open before bootstrap runs */
@@ -118,11 +120,17 @@ struct catalog *db__catalog(struct db *db)
     return c;
 }
 
+bool db__catalog_is_newest(const struct db *db, const struct catalog *c)
+{
+    return catalog_version(c) == __atomic_load_n(&db->catalog_version, __ATOMIC_ACQUIRE);
+}
+
 void db__publish(struct db *db, struct catalog *c)
 {
     fmutex_lock(&db->catalog_mutex);
     struct catalog *old = db->catalog;
     db->catalog = c;
+    __atomic_store_n(&db->catalog_version, catalog_version(c), __ATOMIC_RELEASE);
     fmutex_unlock(&db->catalog_mutex);
     plan_cache_purge(db->plans, c);
     catalog_unref(old);

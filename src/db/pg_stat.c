@@ -123,7 +123,7 @@ enum status sys_pg_cursors(struct sys_scan *x)
     void *v;
     while (map_next(&x->s->portals, &pos, &name, NULL, &v)) {
         const struct portal *p = v;
-        const char *text = p->query_text ? p->query_text : "";
+        const char *text = p->query_text.data ? p->query_text.data : "";
         TRY(SYS_EMIT(x, T(arena_strndup(x->arena, name.data, name.len)), T(text), I(p->held), I(0),
                      I(p->scroll), I(p->made_us)));
     }

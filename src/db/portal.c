@@ -121,7 +121,7 @@ static enum status new_portal(struct session *s, const char *name, struct portal
     struct portal *p = ARENA_NEW(&a, struct portal);
     p->name = arena_strdup(&a, name);
     p->arena = a;
-    p->made_us = db__now_us(s->db);
+    p->made_us = s->statement_us;
     *ret = p;
     return OK;
 }
@@ -160,7 +160,7 @@ static enum status bind(struct session *s, const char *portal, const char *state
     ps->refs++;
     p->params = ARENA_ARRAY(&p->arena, struct datum, param_count + 1);
     p->param_count = param_count;
-    p->query_text = ps->text.data;
+    p->query_text = ps->text;
     enum status result = OK;
     for (uint32_t i = 0; i < param_count && result == OK; i++)
         result = read_param(s, p, &params[i], ps->param_types[i], i + 1, &p->params[i]);
@@ -182,7 +182,7 @@ static enum status bind(struct session *s, const char *portal, const char *state
 enum status session_bind(struct session *s, const char *portal, const char *statement,
                          const struct bound_param *params, uint32_t param_count)
 {
-    session__begin_statement(s, slice_make(s->activity, strlen(s->activity)));
+    session__begin_statement(s, slice_make(NULL, 0));
     enum status result = bind(s, portal, statement, params, param_count);
     if (result != OK) session__statement_failed(s, NULL);
     session__end_statement(s);
@@ -273,7 +273,7 @@ enum status session_execute(struct session *s, const char *portal, uint64_t max_
     struct portal *p;
     enum status result = find_portal(s, portal, &p);
     if (result == OK) {
-        session__begin_statement(s, slice_of(p->query_text ? p->query_text : ""));
+        session__begin_statement(s, p->query_text);
         result = execute(s, p, max_rows, sink);
     }
     if (result != OK) session__statement_failed(s, sink);
@@ -315,7 +315,7 @@ enum status session__declare_cursor(struct session *s, const struct ast_declare_
     p->held = hold;
     p->is_cursor = true;
     p->scroll = !(a->options & CURSOR_NO_SCROLL);
-    p->query_text = arena_strndup(&p->arena, text.data, text.len);
+    p->query_text = slice_dup(&p->arena, text);
     p->column_count = plan->plan->output_count;
     p->columns = ARENA_ARRAY(&p->arena, struct result_column, p->column_count + 1);
     for (uint32_t i = 0; i < p->column_count; i++)

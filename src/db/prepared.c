@@ -245,7 +245,7 @@ static enum status make(struct session *s, const char *name, struct slice text,
                error_hint("DEALLOCATE those that are not needed.");
     struct prepared *p = new_prepared(name, text);
     p->is_sql = is_sql;
-    p->made_us = db__now_us(s->db);
+    p->made_us = s->statement_us;
     enum status result = analyse(s, p, types, n);
     if (result == OK) put(s, p);
     else prepared__unref(p);
@@ -383,7 +383,7 @@ enum status session_sync(struct session *s, const struct result_sink *sink)
 {
     enum status result = OK;
     if (s->block == BLOCK_NONE && s->txn) {
-        session__begin_statement(s, slice_make(s->activity, strlen(s->activity)));
+        session__begin_statement(s, slice_make(NULL, 0));
         result = session__commit(s, sink);
         session__end_statement(s);
     }

@@ -285,10 +285,11 @@ void session__begin_statement(struct session *s, struct slice text)
                          ? monotonic_us() + s->settings.statement_timeout_us
                          : 0;
     waiter_cancel_at(s->waiter, s->deadline_us);
-    size_t len = text.len < sizeof s->activity - 1 ? text.len : sizeof s->activity - 1;
-    if (len) memcpy(s->activity, text.data, len);
-    s->activity[len] = '\0';
     s->activity_us = s->statement_us;
+    if (!text.data) return;
+    size_t len = text.len < sizeof s->activity - 1 ? text.len : sizeof s->activity - 1;
+    memcpy(s->activity, text.data, len);
+    s->activity[len] = '\0';
 }
 
 void session__end_statement(struct session *s)

@@ -22,6 +22,7 @@ struct db {
     struct fmutex catalog_mutex;
     struct fcond catalog_published;
     struct catalog *catalog;       /* guarded by catalog_mutex */
+    uint64_t catalog_version;      /* atomic: of the published snapshot */
     uint32_t ddl_pending;          /* atomic: commits of DDL whose snapshot is not published yet */
     struct plan_cache *plans;
     struct sequences *sequences;
@@ -37,6 +38,8 @@ struct db {
 
 /* The newest published snapshot, with a reference for the caller. */
 struct catalog *db__catalog(struct db *db);
+/* Is `c` the newest published snapshot? */
+bool db__catalog_is_newest(const struct db *db, const struct catalog *c);
 /* As a commit of DDL ends: `c` (a reference taken over) becomes the published snapshot. */
 void db__publish(struct db *db, struct catalog *c);
 /* Waits until no commit of DDL is between its log record and its publication. */
@@ -269,7 +272,7 @@ struct portal {
     struct row_store rows;
     int64_t position;               /* 0: before the first row; n: on row n */
     char tag[64];
-    const char *query_text;         /* pg_cursors */
+    struct slice query_text;        /* pg_cursors */
     int64_t made_us;
 };
 enum status session__declare_cursor(struct session *s, const struct ast_declare_cursor *a,
@@ -283,6 +286,7 @@ void prepared__free_all(struct session *s);
 enum status session__run_statement(struct session *s, const struct statement *st,
                                    struct slice text, const struct exec_params *params,
                                    const struct result_sink *sink, char tag[64]) MUST;
+/* `text` without data: what is shown as running stays. */
 void session__begin_statement(struct session *s, struct slice text);
 void session__end_statement(struct session *s);
 /* 25P02 unless the statement may run in a failed block. */

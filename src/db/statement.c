@@ -182,13 +182,12 @@ static enum status lock_tables(struct session *s, const struct plan *p)
 /* Was a table of the plan changed while we waited for its lock? */
 static bool is_stale(struct session *s, const struct cached_plan *p)
 {
-    if (s->own_catalog) return false;
+    if (s->own_catalog || db__catalog_is_newest(s->db, p->catalog)) return false;
     struct catalog *now = db__catalog(s->db);
     bool stale = false;
-    if (now != p->catalog)
-        for (uint32_t i = 0; i < p->plan->table_count && !stale; i++)
-            stale = p->plan->tables[i]->virtual_id < 0 &&
-                    catalog_table_by_oid(now, p->plan->tables[i]->oid) != p->plan->tables[i];
+    for (uint32_t i = 0; i < p->plan->table_count && !stale; i++)
+        stale = p->plan->tables[i]->virtual_id < 0 &&
+                catalog_table_by_oid(now, p->plan->tables[i]->oid) != p->plan->tables[i];
     catalog_unref(now);
     return stale;
 }
@@ -196,11 +195,15 @@ static bool is_stale(struct session *s, const struct cached_plan *p)
 static void make_tag(const struct plan *p, uint64_t rows, char tag[64])
 {
     static const char *const words[] = {"SELECT", "INSERT 0", "UPDATE", "DELETE"};
-    struct strbuf b;
-    strbuf_init(&b, NULL);
-    strbuf_addf(&b, "%s %llu", words[p->command], (unsigned long long)rows);
-    memcpy(tag, b.data, b.len < 63 ? b.len + 1 : 63);
-    strbuf_release(&b);
+    char digits[20], *d = digits + sizeof digits;
+    size_t word = strlen(words[p->command]);
+    do *--d = (char)('0' + rows % 10);
+    while (rows /= 10);
+    size_t n = (size_t)(digits + sizeof digits - d);
+    memcpy(tag, words[p->command], word);
+    tag[word] = ' ';
+    memcpy(tag + word + 1, d, n);
+    tag[word + 1 + n] = '\0';
 }
 
 static enum status send_columns(struct session *s, const struct plan *p,

@@ -30,10 +30,8 @@ static void refresh_catalog(struct session *s)
 {
     if (s->own_catalog) {
         if (s->catalog != s->own_catalog) use_catalog(s, catalog_ref(s->own_catalog));
-    } else {
-        struct catalog *c = db__catalog(s->db);
-        if (c == s->catalog) catalog_unref(c);
-        else use_catalog(s, c);
+    } else if (!db__catalog_is_newest(s->db, s->catalog)) {
+        use_catalog(s, db__catalog(s->db));
     }
     s->exec.catalog = s->catalog;
     s->exec.path = session__path(s);
