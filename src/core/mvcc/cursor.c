@@ -5,13 +5,14 @@
  * below. Sources are few, so the next key is found by comparing their heads; of equal keys the source
  * that stands higher counts, for its versions are newer.
  *
- * Rows in memtables are pointed to; those in runs, and keys, are copied into the batch's arena, since a
- * run's cursor moves on. */
+ * Rows are pointed to where they lie: memtables stay while the statement runs, and the pages of runs are
+ * pinned until the next batch. Where one run's keys come before all others' for a while, as nearly
+ * always, they are taken a page at a time. Only what a backward scan finds in runs is copied. */
 #include "core/mvcc/mvcc_priv.h"
 
 #include "base/mem.h"
 
-enum { WALK_LEAVES = 128 };
+enum { WALK_LEAVES = 128, PAGES_HELD_MAX = 64 };
 
 enum source_kind { SOURCE_MEMORY, SOURCE_RUNS };
 
@@ -42,6 +43,7 @@ struct cursor {
     struct strbuf lower, upper;
     bool has_lower, has_upper;
     struct arena batch;
+    struct page_pins pins; /* of the batch */
     struct source *sources;
     uint32_t source_count;
 };
@@ -82,6 +84,13 @@ static void memory_advance(struct cursor *c, struct source *s)
 
 /* --- runs -------------------------------------------------------------------------------------- */
 
+static enum status open_run(struct cursor *c, struct source *s)
+{
+    TRY(run_cursor_open(s->runs[s->run_at]->run, &s->cursor));
+    run_cursor_hold(s->cursor, &c->pins);
+    return OK;
+}
+
 /* Moves to the next entry, over the ends of runs. has_entry false at the end of all. */
 static enum status next_entry(struct cursor *c, struct source *s)
 {
@@ -93,7 +102,7 @@ static enum status next_entry(struct cursor *c, struct source *s)
         s->run_at = c->reverse ? s->run_at - 1 : s->run_at + 1;
         run_cursor_close(s->cursor);
         s->cursor = NULL;
-        TRY(run_cursor_open(s->runs[s->run_at]->run, &s->cursor));
+        TRY(open_run(c, s));
         st = run_cursor_seek(s->cursor, (struct slice){0}, c->reverse, &s->entry);
     }
     TRY(st);
@@ -115,7 +124,7 @@ static enum status runs_start(struct cursor *c, struct source *s)
                slice_cmp(run_min_key(s->runs[s->run_at]->run), upper) >= 0)
             s->run_at--;
     }
-    TRY(run_cursor_open(s->runs[s->run_at]->run, &s->cursor));
+    TRY(open_run(c, s));
     struct slice from = c->reverse ? upper : lower;
     if (from.len == 0 && !c->reverse) from.data = NULL;
     enum status st = run_cursor_seek(s->cursor, from, c->reverse, &s->entry);
@@ -269,23 +278,70 @@ static struct slice keep(struct cursor *c, struct slice s)
     return slice_make(arena_memdup(&c->batch, s.data, s.len), s.len);
 }
 
+/* The rows of a batch, as they are gathered. */
+struct gather {
+    struct slice *keys, *rows; /* keys NULL: not wanted */
+    uint32_t max, count;
+};
+
+/* Where the heads of the other sources begin; data NULL: nowhere. */
+static struct slice limit_of(const struct cursor *c, const struct source *taken)
+{
+    struct slice limit = c->has_upper && !c->reverse ? strbuf_slice(&c->upper) : (struct slice){0};
+    for (uint32_t i = 0; i < c->source_count; i++) {
+        const struct source *s = &c->sources[i];
+        if (s->ended || s == taken) continue;
+        if (!limit.data || slice_cmp(s->key, limit) < 0) limit = s->key;
+    }
+    return limit;
+}
+
+static enum status take_one(struct cursor *c, struct source *s, struct gather *g)
+{
+    bool in_place = s->kind == SOURCE_MEMORY;
+    if (!s->tombstone) {
+        if (g->keys) g->keys[g->count] = in_place ? s->key : keep(c, s->key);
+        g->rows[g->count++] = in_place ? s->row : keep(c, s->row);
+    }
+    return advance(c, s, false);
+}
+
+/* Forward: what this page has before the other sources' keys. */
+static enum status take_page(struct cursor *c, struct source *s, struct gather *g)
+{
+    struct run_take q = {limit_of(c, s), c->view.snapshot, g->max - g->count};
+    g->count += run_cursor_take(s->cursor, &q, g->keys ? g->keys + g->count : NULL,
+                                g->rows + g->count, &s->entry.key);
+    remember_key(s);
+    return advance(c, s, false);
+}
+
+static enum status take_memory(struct cursor *c, struct source *s, struct gather *g)
+{
+    struct slice limit = limit_of(c, s);
+    do {
+        TRY(take_one(c, s, g));
+    } while (!c->reverse && g->count < g->max && !s->ended &&
+             (!limit.data || slice_cmp(s->key, limit) < 0));
+    return OK;
+}
+
 enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows, uint32_t max,
                         uint32_t *ret_count)
 {
-    uint32_t n = 0;
+    struct gather g = {c->skip_keys ? NULL : keys, rows, max, 0};
     arena_clear(&c->batch);
-    while (n < max) {
+    page_pins_release(&c->pins);
+    while (g.count < max && (!g.count || c->pins.pages.count < PAGES_HELD_MAX)) {
         struct source *s;
+        if (!g.count) page_pins_release(&c->pins);
         TRY(pick(c, &s));
         if (!s) break;
-        if (!s->tombstone) {
-            if (keys) keys[n] = c->skip_keys ? (struct slice){0} : keep(c, s->key);
-            rows[n] = s->kind == SOURCE_MEMORY ? s->row : keep(c, s->row);
-            n++;
-        }
-        TRY(advance(c, s, false));
+        if (s->kind == SOURCE_MEMORY) TRY(take_memory(c, s, &g));
+        else if (c->reverse) TRY(take_one(c, s, &g));
+        else TRY(take_page(c, s, &g));
     }
-    *ret_count = n;
+    *ret_count = g.count;
     return OK;
 }
 
@@ -298,6 +354,7 @@ void cursor_close(struct cursor *c)
         strbuf_release(&s->last_key);
         strbuf_release(&s->held_row);
     }
+    page_pins_free(&c->pins);
     mem_free(MEM_TXN, c->sources);
     strbuf_release(&c->lower);
     strbuf_release(&c->upper);

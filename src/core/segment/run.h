@@ -84,6 +84,19 @@ enum status run_cursor_next(struct run_cursor *c, struct entry *ret) MUST; /* EN
 /* Going backward entries come in exactly the reverse order (key descending, ts ascending). */
 enum status run_cursor_prev(struct run_cursor *c, struct entry *ret) MUST;
 void run_cursor_close(struct run_cursor *c);
+/* From now on pages that the cursor leaves stay pinned by `pins`, and entries with them. */
+void run_cursor_hold(struct run_cursor *c, struct page_pins *pins);
+
+struct run_take {
+    struct slice limit; /* keys below it; data NULL: all */
+    uint64_t snapshot;  /* of each key the newest version at or before it */
+    uint32_t max;
+};
+/* Forward, standing at an entry whose key was not given before: the rows (keys may be NULL) of as
+ * many keys as the page of this entry has, tombstones left out. The cursor then stands at the last
+ * entry that it looked at. *ret_key: the last of the keys, rows or none. */
+uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct slice *keys,
+                         struct slice *rows, struct slice *ret_key);
 
 /* About `parts` - 1 keys that split the run evenly, from its fences; in the arena. */
 void run_split_keys(const struct run *r, uint32_t parts, struct arena *a, struct slice *ret_keys,

@@ -12,6 +12,7 @@ struct run_cursor {
     struct segment s;        /* of the page */
     uint32_t segment, entry;
     enum where where;
+    struct page_pins *held; /* takes the pages that are left; NULL: nobody does */
 };
 
 enum status run_cursor_open(struct run *r, struct run_cursor **ret)
@@ -25,8 +26,18 @@ enum status run_cursor_open(struct run *r, struct run_cursor **ret)
 
 static void leave_page(struct run_cursor *c)
 {
-    if (c->page) cache_unpin(run__cache(c->r), c->page);
+    if (c->page && c->held) {
+        c->held->cache = run__cache(c->r);
+        ARRAY_PUSH(&c->held->pages, c->page);
+    } else if (c->page) {
+        cache_unpin(run__cache(c->r), c->page);
+    }
     c->page = NULL;
+}
+
+void run_cursor_hold(struct run_cursor *c, struct page_pins *pins)
+{
+    c->held = pins;
 }
 
 void run_cursor_close(struct run_cursor *c)
@@ -124,4 +135,42 @@ enum status run_cursor_prev(struct run_cursor *c, struct entry *ret)
     enum status s = c->segment ? to_last_of(c, c->segment - 1, ret) : ended(c, BEFORE_FIRST);
     if (s != OK) leave_page(c), c->where = BEFORE_FIRST;
     return s;
+}
+
+/* --- many at once ----------------------------------------------------------------------------- */
+
+/* Entries before this one of the page have keys below the limit. */
+static uint32_t end_of(const struct run_cursor *c, struct slice limit)
+{
+    uint32_t count = c->s.h->count;
+    if (!limit.data || slice_cmp(segment__key(&c->s, count - 1), limit) < 0) return count;
+    return segment__lower_bound(&c->s, limit, UINT64_MAX);
+}
+
+static bool same_key(const struct segment *s, uint32_t a, uint32_t b)
+{
+    return s->heads[a] == s->heads[b] && slice_eq(segment__key(s, a), segment__key(s, b));
+}
+
+uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct slice *keys,
+                         struct slice *rows, struct slice *ret_key)
+{
+    const struct segment *s = &c->s;
+    uint32_t end = end_of(c, q->limit), n = 0, given = c->entry, i = c->entry;
+    bool all_visible = s->h->max_ts <= q->snapshot;
+    ASSERT(c->where == AT_ENTRY);
+    for (; i < end && n < q->max; i++) {
+        if (!all_visible && segment__ts(s, i) > q->snapshot) continue;
+        if (i > c->entry && same_key(s, i, given)) continue;
+        given = i;
+        if (s->offsets[i] & 1) continue;
+        const char *end_of_row = s->records + (s->offsets[i + 1] >> 1);
+        struct slice key = segment__key(s, i);
+        if (keys) keys[n] = key;
+        rows[n++] = slice_make(key.data + key.len, (size_t)(end_of_row - (key.data + key.len)));
+    }
+    ASSERT(i > c->entry);
+    c->entry = i - 1;
+    *ret_key = segment__key(s, given);
+    return n;
 }
