@@ -38,6 +38,8 @@ struct store_options {
     uint64_t memtable_total_bytes;/* of all; back-pressure sets in as it is neared */
     uint64_t wal_file_bytes;
     int64_t group_commit_window_us; /* for COMMIT_BATCH */
+    unsigned recovery_threads;    /* that apply the log at open; 1: the opener's own alone; 0: one per
+                                   * core, at least 2, but 1 on a simulated os */
     struct pool *background;      /* flush and compaction; NULL: done by store_maintain alone */
 };
 

@@ -6,13 +6,15 @@
  *   3 EDIT     u64 replay_lsn | i64 rows | u64 next_run | u32 removed | u64 run … |
  *              u32 added | (u64 run | u32 level | u32 meta bytes | meta) …
  *   4 COUNTERS u64 next_tree in the place of the tree
+ *   5 LOG      u64 LSN from which the log is needed, in the place of the tree | u32 session |
+ *              u64 timestamp of the last commit before it, at least
  *
  * Little-endian. The log is rewritten as one EDIT a tree once it has grown. */
 #include "core/lsm/tree_priv.h"
 
 #include "base/mem.h"
 
-enum edit_kind { EDIT_CREATE = 1, EDIT_DROP, EDIT_RUNS, EDIT_COUNTERS };
+enum edit_kind { EDIT_CREATE = 1, EDIT_DROP, EDIT_RUNS, EDIT_COUNTERS, EDIT_LOG };
 enum { REWRITE_BYTES_MIN = 4 << 20 };
 
 void run_edit_release(struct run_edit *e)
@@ -62,6 +64,14 @@ static void encode_edit(const struct run_edit *e, uint64_t next_run, struct strb
     }
 }
 
+static void encode_log_start(const struct log_start *at, struct strbuf *out)
+{
+    strbuf_addc(out, EDIT_LOG);
+    put_u64(out, at->lsn);
+    put_u32(out, at->session);
+    put_u64(out, at->ts);
+}
+
 /* --- writing ----------------------------------------------------------------------------------- */
 
 struct rewrite {
@@ -96,6 +106,8 @@ static enum status rewrite_manifest(struct forest *f)
     strbuf_init(&w.bytes, NULL);
     strbuf_addc(&w.bytes, EDIT_COUNTERS);
     put_u64(&w.bytes, __atomic_load_n(&f->next_tree, __ATOMIC_RELAXED));
+    ARRAY_PUSH(&w.ends, w.bytes.len);
+    encode_log_start(&f->log_start, &w.bytes);
     ARRAY_PUSH(&w.ends, w.bytes.len);
     enum status st = forest_each(f, rewrite_tree, &w);
     struct slice *records = mem_alloc(MEM_RUN, w.ends.count * sizeof *records);
@@ -152,6 +164,22 @@ enum status forest_log_create(struct forest *f, struct tree *t)
 enum status forest_log_drop(struct forest *f, tree_id id)
 {
     return log_tree(f, EDIT_DROP, id);
+}
+
+enum status forest_log_start(struct forest *f, const struct log_start *at)
+{
+    struct strbuf b;
+    enum status st = OK;
+    strbuf_init(&b, NULL);
+    encode_log_start(at, &b);
+    fmutex_lock(&f->manifest_mutex);
+    if (at->lsn > f->log_start.lsn) {
+        st = append_record(f, &b);
+        if (st == OK) f->log_start = *at;
+    }
+    fmutex_unlock(&f->manifest_mutex);
+    strbuf_release(&b);
+    return st;
 }
 
 /* --- reading ----------------------------------------------------------------------------------- */
@@ -241,6 +269,12 @@ enum status forest__replay(void *ctx, struct slice record)
     case EDIT_COUNTERS:
         if (id > f->next_tree) f->next_tree = id;
         return OK;
+    case EDIT_LOG:
+        f->log_start.lsn = id;
+        f->log_start.session = (uint32_t)take(&r, 4);
+        f->log_start.ts = take(&r, 8);
+        if (f->log_start.ts > f->max_ts) f->max_ts = f->log_start.ts;
+        return r.bad ? malformed() : OK;
     default: return malformed();
     }
 }

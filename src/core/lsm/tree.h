@@ -59,6 +59,8 @@ struct tree {
     bool flushing, compacting; /* guarded by forest->work_mutex */
     bool created;            /* its creation has committed (manifest knows it) */
     bool dropped;            /* atomic: gone for all; memory goes by epoch */
+    uint64_t needed_lsn;     /* replay_lsn at open; of recovery */
+    uint32_t recovery_lane;  /* of recovery: 0 none yet, else its number + 1 */
     uint32_t next_compaction[LEVELS_MAX]; /* round robin; owner: the compaction */
 };
 
@@ -71,6 +73,13 @@ struct forest_options {
     struct epoch *epoch;
 };
 
+/* Where the log is needed from. */
+struct log_start {
+    uint64_t lsn;
+    uint32_t session; /* wal_session_at of it */
+    uint64_t ts;      /* no commit before it is newer */
+};
+
 struct forest {
     struct forest_options o;
     struct blocks *blocks;
@@ -81,7 +90,8 @@ struct forest {
     struct tree **chunks[FOREST_CHUNKS]; /* atomic; by id: [id / CHUNK][id % CHUNK] */
     uint64_t next_tree;           /* atomic */
     uint64_t next_run;            /* atomic */
-    uint64_t max_ts;              /* of all runs, at open */
+    uint64_t max_ts;              /* of all runs and of the log before log_start, at open */
+    struct log_start log_start;   /* guarded by manifest_mutex */
     uint64_t memtable_bytes;      /* atomic: of all memtables, frozen ones too */
     uint32_t tree_count;          /* atomic */
     struct fmutex work_mutex;     /* flushing and compacting flags */
@@ -111,6 +121,8 @@ void forest_remove(struct forest *f, struct tree *t, bool destroy);
 /* What commits and recovery tell the manifest. */
 enum status forest_log_create(struct forest *f, struct tree *t) MUST;
 enum status forest_log_drop(struct forest *f, tree_id id) MUST;
+/* Durable on return: no tree needs the log before. Nothing when that is known already. */
+enum status forest_log_start(struct forest *f, const struct log_start *at) MUST;
 /* Calls fn for each tree, in an epoch section of its own: a tree stays while fn has it. */
 enum status forest_each(struct forest *f, enum status (*fn)(void *ctx, struct tree *t),
                         void *ctx) MUST;

@@ -8,9 +8,6 @@
 
 #include "base/mem.h"
 
-enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP };
-enum { REDO_TREE_BYTES = 9, REDO_ROW_BYTES = 17 };
-
 /* Is there a newer version of ours on the same leaf? */
 static bool superseded(const struct txn *t, const struct write_entry *w)
 {
@@ -56,79 +53,4 @@ enum status txn__log(struct txn *t, lsn_t *ret_end)
     enum status st = wal_append(t->store->wal, parts, count, &t->commit_ts, ret_end);
     arena_release(&scratch);
     return st;
-}
-
-/* --- recovery ---------------------------------------------------------------------------------- */
-
-static enum status malformed(lsn_t lsn)
-{
-    return FAIL(DATA_CORRUPTED, "the log record at %llu holds an entry that is not one",
-                (unsigned long long)lsn.v);
-}
-
-static enum status replay_row(struct store *s, struct tree *tree, lsn_t lsn, uint64_t ts, bool delete,
-                              struct slice key, struct slice row)
-{
-    if (lsn.v < tree->replay_lsn) return OK; /* lies in a run */
-    s->replayed_rows++;
-    struct memory *m = tree_shape(tree)->memories[0];
-    memtable_latch(m->table);
-    if (memtable_key_count(m->table) == 0) m->first_lsn = lsn.v;
-    struct leaf *leaf = memtable_upsert(m->table, key);
-    struct version *v = memtable_version_new(m->table, row);
-    v->begin = ts;
-    v->tombstone = delete;
-    v->older = leaf_head(leaf);
-    leaf_set_head(leaf, v);
-    uint64_t bytes = memory_account(tree->forest, m);
-    memtable_unlatch(m->table);
-    if (bytes <= s->o.memtable_bytes) return OK;
-    bool worked;
-    TRY(tree_freeze(tree, m));
-    return tree_flush(tree, &worked);
-}
-
-static enum status replay_change(struct store *s, lsn_t lsn, bool drop, uint64_t id)
-{
-    struct tree *tree = forest_tree(s->forest, id);
-    if (drop) {
-        if (!tree) return OK;
-        TRY(forest_log_drop(s->forest, id));
-        forest_remove(s->forest, tree, true);
-        return OK;
-    }
-    /* A number below the next one whose tree is gone was dropped later on: its DROP comes too, or its
-     * rows do no harm in a tree that nothing names. */
-    TRY(forest_add(s->forest, id, lsn.v, &tree));
-    return tree->created ? OK : forest_log_create(s->forest, tree);
-}
-
-enum status commit__replay(struct store *s, lsn_t lsn, uint64_t ts, struct slice payload)
-{
-    while (payload.len > 0) {
-        if (payload.len < REDO_TREE_BYTES) return malformed(lsn);
-        unsigned op = (unsigned char)payload.data[0];
-        uint64_t id;
-        memcpy(&id, payload.data + 1, 8);
-        if (op == REDO_CREATE || op == REDO_DROP) {
-            TRY(replay_change(s, lsn, op == REDO_DROP, id));
-            payload.data += REDO_TREE_BYTES;
-            payload.len -= REDO_TREE_BYTES;
-            continue;
-        }
-        uint32_t lens[2];
-        if ((op != REDO_PUT && op != REDO_DELETE) || payload.len < REDO_ROW_BYTES)
-            return malformed(lsn);
-        memcpy(lens, payload.data + REDO_TREE_BYTES, sizeof lens);
-        if ((uint64_t)lens[0] + lens[1] > payload.len - REDO_ROW_BYTES) return malformed(lsn);
-        struct slice key = slice_make(payload.data + REDO_ROW_BYTES, lens[0]);
-        struct slice row = slice_make(key.data + key.len, lens[1]);
-        struct tree *tree = forest_tree(s->forest, id);
-        if (tree)
-            TRY(replay_row(s, tree, lsn, ts, op == REDO_DELETE, key, row));
-        size_t used = REDO_ROW_BYTES + (size_t)lens[0] + lens[1];
-        payload.data += used;
-        payload.len -= used;
-    }
-    return OK;
 }

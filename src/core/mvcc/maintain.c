@@ -141,14 +141,19 @@ static enum status find_oldest(void *ctx, struct tree *t)
 
 enum status store__recycle(struct store *s)
 {
-    /* Read before the trees are asked: what comes later is logged after it. */
-    uint64_t appended = wal_appended_lsn(s->wal).v;
-    struct oldest o = {appended, NULL};
+    /* Read before the trees are asked: what comes later is logged after them. What is not durable may
+     * be cut off by a crash, and other records come to lie in its place: the manifest must not name it
+     * as something that is not needed. */
+    uint64_t durable = wal_durable_lsn(s->wal).v, appended = wal_appended_lsn(s->wal).v;
+    uint64_t visible = __atomic_load_n(&s->visible_ts, __ATOMIC_ACQUIRE);
+    struct oldest o = {durable, NULL};
     struct epoch_slot *slot = epoch_slot_new(s->epoch);
     epoch_enter(slot);
     enum status st = OK;
     if (__atomic_load_n(&s->changes_pending, __ATOMIC_ACQUIRE) == 0) {
         st = forest_each(s->forest, find_oldest, &o);
+        struct log_start start = {o.lsn, wal_session_at(s->wal, (lsn_t){o.lsn}), visible};
+        if (st == OK) st = forest_log_start(s->forest, &start);
         if (st == OK) st = wal_recycle(s->wal, (lsn_t){o.lsn});
         /* A tree that is seldom written must not keep the log for ever. */
         if (st == OK && o.tree && appended - o.lsn > LOG_FILES_KEPT * s->o.wal_file_bytes) {

@@ -111,7 +111,6 @@ struct store {
     bool failed;                 /* atomic: background work failed for good; writes are refused */
     char failure[256];           /* written before `failed` is set */
     struct fmutex checkpoint_mutex;
-    uint64_t replayed_rows;      /* of the log, at recovery */
 };
 
 static inline struct txn *tagged_txn(uint64_t begin)
@@ -161,7 +160,11 @@ void txn__free_idle(struct store *s);
 /* Undoes the writes from position `from` on, newest first. */
 void txn__undo(struct txn *t, size_t from);
 enum status txn__log(struct txn *t, lsn_t *ret_end) MUST;
-enum status commit__replay(struct store *s, lsn_t lsn, uint64_t ts, struct slice payload) MUST;
+/* What a log record holds (commit.c). */
+enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP };
+enum { REDO_TREE_BYTES = 9, REDO_ROW_BYTES = 17 };
+/* From the log into the memtables (recover.c). */
+enum status store__recover(struct store *s) MUST;
 
 /* --- background (maintain.c) --- */
 

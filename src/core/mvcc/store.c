@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 
 void store_options_init(struct store_options *o)
@@ -28,37 +27,6 @@ static void on_durable(void *ctx, lsn_t lsn, uint64_t ts)
     (void)lsn;
     uint64_t seen = __atomic_load_n(&s->visible_ts, __ATOMIC_RELAXED);
     if (ts > seen) __atomic_store_n(&s->visible_ts, ts, __ATOMIC_SEQ_CST);
-}
-
-struct recovery {
-    struct store *store;
-    uint64_t records, max_ts;
-};
-
-static enum status replay_record(void *ctx, lsn_t lsn, uint64_t ts, struct slice payload)
-{
-    struct recovery *r = ctx;
-    TRY(commit__replay(r->store, lsn, ts, payload));
-    r->records++;
-    if (ts > r->max_ts) r->max_ts = ts;
-    if (ts > r->store->visible_ts) r->store->visible_ts = ts;
-    return OK;
-}
-
-
-static enum status recover(struct store *s)
-{
-    struct recovery r = {.store = s, .max_ts = s->forest->max_ts};
-    s->visible_ts = s->forest->max_ts;
-    /* From the log's oldest record: it was recycled up to what is needed. */
-    TRY(wal_replay(s->wal, (lsn_t){0}, replay_record, &r));
-    hlc_observe(&s->clock, r.max_ts);
-    s->visible_ts = r.max_ts;
-    s->forest->wal = s->wal;
-    if (s->replayed_rows)
-        LOG(LOG_INFO, "store", "recovered %llu rows from %llu log records",
-            (unsigned long long)s->replayed_rows, (unsigned long long)r.records);
-    return OK;
 }
 
 /* Makes the directory, and its entry in its parent durable. */
@@ -102,7 +70,7 @@ static enum status open_parts(struct store *s)
         .ctx = s,
     };
     TRY(wal_open(&wo, &s->wal));
-    return recover(s);
+    return store__recover(s);
 }
 
 static void release(struct store *s)

@@ -168,6 +168,18 @@ enum status wal_append(struct wal *w, const struct slice *parts, uint32_t count,
     return OK;
 }
 
+uint32_t wal_session_at(const struct wal *w, lsn_t lsn)
+{
+    return lsn.v >= w->epoch_start ? w->epoch : 0;
+}
+
+uint64_t wal_bytes_from(const struct wal *w, lsn_t from)
+{
+    uint64_t start = w->files.count ? w->files.at[0].start : 0;
+    if (from.v > start) start = from.v;
+    return w->files_end > start ? w->files_end - start : 0;
+}
+
 lsn_t wal_durable_lsn(const struct wal *w)
 {
     return (lsn_t){__atomic_load_n(&w->durable, __ATOMIC_ACQUIRE)};

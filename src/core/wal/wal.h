@@ -34,8 +34,10 @@ struct wal_options {
 
 enum status wal_open(const struct wal_options *o, struct wal **ret) MUST;
 /* Every whole record from `from` on (0: the oldest), in order. A torn tail is cut and the log goes on
- * from there; damage before the tail is DATA_CORRUPTED with file and offset. Once, before any append. */
-enum status wal_replay(struct wal *w, lsn_t from,
+ * from there; damage before the tail is DATA_CORRUPTED with file and offset. Once, before any append.
+ * `from` is where a record ended or began that was durable, `session` what wal_session_at told of it
+ * then: what lies before is never read, and no leavings of an older session are taken for a record. */
+enum status wal_replay(struct wal *w, lsn_t from, uint32_t session,
                        enum status (*fn)(void *ctx, lsn_t lsn, uint64_t ts, struct slice payload),
                        void *ctx) MUST;
 void wal_close(struct wal *w); /* flushes; no appends may be running */
@@ -50,6 +52,10 @@ enum status wal_append(struct wal *w, const struct slice *parts, uint32_t count,
  * durable record will ever be acknowledged. `batch`: may linger for the window first. */
 enum status wal_wait(struct wal *w, lsn_t end, bool batch) MUST;
 enum status wal_flush(struct wal *w) MUST; /* all appended so far */
+/* The session that wrote, or will write, what lies at `lsn`; 0: one before this. For wal_replay. */
+uint32_t wal_session_at(const struct wal *w, lsn_t lsn);
+/* What is left to replay, about: from `from` to the end of the files. */
+uint64_t wal_bytes_from(const struct wal *w, lsn_t from);
 lsn_t wal_durable_lsn(const struct wal *w);
 lsn_t wal_appended_lsn(const struct wal *w);
 /* Everything before `keep` may be recycled. */

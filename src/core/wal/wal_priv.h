@@ -127,6 +127,7 @@ struct wal {
     bool replayed;
     bool failed;         /* atomic; never cleared */
     uint32_t epoch;      /* immutable after replay */
+    uint64_t epoch_start; /* LSN of its first record; immutable after replay */
 
     struct wal_stage active;  /* appends go here */
     struct wal_stage flushed; /* of who holds the flushing role */

@@ -80,8 +80,8 @@ struct walk {
     struct wal_reader reader;
     uint64_t lsn;   /* where the next record should begin */
     uint64_t flush; /* of the record before */
-    uint32_t epoch;
-    bool any;       /* a record was read: flush and epoch are set */
+    uint32_t epoch; /* of the record before; at the start the least that counts */
+    bool any;       /* a record was read: flush is set */
 };
 
 static bool begins_flush(const struct wal_header *h, uint64_t lsn)
@@ -91,7 +91,7 @@ static bool begins_flush(const struct wal_header *h, uint64_t lsn)
 
 static bool in_sequence(const struct walk *k, const struct wal_header *h, uint64_t lsn)
 {
-    if (!k->any) return true;
+    if (!k->any) return h->epoch >= k->epoch;
     if (h->flush == k->flush && h->epoch == k->epoch) return true;
     return begins_flush(h, lsn) && h->epoch >= k->epoch;
 }
@@ -139,7 +139,7 @@ static enum status find_flush(struct walk *k, uint64_t from, uint64_t *ret)
     for (uint64_t lsn = wal__block_up(from);; lsn += WAL_BLOCK_BYTES) {
         TRY(wal__reader_get(&k->reader, lsn, WAL_HEADER_BYTES, &p));
         if (!wal__get_header(p, lsn, &h) || !begins_flush(&h, lsn)) continue;
-        if (k->any && h.epoch < k->epoch) continue;
+        if (h.epoch < k->epoch) continue;
         *ret = lsn;
         return OK;
     }
@@ -166,26 +166,8 @@ static enum status check_tail(struct walk *k)
     return fail_damaged(k->reader.w, k->lsn, later);
 }
 
-/* The flush that `from` lies in or follows: all before `from` was synced, so it is there, unless
- * its file was recycled. */
-static enum status find_flush_before(struct walk *k, uint64_t from, uint64_t oldest)
-{
-    struct wal_header h;
-    const char *p;
-    uint64_t lsn = wal__block_up(from);
-    while (lsn >= oldest + WAL_BLOCK_BYTES) {
-        lsn -= WAL_BLOCK_BYTES;
-        TRY(wal__reader_get(&k->reader, lsn, WAL_HEADER_BYTES, &p));
-        if (!wal__get_header(p, lsn, &h) || !begins_flush(&h, lsn)) continue;
-        k->any = true;
-        k->flush = lsn;
-        k->epoch = h.epoch;
-        return OK;
-    }
-    return OK;
-}
-
-/* Where to begin. The oldest file may begin within a record. */
+/* Where to begin. The oldest file may begin within a record. A place that was named is trusted: all
+ * before it was durable, so what lies there was either written after it or is of an older session. */
 static enum status find_start(struct walk *k, uint64_t from)
 {
     struct wal *w = k->reader.w;
@@ -197,7 +179,7 @@ static enum status find_start(struct walk *k, uint64_t from)
         k->lsn = oldest;
         return OK;
     }
-    if (from >= oldest && from <= w->files_end) return find_flush_before(k, from, oldest);
+    if (from >= oldest && from <= w->files_end) return OK;
     FAIL(DATA_CORRUPTED, "write-ahead log does not reach back to %llX", (unsigned long long)from);
     return error_detail("The log in \"%s\" holds %llX to %llX.", w->dir, (unsigned long long)oldest,
                         (unsigned long long)w->files_end);
@@ -239,7 +221,8 @@ static enum status resume(struct wal *w, const struct walk *k)
     h.payload_crc = crc32c(0, &cut, sizeof cut);
     h.ts = hlc_now(w->opts.clock);
     spin_lock(&w->lock);
-    w->epoch = k->any ? k->epoch + 1 : 1;
+    w->epoch = k->epoch + 1;
+    w->epoch_start = start;
     w->active.start = start;
     __atomic_store_n(&w->durable, start, __ATOMIC_RELEASE);
     w->replayed = true;
@@ -248,11 +231,11 @@ static enum status resume(struct wal *w, const struct walk *k)
     return wal_wait(w, (lsn_t){end}, false);
 }
 
-enum status wal_replay(struct wal *w, lsn_t from,
+enum status wal_replay(struct wal *w, lsn_t from, uint32_t session,
                        enum status (*fn)(void *ctx, lsn_t lsn, uint64_t ts, struct slice payload),
                        void *ctx)
 {
-    struct walk k = {0};
+    struct walk k = {.epoch = session};
     ASSERT(!w->replayed);
     wal__reader_init(&k.reader, w);
     enum status st = find_start(&k, from.v);

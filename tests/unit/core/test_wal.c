@@ -34,6 +34,7 @@ struct model {
     uint64_t last_ts;
     uint64_t durable_told;
     uint64_t kept;                 /* records before it may be gone */
+    uint32_t kept_session;         /* as the log told it of the end of those */
     uint64_t appends_max;          /* of this life */
 };
 
@@ -104,7 +105,7 @@ static enum status replay(struct model *m)
         from = m->end[m->kept - 1];
         m->next = m->kept;
     }
-    enum status st = wal_replay(m->wal, (lsn_t){from}, check_record, m);
+    enum status st = wal_replay(m->wal, (lsn_t){from}, from ? m->kept_session : 0, check_record, m);
     if (st != OK) return st;
     if (m->next == UINT64_MAX) m->next = m->kept;
     assert_true(m->next >= m->acked); /* nothing acknowledged is lost */
@@ -153,7 +154,10 @@ static bool work(struct model *m)
         }
         if (rng_below(&m->rng, 10) == 0 && m->acked > 4) {
             uint64_t keep = m->acked - rng_below(&m->rng, 4);
-            if (keep > m->kept) m->kept = keep;
+            if (keep > m->kept) {
+                m->kept = keep;
+                m->kept_session = wal_session_at(m->wal, (lsn_t){m->end[keep - 1]});
+            }
             if (wal_recycle(m->wal, (lsn_t){m->end[m->kept - 1]}) != OK) return false;
         }
     }
@@ -284,7 +288,7 @@ static uint64_t open_pair(struct os *os, struct pair *p)
                                   .clock = &p->clock, .on_durable = append_two, .ctx = p};
     p->replayed = 0;
     assert_int_equal(wal_open(&o, &p->wal), OK);
-    assert_int_equal(wal_replay(p->wal, (lsn_t){0}, count_pair, p), OK);
+    assert_int_equal(wal_replay(p->wal, (lsn_t){0}, 0, count_pair, p), OK);
     return p->replayed;
 }
 
@@ -462,7 +466,7 @@ static void crowd(void **state)
     const struct wal_options o = {.os = os_real(), .dir = dir, .file_bytes = 1 << 20,
                                   .clock = &clock, .on_durable = crowd_durable, .ctx = &c};
     assert_int_equal(wal_open(&o, &c.wal), OK);
-    assert_int_equal(wal_replay(c.wal, (lsn_t){0}, count_record, &count), OK);
+    assert_int_equal(wal_replay(c.wal, (lsn_t){0}, 0, count_record, &count), OK);
     assert_int_equal(sched_start(&(struct sched_options){.workers = 2}, &s), OK);
     assert_int_equal(pool_start(&(struct pool_options){.name = "w", .threads = WRITERS,
                                                        .queue_max = WRITERS}, &pool), OK);
@@ -479,7 +483,7 @@ static void crowd(void **state)
     pool_stop(pool);
     sched_stop(s);
     assert_int_equal(wal_open(&o, &c.wal), OK);
-    assert_int_equal(wal_replay(c.wal, (lsn_t){0}, count_record, &count), OK);
+    assert_int_equal(wal_replay(c.wal, (lsn_t){0}, 0, count_record, &count), OK);
     assert_int_equal(count, 2 * WRITERS * EACH);
     wal_close(c.wal);
     snprintf(command, sizeof command, "rm -rf %s", dir);
