@@ -129,7 +129,7 @@ static enum status install(struct compaction *c)
     fmutex_lock(&f->manifest_mutex);
     c->edit.replay_lsn = t->replay_lsn;
     c->edit.rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED);
-    if (!t->dropped) {
+    if (!t->dropped && !t->drop_logged) {
         POINT("compact.before_manifest");
         st = forest__log_edit(f, &c->edit);
         POINT("compact.after_manifest");

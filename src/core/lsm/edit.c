@@ -83,7 +83,7 @@ struct rewrite {
 static enum status rewrite_tree(void *ctx, struct tree *t)
 {
     struct rewrite *w = ctx;
-    if (!__atomic_load_n(&t->created, __ATOMIC_ACQUIRE)) return OK;
+    if (!__atomic_load_n(&t->created, __ATOMIC_ACQUIRE) || t->drop_logged) return OK;
     struct run_edit e = {.tree = t->id, .replay_lsn = t->replay_lsn,
                          .rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED)};
     const struct shape *s = tree_shape(t);
@@ -141,14 +141,15 @@ enum status forest__log_edit(struct forest *f, const struct run_edit *e)
     return st;
 }
 
-static enum status log_tree(struct forest *f, enum edit_kind kind, tree_id id)
+static enum status log_tree(struct forest *f, enum edit_kind kind, struct tree *t)
 {
     struct strbuf b;
     strbuf_init(&b, NULL);
     strbuf_addc(&b, (char)kind);
-    put_u64(&b, id);
+    put_u64(&b, t->id);
     fmutex_lock(&f->manifest_mutex);
     enum status st = append_record(f, &b);
+    if (kind == EDIT_DROP && st == OK) t->drop_logged = true;
     fmutex_unlock(&f->manifest_mutex);
     strbuf_release(&b);
     return st;
@@ -156,14 +157,14 @@ static enum status log_tree(struct forest *f, enum edit_kind kind, tree_id id)
 
 enum status forest_log_create(struct forest *f, struct tree *t)
 {
-    TRY(log_tree(f, EDIT_CREATE, t->id));
+    TRY(log_tree(f, EDIT_CREATE, t));
     __atomic_store_n(&t->created, true, __ATOMIC_RELEASE);
     return OK;
 }
 
-enum status forest_log_drop(struct forest *f, tree_id id)
+enum status forest_log_drop(struct forest *f, struct tree *t)
 {
-    return log_tree(f, EDIT_DROP, id);
+    return log_tree(f, EDIT_DROP, t);
 }
 
 enum status forest_log_start(struct forest *f, const struct log_start *at)

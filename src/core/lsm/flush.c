@@ -117,7 +117,7 @@ static enum status install(struct tree *t, struct memory *m, struct run_edit *e)
     ASSERT(t->shape->memories[last] == m && last > 0);
     e->replay_lsn = __atomic_load_n(&t->shape->memories[last - 1]->first_lsn, __ATOMIC_ACQUIRE);
     enum status st = OK;
-    if (!t->dropped) {
+    if (!t->dropped && !t->drop_logged) {
         POINT("flush.before_manifest");
         st = forest__log_edit(f, e);
         POINT("flush.after_manifest");

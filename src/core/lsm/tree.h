@@ -58,6 +58,7 @@ struct tree {
     int64_t rows;            /* atomic: estimate of live rows */
     bool flushing, compacting; /* guarded by forest->work_mutex */
     bool created;            /* its creation has committed (manifest knows it) */
+    bool drop_logged;        /* guarded by manifest_mutex: the manifest must not name it again */
     bool dropped;            /* atomic: gone for all; memory goes by epoch */
     uint64_t needed_lsn;     /* replay_lsn at open; of recovery */
     uint32_t recovery_lane;  /* of recovery: 0 none yet, else its number + 1 */
@@ -120,7 +121,7 @@ enum status forest_new_id(struct forest *f, tree_id *ret) MUST;
 void forest_remove(struct forest *f, struct tree *t, bool destroy);
 /* What commits and recovery tell the manifest. */
 enum status forest_log_create(struct forest *f, struct tree *t) MUST;
-enum status forest_log_drop(struct forest *f, tree_id id) MUST;
+enum status forest_log_drop(struct forest *f, struct tree *t) MUST;
 /* Durable on return: no tree needs the log before. Nothing when that is known already. */
 enum status forest_log_start(struct forest *f, const struct log_start *at) MUST;
 /* Calls fn for each tree, in an epoch section of its own: a tree stays while fn has it. */

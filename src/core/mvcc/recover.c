@@ -226,7 +226,7 @@ static enum status apply_change(struct recovery *r, uint64_t lsn, bool drop, uin
     struct tree *tree = forest_tree(f, id);
     if (drop) {
         if (!tree) return OK;
-        TRY(forest_log_drop(f, id));
+        TRY(forest_log_drop(f, tree));
         forest_remove(f, tree, true);
         return OK;
     }

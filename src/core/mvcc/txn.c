@@ -289,7 +289,7 @@ static enum status apply_changes(struct txn *t, uint64_t ts)
         if (!c->drop) {
             st = forest_log_create(s->forest, c->tree);
         } else {
-            st = forest_log_drop(s->forest, c->tree->id);
+            st = forest_log_drop(s->forest, c->tree);
             fmutex_lock(&s->drops_mutex);
             ARRAY_PUSH(&s->drops, (struct pending_drop){c->tree, ts});
             fmutex_unlock(&s->drops_mutex);
