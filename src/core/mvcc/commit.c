@@ -23,7 +23,7 @@ static uint8_t *put_header(uint8_t *p, enum redo_op op, uint64_t tree)
     return p + REDO_TREE_BYTES;
 }
 
-enum status txn__log(struct txn *t, lsn_t *ret_end)
+enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end)
 {
     size_t n = t->writes.count;
     struct arena scratch;
@@ -50,7 +50,7 @@ enum status txn__log(struct txn *t, lsn_t *ret_end)
         parts[count++] = key;
         if (v->len) parts[count++] = slice_make(v->row, v->len);
     }
-    enum status st = wal_append(t->store->wal, parts, count, &t->commit_ts, ret_end);
+    enum status st = wal_append(t->store->wal, parts, count, batch, &t->commit_ts, ret_end);
     arena_release(&scratch);
     return st;
 }

@@ -159,7 +159,7 @@ void relation_shards__free(struct relation_shard *s);
 void txn__free_idle(struct store *s);
 /* Undoes the writes from position `from` on, newest first. */
 void txn__undo(struct txn *t, size_t from);
-enum status txn__log(struct txn *t, lsn_t *ret_end) MUST;
+enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end) MUST;
 /* What a log record holds (commit.c). */
 enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP };
 enum { REDO_TREE_BYTES = 9, REDO_ROW_BYTES = 17 };

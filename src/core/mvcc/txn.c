@@ -333,7 +333,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     bool changes = t->changes.count > 0;
     if (changes) __atomic_add_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
     lsn_t end;
-    enum status st = txn__log(t, &end);
+    enum status st = txn__log(t, mode == COMMIT_BATCH, &end);
     if (st != OK) {
         if (changes) __atomic_sub_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
         txn_abort(t);

@@ -13,6 +13,8 @@
  * On a plain thread an append that finds no flush running does the flush itself, so `on_durable`
  * may be called before wal_append returns. On fibers it may too, by another thread. */
 
+enum { HELD_STAGING_SHARE = 8 }; /* of the staging buffer may wait for a window to pass */
+
 /* The directory, and its name for good. */
 static enum status make_dir(struct wal *w)
 {
@@ -140,7 +142,7 @@ static enum status measure(const struct slice *parts, uint32_t count, struct wal
     return OK;
 }
 
-enum status wal_append(struct wal *w, const struct slice *parts, uint32_t count,
+enum status wal_append(struct wal *w, const struct slice *parts, uint32_t count, bool batch,
                        uint64_t *commit_ts, lsn_t *ret_end)
 {
     struct wal_header h;
@@ -159,7 +161,9 @@ enum status wal_append(struct wal *w, const struct slice *parts, uint32_t count,
     uint64_t lsn = wal__stage(w, &h, parts, count);
     uint64_t end = wal__end(lsn, h.len);
     const struct wal_file *last = &w->files.at[w->files.count - 1];
-    bool lead = wal__take_role(w);
+    bool held = batch && w->opts.batch_window_us > 0 &&
+                w->active.len < w->opts.staging_bytes_max / HELD_STAGING_SHARE;
+    bool lead = !held && wal__take_role(w);
     bool extends = end > last->start + last->bytes / 2;
     spin_unlock(&w->lock);
     *ret_end = (lsn_t){end};

@@ -25,7 +25,7 @@ struct wal_options {
     const char *dir;       /* <data>/wal */
     uint64_t file_bytes;   /* 0: 64 MiB; a multiple of 1 MiB (tests: of 64 KiB) */
     uint64_t staging_bytes_max; /* 0: 64 MiB: an append waits for room beyond it */
-    int64_t batch_window_us;    /* for wal_wait with batch = true */
+    int64_t batch_window_us;    /* of records appended with batch = true; 0: they are as others */
     struct hlc_clock *clock;
     /* Told, in LSN order and before the waiters are woken, that all up to here is durable. */
     void (*on_durable)(void *ctx, lsn_t lsn, uint64_t ts);
@@ -45,11 +45,13 @@ void wal_abandon(struct wal *w); /* frees without writing: tests of crashes */
 
 /* Stages a record made of `parts`. Its commit timestamp is taken from the clock and stored into
  * *commit_ts (release) before the record can become durable; timestamps rise with LSNs. *ret_end is
- * the LSN past the record: durable when durable_lsn >= it. Also starts a flush if none runs. */
-enum status wal_append(struct wal *w, const struct slice *parts, uint32_t count,
+ * the LSN past the record: durable when durable_lsn >= it. Also starts a flush if none runs; a `batch`
+ * record does not: it goes out when another asks for a flush, when much is staged, or when its
+ * wal_wait, which must follow, has waited for the window. */
+enum status wal_append(struct wal *w, const struct slice *parts, uint32_t count, bool batch,
                        uint64_t *commit_ts, lsn_t *ret_end) MUST;
 /* Parks until durable; not cancelable. IO_ERROR: the log has failed for good, nothing after the last
- * durable record will ever be acknowledged. `batch`: may linger for the window first. */
+ * durable record will ever be acknowledged. `batch`: as it was appended. */
 enum status wal_wait(struct wal *w, lsn_t end, bool batch) MUST;
 enum status wal_flush(struct wal *w) MUST; /* all appended so far */
 /* The session that wrote, or will write, what lies at `lsn`; 0: one before this. For wal_replay. */

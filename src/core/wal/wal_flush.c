@@ -9,8 +9,10 @@
  * Two stages: appends fill the active one; whoever takes the flushing role pads it to a block,
  * swaps the two, and writes and syncs the other with one request a file. When that is on disk
  * and more has been staged meanwhile, the next flush begins at once. So there is one flush at a
- * time and never a timer, and the first record of a flush proves that all flushes before it were
- * whole.
+ * time, and the first record of a flush proves that all flushes before it were whole.
+ *
+ * A timer there is for `batch` records alone: they ask for no flush, so they are staged until others
+ * do, or until the first of them to wait has waited for the window and asks itself.
  *
  * Who carries the role: on a front worker, the completion callback. On a plain thread, where a
  * request ends before it returns, a thread that has seen its own flush hands the role to another
@@ -122,6 +124,7 @@ static void pad(struct wal_stage *s, uint32_t epoch)
 
 bool wal__take_role(struct wal *w)
 {
+    w->asked = w->active.len > 0;
     if (w->flushing || w->failed) return false;
     return w->flushing = true;
 }
@@ -168,7 +171,7 @@ static struct wal_wait *take_served(struct wal *w, uint64_t durable)
 /* Under the lock: the role leaves this thread, when nothing is staged or another may take it. */
 static bool leave_role(struct wal *w, struct wal_wait **served)
 {
-    if (!w->active.len) {
+    if (!w->asked) {
         w->flushing = false;
         return true;
     }
@@ -213,7 +216,7 @@ static bool begin(struct wal *w)
 {
     spin_lock(&w->lock);
     struct wal_stage empty = w->flushed;
-    bool any = w->active.len > 0 && !w->failed;
+    bool any = w->asked && !w->failed;
     if (any) {
         pad(&w->active, w->epoch);
         w->flushed = w->active;
@@ -222,6 +225,7 @@ static bool begin(struct wal *w)
         empty.start = w->flushed.start + w->flushed.len;
         empty.last_ts = 0;
         w->active = empty;
+        w->asked = false;
     } else {
         w->flushing = false;
     }
@@ -305,17 +309,35 @@ static enum status fail_failed(void)
     return error_hint("The log has failed for good; the server must be restarted.");
 }
 
-/* `batch` needs no waiting of its own: what is staged while a flush runs goes out with the next,
- * and a window on top of that was never seen to win. */
+/* Parks until granted or the deadline. False: it has passed, and `me` is on no list any more. */
+static bool park_until(struct wal *w, struct wal_wait *me, int64_t deadline)
+{
+    while (deadline && !__atomic_load_n(&me->granted, __ATOMIC_ACQUIRE)) {
+        if (waiter_park_uncancelable(me->waiter, deadline) != PARK_TIMEOUT) continue;
+        spin_lock(&w->lock);
+        struct wal_wait **at = &w->waiters;
+        while (*at && *at != me) at = &(*at)->next;
+        bool found = *at == me;
+        if (found) *at = me->next;
+        spin_unlock(&w->lock);
+        if (found) return false;
+        deadline = 0; /* it is being granted */
+    }
+    park_until_granted(me);
+    return true;
+}
+
 enum status wal_wait(struct wal *w, lsn_t end, bool batch)
 {
-    (void)batch;
+    int64_t deadline = 0;
+    if (batch && w->opts.batch_window_us > 0) deadline = monotonic_us() + w->opts.batch_window_us;
     while (__atomic_load_n(&w->durable, __ATOMIC_ACQUIRE) < end.v) {
         struct wal_wait me = {.waiter = waiter_self(), .lsn = end.v};
         spin_lock(&w->lock);
         bool failed = w->failed, done = w->durable >= end.v;
         ASSERT(done || end.v <= w->appended);
-        bool lead = !failed && !done && wal__take_role(w);
+        bool staged = end.v > w->active.start; /* else it is being flushed */
+        bool lead = !failed && !done && !deadline && staged && wal__take_role(w);
         bool waits = !failed && !done && !lead;
         if (waits) {
             me.next = w->waiters;
@@ -323,7 +345,7 @@ enum status wal_wait(struct wal *w, lsn_t end, bool batch)
         }
         spin_unlock(&w->lock);
         if (failed && !done) return fail_failed();
-        if (waits) park_until_granted(&me);
+        if (waits && !park_until(w, &me, deadline)) deadline = 0;
         if (lead || me.lead) wal__drive(w);
     }
     return OK;

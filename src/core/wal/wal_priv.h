@@ -131,6 +131,7 @@ struct wal {
 
     struct wal_stage active;  /* appends go here */
     struct wal_stage flushed; /* of who holds the flushing role */
+    bool asked;               /* the active stage is to go out as soon as the role is free */
     bool flushing;            /* somebody holds that role */
     size_t flushed_done;      /* bytes of `flushed` on disk; of the role's holder */
     bool requested;           /* `request` is with the disk; of the role's holder */
@@ -148,7 +149,7 @@ struct wal {
 uint64_t wal__stage(struct wal *w, struct wal_header *h, const struct slice *parts, uint32_t count);
 /* Where a record added now would begin. Under the lock. */
 uint64_t wal__next_lsn(const struct wal *w);
-/* Takes the flushing role if it is free; then the caller must call wal__drive or wal__start after
+/* The active stage is to go out. Takes the flushing role if it is free; then the caller must call wal__drive or wal__start after
  * unlocking. Under the lock. */
 bool wal__take_role(struct wal *w);
 /* Carries the role: flushes until nothing is staged or another goes on. `w` may be gone after. */

@@ -124,7 +124,7 @@ static enum status append(struct model *m, lsn_t *ret_end)
     fill_record(data, id, len);
     const struct slice parts[] = {slice_make(&id, 8), slice_make(data, len / 2),
                                   slice_make(data + len / 2, len - len / 2)};
-    enum status st = wal_append(m->wal, parts, 3, &m->ts[id], ret_end);
+    enum status st = wal_append(m->wal, parts, 3, false, &m->ts[id], ret_end);
     if (st == OK) {
         m->end[id] = ret_end->v;
     } else {
@@ -270,9 +270,9 @@ static void append_two(void *ctx, lsn_t lsn, uint64_t ts)
     (void)lsn, (void)ts;
     if (p->done) return;
     p->done = true;
-    assert_int_equal(wal_append(p->wal, &whole_block, 1, &p->ts, &end), OK);
+    assert_int_equal(wal_append(p->wal, &whole_block, 1, false, &p->ts, &end), OK);
     assert_int_equal(end.v % 4096, 0);
-    assert_int_equal(wal_append(p->wal, &second, 1, &p->ts, &end), OK);
+    assert_int_equal(wal_append(p->wal, &second, 1, false, &p->ts, &end), OK);
 }
 
 static enum status count_pair(void *ctx, lsn_t lsn, uint64_t ts, struct slice payload)
@@ -302,7 +302,7 @@ static void leavings_never_count(void **state)
     lsn_t end;
     hlc_init(&p.clock, os);
     assert_int_equal(open_pair(os, &p), 0);
-    assert_int_equal(wal_append(p.wal, &first, 1, &p.ts, &end), OK);
+    assert_int_equal(wal_append(p.wal, &first, 1, false, &p.ts, &end), OK);
     assert_int_equal(wal_flush(p.wal), OK);
     assert_int_equal(wal_flush_count(p.wal), 3);
     wal_abandon(p.wal);
@@ -437,7 +437,7 @@ static void writer(void *arg)
         uint64_t ts = 0;
         lsn_t end;
         struct slice p = slice_make(data, (size_t)(i * 37 % 5000));
-        if (wal_append(c->wal, &p, 1, &ts, &end) != OK) abort();
+        if (wal_append(c->wal, &p, 1, false, &ts, &end) != OK) abort();
         if (i % 5 == 0) continue;
         if (wal_wait(c->wal, end, false) != OK || !ts) abort();
         if (__atomic_load_n(&c->told, __ATOMIC_ACQUIRE) < end.v) abort();
@@ -491,6 +491,91 @@ static void crowd(void **state)
     assert_int_equal(mem_bytes(MEM_WAL), 0);
 }
 
+/* --- batch -------------------------------------------------------------------------------------- */
+
+enum { BATCHERS = 8, BATCHES = 20 };
+
+static void batch_writer(void *arg)
+{
+    struct crowd *c = arg;
+    for (int i = 0; i < BATCHES; i++) {
+        const struct slice p = SLICE("batch");
+        uint64_t ts;
+        lsn_t end;
+        if (wal_append(c->wal, &p, 1, true, &ts, &end) != OK) abort();
+        if (wal_wait(c->wal, end, true) != OK) abort();
+        if (wal_durable_lsn(c->wal).v < end.v) abort();
+    }
+    if (__atomic_sub_fetch(&c->left, 1, __ATOMIC_ACQ_REL) == 0) waiter_wake(c->main);
+}
+
+/* The window is longer than the test may take: only others end it. */
+static void batch_waits_for_company(void **state)
+{
+    (void)state;
+    struct sim_options so = {.seed = seed_of_run};
+    struct os *os = sim_new(&so);
+    struct hlc_clock clock;
+    struct wal *w;
+    uint64_t count = 0, ts, flushes;
+    lsn_t end, last;
+    char big[40000] = "x";
+    const struct slice small = SLICE("small"), large = slice_make(big, sizeof big);
+    hlc_init(&clock, os);
+    const struct wal_options o = {.os = os, .dir = "wal", .file_bytes = FILE_BYTES, .clock = &clock,
+                                  .staging_bytes_max = 256 << 10, .batch_window_us = 3600000000};
+    assert_int_equal(wal_open(&o, &w), OK);
+    assert_int_equal(wal_replay(w, (lsn_t){0}, 0, count_record, &count), OK);
+    flushes = wal_flush_count(w);
+    for (int i = 0; i < 5; i++) assert_int_equal(wal_append(w, &small, 1, true, &ts, &end), OK);
+    assert_int_equal(wal_flush_count(w), flushes);
+    assert_true(wal_durable_lsn(w).v < end.v);
+    /* A commit that will not wait takes them along. */
+    assert_int_equal(wal_append(w, &small, 1, false, &ts, &last), OK);
+    assert_int_equal(wal_wait(w, last, false), OK);
+    assert_int_equal(wal_wait(w, end, true), OK);
+    assert_int_equal(wal_flush_count(w), flushes + 1);
+    /* Whoever needs what is staged asks for it. */
+    assert_int_equal(wal_append(w, &small, 1, true, &ts, &end), OK);
+    assert_int_equal(wal_flush(w), OK);
+    assert_int_equal(wal_flush_count(w), flushes + 2);
+    /* So does a staging buffer that has grown. */
+    assert_int_equal(wal_append(w, &large, 1, true, &ts, &end), OK);
+    assert_true(wal_durable_lsn(w).v >= end.v);
+    wal_close(w);
+    sim_free(os);
+}
+
+/* With a short window commits end by themselves, many to a flush. */
+static void batch_window_passes(void **state)
+{
+    (void)state;
+    struct sim_options so = {.seed = seed_of_run};
+    struct os *os = sim_new(&so);
+    struct hlc_clock clock;
+    struct pool *pool;
+    struct crowd c = {.left = BATCHERS, .main = waiter_self()};
+    uint64_t count = 0;
+    hlc_init(&clock, os);
+    const struct wal_options o = {.os = os, .dir = "wal", .file_bytes = FILE_BYTES, .clock = &clock,
+                                  .batch_window_us = 5000};
+    assert_int_equal(wal_open(&o, &c.wal), OK);
+    assert_int_equal(wal_replay(c.wal, (lsn_t){0}, 0, count_record, &count), OK);
+    assert_int_equal(pool_start(&(struct pool_options){.name = "b", .threads = BATCHERS,
+                                                       .queue_max = BATCHERS}, &pool), OK);
+    for (int i = 0; i < BATCHERS; i++) assert_true(pool_submit(pool, batch_writer, &c));
+    while (__atomic_load_n(&c.left, __ATOMIC_ACQUIRE)) waiter_park(c.main, 0);
+    pool_stop(pool);
+    print_message("%d batch commits, %llu flushes\n", BATCHERS * BATCHES,
+                  (unsigned long long)wal_flush_count(c.wal));
+    wal_close(c.wal);
+    assert_int_equal(wal_open(&o, &c.wal), OK);
+    assert_int_equal(wal_replay(c.wal, (lsn_t){0}, 0, count_record, &count), OK);
+    assert_int_equal(count, BATCHERS * BATCHES);
+    wal_abandon(c.wal);
+    sim_free(os);
+}
+
 int main(void)
 {
     const char *text = getenv("SEED");
@@ -506,6 +591,8 @@ int main(void)
         cmocka_unit_test(disk_full_is_not_the_end),
         cmocka_unit_test(inspect),
         cmocka_unit_test(crowd),
+        cmocka_unit_test(batch_waits_for_company),
+        cmocka_unit_test(batch_window_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
