@@ -165,6 +165,7 @@ enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP };
 enum { REDO_TREE_BYTES = 9, REDO_ROW_BYTES = 17 };
 /* From the log into the memtables (recover.c). */
 enum status store__recover(struct store *s) MUST;
+uint32_t store__recovery_threads(const struct store_options *o);
 
 /* --- background (maintain.c) --- */
 

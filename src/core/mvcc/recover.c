@@ -297,7 +297,7 @@ static enum status replay_record(void *ctx, lsn_t lsn, uint64_t ts, struct slice
 /* --- the whole --------------------------------------------------------------------------------- */
 
 /* On a simulated machine one thread, so that the same seed gives the same bytes. */
-static uint32_t lanes_wanted(const struct store_options *o)
+uint32_t store__recovery_threads(const struct store_options *o)
 {
     if (o->recovery_threads)
         return o->recovery_threads > LANES_MAX ? LANES_MAX : o->recovery_threads;
@@ -308,7 +308,7 @@ static uint32_t lanes_wanted(const struct store_options *o)
 
 static enum status start_lanes(struct recovery *r)
 {
-    uint32_t n = lanes_wanted(&r->store->o);
+    uint32_t n = store__recovery_threads(&r->store->o);
     if (n == 1) return OK;
     struct pool_options o = {.name = "recovery", .threads = n, .queue_max = n};
     TRY(pool_start(&o, &r->pool));

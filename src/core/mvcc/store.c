@@ -65,6 +65,7 @@ static enum status open_parts(struct store *s)
         .dir = path,
         .file_bytes = s->o.wal_file_bytes,
         .batch_window_us = s->o.group_commit_window_us,
+        .read_ahead = store__recovery_threads(&s->o) > 1,
         .clock = &s->clock,
         .on_durable = on_durable,
         .ctx = s,

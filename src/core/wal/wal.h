@@ -26,6 +26,7 @@ struct wal_options {
     uint64_t file_bytes;   /* 0: 64 MiB; a multiple of 1 MiB (tests: of 64 KiB) */
     uint64_t staging_bytes_max; /* 0: 64 MiB: an append waits for room beyond it */
     int64_t batch_window_us;    /* of records appended with batch = true; 0: they are as others */
+    bool read_ahead;            /* a thread of its own reads ahead during replay */
     struct hlc_clock *clock;
     /* Told, in LSN order and before the waiters are woken, that all up to here is durable. */
     void (*on_durable)(void *ctx, lsn_t lsn, uint64_t ts);

@@ -82,6 +82,20 @@ void wal__push_file(struct wal *w, struct wal_file f);
 
 /* --- reading ------------------------------------------------------------------------------- */
 
+/* The window after the present one, read by another thread. */
+struct wal_ahead {
+    struct pool *pool; /* NULL: nobody reads ahead */
+    struct fmutex mutex;
+    struct fcond ended;
+    bool running;      /* guarded by mutex; the rest belongs to the thread while it is set */
+    enum status st;    /* not OK: the reader reads itself, and tells */
+    struct file *file;
+    char *data;
+    uint64_t start;
+    size_t len;        /* 0: there is none */
+    uint64_t offset;   /* in the file */
+};
+
 /* Reads the stream through a window; records larger than it through `whole`. */
 struct wal_reader {
     struct wal *w;
@@ -89,9 +103,10 @@ struct wal_reader {
     uint64_t window_start;
     size_t window_len;
     struct strbuf whole;
+    struct wal_ahead ahead;
 };
 
-void wal__reader_init(struct wal_reader *r, struct wal *w);
+enum status wal__reader_init(struct wal_reader *r, struct wal *w) MUST;
 void wal__reader_release(struct wal_reader *r);
 /* `len` bytes at `lsn`, valid until the next call. END_OF_DATA where the files end before that. */
 enum status wal__reader_get(struct wal_reader *r, uint64_t lsn, size_t len, const char **ret) MUST;

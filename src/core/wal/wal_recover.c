@@ -21,17 +21,68 @@ enum { WINDOW_BYTES = 1 << 20 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-void wal__reader_init(struct wal_reader *r, struct wal *w)
+enum status wal__reader_init(struct wal_reader *r, struct wal *w)
 {
     *r = (struct wal_reader){.w = w};
     r->window = mem_alloc_aligned(MEM_WAL, WAL_BLOCK_BYTES, WINDOW_BYTES);
     strbuf_init(&r->whole, NULL);
+    if (!w->opts.read_ahead) return OK;
+    r->ahead.data = mem_alloc_aligned(MEM_WAL, WAL_BLOCK_BYTES, WINDOW_BYTES);
+    return pool_start(&(struct pool_options){.name = "log reader", .threads = 1}, &r->ahead.pool);
 }
 
 void wal__reader_release(struct wal_reader *r)
 {
+    if (r->ahead.pool) pool_stop(r->ahead.pool);
+    mem_free(MEM_WAL, r->ahead.data);
     mem_free(MEM_WAL, r->window);
     strbuf_release(&r->whole);
+}
+
+static void read_ahead(void *arg)
+{
+    struct wal_ahead *a = arg;
+    enum status st = file_read(a->file, a->data, a->len, a->offset);
+    fmutex_lock(&a->mutex);
+    a->st = st;
+    a->running = false;
+    fcond_signal(&a->ended);
+    fmutex_unlock(&a->mutex);
+}
+
+/* The thread takes up what follows the window; nothing where the files end. */
+static void start_ahead(struct wal_reader *r)
+{
+    struct wal_ahead *a = &r->ahead;
+    uint64_t start = r->window_start + r->window_len;
+    const struct wal_file *f = wal__file_at(r->w, start);
+    a->len = 0;
+    if (!a->pool || !f) return;
+    uint64_t left = f->start + f->bytes - start;
+    a->file = f->file;
+    a->start = start;
+    a->offset = start - f->start;
+    a->len = left < WINDOW_BYTES ? (size_t)left : WINDOW_BYTES;
+    a->running = true;
+    bool queued = pool_submit(a->pool, read_ahead, a);
+    ASSERT(queued);
+}
+
+/* Has the window at `start` been read ahead? Then it becomes the present one. */
+static bool take_ahead(struct wal_reader *r, uint64_t start)
+{
+    struct wal_ahead *a = &r->ahead;
+    if (!a->pool) return false;
+    fmutex_lock(&a->mutex);
+    while (a->running) (void)fcond_wait(&a->ended, &a->mutex, 0);
+    fmutex_unlock(&a->mutex);
+    if (!a->len || a->st != OK || a->start != start) return false;
+    char *free_window = r->window;
+    r->window = a->data;
+    a->data = free_window;
+    r->window_start = start;
+    r->window_len = a->len;
+    return true;
 }
 
 /* Makes the window hold the block of `lsn`. */
@@ -42,11 +93,16 @@ static enum status fill(struct wal_reader *r, uint64_t lsn)
     const struct wal_file *f = wal__file_at(r->w, start);
     if (!f) return END_OF_DATA;
     uint64_t left = f->start + f->bytes - start;
+    if (take_ahead(r, start)) {
+        start_ahead(r);
+        return OK;
+    }
     r->window_len = 0;
     size_t len = left < WINDOW_BYTES ? (size_t)left : WINDOW_BYTES;
     TRY(file_read(f->file, r->window, len, start - f->start));
     r->window_start = start;
     r->window_len = len;
+    start_ahead(r);
     return OK;
 }
 
@@ -237,8 +293,8 @@ enum status wal_replay(struct wal *w, lsn_t from, uint32_t session,
 {
     struct walk k = {.epoch = session};
     ASSERT(!w->replayed);
-    wal__reader_init(&k.reader, w);
-    enum status st = find_start(&k, from.v);
+    enum status st = wal__reader_init(&k.reader, w);
+    if (st == OK) st = find_start(&k, from.v);
     if (st == OK) st = walk_all(&k, fn, ctx);
     wal__reader_release(&k.reader);
     TRY(st);

@@ -16,6 +16,8 @@
 #include "base/sim.h"
 #include "core/txn.h"
 
+static const char *data_dir = "data";
+
 enum { TREES = 5, KEYS = 120, OPS_MAX = 10 };
 
 struct model {
@@ -41,7 +43,7 @@ static enum status try_open(struct os *os, unsigned threads, struct store **ret)
     struct store_options o;
     store_options_init(&o);
     o.os = os;
-    o.dir = "data";
+    o.dir = data_dir;
     o.memtable_bytes = 40 << 10; /* flushes come during recovery, too */
     o.cache_bytes = 256 << 10;
     o.wal_file_bytes = 64 << 10;
@@ -318,6 +320,31 @@ static void log_gone(void **state)
     sim_free(os);
 }
 
+/* On the real machine: one thread a core, and the log is read ahead. */
+static void real_machine(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/helios-recovery-XXXXXX", command[64];
+    struct model m = {0}, after = {0};
+    struct rng r;
+    int next = 0;
+    rng_seed(&r, first_seed());
+    assert_non_null(mkdtemp(dir));
+    data_dir = dir;
+    struct store *s = must_open(os_real(), 0);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 60; i++)
+            assert_int_equal(run_txn(s, &m, &r, &next, &after), OK);
+        store_abandon(s);
+        s = must_open(os_real(), 0);
+        assert_true(agrees(s, &m));
+    }
+    store_abandon(s);
+    data_dir = "data";
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     const struct log_options quiet = {.level = LOG_FATAL};
@@ -326,6 +353,7 @@ int main(void)
         cmocka_unit_test(damage_where_it_begins),
         cmocka_unit_test(damage_before_it),
         cmocka_unit_test(log_gone),
+        cmocka_unit_test(real_machine),
     };
     if (log_open(&quiet) != OK) return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
