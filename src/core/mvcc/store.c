@@ -1,8 +1,9 @@
 /* Opening, recovery and closing of a store, and what it tells of itself.
  *
  * Open: lock the directory; block files, manifest, runs (lsm); then the log from the oldest LSN that a
- * tree still needs (the manifest names it) is applied to memtables (recover.c). Applying twice does no harm, so recovery may itself be cut
- * off at any point. Close writes everything out; a crash is the same without that. */
+ * tree still needs (the manifest names it) is applied to memtables (recover.c). Applying twice does no
+ * harm, so recovery may itself be cut off at any point. Close writes everything out; a crash is the
+ * same without that. */
 #include "core/mvcc/mvcc_priv.h"
 
 #include <stdio.h>

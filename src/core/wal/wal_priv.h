@@ -164,8 +164,8 @@ struct wal {
 uint64_t wal__stage(struct wal *w, struct wal_header *h, const struct slice *parts, uint32_t count);
 /* Where a record added now would begin. Under the lock. */
 uint64_t wal__next_lsn(const struct wal *w);
-/* The active stage is to go out. Takes the flushing role if it is free; then the caller must call wal__drive or wal__start after
- * unlocking. Under the lock. */
+/* The active stage is to go out. Takes the flushing role if it is free; then the caller must call
+ * wal__drive or wal__start after unlocking. Under the lock. */
 bool wal__take_role(struct wal *w);
 /* Carries the role: flushes until nothing is staged or another goes on. `w` may be gone after. */
 void wal__drive(struct wal *w);
