@@ -1,4 +1,6 @@
 /* Opening the database: store, bootstrap, catalog; the list of sessions; logins. */
+#include <stdio.h>
+
 #include "base/crypto.h"
 #include "base/log.h"
 #include "core/txn.h"
@@ -69,6 +71,27 @@ static enum status open_store(struct db *db, const struct db_options *o)
     return store_open(&so, &db->store);
 }
 
+/* What queries left there when the process was killed goes. */
+static enum status clear_temp_dir(struct db *db)
+{
+    struct arena a;
+    char **names, path[OS_PATH_MAX];
+    size_t count;
+    arena_init(&a, MEM_SESSION);
+    const char *dir = arena_printf(&a, "%s/tmp", config_string(db->config, "data_dir"));
+    size_t len = strlen(dir) + 1;
+    db->temp_dir = memcpy(mem_alloc(MEM_SESSION, len), dir, len);
+    enum status st = OK;
+    if (os_exists(db->os, dir)) st = os_list(db->os, dir, &a, &names, &count);
+    else count = 0;
+    for (size_t i = 0; i < count && st == OK; i++) {
+        if (snprintf(path, sizeof path, "%s/%s", dir, names[i]) < (int)sizeof path)
+            st = os_remove(db->os, path);
+    }
+    arena_release(&a);
+    return st;
+}
+
 enum status db_open(const struct db_options *o, struct db **ret)
 {
     struct db *db = mem_alloc(MEM_SESSION, sizeof *db);
@@ -76,17 +99,20 @@ enum status db_open(const struct db_options *o, struct db **ret)
     db->config = o->config;
     if (o->initial_database) initial_database = o->initial_database;
     enum status s = open_store(db, o);
+    if (s == OK) s = clear_temp_dir(db);
     if (s == OK) s = open_catalog(db);
     if (s != OK) {
         struct error kept = *error_current();
         if (db->store) (void)store_close(db->store);
         *error_current() = kept;
+        mem_free(MEM_SESSION, db->temp_dir);
         mem_free(MEM_SESSION, db);
         return s;
     }
     db->plans = plan_cache_new();
     db->sequences = sequences_new(db);
     db->session_count_max = (uint32_t)config_int(o->config, "max_connections");
+    db->query_temp_bytes = (uint64_t)config_int(o->config, "query.temp_limit");
     db->query_memory_bytes = (uint64_t)config_int(o->config, "query.memory_limit");
     db->commit_mode = configured_commit_mode(o->config);
     db->started_us = db__now_us(db);
@@ -101,6 +127,7 @@ enum status db_close(struct db *db)
     sequences_free(db->sequences);
     catalog_unref(db->catalog);
     enum status s = store_close(db->store);
+    mem_free(MEM_SESSION, db->temp_dir);
     mem_free(MEM_SESSION, db);
     return s;
 }

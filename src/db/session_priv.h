@@ -34,6 +34,8 @@ struct db {
     enum commit_mode commit_mode;
     int64_t started_us;            /* µs since 2000-01-01 UTC */
     uint64_t query_memory_bytes;
+    char *temp_dir;                /* <data_dir>/tmp: files of running queries */
+    uint64_t query_temp_bytes;     /* disk space of one query; 0: no limit */
 };
 
 /* The newest published snapshot, with a reference for the caller. */

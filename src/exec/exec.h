@@ -9,6 +9,7 @@
 #include "sql/plan.h"
 
 struct execution;
+struct os;
 
 /* What functions and operators may ask of the session that runs them; filled by db. All pointers
  * may be asked at any time during the statement. */
@@ -20,7 +21,10 @@ struct exec_session {
     const char *user, *session_user, *database;
     uint32_t backend_pid;
     struct waiter *waiter;                  /* cancellation */
-    uint64_t memory_limit_bytes;            /* of one query; 53200 beyond */
+    uint64_t memory_limit_bytes;            /* of one query; 0: none */
+    struct os *os;
+    const char *temp_dir;                   /* for spills; NULL: none */
+    uint64_t temp_limit_bytes;              /* of one query's spills; 0: none */
     struct rng *random;
     void *ctx;                              /* the session, for these: */
     enum status (*nextval)(void *ctx, oid_t sequence, int64_t *ret);

@@ -2,17 +2,13 @@
 
 #include "base/fiber.h"
 #include "base/hash.h"
+#include "exec/spill.h"
 
 enum {
     STACK_RESERVE_BYTES = 48 << 10, /* for the deepest leaf: store, formatting, error paths */
     BATCH_ARENA_BYTES = 512 << 10,
     PRIME_ROWS = 256,
     TURN_US = 2000,
-};
-
-struct owned_arena {
-    struct owned_arena *next;
-    struct arena arena;
 };
 
 struct call_state {
@@ -32,6 +28,7 @@ void exec_begin(struct execution *x, const struct plan *p, struct txn *t,
 
 void exec_end(struct execution *x)
 {
+    while (x->spills) spill_free(x->spills);
     for (struct owned_arena *o = x->arenas; o; o = o->next) arena_release(&o->arena);
     x->arenas = NULL;
 }
@@ -67,11 +64,8 @@ enum status exec_check(struct execution *x)
     take_turns(x);
     if (x->session->waiter && waiter_canceled(x->session->waiter))
         return FAIL(QUERY_CANCELED, "canceling statement due to user request");
-    uint64_t limit = x->session->memory_limit_bytes;
-    if (!limit) return OK;
-    uint64_t used = arena_bytes(x->arena) - x->arena_base;
-    for (const struct owned_arena *o = x->arenas; o; o = o->next) used += arena_bytes(&o->arena);
-    if (used <= limit) return OK;
+    uint64_t limit = exec_memory_limit(x);
+    if (limit == UINT64_MAX || exec_memory_used(x) <= limit) return OK;
     FAIL(OUT_OF_MEMORY, "out of memory");
     error_detail("The query needs more than its memory limit of %llu kB.",
                  (unsigned long long)(limit >> 10));

@@ -8,12 +8,19 @@
 struct subplan_state;
 struct cte_state;
 struct call_state;
+struct spill;
 
 /* What EXPLAIN ANALYZE counts of a node. */
 struct node_stats {
     uint64_t loops, rows, removed; /* removed: by the node's filter */
     int64_t first_us, total_us;    /* time to the first row, and in all; children included */
-    uint64_t memory_bytes;
+    uint64_t memory_bytes, spilled_bytes;
+};
+
+/* Arenas that end with the run. */
+struct owned_arena {
+    struct owned_arena *next;
+    struct arena arena;
 };
 
 struct execution {
@@ -23,6 +30,8 @@ struct execution {
     const struct exec_params *params;
     struct arena *arena;     /* lives to the end of the run */
     struct owned_arena *arenas;
+    struct spill *spills;
+    uint64_t spilled_bytes, spilled_bytes_most; /* on disk: now, and at most so far */
     size_t arena_base;       /* bytes of `arena` before the run */
     void **states;           /* by plan_node.id; each operator's own */
     struct datum *outer;     /* values of EXPR_OUTER */

@@ -1,0 +1,40 @@
+/* Rows on disk, for operators whose rows do not fit in the query's memory: written one after another,
+ * then read from the beginning, as often as wanted.
+ *
+ *     u32 length | row (types/row.h)        repeated; nothing is aligned
+ *
+ * A spill is one temporary file in the session's `temp_dir`, removed as the run ends, or by db_open
+ * after a crash. Its bytes are not checksummed and never synced: nothing of it
+ * outlives the query. A query's spills together hold at most `temp_limit_bytes` (53400 beyond). */
+#ifndef HELIOS_EXEC_SPILL_H
+#define HELIOS_EXEC_SPILL_H
+
+#include "exec/execution.h"
+#include "types/vec.h"
+
+struct spill;
+
+/* Memory of the run so far; what it may have (UINT64_MAX: no limit). */
+uint64_t exec_memory_used(const struct execution *x);
+uint64_t exec_memory_limit(const struct execution *x);
+/* Has the run used so much that an operator which can spill should do so now? */
+bool exec_memory_pressed(const struct execution *x);
+
+/* Released by exec_end, whatever happens; or earlier by spill_free. `types` are copied. */
+enum status spill_new(struct execution *x, uint16_t columns, const type_id *types,
+                      struct spill **ret) MUST;
+void spill_free(struct spill *s);
+enum status spill_add_row(struct spill *s, const struct datum *row) MUST;
+enum status spill_add_batch(struct spill *s, const struct batch *b) MUST; /* the selected rows */
+uint64_t spill_row_count(const struct spill *s);
+uint64_t spill_bytes(const struct spill *s);
+
+/* Ends writing, and the next read is of the first row. */
+enum status spill_rewind(struct spill *s) MUST;
+/* The next rows, at most BATCH_ROWS, as flat vectors in `a`; their bytes stay until the next call.
+ * END_OF_DATA (no message) when there are no more. */
+enum status spill_next(struct spill *s, struct arena *a, struct batch *ret) MUST;
+/* One row at a time, for merges; ret[0..columns). Bytes stay until the next call. */
+enum status spill_next_row(struct spill *s, struct datum *ret) MUST;
+
+#endif
