@@ -263,7 +263,8 @@ static char *thread_stack_base(void)
 size_t fiber_stack_left(void)
 {
     struct fiber *f = fiber_self();
-    char *base = f ? f->stack_base + GUARD_BYTES : thread_stack_base();
+    char *base = f ? f->stack_base + GUARD_BYTES : coro__stack_base();
+    if (!base) base = thread_stack_base();
     char *here = __builtin_frame_address(0);
     return here > base ? (size_t)(here - base) : 0;
 }

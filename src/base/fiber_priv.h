@@ -48,6 +48,14 @@ struct waiter {
 enum park_result waiter__park_inner(struct waiter *w, int64_t deadline_us, bool cancelable);
 void waiter__wake_inner(struct waiter *w);
 void fcond__wait_uncancelable(struct fcond *c, struct fmutex *m);
+/* A waiter that sleeps on its thread, for who is neither fiber nor thread; and back. */
+struct waiter *waiter__take(void);
+void waiter__give(struct waiter *w);
+
+/* --- coroutines (coro.c): NULL where none runs --------------------------------------------------- */
+
+struct waiter *coro__waiter_self(void);
+char *coro__stack_base(void);
 
 /* --- tasks: what other threads hand to a worker ------------------------------------------------ */
 

@@ -40,14 +40,31 @@ static pthread_key_t thread_key;    /* immutable after thread_key_once */
 static pthread_once_t thread_key_once = PTHREAD_ONCE_INIT;
 static __thread struct waiter *thread_waiter;
 
-static void give_back(void *p)
+void waiter__give(struct waiter *w)
 {
-    struct waiter *w = p;
-    thread_waiter = NULL;
     spin_lock(&free_lock);
     w->next_free = free_waiters;
     free_waiters = w;
     spin_unlock(&free_lock);
+}
+
+struct waiter *waiter__take(void)
+{
+    spin_lock(&free_lock);
+    struct waiter *w = free_waiters;
+    if (w) free_waiters = w->next_free;
+    spin_unlock(&free_lock);
+    if (!w) w = mem_alloc(MEM_FIBER, sizeof *w);
+    __atomic_store_n(&w->state, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&w->cancel_at_us, 0, __ATOMIC_RELAXED);
+    w->next_free = NULL;
+    return w;
+}
+
+static void give_back(void *p)
+{
+    thread_waiter = NULL;
+    waiter__give(p);
 }
 
 static void make_key(void)
@@ -59,14 +76,7 @@ static void make_key(void)
 static struct waiter *new_thread_waiter(void)
 {
     pthread_once(&thread_key_once, make_key);
-    spin_lock(&free_lock);
-    struct waiter *w = free_waiters;
-    if (w) free_waiters = w->next_free;
-    spin_unlock(&free_lock);
-    if (!w) w = mem_alloc(MEM_FIBER, sizeof *w);
-    __atomic_store_n(&w->state, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&w->cancel_at_us, 0, __ATOMIC_RELAXED);
-    w->next_free = NULL;
+    struct waiter *w = waiter__take();
     pthread_setspecific(thread_key, w);
     return thread_waiter = w;
 }
@@ -75,6 +85,8 @@ struct waiter *waiter_self(void)
 {
     struct fiber *f = fiber_self();
     if (f) return &f->waiter;
+    struct waiter *w = coro__waiter_self();
+    if (w) return w;
     return thread_waiter ? thread_waiter : new_thread_waiter();
 }
 

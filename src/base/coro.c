@@ -1,0 +1,159 @@
+#include "base/coro.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/fiber_priv.h"
+
+#ifdef HELIOS_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef HELIOS_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+
+/* One loop runs for the coroutine's life and calls what it is given; between two calls it rests in
+ * switch_out. No function here touches a thread-local variable on both sides of a switch on the
+ * coroutine's stack: the thread may be another one by then. */
+
+enum { GUARD_BYTES = 4096 };
+
+struct coro {
+    struct waiter *waiter;
+    struct error error;
+    void (*fn)(void *arg);
+    void *arg;
+    void *sp, *caller_sp;
+    char *base;             /* of the mapping: the guard page */
+    size_t bytes;
+    bool active;            /* fn has begun and not returned */
+    const void *caller_base; /* of the lending thread's stack, for AddressSanitizer */
+    size_t caller_bytes;
+    void *fake_stack, *caller_fake_stack;
+    void *tsan, *caller_tsan;
+};
+
+static __thread struct coro *this_coro;
+
+static void switch_out(struct coro *c)
+{
+#ifdef HELIOS_ASAN
+    __sanitizer_start_switch_fiber(&c->fake_stack, c->caller_base, c->caller_bytes);
+#endif
+#ifdef HELIOS_TSAN
+    __tsan_switch_to_fiber(c->caller_tsan, 0);
+#endif
+    context__switch(&c->sp, c->caller_sp);
+#ifdef HELIOS_ASAN
+    __sanitizer_finish_switch_fiber(c->fake_stack, &c->caller_base, &c->caller_bytes);
+#endif
+}
+
+static void entry(void)
+{
+    struct coro *c = this_coro;
+#ifdef HELIOS_ASAN
+    __sanitizer_finish_switch_fiber(NULL, &c->caller_base, &c->caller_bytes);
+#endif
+    for (;;) {
+        c->fn(c->arg);
+        c->active = false;
+        switch_out(c);
+    }
+}
+
+enum status coro_new(size_t stack_bytes, struct coro **ret)
+{
+    size_t bytes = (stack_bytes + GUARD_BYTES - 1) / GUARD_BYTES * GUARD_BYTES + GUARD_BYTES;
+    char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (base == MAP_FAILED)
+        return FAIL(INSUFFICIENT_RESOURCES, "could not map a stack: %s", strerror(errno));
+    if (mprotect(base, GUARD_BYTES, PROT_NONE) != 0) {
+        int failed = errno;
+        munmap(base, bytes);
+        return FAIL(INSUFFICIENT_RESOURCES, "could not guard a stack: %s", strerror(failed));
+    }
+    struct coro *c = mem_alloc(MEM_FIBER, sizeof *c);
+    c->base = base;
+    c->bytes = bytes;
+    c->waiter = waiter__take();
+    c->sp = context__make(base + bytes, entry);
+#ifdef HELIOS_TSAN
+    c->tsan = __tsan_create_fiber(0);
+#endif
+    *ret = c;
+    return OK;
+}
+
+void coro_free(struct coro *c)
+{
+    ASSERT(!c->active);
+#ifdef HELIOS_TSAN
+    __tsan_destroy_fiber(c->tsan);
+#endif
+#ifdef HELIOS_ASAN
+    __asan_unpoison_memory_region(c->base + GUARD_BYTES, c->bytes - GUARD_BYTES);
+#endif
+    munmap(c->base, c->bytes);
+    waiter__give(c->waiter);
+    mem_free(MEM_FIBER, c);
+}
+
+void coro_start(struct coro *c, void (*fn)(void *arg), void *arg)
+{
+    ASSERT(!c->active);
+    c->fn = fn;
+    c->arg = arg;
+    c->active = true;
+}
+
+bool coro_resume(struct coro *c)
+{
+    ASSERT(c->active && !this_coro && !fiber_self());
+    this_coro = c;
+    error_set_slot(&c->error);
+#ifdef HELIOS_ASAN
+    __sanitizer_start_switch_fiber(&c->caller_fake_stack, c->base + GUARD_BYTES,
+                                   c->bytes - GUARD_BYTES);
+#endif
+#ifdef HELIOS_TSAN
+    c->caller_tsan = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(c->tsan, 0);
+#endif
+    context__switch(&c->caller_sp, c->sp);
+#ifdef HELIOS_ASAN
+    __sanitizer_finish_switch_fiber(c->caller_fake_stack, NULL, NULL);
+#endif
+    error_set_slot(NULL);
+    this_coro = NULL;
+    return c->active;
+}
+
+void coro_yield(struct coro *c)
+{
+    DEBUG_ASSERT(c == this_coro);
+    switch_out(c);
+}
+
+struct error *coro_error(struct coro *c)
+{
+    return &c->error;
+}
+
+struct waiter *coro_waiter(struct coro *c)
+{
+    return c->waiter;
+}
+
+struct waiter *coro__waiter_self(void)
+{
+    return this_coro ? this_coro->waiter : NULL;
+}
+
+char *coro__stack_base(void)
+{
+    return this_coro ? this_coro->base + GUARD_BYTES : NULL;
+}
