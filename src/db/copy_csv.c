@@ -128,7 +128,7 @@ static enum status read_row(struct copy_in *in, struct csv_line *l)
         in->finished = true;
         return END_OF_DATA;
     }
-    if (copy__check_utf8(in->line_text) != OK) {
+    if (session_check_text(in->line_text) != OK) {
         in->line_text = (struct slice){0};
         return copy__where(in, NULL, (struct slice){0});
     }

@@ -112,8 +112,6 @@ enum status copy__put_fields(struct copy_in *in, uint32_t row, uint32_t count) M
 enum status copy__match_header(struct copy_in *in, uint32_t count) MUST;
 /* After the end marker: the client's remaining bytes are dropped. */
 enum status copy__finish(struct copy_in *in) MUST;
-/* 22021 for bytes that are not UTF-8 (copy_utf8.c). */
-enum status copy__check_utf8(struct slice s) MUST;
 
 /* --- COPY TO: copy_out.c --- */
 struct copy_out {

@@ -142,7 +142,7 @@ static enum status read_line(struct copy_in *in, struct line *l)
     if (result == END_OF_DATA) return result;
     if (result != OK) return (void)copy__where(in, NULL, (struct slice){0}), result;
     in->line_text = slice_make(in->data + in->pos, l->len);
-    if (copy__check_utf8(in->line_text) != OK) {
+    if (session_check_text(in->line_text) != OK) {
         in->line_text = (struct slice){0};
         return copy__where(in, NULL, (struct slice){0});
     }
@@ -203,7 +203,7 @@ static enum status unescape(struct copy_in *in, struct slice raw, struct slice *
         b->data[b->len++] = (char)c;
     }
     *ret = slice_make(b->data + start, b->len - start);
-    return look ? copy__check_utf8(*ret) : OK;
+    return look ? session_check_text(*ret) : OK;
 }
 
 /* The end of a field that may have escaped delimiters. */

@@ -40,7 +40,7 @@ static enum status refuse(const unsigned char *s, size_t left)
     }
 }
 
-enum status copy__check_utf8(struct slice s)
+enum status session_check_text(struct slice s)
 {
     const unsigned char *p = (const unsigned char *)s.data;
     const unsigned char *end = p + s.len;

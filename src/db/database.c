@@ -33,19 +33,16 @@ static enum status load_catalog(struct db *db, struct txn *t)
     return OK;
 }
 
-static const char *initial_database = "postgres"; /* set by db_open before bootstrap runs */
-
 static enum status bootstrap(struct db *db, struct txn *t)
 {
-    (void)db;
-    return catalog_bootstrap(t, initial_database);
+    return catalog_bootstrap(t, db->initial_database);
 }
 
 static enum status open_catalog(struct db *db)
 {
     struct tree_statistics stats;
-    if (store_get_statistics(db->store, CATALOG_TREE, &stats) != OK)
-        TRY(in_txn(db, bootstrap));
+    db->is_new = store_get_statistics(db->store, CATALOG_TREE, &stats) != OK;
+    if (db->is_new) TRY(in_txn(db, bootstrap));
     return in_txn(db, load_catalog);
 }
 
@@ -97,7 +94,7 @@ enum status db_open(const struct db_options *o, struct db **ret)
     struct db *db = mem_alloc(MEM_SESSION, sizeof *db);
     db->os = o->os;
     db->config = o->config;
-    if (o->initial_database) initial_database = o->initial_database;
+    db->initial_database = o->initial_database ? o->initial_database : "postgres";
     enum status s = open_store(db, o);
     if (s == OK) s = clear_temp_dir(db);
     if (s == OK) s = open_catalog(db);
@@ -130,6 +127,11 @@ enum status db_close(struct db *db)
     mem_free(MEM_SESSION, db->temp_dir);
     mem_free(MEM_SESSION, db);
     return s;
+}
+
+bool db_is_new(const struct db *db)
+{
+    return db->is_new;
 }
 
 enum status db_checkpoint(struct db *db)

@@ -22,6 +22,8 @@ struct db_options {
 };
 
 enum status db_open(const struct db_options *o, struct db **ret) MUST;
+/* True when db_open found nothing and made a new store. */
+bool db_is_new(const struct db *db);
 /* All sessions must be gone. */
 enum status db_close(struct db *db);
 

@@ -51,6 +51,10 @@ void session_fail(struct session *s, const struct result_sink *sink);
  * names that value_to_text does not know. In the arena, or static. */
 const char *session_reg_text(struct session *s, type_id type, uint32_t oid, struct arena *a);
 
+/* 22021 for bytes that are not UTF-8, or a zero byte: texts from clients are checked before they
+ * come here. */
+enum status session_check_text(struct slice text) MUST;
+
 struct result_column {
     const char *name;
     type_id type;
@@ -59,7 +63,9 @@ struct result_column {
     int16_t origin_column;
 };
 
-/* Where results go. Any call may fail (the client is gone): that ends the statement. */
+/* Where results go. Any call may fail (the client is gone): that ends the statement. From
+ * `rows`, END_OF_DATA means that no more are wanted: a statement that writes runs on without showing
+ * them, any other ends there. */
 struct result_sink {
     /* Before the first row of a statement that returns rows; in the extended protocol not called
      * (the client asks by Describe). */

@@ -18,6 +18,8 @@ struct sequences;
 struct db {
     struct os *os;
     const struct config *config;
+    const char *initial_database;  /* while it is opened */
+    bool is_new;                   /* db_open made the store */
     struct store *store;
     struct fmutex catalog_mutex;
     struct fcond catalog_published;

@@ -227,6 +227,21 @@ static enum status run_point(struct session *s, const struct plan *p, const stru
     return sink->row(sink->ctx, row, p->output_count);
 }
 
+/* Rows of a statement that writes: it runs to its end even when nobody wants them any more. */
+struct writer_sink {
+    const struct result_sink *sink;
+    bool done;
+};
+
+static enum status writer_rows(void *ctx, const struct batch *b)
+{
+    struct writer_sink *w = ctx;
+    if (w->done) return OK;
+    enum status st = w->sink->rows(w->sink->ctx, b);
+    if (st == END_OF_DATA) w->done = true;
+    return w->done ? OK : st;
+}
+
 static enum status run_locked(struct session *s, const struct plan *p, const struct run_options *o,
                               const struct result_sink *sink, struct exec_result *result)
 {
@@ -238,7 +253,9 @@ static enum status run_locked(struct session *s, const struct plan *p, const str
                                                : "SELECT FOR UPDATE");
     if (p->returns_rows && o->describe) TRY(send_columns(s, p, sink));
     if (p->point) return run_point(s, p, o, sink, result);
+    struct writer_sink writer = {sink, false};
     struct exec_sink to = {sink->rows, sink->ctx};
+    if (p->writes) to = (struct exec_sink){writer_rows, &writer};
     return exec_run(p, s->txn, &s->exec, o->params, &s->arena, &to, result);
 }
 
