@@ -2,9 +2,10 @@
 # everything that must hold. Both install what is missing (tools/deps.sh has the list).
 BUILD ?= build
 DATA ?= helios-data
+PREFIX ?= /usr/local
 MESON_FLAGS ?= --buildtype=debugoptimized
 
-.PHONY: all deps run test lint asan tsan torture bench clean
+.PHONY: all deps run install test lint asan tsan torture bench clean
 
 all: deps $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -19,6 +20,13 @@ $(BUILD)/build.ninja:
 # The server in the foreground, on 127.0.0.1:5432, with a small shop to look at.
 run: all
 	@$(BUILD)/src/bin/heliosd --data $(DATA) --demo $(ARGS)
+
+# heliosd, helios, and the library (docs/library.md), under PREFIX; DESTDIR is honoured.
+install: all
+	@meson configure $(BUILD) -Dprefix=$(PREFIX) -Dlibdir=lib
+	@ninja -C $(BUILD) >/dev/null
+	@meson install -C $(BUILD) --no-rebuild --quiet
+	@test -n "$(DESTDIR)" || ldconfig 2>/dev/null || true
 
 lint:
 	@python3 tools/check_layers.py

@@ -108,15 +108,22 @@ static bool read_node(struct node *n, char *to, size_t len, uint64_t offset)
     return inside;
 }
 
+static bool is_zeros(const char *p, size_t len)
+{
+    return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
+}
+
+/* Zeros where no page is are there already: whoever clears a file in advance pays nothing. */
 static void write_node(struct memory *m, struct node *n, const char *from, size_t len,
                        uint64_t offset)
 {
     fmutex_lock(&n->lock);
     if (len && offset + len > n->bytes) n->bytes = offset + len;
     while (len) {
-        size_t part = in_page(offset, len);
-        memcpy(page_for_write(m, n, (size_t)(offset / PAGE_BYTES)) + offset % PAGE_BYTES, from,
-               part);
+        size_t part = in_page(offset, len), index = (size_t)(offset / PAGE_BYTES);
+        bool absent = index >= n->page_count || !n->pages[index];
+        if (!absent || !is_zeros(from, part))
+            memcpy(page_for_write(m, n, index) + offset % PAGE_BYTES, from, part);
         from += part;
         offset += part;
         len -= part;

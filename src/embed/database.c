@@ -46,6 +46,13 @@ static enum status read_settings(struct config *c, const char *path,
     return OK;
 }
 
+/* In memory a log file is memory: small ones are given back sooner. */
+static enum status adapt_to_memory(struct config *c)
+{
+    if (config_source(c, "wal.file_bytes") != SOURCE_DEFAULT) return OK;
+    return config_set(c, "wal.file_bytes", "4MB", SOURCE_FLAG);
+}
+
 /* The process's log: quiet, unless the settings say what they want. */
 static enum status open_log(const struct config *c)
 {
@@ -140,6 +147,7 @@ enum helios_status helios_open(const char *path, const struct helios_setting *se
     db->config = config_new();
     if (in_memory) db->memory = os_memory_new();
     enum status s = read_settings(db->config, in_memory ? "memory" : path, settings);
+    if (s == OK && in_memory) s = adapt_to_memory(db->config);
     if (s == OK) s = open_log(db->config);
     if (s == OK) s = start(db);
     if (s == OK) {
