@@ -65,6 +65,7 @@ HELIOS_API const char *helios_version(void);
 
 /* --- connections ------------------------------------------------------------------------------- */
 
+/* A directory that heliosd made has no "helios": NULL stands for "postgres" there. */
 struct helios_connect_options {
     const char *database; /* NULL: "helios" */
     const char *user;     /* NULL: "helios" */
@@ -73,7 +74,8 @@ struct helios_connect_options {
 HELIOS_API enum helios_status helios_connect(struct helios_db *db,
                                              const struct helios_connect_options *options,
                                              struct helios **ret, char **ret_message);
-/* Rolls back what is open. Its statements must be finished. */
+/* Rolls back what is open. Its statements must be finished: of one that is not, only helios_finish
+ * may be called. */
 HELIOS_API void helios_disconnect(struct helios *c);
 /* From any thread: the running statement ends with 57014. */
 HELIOS_API void helios_cancel(struct helios *c);
@@ -127,10 +129,12 @@ HELIOS_API enum helios_status helios_bind_text(struct helios_stmt *s, int index,
 HELIOS_API enum helios_status helios_bind_bytes(struct helios_stmt *s, int index, const void *data,
                                                 size_t bytes);
 
-/* Runs the statement at the first call; then a row a call. Rows are made as they are asked for, so
- * a result may be larger than memory. */
+/* Runs the statement at the first call; then a row a call; after DONE or ERROR it runs anew. Rows
+ * are made as they are asked for, so a result may be larger than memory. Until its end or
+ * helios_reset the connection runs nothing else: that fails with 55000. */
 HELIOS_API enum helios_status helios_step(struct helios_stmt *s);
-/* Ends the result; the statement may run again. */
+/* Ends the result; the statement may run again. One that writes finishes its work first: helios_error
+ * tells if that failed. */
 HELIOS_API void helios_reset(struct helios_stmt *s);
 
 /* --- results ----------------------------------------------------------------------------------- */
