@@ -49,7 +49,7 @@ static struct memory_file *memory_file(struct file *f)
     return (struct memory_file *)f;
 }
 
-/* --- nodes ------------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 static void drop_pages(struct memory *m, struct node *n, size_t from)
 {
@@ -131,7 +131,7 @@ static void write_node(struct memory *m, struct node *n, const char *from, size_
     fmutex_unlock(&n->lock);
 }
 
-/* --- files ------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static enum status memory_read(struct file *f, void *data, size_t len, uint64_t offset)
 {
@@ -217,7 +217,7 @@ static const struct file_ops memory_file_ops = {
     .close = memory_close,
 };
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static enum status fail_absent(const char *verb, const char *path)
 {
@@ -363,7 +363,7 @@ static void memory_unlock(struct os *os, struct os_lock *lock)
     mem_free(MEM_FILE, lock);
 }
 
-/* --- clocks and chance ------------------------------------------------------------------------- */
+/* --- clocks and chance ------------------------------------------------------------------------ */
 
 static int64_t memory_wall_us(struct os *os)
 {

@@ -1,14 +1,14 @@
 /* Connections. A connection's session lives on a coroutine (base/coro.h), so that a statement may
- * stand still between two rows, with all it holds, while the caller looks at the first. The caller's
- * thread does all the work: no value changes hands between threads, and a row that lies in a batch
- * is read where it lies.
+ * stand still between two rows, with all it holds, while the caller looks at the first. The
+ * caller's thread does all the work: no value changes hands between threads, and a row that lies in
+ * a batch is read where it lies.
  *
- * What the caller gave us to call back is called on the caller's own stack: the coroutine yields. */
+ * What the caller gave us to call back runs on the caller's own stack: the coroutine yields. */
 #include "embed/embed_priv.h"
 
 enum { STACK_BYTES = 1 << 20 };
 
-/* --- calls ------------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 bool embed__enter(struct helios *c)
 {
@@ -93,7 +93,7 @@ enum helios_status embed__check_idle(struct helios *c)
     return embed__fail(c, error_current());
 }
 
-/* --- the sink: on the coroutine ---------------------------------------------------------------- */
+/* --- the sink: on the coroutine --------------------------------------------------------------- */
 
 static enum status on_columns(void *ctx, const struct result_column *columns, uint32_t count)
 {
@@ -212,7 +212,7 @@ static struct result_sink sink_of(struct helios *c)
                                 .ctx = c};
 }
 
-/* --- coming and going -------------------------------------------------------------------------- */
+/* --- coming and going ------------------------------------------------------------------------- */
 
 struct connecting {
     struct helios *c;
@@ -296,7 +296,7 @@ void helios_cancel(struct helios *c)
     if (c) (void)db_cancel(c->db->db, c->pid, 0);
 }
 
-/* --- queries ----------------------------------------------------------------------------------- */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 struct query {
     struct helios *c;
@@ -373,7 +373,7 @@ enum helios_status helios_exec(struct helios *c, const char *sql)
     return helios_query(c, sql, NULL, NULL);
 }
 
-/* --- what is known ----------------------------------------------------------------------------- */
+/* --- what is known ---------------------------------------------------------------------------- */
 
 const char *helios_tag(const struct helios *c)
 {

@@ -30,7 +30,7 @@ char *embed__message(const struct error *e)
     return copy;
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static enum status read_settings(struct config *c, const char *path,
                                  const struct helios_setting *settings)

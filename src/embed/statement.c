@@ -6,7 +6,7 @@
 
 enum { TRIES_MAX = 20 }; /* of a statement whose table was changed while it waited for it */
 
-/* --- preparing --------------------------------------------------------------------------------- */
+/* --- preparing -------------------------------------------------------------------------------- */
 
 struct preparing {
     struct helios_stmt *s;
@@ -146,7 +146,7 @@ int helios_parameter_count(const struct helios_stmt *s)
     return s ? (int)s->parameter_count : 0;
 }
 
-/* --- running ----------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static enum status run_once(struct helios_stmt *s)
 {

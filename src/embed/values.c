@@ -4,7 +4,7 @@
 
 #include "embed/embed_priv.h"
 
-/* --- parameters -------------------------------------------------------------------------------- */
+/* --- parameters ------------------------------------------------------------------------------- */
 
 static enum helios_status set(struct helios_stmt *s, int index, uint8_t format, const void *data,
                               size_t len)
@@ -82,7 +82,7 @@ enum helios_status helios_bind_bytes(struct helios_stmt *s, int index, const voi
     return set_text(s, index, slice_make(data ? data : "", bytes));
 }
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 void embed__load(const struct helios *c, uint32_t index, struct datum *values, type_id *types,
                  uint32_t count)
@@ -127,7 +127,7 @@ char *embed__text(const struct helios *c, type_id type, const struct datum *d, s
     return b.data;
 }
 
-/* --- columns ----------------------------------------------------------------------------------- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 int helios_column_count(const struct helios_stmt *s)
 {

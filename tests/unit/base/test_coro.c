@@ -1,4 +1,4 @@
-/* Coroutines on plain threads: they stop, go on, on other threads too, and wait as a thread does. */
+/* Coroutines on plain threads: they stop, go on (on other threads too), and wait as threads do. */
 #include "base/coro.h"
 
 #include <pthread.h>

@@ -110,7 +110,8 @@ static void test_submit(void **state)
     struct file *f = open_file(os, "f", OPEN_CREATE | OPEN_DIRECT);
     char data[8] = "written";
     bool done = false;
-    struct io_request w = {.op = IO_WRITE_SYNC, .data = data, .len = 8, .done = set_flag, .ctx = &done};
+    struct io_request w = {.op = IO_WRITE_SYNC, .data = data, .len = 8, .done = set_flag,
+                           .ctx = &done};
     file_submit(f, &w);
     assert_true(done && w.result == OK);
     char back[8];

@@ -23,7 +23,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* --- queries ----------------------------------------------------------------------------------- */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 static bool append(void *ctx, int columns, const char *const *names, const char *const *values)
 {
@@ -41,8 +41,8 @@ static void test_query(void **state)
 {
     (void)state;
     char out[512] = "";
-    assert_int_equal(helios_query(c, "select id, name from t order by id limit 2; select price from t "
-                                     "where id = 3", append, out), HELIOS_OK);
+    assert_int_equal(helios_query(c, "select id, name from t order by id limit 2;"
+                                     "select price from t where id = 3", append, out), HELIOS_OK);
     assert_string_equal(out, "id=1,name=one;id=2,name=two;price=NULL;");
     assert_string_equal(helios_tag(c), "SELECT 1");
     run(c, "insert into t values (4, 'four', 4)");
@@ -58,7 +58,8 @@ static void test_query(void **state)
 static void test_query_rolls_back_as_one(void **state)
 {
     (void)state;
-    assert_int_equal(helios_exec(c, "insert into t values (9, 'nine', 9); select 1/0"), HELIOS_ERROR);
+    assert_int_equal(helios_exec(c, "insert into t values (9, 'nine', 9); select 1/0"),
+                     HELIOS_ERROR);
     assert_string_equal(helios_error(c)->sqlstate, "22012");
     assert_int_equal(number(c, "select count(*) from t where id = 9"), 0);
 }
@@ -96,7 +97,7 @@ static void test_no_call_in_a_callback(void **state)
     assert_int_equal(inner, HELIOS_MISUSE);
 }
 
-/* --- prepared statements ----------------------------------------------------------------------- */
+/* --- prepared statements ---------------------------------------------------------------------- */
 
 static void test_prepared(void **state)
 {
@@ -231,7 +232,7 @@ static void test_ddl_and_replanning(void **state)
     helios_finish(s);
 }
 
-/* --- errors ------------------------------------------------------------------------------------ */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 static void test_error_fields(void **state)
 {
@@ -336,7 +337,7 @@ static void test_notices(void **state)
     assert_int_equal(n.count, 1);
 }
 
-/* --- misuse ------------------------------------------------------------------------------------ */
+/* --- misuse ----------------------------------------------------------------------------------- */
 
 static void test_misuse(void **state)
 {

@@ -19,7 +19,8 @@ static void test_reopen(void **state)
         struct helios *c = connect_db(db);
         if (i == 0) run(c, "create table t (n int primary key)");
         assert_int_equal(number(c, "select count(*) from t"), i * 1000);
-        struct helios_stmt *s = prepare(c, "insert into t select generate_series($1 + 1, $1 + 1000)");
+        struct helios_stmt *s =
+            prepare(c, "insert into t select generate_series($1 + 1, $1 + 1000)");
         helios_bind_int64(s, 1, i * 1000);
         assert_int_equal(helios_step(s), HELIOS_DONE);
         helios_finish(s);
@@ -84,7 +85,7 @@ static void test_a_bad_place(void **state)
     helios_free(message);
 }
 
-/* --- in memory --------------------------------------------------------------------------------- */
+/* --- in memory -------------------------------------------------------------------------------- */
 
 static int count_entries(const char *path)
 {
@@ -140,7 +141,7 @@ static void test_memory_leaves_no_file(void **state)
     remove_dir(dir);
 }
 
-/* --- the server's directories ------------------------------------------------------------------ */
+/* --- the server's directories ----------------------------------------------------------------- */
 
 /* Runs the server on the directory until it has filled its shop. */
 static void serve_once(const char *dir)

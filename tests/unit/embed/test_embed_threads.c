@@ -22,7 +22,7 @@ static int tear_down(void **state)
     return helios_close(db) != HELIOS_OK;
 }
 
-/* --- transfers --------------------------------------------------------------------------------- */
+/* --- transfers -------------------------------------------------------------------------------- */
 
 struct teller {
     pthread_t thread;
@@ -100,7 +100,7 @@ static void test_transfers(void **state)
     helios_disconnect(c);
 }
 
-/* --- one connection, several threads in turn --------------------------------------------------- */
+/* --- one connection, several threads in turn -------------------------------------------------- */
 
 static void *step_some(void *arg)
 {
@@ -128,7 +128,7 @@ static void test_a_result_moves_between_threads(void **state)
     helios_disconnect(c);
 }
 
-/* --- cancel ------------------------------------------------------------------------------------ */
+/* --- cancel ----------------------------------------------------------------------------------- */
 
 struct sleeper {
     struct helios *c;
@@ -225,7 +225,7 @@ enum { GROWTH_KB_MAX = 2 << 20 }; /* they keep what was freed */
 enum { GROWTH_KB_MAX = 20000 };
 #endif
 
-/* --- large results ----------------------------------------------------------------------------- */
+/* --- large results ---------------------------------------------------------------------------- */
 
 static long resident_kb(void)
 {
