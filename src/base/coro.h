@@ -1,7 +1,8 @@
 /* Coroutines for plain threads: a stack of its own that whoever calls lends a thread to. What runs
  * on it may stop in the middle, with all its frames, and go on later, on another thread too.
  *
- * Unlike a fiber a coroutine has no worker: where it waits, the thread that lends itself waits. It has a waiter and an error slot of its own. */
+ * Unlike a fiber a coroutine has no worker: where it waits, the thread that lends itself waits. It
+ * has a waiter and an error slot of its own. */
 #ifndef HELIOS_BASE_CORO_H
 #define HELIOS_BASE_CORO_H
 

@@ -95,7 +95,7 @@ struct helios_stmt {
 /* A call begins: false when another one is on, or a callback of one. */
 bool embed__enter(struct helios *c);
 void embed__leave(struct helios *c);
-/* Begins a command on the coroutine, which runs until rows are at hand (true) or its end (false). */
+/* Begins a command on the coroutine, which runs until rows are at hand (true) or its end. */
 bool embed__begin(struct helios *c, void (*fn)(void *arg), void *arg);
 bool embed__continue(struct helios *c);
 /* On the coroutine: forgets a cancel that found nothing to end; ADMIN_SHUTDOWN. */

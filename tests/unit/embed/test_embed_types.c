@@ -106,7 +106,8 @@ static void test_numbers(void **state)
     (void)state;
     struct helios_stmt *s = prepare(
         c, "select 5::int2, 6::int4, 7::int8, 8.9::float4, -9.9::float8, 10.75::numeric, "
-           "'11'::text, 'x'::text, true, 1e30::float8, 'NaN'::float8, 99999999999999999999::numeric, "
+           "'11'::text, 'x'::text, true, 1e30::float8, 'NaN'::float8, "
+           "99999999999999999999::numeric, "
            "date '2026-01-01', 0, 0.5::numeric, 4000000000::oid, null::int");
     static const int64_t ints[] = {5, 6, 7, 8, -9, 10, 11, 0, 1, 0, 0, 0, 0, 0, 0, 4000000000, 0};
     static const double doubles[] = {5, 6, 7, 0, -9.9, 10.75, 11, 0, 1, 1e30, NAN, 1e20, 0, 0, 0.5,
