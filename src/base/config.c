@@ -186,12 +186,53 @@ void config_free(struct config *c)
     mem_free(MEM_BASE, c);
 }
 
+/* How many letters must be changed, put in or left out to make b of a, up to `most` + 1. */
+static unsigned distance(const char *a, const char *b, unsigned most)
+{
+    enum { NAME_MAX_BYTES = 64 };
+    unsigned row[NAME_MAX_BYTES + 1], lb = (unsigned)strlen(b);
+    if (lb > NAME_MAX_BYTES || strlen(a) > NAME_MAX_BYTES) return most + 1;
+    for (unsigned j = 0; j <= lb; j++) row[j] = j;
+    for (unsigned i = 1; a[i - 1]; i++) {
+        unsigned corner = row[0];
+        row[0] = i;
+        for (unsigned j = 1; j <= lb; j++) {
+            unsigned best = corner + (a[i - 1] != b[j - 1]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            corner = row[j];
+            row[j] = best;
+        }
+    }
+    return row[lb] <= most ? row[lb] : most + 1;
+}
+
+/* The last part counts as a name, too: commit_mode for wal.commit_mode. */
+static enum status fail_unknown(const char *name)
+{
+    enum { LETTERS_MAX = 3 };
+    const char *nearest = NULL;
+    unsigned least = LETTERS_MAX + 1;
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        const char *dot = strrchr(defs[i].name, '.');
+        unsigned d = distance(name, defs[i].name, LETTERS_MAX);
+        if (dot && distance(name, dot + 1, LETTERS_MAX) < d)
+            d = distance(name, dot + 1, LETTERS_MAX);
+        if (d >= least || d * 2 >= strlen(name)) continue;
+        least = d;
+        nearest = defs[i].name;
+    }
+    FAIL(CONFIG_FILE_ERROR, "unrecognized configuration parameter \"%s\"", name);
+    if (nearest) return error_hint("Perhaps you meant \"%s\".", nearest);
+    return error_hint("docs/settings.md lists them all.");
+}
+
 enum status config_set(struct config *c, const char *name, const char *value,
                        enum setting_source source)
 {
     int i = find(name);
     int64_t number = 0;
-    if (i < 0) return FAIL(CONFIG_FILE_ERROR, "unrecognized configuration parameter \"%s\"", name);
+    if (i < 0) return fail_unknown(name);
     TRY(parse(&defs[i], value, &number));
     if (source >= c->settings[i].source) store(&c->settings[i], value, number, source);
     return OK;

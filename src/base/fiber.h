@@ -22,6 +22,10 @@ enum park_result { PARK_WOKEN, PARK_TIMEOUT, PARK_CANCELED };
 
 /* The waiter of the running fiber or thread; valid while it lives. */
 struct waiter *waiter_self(void);
+/* What its parks are for, to those who look: "Lock:transactionid", a string that stays; NULL: not told.
+ * Set by the owner, read from any thread that knows the waiter to live. */
+void waiter_set_reason(struct waiter *w, const char *reason);
+const char *waiter_reason(const struct waiter *w);
 /* Sleeps until waiter_wake, the deadline (monotonic µs, 0: none) or waiter_cancel. A wake that came
  * first is remembered, so park returns at once: callers re-check their condition in a loop. */
 enum park_result waiter_park(struct waiter *w, int64_t deadline_us);

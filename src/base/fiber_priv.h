@@ -42,6 +42,7 @@ struct waiter {
     uint32_t state;          /* atomic: wait_bits */
     struct fiber *fiber;     /* NULL: a thread, which sleeps on `state` as a futex */
     int64_t cancel_at_us;    /* atomic; set by the owner. 0: never */
+    const char *reason;      /* atomic; set by the owner */
     struct waiter *next_free;
 };
 

@@ -20,7 +20,7 @@ enum {
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 struct metric {
-    struct metric *next; /* in order of registration */
+    struct metric *next; /* family by family, in order of registration; guarded by lock */
     enum metric_kind kind;
     char *name, *help;
 };
@@ -47,12 +47,29 @@ struct histogram {
 
 static struct spinlock lock;
 static struct map by_name;            /* guarded by lock */
-static struct metric *first, **last = &first; /* guarded by lock */
+static struct metric *first; /* guarded by lock */
 
 static char *copy(const char *s)
 {
     size_t len = strlen(s);
     return memcpy(mem_alloc(MEM_BASE, len + 1), s, len);
+}
+
+/* The name without its labels. */
+static struct slice family(const char *name)
+{
+    return slice_make(name, strcspn(name, "{"));
+}
+
+/* Behind the last of its family, or at the end: the text format wants a family in one piece. */
+static void link_metric(struct metric *m)
+{
+    struct metric **at = &first, **behind = NULL;
+    for (; *at; at = &(*at)->next)
+        if (slice_eq(family((*at)->name), family(m->name))) behind = &(*at)->next;
+    if (!behind) behind = at;
+    m->next = *behind;
+    *behind = m;
 }
 
 static void *get(const char *name, const char *help, enum metric_kind kind, size_t bytes)
@@ -64,8 +81,7 @@ static void *get(const char *name, const char *help, enum metric_kind kind, size
         m->kind = kind;
         m->name = copy(name);
         m->help = copy(help);
-        *last = m;
-        last = &m->next;
+        link_metric(m);
         map_put(&by_name, slice_of(name), m);
     }
     spin_unlock(&lock);
@@ -168,35 +184,75 @@ uint64_t histogram_quantile(const struct histogram *h, double q)
     return bucket_top(BUCKETS - 1);
 }
 
+/* --- the report ------------------------------------------------------------------------------ */
+
+/* Bounds of the report's buckets in microseconds: 1, 2.5, 5 of every power of ten. */
+static const uint64_t bounds_us[] = {10,      25,      50,       100,      250,      500,     1000,
+                                     2500,    5000,    10000,    25000,    50000,    100000,  250000,
+                                     500000,  1000000, 2500000,  5000000,  10000000, 30000000};
+enum { BOUNDS = sizeof bounds_us / sizeof *bounds_us };
+
 static void write_histogram(struct strbuf *out, const struct histogram *h)
 {
-    static const char *const quantiles[] = {"0.5", "0.9", "0.99", "0.999"};
-    static const double values[] = {0.5, 0.9, 0.99, 0.999};
-    for (int i = 0; i < 4; i++)
-        strbuf_addf(out, "%s{quantile=\"%s\"} %llu\n", h->m.name, quantiles[i],
-                    (unsigned long long)histogram_quantile(h, values[i]));
-    strbuf_addf(out, "%s_sum %llu\n", h->m.name,
-                (unsigned long long)__atomic_load_n(&h->sum, __ATOMIC_RELAXED));
-    strbuf_addf(out, "%s_count %llu\n", h->m.name, (unsigned long long)histogram_count(h));
+    uint64_t seen = 0;
+    unsigned b = 0;
+    for (int i = 0; i < BOUNDS; i++) {
+        for (; b < BUCKETS && bucket_top(b) <= bounds_us[i]; b++)
+            seen += __atomic_load_n(&h->buckets[b], __ATOMIC_RELAXED);
+        strbuf_addf(out, "%s_bucket{le=\"%g\"} %llu\n", h->m.name, (double)bounds_us[i] / 1e6,
+                    (unsigned long long)seen);
+    }
+    for (; b < BUCKETS; b++) seen += __atomic_load_n(&h->buckets[b], __ATOMIC_RELAXED);
+    strbuf_addf(out, "%s_bucket{le=\"+Inf\"} %llu\n", h->m.name, (unsigned long long)seen);
+    strbuf_addf(out, "%s_sum %.6f\n", h->m.name,
+                (double)__atomic_load_n(&h->sum, __ATOMIC_RELAXED) / 1e6);
+    strbuf_addf(out, "%s_count %llu\n", h->m.name, (unsigned long long)seen);
+}
+
+void metrics_family(struct strbuf *out, const char *name, const char *type, const char *help)
+{
+    strbuf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+void metrics_sample(struct strbuf *out, const char *name, double value)
+{
+    /* 15 digits keep integers up to 2^49 exact, and 0.1 short. */
+    strbuf_addf(out, "%s %.15g\n", name, value);
+}
+
+void metrics_one(struct strbuf *out, const char *name, const char *type, const char *help,
+                 double value)
+{
+    metrics_family(out, name, type, help);
+    metrics_sample(out, name, value);
+}
+
+static void write_metric(struct strbuf *out, const struct metric *m)
+{
+    if (m->kind == METRIC_COUNTER)
+        strbuf_addf(out, "%s %llu\n", m->name,
+                    (unsigned long long)counter_value((const struct counter *)m));
+    else if (m->kind == METRIC_GAUGE)
+        strbuf_addf(out, "%s %lld\n", m->name, (long long)gauge_value((const struct gauge *)m));
+    else
+        write_histogram(out, (const struct histogram *)m);
 }
 
 void metrics_write(struct strbuf *out)
 {
-    static const char *const kinds[] = {"counter", "gauge", "summary"};
+    static const char *const kinds[] = {"counter", "gauge", "histogram"};
+    struct slice last = {0};
     spin_lock(&lock);
-    struct metric *m = first;
-    spin_unlock(&lock);
-    while (m) {
-        strbuf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, kinds[m->kind]);
-        if (m->kind == METRIC_COUNTER)
-            strbuf_addf(out, "%s %llu\n", m->name,
-                        (unsigned long long)counter_value((const struct counter *)m));
-        else if (m->kind == METRIC_GAUGE)
-            strbuf_addf(out, "%s %lld\n", m->name, (long long)gauge_value((const struct gauge *)m));
-        else
-            write_histogram(out, (const struct histogram *)m);
+    for (const struct metric *m = first; m; m = m->next) {
+        struct slice f = family(m->name);
+        if (!slice_eq(f, last)) {
+            strbuf_addf(out, "# HELP %.*s %s\n", (int)f.len, f.data, m->help);
+            strbuf_addf(out, "# TYPE %.*s %s\n", (int)f.len, f.data, kinds[m->kind]);
+        }
+        last = f;
+        spin_unlock(&lock); /* metrics stay for good; nobody is to wait while numbers are printed */
+        write_metric(out, m);
         spin_lock(&lock);
-        m = m->next;
-        spin_unlock(&lock);
     }
+    spin_unlock(&lock);
 }

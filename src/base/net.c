@@ -134,6 +134,11 @@ static void on_edge(struct poll_handler *h, uint32_t events)
         c->edge[side] = true;
         if (c->waiting[side]) waiter__wake_inner(c->waiting[side]);
     }
+    if (c->hangup && events & (EPOLLRDHUP | both)) {
+        void (*fn)(void *arg) = c->hangup;
+        c->hangup = NULL;
+        fn(c->hangup_arg);
+    }
 }
 
 static enum status fail_canceled(void)
@@ -180,6 +185,29 @@ enum status conn__wait(struct conn *c, enum net_side side, int64_t deadline_us, 
     c->streak = 0;
     if (fiber_self()) return wait_on_fiber(c, side, deadline_us, cancelable);
     return wait_on_thread(c, side, deadline_us, cancelable);
+}
+
+enum status conn__wait_to_write(struct conn *c)
+{
+    int64_t until = c->write_patience_us ? monotonic_us() + c->write_patience_us : 0;
+    bool canceled = false;
+    enum status st;
+    struct waiter *me = waiter_self();
+    waiter_set_reason(me, "Client:ClientWrite");
+    for (;;) {
+        st = conn__wait(c, SIDE_WRITE, until, c->ended && !canceled);
+        if (st != QUERY_CANCELED) break;
+        canceled = true;
+        if (!c->ended(c->ended_arg)) continue;
+        st = FAIL(CONNECTION_FAILURE, "could not send data to client: it does not read");
+        break;
+    }
+    waiter_set_reason(me, NULL);
+    /* It was not for us: who runs the statement is to see it. */
+    if (canceled) waiter_cancel(me);
+    if (st != WOULD_BLOCK) return st;
+    return FAIL(CONNECTION_FAILURE, "could not send data to client: it has read nothing for %lld ms",
+                (long long)(c->write_patience_us / 1000));
 }
 
 /* --- connections ------------------------------------------------------------------------------- */
@@ -277,12 +305,43 @@ enum status conn_write(struct conn *c, const void *data, size_t len)
             p += n;
             len -= (size_t)n;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            TRY(conn__wait(c, SIDE_WRITE, 0, false));
+            TRY(conn__wait_to_write(c));
         } else if (errno != EINTR) {
             return fail_io("send data to", errno);
         }
     }
     return OK;
+}
+
+void conn_set_patience(struct conn *c, int64_t write_us, bool (*ended)(void *arg), void *arg)
+{
+    c->write_patience_us = write_us;
+    c->ended = ended;
+    c->ended_arg = arg;
+}
+
+void conn_on_hangup(struct conn *c, void (*fn)(void *arg), void *arg)
+{
+    c->hangup_arg = arg;
+    c->hangup = fn;
+}
+
+static void set_tcp(int fd, int name, int value)
+{
+    if (value) setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value);
+}
+
+void conn_set_tcp(struct conn *c, const struct tcp_options *o)
+{
+    int on = 1;
+    struct sockaddr_storage own;
+    socklen_t len = sizeof own;
+    if (getsockname(c->fd, (struct sockaddr *)&own, &len) != 0 || own.ss_family == AF_UNIX) return;
+    setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    set_tcp(c->fd, TCP_KEEPIDLE, o->keepalive_idle_s);
+    set_tcp(c->fd, TCP_KEEPINTVL, o->keepalive_interval_s);
+    set_tcp(c->fd, TCP_KEEPCNT, o->keepalive_count);
+    set_tcp(c->fd, TCP_USER_TIMEOUT, o->user_timeout_ms);
 }
 
 const char *conn_peer(const struct conn *c)

@@ -35,8 +35,18 @@ enum status net_connect(const char *address, int port, struct conn **ret);
 enum status conn_read(struct conn *c, void *data, size_t len, int64_t deadline_us, size_t *ret_len);
 /* What is there already, without waiting: WOULD_BLOCK when nothing. */
 enum status conn_read_now(struct conn *c, void *data, size_t len, size_t *ret_len);
-/* Writes all. */
+/* Writes all. CONNECTION_FAILURE once the peer has taken nothing for as long as conn_set_patience
+ * allows, or when `ended` told so after a cancel of the waiter; other cancels are kept for later. */
 enum status conn_write(struct conn *c, const void *data, size_t len);
+/* `write_us` 0: wait for the peer without end. `ended` may be NULL. */
+void conn_set_patience(struct conn *c, int64_t write_us, bool (*ended)(void *arg), void *arg);
+/* fn(arg), once, on the connection's worker, when the peer is seen to have hung up. */
+void conn_on_hangup(struct conn *c, void (*fn)(void *arg), void *arg);
+/* How the kernel looks after it: seconds and counts as in tcp(7), 0: its own; milliseconds. */
+struct tcp_options {
+    int keepalive_idle_s, keepalive_interval_s, keepalive_count, user_timeout_ms;
+};
+void conn_set_tcp(struct conn *c, const struct tcp_options *o);
 void conn_close(struct conn *c);
 /* Wakes its fiber with end-of-stream; from any thread that knows it is not being closed. */
 void conn_shutdown(struct conn *c);
@@ -45,8 +55,9 @@ const char *conn_peer(const struct conn *c);
 bool conn_peer_is_local(const struct conn *c);
 int conn_fd(const struct conn *c);
 
-/* Turns the connection into TLS from here on: server side handshake. */
-enum status conn_start_tls(struct conn *c, struct tls_context *tls);
+/* Turns the connection into TLS from here on: server side handshake.
+ * CONNECTION_FAILURE at the deadline or when canceled, too: nothing can be sent any more. */
+enum status conn_start_tls(struct conn *c, struct tls_context *tls, int64_t deadline_us);
 bool conn_is_tls(const struct conn *c);
 
 /* PEM files. A missing pair: see tls_self_signed. TLS 1.2 at least. */

@@ -19,6 +19,11 @@ struct conn {
     unsigned streak;            /* reads in a row that found data */
     bool local;
     struct tls *tls;
+    int64_t write_patience_us;  /* 0: none */
+    bool (*ended)(void *arg);
+    void *ended_arg;
+    void (*hangup)(void *arg);
+    void *hangup_arg;
     void (*serve)(struct conn *c, void *arg);
     void *serve_arg;
     struct task close_task;
@@ -34,6 +39,9 @@ static inline void conn__clear_edge(struct conn *c, enum net_side side)
 /* After such a try: waits until it may be worth another. WOULD_BLOCK at the deadline,
  * QUERY_CANCELED when canceled, if it may be. */
 enum status conn__wait(struct conn *c, enum net_side side, int64_t deadline_us, bool cancelable);
+
+/* Waits until more may be written, as conn_set_patience allows. */
+enum status conn__wait_to_write(struct conn *c);
 
 enum status tls__read(struct conn *c, void *data, size_t len, int64_t deadline_us, bool wait,
                       size_t *ret_len);

@@ -51,6 +51,7 @@ static enum status after(struct conn *c, int r, int failed, bool wait, int64_t d
     case SSL_ERROR_WANT_READ: side = SIDE_READ; /* fall through */
     case SSL_ERROR_WANT_WRITE:
         if (!wait) return WOULD_BLOCK;
+        if (side == SIDE_WRITE && !cancelable) return conn__wait_to_write(c);
         return conn__wait(c, side, deadline_us, cancelable);
     case SSL_ERROR_ZERO_RETURN: return END_OF_DATA;
     case SSL_ERROR_SYSCALL:
@@ -106,7 +107,7 @@ enum status tls__write(struct conn *c, const void *data, size_t len)
     return OK;
 }
 
-enum status conn_start_tls(struct conn *c, struct tls_context *tls)
+enum status conn_start_tls(struct conn *c, struct tls_context *tls, int64_t deadline_us)
 {
     ASSERT(!c->tls);
     SSL *ssl = SSL_new(tls->ctx);
@@ -121,9 +122,15 @@ enum status conn_start_tls(struct conn *c, struct tls_context *tls)
         before(c);
         int r = SSL_accept(ssl);
         if (r == 1) return OK;
-        enum status st = after(c, r, errno, true, 0, true, "could not accept SSL connection");
+        enum status st =
+            after(c, r, errno, true, deadline_us, true, "could not accept SSL connection");
         if (st == END_OF_DATA)
             return FAIL(CONNECTION_FAILURE, "could not accept SSL connection: end of stream");
+        /* Whatever the reason: nothing can be said over half a handshake. */
+        if (st == WOULD_BLOCK)
+            return FAIL(CONNECTION_FAILURE, "could not accept SSL connection: timeout");
+        if (st == QUERY_CANCELED)
+            return FAIL(CONNECTION_FAILURE, "could not accept SSL connection: canceled");
         TRY(st);
     }
 }

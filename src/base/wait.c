@@ -180,6 +180,16 @@ static void deliver(struct waiter *w, uint32_t bit, uint32_t parked)
     else futex(&w->state, FUTEX_WAKE_BITSET, 1, NULL);
 }
 
+void waiter_set_reason(struct waiter *w, const char *reason)
+{
+    __atomic_store_n(&w->reason, reason, __ATOMIC_RELAXED);
+}
+
+const char *waiter_reason(const struct waiter *w)
+{
+    return __atomic_load_n(&w->reason, __ATOMIC_RELAXED);
+}
+
 void waiter_wake(struct waiter *w)
 {
     deliver(w, WAIT_OUTER, WAIT_PARKED_OUTER);

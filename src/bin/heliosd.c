@@ -9,8 +9,10 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "bin/demo.h"
+#include "bin/start_check.h"
 #include "db/db.h"
 #include "gateway/gateway.h"
+#include "gateway/http/server.h"
 
 extern char **environ;
 
@@ -19,7 +21,7 @@ struct server {
     struct sched *sched;
     struct pool *background;
     struct db *db;
-    struct gateway *gateway;
+    struct gateway *gateway, *http;
 };
 
 struct flags {
@@ -37,6 +39,7 @@ static void print_help(void)
          "  --data DIR        directory that holds the database (default ./helios-data)\n"
          "  --listen ADDR     address to listen on (default 127.0.0.1)\n"
          "  --pg-port N       port of the PostgreSQL protocol (default 5432; 0 picks a free one)\n"
+         "  --http-port N     port of health and metrics over HTTP (default off; 0: a free one)\n"
          "  --config FILE     settings file (default helios.conf in the data directory)\n"
          "  --demo            fill an empty database with a small shop\n"
          "  --insecure        allow other addresses than loopback without password or TLS\n"
@@ -58,7 +61,8 @@ static enum status read_flags(int argc, char **argv, struct config *c, struct fl
 {
     static const struct {
         const char *flag, *setting;
-    } named[] = {{"--data", "data_dir"}, {"--listen", "listen"}, {"--pg-port", "pg_port"}};
+    } named[] = {{"--data", "data_dir"}, {"--listen", "listen"}, {"--pg-port", "pg_port"},
+                 {"--http-port", "http_port"}};
     for (int i = 1; i < argc; i++) {
         const char *a = argv[i];
         if (!strcmp(a, "--help")) f->help = true;
@@ -127,9 +131,27 @@ static enum status listen_on(struct server *s)
     return OK;
 }
 
+/* Health and metrics, before clients are let in. */
+static enum status listen_for_operators(struct server *s)
+{
+    enum { CLIENTS_MAX = 64 };
+    const struct config *c = s->config;
+    struct gateway_options go = {.db = s->db, .config = c, .sched = s->sched,
+                                 .address = config_string(c, "http_listen"),
+                                 .port = (int)config_int(c, "http_port"),
+                                 .protocol = &gateway_operations, .client_max = CLIENTS_MAX};
+    if (go.port < 0) return OK;
+    TRY(gateway_start(&go, &s->http));
+    LOG(LOG_NOTICE, "server", "http on %s:%d", go.address, gateway_port(s->http));
+    return OK;
+}
+
+/* HTTP is last, so that who asks for health while sessions end is told. */
 static void stop(struct server *s)
 {
+    if (s->db) db_begin_shutdown(s->db);
     if (s->gateway) gateway_stop(s->gateway);
+    if (s->http) gateway_stop(s->http);
     if (s->sched) sched_stop(s->sched);
     if (s->db && db_close(s->db) != OK) log_error(LOG_ERROR, "server");
     if (s->background) pool_stop(s->background);
@@ -162,20 +184,25 @@ static void block_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static int fail(void)
+static int fail(enum exit_code code)
 {
     const struct error *e = error_current();
     fprintf(stderr, "heliosd: %s\n", e->message);
     if (e->detail[0]) fprintf(stderr, "  %s\n", e->detail);
     if (e->hint[0]) fprintf(stderr, "  hint: %s\n", e->hint);
-    return 1;
+    return (int)code;
 }
 
-static enum status serve(struct server *s, const struct flags *f)
+static enum status serve(struct server *s, const struct flags *f, enum exit_code *ret_code)
 {
     TRY(open_log(s->config));
+    *ret_code = EXIT_DATA_DIR;
+    TRY(start_check_data_dir(config_string(s->config, "data_dir")));
+    *ret_code = EXIT_OTHER;
     TRY(start(s));
     if (f->demo) TRY(demo_fill(s->db));
+    *ret_code = EXIT_PORT;
+    TRY(listen_for_operators(s));
     TRY(listen_on(s));
     if (f->demo) demo_print_commands(gateway_port(s->gateway));
     wait_for_signal(s);
@@ -186,7 +213,7 @@ int main(int argc, char **argv)
 {
     struct server s = {.config = config_new()};
     struct flags f = {0};
-    if (read_flags(argc, argv, s.config, &f) != OK) return fail();
+    if (read_flags(argc, argv, s.config, &f) != OK) return fail(EXIT_USAGE);
     if (f.help) {
         print_help();
         return 0;
@@ -195,10 +222,11 @@ int main(int argc, char **argv)
         puts("heliosd (HeliosDB) " HELIOS_VERSION);
         return 0;
     }
-    if (read_settings(s.config, &f) != OK) return fail();
+    if (read_settings(s.config, &f) != OK) return fail(EXIT_SETTINGS);
     block_signals();
-    enum status st = serve(&s, &f);
-    int code = st == OK ? 0 : fail();
+    enum exit_code why = EXIT_SETTINGS;
+    enum status st = serve(&s, &f, &why);
+    int code = st == OK ? 0 : fail(start_exit_code(st, why));
     stop(&s);
     config_free(s.config);
     return code;

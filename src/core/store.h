@@ -151,6 +151,11 @@ struct store_status {
     uint64_t durable_lsn, appended_lsn, recycle_lsn;
     uint64_t visible_ts, oldest_snapshot_ts;
     uint64_t memtable_bytes, cache_bytes, disk_bytes;
+    uint64_t cache_bytes_max, cache_hits, cache_misses, file_bytes;
+    uint64_t wal_flushes;
+    uint64_t recovered_rows;
+    int64_t recovery_us;   /* how long the log was read for, when the store was opened */
+    bool writes_stopped;   /* the log or background work has failed for good */
     uint32_t trees, active_txns;
 };
 void store_get_status(struct store *s, struct store_status *ret);

@@ -1,5 +1,6 @@
 /* Opening the database: store, bootstrap, catalog; the list of sessions; logins. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/crypto.h"
 #include "base/log.h"
@@ -89,6 +90,14 @@ static enum status clear_temp_dir(struct db *db)
     return st;
 }
 
+static uint32_t active_statements_max(const struct config *c)
+{
+    enum { PER_CORE = 32 };
+    int64_t n = config_int(c, "max_active_statements");
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return n ? (uint32_t)n : PER_CORE * (uint32_t)(cores > 0 ? cores : 1);
+}
+
 enum status db_open(const struct db_options *o, struct db **ret)
 {
     struct db *db = mem_alloc(MEM_SESSION, sizeof *db);
@@ -112,6 +121,11 @@ enum status db_open(const struct db_options *o, struct db **ret)
     db->query_temp_bytes = (uint64_t)config_int(o->config, "query.temp_limit");
     db->query_memory_bytes = (uint64_t)config_int(o->config, "query.memory_limit");
     db->commit_mode = configured_commit_mode(o->config);
+    db->superuser_reserved = (uint32_t)config_int(o->config, "superuser_reserved_connections");
+    db->admission = admission_new(active_statements_max(o->config),
+                                  (uint32_t)config_int(o->config, "max_queued_statements"),
+                                  config_int(o->config, "max_queue_wait") * 1000);
+    db__metrics_init(db);
     db->started_us = db__now_us(db);
     *ret = db;
     return OK;
@@ -122,6 +136,7 @@ enum status db_close(struct db *db)
     ASSERT(db->sessions == NULL);
     plan_cache_free(db->plans);
     sequences_free(db->sequences);
+    admission_free(db->admission);
     catalog_unref(db->catalog);
     enum status s = store_close(db->store);
     mem_free(MEM_SESSION, db->temp_dir);

@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "base/fiber.h"
 #include "base/os.h"
+#include "base/str.h"
 
 struct db;
 
@@ -37,6 +38,20 @@ bool db_terminate(struct db *db, uint32_t pid);
 uint32_t db_session_count(const struct db *db);
 /* Asks every session to end: statements get ADMIN_SHUTDOWN. */
 void db_shutdown_sessions(struct db *db);
+
+/* For those who watch it. */
+struct db_health {
+    bool stopping;
+    bool writes_stopped; /* a write failed for good: nothing more is acknowledged */
+    uint32_t sessions, sessions_max;
+};
+void db_get_health(struct db *db, struct db_health *ret);
+/* From here on health says that it is stopping. */
+void db_begin_shutdown(struct db *db);
+/* What is not registered with base/metrics.h, in the same text format. */
+void db_write_metrics(struct db *db, struct strbuf *out);
+/* An error that a client is told. */
+void db_count_error(enum status code);
 
 /* Login: what the catalog says of a role. */
 struct login {

@@ -9,18 +9,19 @@ struct activity {
     struct activity *next;
     uint32_t pid;
     oid_t user, database;
-    const char *user_name, *database_name, *address, *query, *state;
+    const char *user_name, *database_name, *application, *address, *query, *state;
+    const char *wait; /* "Lock:relation", or NULL */
     int64_t started_us, statement_us, transaction_us; /* 0: none */
 };
 
-/* What is told of other sessions is a moment's picture: their transactions are theirs alone. */
-static const char *state_of(const struct session *self, const struct session *s, bool open)
+static const char *const state_names[] = {"idle", "active", "idle in transaction",
+                                          "idle in transaction (aborted)"};
+
+/* Why it is not running; what nobody has told about is computing, or reading from disk. */
+static const char *wait_of(const struct session *s)
 {
-    if (s == self) return "active";
-    if (!open) return "idle";
-    int block = __atomic_load_n((const int *)&s->block, __ATOMIC_RELAXED);
-    if (block == BLOCK_FAILED) return "idle in transaction (aborted)";
-    return block == BLOCK_OPEN ? "idle in transaction" : "active";
+    if (session__state(s) != SESSION_ACTIVE) return "Client:ClientRead";
+    return waiter_reason(s->waiter);
 }
 
 /* Copies are made under the lock, so that rows are handed on without it. */
@@ -38,10 +39,12 @@ static struct activity *copy_sessions(struct sys_scan *x)
                                .statement_us = s->activity_us,
                                .transaction_us = open ? s->txn_us : 0};
         a->user_name = arena_strdup(x->arena, s->user);
+        a->application = arena_strdup(x->arena, s->application);
         a->database_name = arena_strdup(x->arena, s->database);
         a->address = arena_strdup(x->arena, visible ? s->client_address : "");
         a->query = arena_strdup(x->arena, visible ? s->activity : "<insufficient privilege>");
-        a->state = visible ? state_of(x->s, s, open) : NULL;
+        a->state = visible ? state_names[session__state(s)] : NULL;
+        a->wait = visible ? wait_of(s) : NULL;
         first = a;
     }
     fmutex_unlock(&db->sessions_mutex);
@@ -62,11 +65,14 @@ static enum status emit_activity(struct sys_scan *x, const struct activity *a)
         port = I(n);
         address = T(arena_strndup(x->arena, a->address, (size_t)(colon - a->address)));
     }
-    const char *name = a->pid == x->s->pid ? settings_get(x->s, "application_name") : "";
+    const char *wait_event = a->wait ? strchr(a->wait, ':') + 1 : NULL;
+    struct sys_cell wait_type = N;
+    if (a->wait)
+        wait_type = T(arena_strndup(x->arena, a->wait, (size_t)(wait_event - a->wait - 1)));
     return SYS_EMIT(x, I(a->database), T(a->database_name), I(a->pid), N, I(a->user),
-                    T(a->user_name), T(name), address, N, port, I(a->started_us),
+                    T(a->user_name), T(a->application), address, N, port, I(a->started_us),
                     time_or_null(a->transaction_us), time_or_null(a->statement_us),
-                    time_or_null(a->statement_us), N, N, T(a->state), N, N, N, T(a->query),
+                    time_or_null(a->statement_us), wait_type, T(wait_event), T(a->state), N, N, N, T(a->query),
                     T("client backend"));
 }
 

@@ -3,6 +3,7 @@
 #include "db/plan_cache.h"
 
 #include "base/fiber.h"
+#include "base/metrics.h"
 
 enum { BUCKETS = 1024, WAYS = 4 };
 
@@ -14,12 +15,15 @@ struct bucket {
 
 struct plan_cache {
     struct bucket buckets[BUCKETS];
-    uint64_t hits; /* atomic */
+    struct counter *hits, *misses;
 };
 
 struct plan_cache *plan_cache_new(void)
 {
-    return mem_alloc(MEM_PLAN, sizeof(struct plan_cache));
+    struct plan_cache *c = mem_alloc(MEM_PLAN, sizeof *c);
+    c->hits = counter_get("helios_plan_cache_hits_total", "Statements whose plan was in the cache.");
+    c->misses = counter_get("helios_plan_cache_misses_total", "Statements planned anew.");
+    return c;
 }
 
 void plan_cache_free(struct plan_cache *c)
@@ -79,7 +83,7 @@ struct cached_plan *plan_cache_get(struct plan_cache *c, struct slice key, uint6
         if (matches(b->entries[w], key, hash)) found = b->entries[w];
     if (found) __atomic_add_fetch(&found->refs, 1, __ATOMIC_RELAXED);
     spin_unlock(&b->lock);
-    if (found) __atomic_add_fetch(&c->hits, 1, __ATOMIC_RELAXED);
+    counter_add(found ? c->hits : c->misses, 1);
     return found;
 }
 
@@ -117,5 +121,5 @@ void plan_cache_purge(struct plan_cache *c, const struct catalog *keep)
 
 uint64_t plan_cache_hits(const struct plan_cache *c)
 {
-    return __atomic_load_n(&c->hits, __ATOMIC_RELAXED);
+    return counter_value(c->hits);
 }

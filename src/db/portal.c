@@ -273,11 +273,13 @@ enum status session_execute(struct session *s, const char *portal, uint64_t max_
     struct portal *p;
     enum status result = find_portal(s, portal, &p);
     if (result == OK) {
+        session__time_begin(s);
         session__begin_statement(s, p->query_text);
         result = execute(s, p, max_rows, sink);
     }
     if (result != OK) session__statement_failed(s, sink);
     session__end_statement(s);
+    session__time_end(s);
     return result;
 }
 

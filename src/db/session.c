@@ -24,8 +24,9 @@ static enum status link_session(struct session *s)
 {
     struct db *db = s->db;
     fmutex_lock(&db->sessions_mutex);
-    bool full = db->session_count >= db->session_count_max;
-    if (!full) {
+    uint32_t left = db->session_count_max - db->session_count; /* never more than the maximum */
+    bool full = left == 0, reserved = !s->superuser && left <= db->superuser_reserved;
+    if (!full && !reserved) {
         s->pid = ++db->last_pid;
         s->next = db->sessions;
         if (s->next) s->next->prev = s;
@@ -34,6 +35,9 @@ static enum status link_session(struct session *s)
     }
     fmutex_unlock(&db->sessions_mutex);
     if (full) return FAIL(TOO_MANY_CONNECTIONS, "sorry, too many clients already");
+    if (reserved)
+        return FAIL(TOO_MANY_CONNECTIONS, "remaining connection slots are reserved for "
+                                          "non-replication superuser connections");
     return OK;
 }
 
@@ -193,6 +197,26 @@ const struct format_options *session_format(const struct session *s)
     return &s->settings.format;
 }
 
+enum session_state session__state(const struct session *s)
+{
+    if (__atomic_load_n(&s->running, __ATOMIC_RELAXED)) return SESSION_ACTIVE;
+    int block = __atomic_load_n((const int *)&s->block, __ATOMIC_RELAXED);
+    if (block == BLOCK_FAILED) return SESSION_ABORTED;
+    return block == BLOCK_OPEN ? SESSION_IN_TRANSACTION : SESSION_IDLE;
+}
+
+bool session_ending(const struct session *s)
+{
+    return __atomic_load_n(&s->terminate, __ATOMIC_ACQUIRE);
+}
+
+void session_client_gone(struct session *s)
+{
+    if (!s->settings.client_check_us) return;
+    __atomic_store_n(&s->terminate, 1, __ATOMIC_RELEASE);
+    waiter_cancel(s->waiter);
+}
+
 int64_t session_idle_timeout_us(const struct session *s)
 {
     return s->block == BLOCK_NONE ? s->settings.idle_session_us : s->settings.idle_in_transaction_us;
@@ -201,7 +225,7 @@ int64_t session_idle_timeout_us(const struct session *s)
 enum status session_idle_expired(struct session *s)
 {
     if (s->block == BLOCK_NONE)
-        return FAIL(ADMIN_SHUTDOWN, "terminating connection due to idle-session timeout");
+        return FAIL(IDLE_SESSION_TIMEOUT, "terminating connection due to idle-session timeout");
     return FAIL(IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
                 "terminating connection due to idle-in-transaction timeout");
 }
@@ -289,6 +313,7 @@ void session__begin_statement(struct session *s, struct slice text)
                          : 0;
     waiter_cancel_at(s->waiter, s->deadline_us);
     s->activity_us = s->statement_us;
+    __atomic_store_n(&s->running, 1, __ATOMIC_RELAXED);
     if (!text.data) return;
     size_t len = text.len < sizeof s->activity - 1 ? text.len : sizeof s->activity - 1;
     memcpy(s->activity, text.data, len);
@@ -298,6 +323,7 @@ void session__begin_statement(struct session *s, struct slice text)
 void session__end_statement(struct session *s)
 {
     s->deadline_us = 0;
+    __atomic_store_n(&s->running, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&s->cancel, 0, __ATOMIC_RELEASE);
     waiter_clear_cancel(s->waiter);
     arena_clear(&s->arena);
@@ -505,6 +531,7 @@ enum status session_query(struct session *s, struct slice text, const struct res
     bool handled = false;
     char tag[64] = "";
     enum status result = OK;
+    session__time_begin(s);
     session__begin_statement(s, text);
     if (s->block != BLOCK_FAILED) {
         result = query_cached(s, text, sink, &handled, tag);
@@ -512,5 +539,6 @@ enum status session_query(struct session *s, struct slice text, const struct res
     }
     if (!handled && result == OK) result = query_parsed(s, text, sink);
     session__end_statement(s);
+    session__time_end(s);
     return result;
 }

@@ -4,7 +4,7 @@
  * of the wire. Results come out through a `result_sink` in the order in which a PostgreSQL server
  * would send them. Errors: the call returns a status with the words in the error slot, and the session
  * has already moved its transaction to the failed state; nothing is lost and the session goes on,
- * but for ADMIN_SHUTDOWN and CONNECTION_FAILURE, after which it must be freed. */
+ * but for ADMIN_SHUTDOWN, CONNECTION_FAILURE and the idle timeouts, after which it must be freed. */
 #ifndef HELIOS_DB_SESSION_H
 #define HELIOS_DB_SESSION_H
 
@@ -41,6 +41,10 @@ const struct format_options *session_format(const struct session *s);
 int64_t session_idle_timeout_us(const struct session *s);
 /* The FATAL error for that case, in the slot. */
 enum status session_idle_expired(struct session *s);
+/* It was asked to end: a client that does not read need not be waited for. From any thread. */
+bool session_ending(const struct session *s);
+/* The client has hung up: what runs for it ends, if client_connection_check_interval is set. */
+void session_client_gone(struct session *s);
 /* A wait between two messages was canceled: ADMIN_SHUTDOWN when the session was asked to end; a
  * cancel that found no statement to end is forgotten. */
 enum status session_idle_canceled(struct session *s) MUST;

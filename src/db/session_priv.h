@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/random.h"
 #include "catalog/edit.h"
+#include "db/admission.h"
 #include "db/session.h"
 #include "exec/exec.h"
 #include "sql/bind/bind.h"
@@ -33,12 +34,28 @@ struct db {
     uint32_t session_count;        /* guarded by sessions_mutex */
     uint32_t last_pid;             /* guarded by sessions_mutex */
     uint32_t session_count_max;
+    uint32_t superuser_reserved;   /* sessions of those kept free for superusers */
+    bool stopping;                 /* atomic */
+    struct admission *admission;
+    struct counter *statements[6]; /* by enum statement_kind */
+    struct histogram *statement_seconds;
     enum commit_mode commit_mode;
     int64_t started_us;            /* µs since 2000-01-01 UTC */
     uint64_t query_memory_bytes;
     char *temp_dir;                /* <data_dir>/tmp: files of running queries */
     uint64_t query_temp_bytes;     /* disk space of one query; 0: no limit */
 };
+
+/* --- metrics (metrics.c) --- */
+enum statement_kind { /* the first four as enum command */
+    STATEMENT_SELECT, STATEMENT_INSERT, STATEMENT_UPDATE, STATEMENT_DELETE, STATEMENT_COPY,
+    STATEMENT_OTHER, STATEMENT_KINDS
+};
+void db__metrics_init(struct db *db);
+void session__count(struct session *s, enum statement_kind kind);
+/* Around a statement that a client asked for. */
+void session__time_begin(struct session *s);
+void session__time_end(struct session *s);
 
 /* The newest published snapshot, with a reference for the caller. */
 struct catalog *db__catalog(struct db *db);
@@ -59,6 +76,7 @@ struct settings {
     struct arena arena;            /* of the session: values are small and change seldom */
     struct format_options format;  /* worked out from the values */
     int64_t statement_timeout_us, lock_timeout_us, idle_in_transaction_us, idle_session_us;
+    int64_t client_check_us;       /* not 0: statements of clients that hung up end */
     enum isolation default_isolation;
     bool default_read_uncommitted;
     bool default_read_only;
@@ -144,9 +162,16 @@ struct session {
     oid_t lastval_sequence;
     int64_t deadline_us;             /* statement_timeout, monotonic; 0 none */
     /* for pg_stat_activity; guarded by db->sessions_mutex */
-    char activity[256];
+    char activity[256], application[64];
     int64_t activity_us, backend_start_us;
+    uint32_t running;                /* atomic: a statement runs */
+    uint32_t statement_number;
+    int64_t timed_us;                /* when the running statement began, if it is timed; else 0 */
 };
+
+enum session_state { SESSION_IDLE, SESSION_ACTIVE, SESSION_IN_TRANSACTION, SESSION_ABORTED };
+/* Of another session: a moment's picture. Under db->sessions_mutex. */
+enum session_state session__state(const struct session *s);
 
 /* Starts a transaction when none is open. */
 enum status session__ensure_txn(struct session *s) MUST;

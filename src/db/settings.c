@@ -300,7 +300,15 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
     else if (strcmp(d->name, "idle_in_transaction_session_timeout") == 0)
         g->idle_in_transaction_us = ms * 1000;
     else if (strcmp(d->name, "idle_session_timeout") == 0) g->idle_session_us = ms * 1000;
-    else if (strcmp(d->name, "bytea_output") == 0) g->format.bytea_escape = v[0] == 'e';
+    else if (strcmp(d->name, "client_connection_check_interval") == 0)
+        g->client_check_us = ms * 1000;
+    else if (strcmp(d->name, "application_name") == 0) {
+        fmutex_lock(&s->db->sessions_mutex);
+        size_t len = strlen(v) < sizeof s->application - 1 ? strlen(v) : sizeof s->application - 1;
+        memcpy(s->application, v, len);
+        s->application[len] = '\0';
+        fmutex_unlock(&s->db->sessions_mutex);
+    } else if (strcmp(d->name, "bytea_output") == 0) g->format.bytea_escape = v[0] == 'e';
     else if (strcmp(d->name, "extra_float_digits") == 0)
         g->format.extra_float_digits = (int8_t)strtol(v, NULL, 10);
     else if (strcmp(d->name, "TimeZone") == 0) {

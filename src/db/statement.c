@@ -259,25 +259,51 @@ static enum status run_locked(struct session *s, const struct plan *p, const str
     return exec_run(p, s->txn, &s->exec, o->params, &s->arena, &to, result);
 }
 
+static enum status run_plan(struct session *s, struct cached_plan *p, const struct run_options *o,
+                            const struct result_sink *sink, struct exec_result *result)
+{
+    TRY(lock_tables(s, p->plan));
+    if (is_stale(s, p)) {
+        db__wait_published(s->db);
+        enum status st =
+            FAIL(PLAN_STALE, "could not run the statement: a table was changed while it waited");
+        error_hint("The statement can be tried again.");
+        return st;
+    }
+    txn_statement_begin(s->txn);
+    s->txn_began_statement = true;
+    enum status st = run_locked(s, p->plan, o, sink, result);
+    txn_statement_end(s->txn);
+    return st;
+}
+
+/* Does it count towards max_active_statements? Point statements are over before it would matter;
+ * those that look at the server are how one finds out what is wrong; and in a transaction that may
+ * hold locks it could be the one that all others wait for. */
+static bool is_limited(const struct session *s, const struct plan *p)
+{
+    if (p->point || s->block == BLOCK_OPEN || s->txn_began_statement) return false;
+    for (uint32_t i = 0; i < p->table_count; i++)
+        if (p->tables[i]->virtual_id < 0) return true;
+    return false;
+}
+
 enum status session__run_plan(struct session *s, struct cached_plan *p,
                               const struct run_options *o, const struct result_sink *sink,
                               char tag[64])
 {
     struct exec_result result = {0};
-    enum status st = lock_tables(s, p->plan);
-    if (st == OK && is_stale(s, p)) {
-        db__wait_published(s->db);
-        st = FAIL(PLAN_STALE, "could not run the statement: a table was changed while it waited");
-        error_hint("The statement can be tried again.");
-        return st;
+    /* Before any lock: who waits for a place holds up nobody. */
+    bool limited = is_limited(s, p->plan);
+    if (limited) {
+        enum status admitted = admission_enter(s->db->admission);
+        if (admitted != OK) return explain_cancel(s, admitted);
     }
-    if (st == OK) {
-        txn_statement_begin(s->txn);
-        s->txn_began_statement = true;
-        st = run_locked(s, p->plan, o, sink, &result);
-        txn_statement_end(s->txn);
-    }
+    enum status st = run_plan(s, p, o, sink, &result);
+    if (limited) admission_leave(s->db->admission);
+    if (st == PLAN_STALE) return st;
     if (st != OK) return explain_cancel(s, st);
+    session__count(s, (enum statement_kind)p->plan->command);
     make_tag(p->plan, result.rows_processed, tag);
     return OK;
 }
@@ -514,5 +540,8 @@ enum status session__run_utility(struct session *s, const struct statement *st, 
                                  const struct exec_params *params, const struct result_sink *sink,
                                  char tag[64])
 {
-    return explain_cancel(s, run_utility(s, st, text, params, sink, tag));
+    TRY(explain_cancel(s, run_utility(s, st, text, params, sink, tag)));
+    if (st->ast->kind == AST_EXECUTE) return OK; /* what it ran was counted */
+    session__count(s, st->ast->kind == AST_COPY ? STATEMENT_COPY : STATEMENT_OTHER);
+    return OK;
 }

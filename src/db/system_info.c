@@ -203,9 +203,28 @@ static enum status cancel_backend(struct sys_call *c)
     return signal_backend(c, false);
 }
 
+/* Sleeps in between rather than be woken: nobody counts on the moment. */
+static enum status wait_for_end(struct sys_call *c, int64_t timeout_ms)
+{
+    enum { LOOK_US = 2000 };
+    uint32_t pid = (uint32_t)c->args[0].v.i32;
+    int64_t until = monotonic_us() + timeout_ms * 1000;
+    bool there;
+    while ((there = find_session(c->s->db, pid).found) && monotonic_us() < until)
+        if (fiber_sleep_us(LOOK_US) == PARK_CANCELED)
+            return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+    return sys_ret_bool(c, !there);
+}
+
 static enum status terminate_backend(struct sys_call *c)
 {
-    return signal_backend(c, true);
+    enum { TIMEOUT_MS_MAX = INT32_MAX };
+    int64_t timeout_ms = c->n > 1 ? c->args[1].v.i64 : 0;
+    if (timeout_ms < 0)
+        return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "\"timeout\" must not be negative");
+    TRY(signal_backend(c, true));
+    if (timeout_ms == 0 || !c->ret->v.b || (uint32_t)c->args[0].v.i32 == c->s->pid) return OK;
+    return wait_for_end(c, timeout_ms < TIMEOUT_MS_MAX ? timeout_ms : TIMEOUT_MS_MAX);
 }
 
 /* --- sequences and statistics ---------------------------------------------------------------- */

@@ -11,6 +11,9 @@ struct gateway_client;
 /* How a connection is spoken to, from its first byte on. */
 struct gateway_protocol {
     const char *name;
+    /* It asks nobody who they are, and there is no TLS: served beyond loopback only where insecure
+     * addresses are allowed. */
+    bool open;
     /* On a fiber of the connection's own. Returns when the conversation is over; the listener
      * closes the connection. */
     void (*serve)(struct gateway_client *c);
@@ -29,6 +32,7 @@ struct gateway_options {
      * auth.allow_insecure. */
     bool insecure_ok;
     const struct gateway_protocol *protocol; /* NULL: PostgreSQL's */
+    uint32_t client_max; /* connections beyond it are refused; 0: by the setting max_connections */
 };
 
 /* CONFIG_FILE_ERROR for an address beyond loopback that would be open to all; OBJECT_IN_USE, with a

@@ -18,7 +18,8 @@
 enum {
     SECRET_BYTES = 32,
     STOP_GRACE_US = 5000000, /* until connections are cut */
-    SPARE_CLIENTS = 16,      /* beyond max_connections: cancel requests, and the polite refusals */
+    SPARE_CLIENTS = 16,      /* beyond max_connections: cancel requests */
+    REFUSALS_MAX = 256,      /* at the same time; what comes beyond is closed without a word */
 };
 
 struct gateway {
@@ -30,6 +31,7 @@ struct gateway {
     bool tls_bindable, insecure_ok;
     int port;
     uint32_t client_max;
+    struct tcp_options tcp;
     uint8_t secret[SECRET_BYTES];
     struct gauge *gauge;
     struct counter *accepted, *refused;
@@ -104,9 +106,11 @@ static void serve(struct conn *conn, void *arg)
     c.tls_required = !is_unix_peer(conn) && (require || !open);
     link_client(g, &c);
     counter_add(g->accepted, 1);
-    if (gateway_client_count(g) > g->client_max) {
+    conn_set_tcp(conn, &g->tcp);
+    uint32_t count = gateway_client_count(g);
+    if (count > g->client_max) {
         counter_add(g->refused, 1);
-        g->protocol->refuse(&c);
+        if (count <= g->client_max + REFUSALS_MAX) g->protocol->refuse(&c);
     } else if (!gateway_client_stopping(&c)) {
         g->protocol->serve(&c);
     }
@@ -127,7 +131,14 @@ static enum status check_address(const struct gateway_options *o)
 {
     bool trust = str_eq_nocase(config_string(o->config, "auth.method"), "trust");
     bool off = str_eq_nocase(config_string(o->config, "tls.mode"), "off");
-    if (is_loopback(o->address) || o->insecure_ok || (!trust && !off)) return OK;
+    if (is_loopback(o->address) || o->insecure_ok) return OK;
+    if (o->protocol->open) {
+        FAIL(CONFIG_FILE_ERROR, "will not listen on \"%s\" for HTTP: anybody who reaches it could "
+                                "read the server's numbers", o->address);
+        return error_hint("Set http_listen = 127.0.0.1, or auth.allow_insecure = on if the network "
+                          "is trusted.");
+    }
+    if (!trust && !off) return OK;
     FAIL(CONFIG_FILE_ERROR, "will not listen on \"%s\": anybody who reaches it could %s",
          o->address,
          trust ? "log in without a password" : "read passwords and data on the way");
@@ -164,7 +175,7 @@ static void free_gateway(struct gateway *g)
 static enum status open_listener(struct gateway *g, const struct gateway_options *o)
 {
     struct listen_options lo = {.address = o->address, .port = o->port};
-    TRY(open_tls(g));
+    if (!g->protocol->open) TRY(open_tls(g));
     TRY(net_listen(o->sched, &lo, &g->listener));
     g->port = listener_port(g->listener);
     enum status st = listener_serve(g->listener, serve, g);
@@ -187,7 +198,14 @@ enum status gateway_start(const struct gateway_options *given, struct gateway **
     g->config = o.config;
     g->protocol = o.protocol;
     g->insecure_ok = o.insecure_ok;
-    g->client_max = (uint32_t)config_int(o.config, "max_connections") + SPARE_CLIENTS;
+    g->client_max = o.client_max
+                        ? o.client_max
+                        : (uint32_t)config_int(o.config, "max_connections") + SPARE_CLIENTS;
+    g->tcp = (struct tcp_options){
+        .keepalive_idle_s = (int)(config_int(o.config, "tcp_keepalives_idle") / 1000),
+        .keepalive_interval_s = (int)(config_int(o.config, "tcp_keepalives_interval") / 1000),
+        .keepalive_count = (int)config_int(o.config, "tcp_keepalives_count"),
+        .user_timeout_ms = (int)config_int(o.config, "tcp_user_timeout")};
     g->gauge = gauge_get("helios_gateway_clients", "Connections that are open.");
     g->accepted = counter_get("helios_gateway_accepted_total", "Connections accepted.");
     g->refused = counter_get("helios_gateway_refused_total", "Connections refused as too many.");

@@ -162,12 +162,21 @@ static bool begin_work(struct tree *t)
     return mine;
 }
 
+static void count_compaction(const struct compaction *c)
+{
+    counter_add(counter_get("helios_compactions_total", "Merges of runs."), 1);
+    for (size_t i = 0; i < c->edit.added.count; i++)
+        counter_add(counter_get("helios_compaction_bytes_total", "Bytes that merges wrote."),
+                    run_bytes(c->edit.added.data[i]->run));
+}
+
 static enum status run_compaction(struct compaction *c)
 {
     enum status st = OK;
     if (c->inputs.count > 0) {
         st = merge_inputs(c);
         if (st == OK) st = install(c);
+        if (st == OK) count_compaction(c);
     }
     if (st != OK)
         for (size_t i = 0; i < c->edit.added.count; i++)

@@ -155,6 +155,10 @@ enum status tree_flush(struct tree *t, bool *ret_worked)
     if (st == OK) st = write_run(t, m, bottom, &e);
     if (st == OK) st = install(t, m, &e);
     if (st == OK) {
+        counter_add(counter_get("helios_flushes_total", "Memtables written to disk."), 1);
+        for (size_t i = 0; i < e.added.count; i++)
+            counter_add(counter_get("helios_flush_bytes_total", "Bytes that flushes wrote."),
+                        run_bytes(e.added.data[i]->run));
         run_edit_release(&e);
         void **pair = mem_alloc(MEM_MEMTABLE, 2 * sizeof *pair);
         pair[0] = f;

@@ -320,6 +320,11 @@ enum status forest_open(const struct forest_options *o, struct forest **ret)
     struct forest *f = mem_alloc(MEM_RUN, sizeof *f);
     f->o = *o;
     f->next_tree = f->next_run = 1;
+    /* Here, so that a report shows them before the first flush. */
+    (void)counter_get("helios_flushes_total", "Memtables written to disk.");
+    (void)counter_get("helios_flush_bytes_total", "Bytes that flushes wrote.");
+    (void)counter_get("helios_compactions_total", "Merges of runs.");
+    (void)counter_get("helios_compaction_bytes_total", "Bytes that merges wrote.");
     struct blocks_options bo = {.os = o->os, .dir = o->dir};
     enum status st = blocks_open(&bo, &f->blocks);
     if (st == OK) {

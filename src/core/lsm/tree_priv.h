@@ -2,6 +2,7 @@
 #ifndef HELIOS_CORE_LSM_TREE_PRIV_H
 #define HELIOS_CORE_LSM_TREE_PRIV_H
 
+#include "base/metrics.h"
 #include "core/lsm/tree.h"
 
 /* A change of a tree's runs, as the manifest keeps it. */

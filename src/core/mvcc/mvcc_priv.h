@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/epoch.h"
+#include "base/metrics.h"
 #include "core/lsm/tree.h"
 #include "core/txn.h"
 
@@ -111,6 +112,9 @@ struct store {
     bool failed;                 /* atomic: background work failed for good; writes are refused */
     char failure[256];           /* written before `failed` is set */
     struct fmutex checkpoint_mutex;
+    uint64_t recovered_rows;     /* of the log, at the open */
+    int64_t recovery_us;         /* how long that took */
+    struct counter *commits, *rollbacks, *logged, *deadlocks;
 };
 
 static inline struct txn *tagged_txn(uint64_t begin)

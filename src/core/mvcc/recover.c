@@ -363,9 +363,11 @@ enum status store__recover(struct store *s)
     hlc_observe(&s->clock, r.max_ts);
     s->visible_ts = r.max_ts;
     s->forest->wal = s->wal;
+    s->recovered_rows = r.rows;
+    s->recovery_us = monotonic_us() - r.started_us;
     if (r.rows)
         LOG(LOG_INFO, "store", "recovered %llu rows from %llu log records in %lld ms",
             (unsigned long long)r.rows, (unsigned long long)r.records,
-            (long long)((monotonic_us() - r.started_us) / 1000));
+            (long long)(s->recovery_us / 1000));
     return OK;
 }

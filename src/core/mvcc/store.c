@@ -104,6 +104,12 @@ enum status store_open(const struct store_options *o, struct store **ret)
     s->epoch = epoch_new();
     s->relations = relation_shards__new();
     hlc_init(&s->clock, o->os);
+    s->commits = counter_get("helios_transactions_committed_total", "Transactions committed.");
+    s->rollbacks = counter_get("helios_transactions_rolled_back_total",
+                               "Transactions rolled back.");
+    s->logged = counter_get("helios_wal_commits_total",
+                            "Commits that wrote to the log; over the flushes: how many share one.");
+    s->deadlocks = counter_get("helios_deadlocks_total", "Deadlocks found.");
     enum status st = open_parts(s);
     if (st != OK) {
         release(s);
@@ -195,6 +201,14 @@ void store_get_status(struct store *s, struct store_status *ret)
         .memtable_bytes = __atomic_load_n(&s->forest->memtable_bytes, __ATOMIC_RELAXED),
         .cache_bytes = cache_bytes(s->forest->cache),
         .disk_bytes = blocks_bytes_used(s->forest->blocks),
+        .file_bytes = blocks_bytes_total(s->forest->blocks),
+        .cache_bytes_max = s->o.cache_bytes,
+        .cache_hits = cache_hits(s->forest->cache),
+        .cache_misses = cache_misses(s->forest->cache),
+        .wal_flushes = wal_flush_count(s->wal),
+        .recovered_rows = s->recovered_rows,
+        .recovery_us = s->recovery_us,
+        .writes_stopped = wal_failed(s->wal) || __atomic_load_n(&s->failed, __ATOMIC_ACQUIRE),
         .trees = __atomic_load_n(&s->forest->tree_count, __ATOMIC_RELAXED),
         .active_txns = __atomic_load_n(&s->active_txns, __ATOMIC_RELAXED),
     };

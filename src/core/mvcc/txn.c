@@ -225,6 +225,7 @@ static void finish(struct txn *t, bool committed)
 {
     struct store *s = t->store;
     bool traces = t->shown;
+    counter_add(committed ? s->commits : s->rollbacks, 1);
     txn__release_relations(t);
     if (t->depth > 0) {
         t->depth = 1;
@@ -339,6 +340,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
         txn_abort(t);
         return st;
     }
+    counter_add(s->logged, 1);
     POINT("commit.after_append");
     uint64_t ts = __atomic_load_n(&t->commit_ts, __ATOMIC_ACQUIRE);
     epoch_enter(t->slot);

@@ -100,6 +100,7 @@ static bool reaches(const struct txn *t, const struct txn *target, int depth)
 
 static enum status deadlock(const struct txn *t, uint64_t holder, const char *mode)
 {
+    counter_add(t->store->deadlocks, 1);
     enum status st = FAIL(DEADLOCK_DETECTED, "deadlock detected");
     error_detail("Transaction %llu waits for %s on transaction %llu, which waits for it.",
                  (unsigned long long)t->id, mode, (unsigned long long)holder);
@@ -168,7 +169,9 @@ enum status txn__wait_for(struct txn *t, struct txn *holder)
 
     int64_t deadline = lock_deadline(t);
     enum park_result r = PARK_WOKEN;
+    waiter_set_reason(node.waiter, "Lock:transactionid");
     if (!has_ended(holder)) r = waiter_park(node.waiter, deadline);
+    waiter_set_reason(node.waiter, NULL);
     remove_waiter(holder, &node);
     fmutex_lock(&s->wait_mutex);
     t->waiting_for = NULL;
@@ -281,7 +284,9 @@ static enum status wait_lock(struct txn *t, struct relation_lock_entry *e, uint8
         granted = try_grant(e, t, mode, &w);
         spin_unlock(&e->lock);
         if (granted) break;
+        waiter_set_reason(w.waiter, "Lock:relation");
         r = waiter_park(w.waiter, deadline);
+        waiter_set_reason(w.waiter, NULL);
     }
     fmutex_lock(&s->wait_mutex);
     t->waiting_lock = NULL;

@@ -345,7 +345,11 @@ enum status wal_wait(struct wal *w, lsn_t end, bool batch)
         }
         spin_unlock(&w->lock);
         if (failed && !done) return fail_failed();
-        if (waits && !park_until(w, &me, deadline)) deadline = 0;
+        if (waits) {
+            waiter_set_reason(me.waiter, "IO:WALSync");
+            if (!park_until(w, &me, deadline)) deadline = 0;
+            waiter_set_reason(me.waiter, NULL);
+        }
         if (lead || me.lead) wal__drive(w);
     }
     return OK;

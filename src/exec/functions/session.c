@@ -121,9 +121,13 @@ static SCALAR(sleep_seconds)
     if (seconds > longest) seconds = longest;
     int64_t until = os_monotonic_us(os_real()) + (int64_t)(seconds * US_PER_SECOND) + 1;
     struct waiter *w = c->session->waiter ? c->session->waiter : waiter_self();
-    while (os_monotonic_us(os_real()) < until)
-        if (waiter_park(w, until) == PARK_CANCELED)
+    while (os_monotonic_us(os_real()) < until) {
+        waiter_set_reason(w, "Timeout:PgSleep");
+        enum park_result r = waiter_park(w, until);
+        waiter_set_reason(w, NULL);
+        if (r == PARK_CANCELED)
             return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+    }
     return OK;
 }
 

@@ -13,6 +13,19 @@
 
 enum { MESSAGES_A_TURN = 64 }; /* then other fibers of the worker get theirs */
 
+/* Must a wait for a client that does not read be given up? */
+static bool is_ending(void *arg)
+{
+    const struct pg_conn *p = arg;
+    return gateway_client_stopping(p->client) || (p->session && session_ending(p->session));
+}
+
+static void on_hangup(void *arg)
+{
+    const struct pg_conn *p = arg;
+    if (p->session) session_client_gone(p->session);
+}
+
 static void init(struct pg_conn *p, struct gateway_client *c)
 {
     *p = (struct pg_conn){.client = c};
@@ -20,11 +33,16 @@ static void init(struct pg_conn *p, struct gateway_client *c)
     pg__writer_init(&p->out, c->conn);
     arena_init(&p->arena, MEM_SESSION);
     map_init(&p->portals);
+    p->message_max = (size_t)config_int(c->config, "max_message_bytes");
+    conn_set_patience(c->conn, config_int(c->config, "client_write_timeout") * 1000, is_ending, p);
+    conn_on_hangup(c->conn, on_hangup, p);
 }
 
 static void release(struct pg_conn *p)
 {
     gateway_client_session(p->client, 0);
+    conn_on_hangup(p->client->conn, NULL, NULL);
+    conn_set_patience(p->client->conn, 0, NULL, NULL);
     if (p->session) session_free(p->session);
     pg__forget_portals(p);
     map_release(&p->portals);
@@ -64,7 +82,7 @@ static enum status next_message(struct pg_conn *p, struct pg_message *ret)
         TRY(before_wait(p));
     }
     for (;;) {
-        enum status st = pg__read_message(&p->in, PG_MESSAGE_BYTES_MAX, deadline_us, ret);
+        enum status st = pg__read_message(&p->in, p->message_max, deadline_us, ret);
         if (st == WOULD_BLOCK) return session_idle_expired(p->session);
         if (st != QUERY_CANCELED) return st;
         TRY(after_cancel(p));

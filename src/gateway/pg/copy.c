@@ -31,7 +31,7 @@ enum status pg__copy_read(void *ctx, struct slice *ret)
     for (;;) {
         struct pg_message m;
         if (!pg__message_buffered(&p->in)) TRY(pg__flush(&p->out));
-        enum status st = pg__read_message(&p->in, PG_MESSAGE_BYTES_MAX, 0, &m);
+        enum status st = pg__read_message(&p->in, p->message_max, 0, &m);
         if (st == END_OF_DATA) {
             p->over = true;
             return FAIL(CONNECTION_FAILURE, "unexpected EOF on client connection with an open "

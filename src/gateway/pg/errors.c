@@ -65,6 +65,7 @@ static enum status send(struct pg_conn *p, char type, const char *severity, cons
 
 enum status pg__send_error(struct pg_conn *p, const char *severity)
 {
+    db_count_error(error_current()->code);
     return send(p, 'E', severity, error_current());
 }
 
@@ -97,6 +98,7 @@ bool pg__is_fatal(const struct pg_conn *p, enum status code)
     case ADMIN_SHUTDOWN:
     case CRASH_SHUTDOWN:
     case CONNECTION_FAILURE:
+    case IDLE_SESSION_TIMEOUT:
     case IDLE_IN_TRANSACTION_SESSION_TIMEOUT: return true;
     default: return p->over || p->out.failed;
     }

@@ -38,6 +38,7 @@ struct pg_conn {
     bool extended;                 /* the running statement's columns are told by Describe */
     bool in_copy;                  /* between CopyInResponse and the end of the client's data */
     bool flush_due;                /* the client waits for what is in the write buffer */
+    size_t message_max;            /* bytes of a message's body */
     bool refused;                  /* one too many */
     bool over;                     /* the conversation has ended */
     const struct pg_formats *formats; /* of the running portal; NULL: all text */

@@ -36,7 +36,7 @@ static enum status fail_usage(const char *detail)
 
 /* --- the first packets ---------------------------------------------------------------------- */
 
-static enum status answer_ssl(struct pg_conn *p, bool *seen)
+static enum status answer_ssl(struct pg_conn *p, int64_t deadline_us, bool *seen)
 {
     struct conn *c = p->client->conn;
     bool yes = p->client->tls && !conn_is_tls(c) && !*seen;
@@ -44,7 +44,7 @@ static enum status answer_ssl(struct pg_conn *p, bool *seen)
                                                "supports 3.0 to 3.0");
     *seen = true;
     TRY(conn_write(c, yes ? "S" : "N", 1));
-    return yes ? conn_start_tls(c, p->client->tls) : OK;
+    return yes ? conn_start_tls(c, p->client->tls, deadline_us) : OK;
 }
 
 static enum status answer_gss(struct pg_conn *p, bool *seen)
@@ -81,7 +81,7 @@ static enum status first_packets(struct startup *st, struct pg_cursor *ret)
         struct pg_cursor in = pg__cursor(m.body);
         uint32_t code = pg__get_u32(&in);
         switch (code) {
-        case CODE_SSL: TRY(answer_ssl(p, &ssl_seen)); continue;
+        case CODE_SSL: TRY(answer_ssl(p, st->deadline_us, &ssl_seen)); continue;
         case CODE_GSS: TRY(answer_gss(p, &gss_seen)); continue;
         case CODE_CANCEL: cancel(p, &in); return OK;
         default: break;

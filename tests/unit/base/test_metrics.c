@@ -63,6 +63,27 @@ static void quantiles(void **state)
     assert_true(histogram_quantile(h, 1) >= (1ull << 40) - 1);
 }
 
+/* The text format wants the samples of a family in one piece, whenever they were registered. */
+static void families(void **state)
+{
+    (void)state;
+    struct strbuf out;
+    counter_add(counter_get("helios_test_kinds_total{kind=\"a\"}", "By kind."), 1);
+    counter_add(counter_get("helios_test_between_total", "Another."), 2);
+    counter_add(counter_get("helios_test_kinds_total{kind=\"b\"}", "By kind."), 3);
+    strbuf_init(&out, NULL);
+    metrics_write(&out);
+    assert_non_null(strstr(out.data, "# HELP helios_test_kinds_total By kind.\n"
+                                     "# TYPE helios_test_kinds_total counter\n"
+                                     "helios_test_kinds_total{kind=\"a\"} 1\n"
+                                     "helios_test_kinds_total{kind=\"b\"} 3\n"));
+    strbuf_clear(&out);
+    metrics_one(&out, "helios_test_one", "gauge", "One.", 0.5);
+    assert_string_equal(out.data, "# HELP helios_test_one One.\n# TYPE helios_test_one gauge\n"
+                                  "helios_test_one 0.5\n");
+    strbuf_release(&out);
+}
+
 static void report(void **state)
 {
     (void)state;
@@ -71,7 +92,9 @@ static void report(void **state)
     metrics_write(&out);
     assert_non_null(strstr(out.data, "# TYPE helios_test_total counter\nhelios_test_total 80000\n"));
     assert_non_null(strstr(out.data, "# TYPE helios_test_level gauge\nhelios_test_level -2\n"));
-    assert_non_null(strstr(out.data, "helios_test_us{quantile=\"0.99\"} "));
+    assert_non_null(strstr(out.data, "# TYPE helios_test_us histogram\n"));
+    assert_non_null(strstr(out.data, "helios_test_us_bucket{le=\"2.5e-05\"} "));
+    assert_non_null(strstr(out.data, "helios_test_us_bucket{le=\"+Inf\"} 20001\n"));
     assert_non_null(strstr(out.data, "helios_test_us_count 20001\n"));
     strbuf_release(&out);
 }
@@ -79,6 +102,6 @@ static void report(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(counters_and_gauges),
-                                       cmocka_unit_test(quantiles), cmocka_unit_test(report)};
+                                       cmocka_unit_test(quantiles), cmocka_unit_test(families), cmocka_unit_test(report)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,7 @@ static void echo(struct conn *c, void *arg)
     for (;;) {
         if (conn_read(c, buf, sizeof buf, 0, &n) != OK || n == 0) break;
         if (!conn_is_tls(c) && tls && buf[0] == 'T') {
-            if (conn_write(c, "S", 1) != OK || conn_start_tls(c, tls) != OK) break;
+            if (conn_write(c, "S", 1) != OK || conn_start_tls(c, tls, 0) != OK) break;
             continue;
         }
         if (conn_write(c, buf, n) != OK) break;
