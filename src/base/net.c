@@ -324,6 +324,10 @@ void conn_on_hangup(struct conn *c, void (*fn)(void *arg), void *arg)
 {
     c->hangup_arg = arg;
     c->hangup = fn;
+    /* Watched from now on, even if no read ever has to wait. */
+    if (!fn || c->worker || !fiber_self()) return;
+    if (worker__watch(worker__self(), c->fd, &c->handler) == OK) c->worker = worker__self();
+    else log_error(LOG_WARNING, "net");
 }
 
 static void set_tcp(int fd, int name, int value)

@@ -98,8 +98,26 @@ static uint32_t active_statements_max(const struct config *c)
     return n ? (uint32_t)n : PER_CORE * (uint32_t)(cores > 0 ? cores : 1);
 }
 
+/* The default must not lock all others out of a small server. */
+static uint32_t superuser_reserved(const struct config *c)
+{
+    int64_t n = config_int(c, "superuser_reserved_connections");
+    int64_t max = config_int(c, "max_connections");
+    return (uint32_t)(n < max ? n : max - 1);
+}
+
+static enum status check_settings(const struct config *c)
+{
+    long long n = config_int(c, "superuser_reserved_connections");
+    long long max = config_int(c, "max_connections");
+    if (n < max || config_source(c, "superuser_reserved_connections") == SOURCE_DEFAULT) return OK;
+    return FAIL(CONFIG_FILE_ERROR, "superuser_reserved_connections (%lld) must be less than "
+                                   "max_connections (%lld)", n, max);
+}
+
 enum status db_open(const struct db_options *o, struct db **ret)
 {
+    TRY(check_settings(o->config));
     struct db *db = mem_alloc(MEM_SESSION, sizeof *db);
     db->os = o->os;
     db->config = o->config;
@@ -121,7 +139,7 @@ enum status db_open(const struct db_options *o, struct db **ret)
     db->query_temp_bytes = (uint64_t)config_int(o->config, "query.temp_limit");
     db->query_memory_bytes = (uint64_t)config_int(o->config, "query.memory_limit");
     db->commit_mode = configured_commit_mode(o->config);
-    db->superuser_reserved = (uint32_t)config_int(o->config, "superuser_reserved_connections");
+    db->superuser_reserved = superuser_reserved(o->config);
     db->admission = admission_new(active_statements_max(o->config),
                                   (uint32_t)config_int(o->config, "max_queued_statements"),
                                   config_int(o->config, "max_queue_wait") * 1000);

@@ -96,6 +96,7 @@ static const char *value_of(const struct session *s, int i)
     if (strcmp(d->name, "transaction_read_only") == 0) return s->read_only ? "on" : "off";
     if (strcmp(d->name, "session_authorization") == 0) return s->user;
     if (strcmp(d->name, "is_superuser") == 0) return s->superuser ? "on" : "off";
+    if (d->default_value[0] == '@') return config_string(s->db->config, d->name);
     return s->settings.values[i] ? s->settings.values[i] : d->default_value;
 }
 

@@ -94,6 +94,8 @@ def refused(server, user):
 def test_connections(server):
     root = connect(server)
     ask(root, "create role app login")
+    assert ask(root, "select current_setting('max_connections'), "
+               "current_setting('superuser_reserved_connections')") == [("8", "2")]
     held = [connect(server, "app") for _ in range(5)]
     assert refused(server, "app") == ("53300", "remaining connection slots are reserved for "
                                       "non-replication superuser connections")

@@ -4,6 +4,8 @@
 """
 import os
 import re
+import shutil
+import signal
 import socket
 import sys
 import time
@@ -14,6 +16,7 @@ import psycopg2
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from server import Server
+from wire import Wire
 
 PORT = re.compile(r"http on 127\.0\.0\.1:(\d+)")
 
@@ -175,11 +178,53 @@ def test_limits(port):
     assert get(port, "/livez")[0] == 200
 
 
+def test_idle_and_slow(port):
+    """Connections that say nothing, or half of it, keep nobody else from an answer."""
+    held = []
+    for data in (b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: x\r\n"):
+        for _ in range(15):
+            s = socket.create_connection(("127.0.0.1", port), 10)
+            s.sendall(data)
+            held.append(s)
+    assert get(port, "/livez")[0] == 200
+    more = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(40)]
+    more[-1].settimeout(10)
+    assert more[-1].recv(100).startswith(b"HTTP/1.1 503 "), "the 65th is turned away"
+    for s in held + more:
+        s.close()
+    until = time.time() + 10
+    while statuses(talk(port, b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")) != [200]:
+        assert time.time() < until
+        time.sleep(0.02)
+
+
 def test_stop(server, port):
-    """While sessions end, health says so: a session that does not read holds the stop up."""
-    slow = psycopg2.connect(host=server.host, port=server.port, user="postgres", dbname="postgres")
-    assert get(port, "/healthz")[0] == 200
+    """While sessions end, health says so. What holds the stop up is a client that sends nothing."""
+    assert get(port, "/readyz")[0] == 200
+    slow = Wire(server, receive_bytes=4096)
+    slow.query("begin; select repeat('x', 1000) from generate_series(1, 300000)")
+    with socket.create_connection(("127.0.0.1", port), 10) as s:
+        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert s.recv(4096).startswith(b"HTTP/1.1 200 ")
+    server.process.send_signal(signal.SIGTERM)
+    server.process.wait(20)
+    assert server.process.returncode == 0, server.log_tail()
     slow.close()
+
+
+def test_full(binary):
+    """Alive, but nobody else is let in."""
+    with Server(binary, ["http_port=0", "max_connections=1"]) as server:
+        port = port_of(server)
+        one = Wire(server)
+        assert get(port, "/healthz")[0] == 200 and get(port, "/livez")[0] == 200
+        status, body, _ = get(port, "/readyz")
+        assert (status, body) == (503, "all connections are taken\n"), (status, body)
+        one.close()
+        until = time.time() + 10
+        while get(port, "/readyz")[0] != 200:
+            assert time.time() < until
+            time.sleep(0.02)
 
 
 def main():
@@ -189,7 +234,12 @@ def main():
         test_keep_alive(port)
         test_limits(port)
         test_metrics(server, port)
-        test_stop(server, port)
+        test_idle_and_slow(port)
+    server = Server(sys.argv[1], ["http_port=0"]).start()
+    test_stop(server, port_of(server))
+    server.process = None
+    shutil.rmtree(server.data, ignore_errors=True)
+    test_full(sys.argv[1])
     print("ok")
 
 

@@ -56,6 +56,9 @@ def test_config(binary, folder, data):
     expect(binary, SETTINGS, ["outside the valid range", "(1 .. 100000)", "line 1"], *base)
     write("listen = 'unterminated\n")
     expect(binary, SETTINGS, ["syntax error in file", "line 1"], *base)
+    write("max_connections = 5\nsuperuser_reserved_connections = 5\n")
+    expect(binary, SETTINGS, ["superuser_reserved_connections (5) must be less than "
+                              "max_connections (5)"], *base)
     expect(binary, SETTINGS, ["could not open configuration file", "No such file"],
            "--data", data, "--config", path + ".none")
     expect(binary, SETTINGS, ["invalid value"], "--data", data,

@@ -22,7 +22,8 @@ static bool is_ending(void *arg)
 
 static void on_hangup(void *arg)
 {
-    const struct pg_conn *p = arg;
+    struct pg_conn *p = arg;
+    p->gone = true;
     if (p->session) session_client_gone(p->session);
 }
 
@@ -196,6 +197,7 @@ static void run(struct gateway_client *c, bool refused)
     init(&p, c);
     p.refused = refused;
     pg__start(&p);
+    if (p.gone && p.session) session_client_gone(p.session);
     if (!p.over) {
         enum status st = converse(&p);
         if (st != OK && st != END_OF_DATA) {

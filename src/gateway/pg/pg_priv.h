@@ -40,6 +40,7 @@ struct pg_conn {
     bool flush_due;                /* the client waits for what is in the write buffer */
     size_t message_max;            /* bytes of a message's body */
     bool refused;                  /* one too many */
+    bool gone;                     /* the client has hung up */
     bool over;                     /* the conversation has ended */
     const struct pg_formats *formats; /* of the running portal; NULL: all text */
     struct pg_column *columns;     /* of the running result */
