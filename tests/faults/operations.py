@@ -4,6 +4,7 @@
 """
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -212,6 +213,29 @@ def test_stop(server, port):
     slow.close()
 
 
+def test_failed_log(binary):
+    """A log that cannot be written: no commit is acknowledged, and health says so."""
+    with Server(binary, ["http_port=0"]) as server:
+        port = port_of(server)
+        w = Wire(server)
+        w.query("create table t (id int)")
+        w.until(b"Z")
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        codes = []
+        for _ in range(3):
+            w.query("insert into t values (1)")
+            codes += [w.fields(b)["C"] for k, b in w.until(b"Z") if k == b"E"]
+        assert codes == ["58030"] * 3, codes
+        for path in ("/healthz", "/readyz"):
+            status, body, _ = get(port, path)
+            assert (status, body) == (503, "the storage engine has stopped writing\n"), (status, body)
+        assert get(port, "/livez")[0] == 200
+        assert check_text(get(port, "/metrics")[1])["helios_wal_failed"] == 1
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE,
+                         (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        w.close()
+
+
 def test_full(binary):
     """Alive, but nobody else is let in."""
     with Server(binary, ["http_port=0", "max_connections=1"]) as server:
@@ -240,6 +264,7 @@ def main():
     server.process = None
     shutil.rmtree(server.data, ignore_errors=True)
     test_full(sys.argv[1])
+    test_failed_log(sys.argv[1])
     print("ok")
 
 

@@ -1,9 +1,10 @@
-#include "gateway/http/http_priv.h"
+#include "gateway/http/server.h"
 
 #include <stdio.h>
 
 #include "base/log.h"
 #include "base/os.h"
+#include "gateway/http/http_priv.h"
 
 /* One connection: read a request whole (request.c), find its route, answer, and again.
  *
