@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/config.h"
@@ -103,6 +104,35 @@ static enum status open_log(const struct config *c)
     return log_open(&o);
 }
 
+/* --- open files -------------------------------------------------------------------------------- */
+
+/* Each session is an open file, and so is every 256 MB of data. The soft limit of 1,024 that a login
+ * gives (for the sake of select(), which nothing here calls) would stop both, so it is raised as far
+ * as the hard one goes. Where that is too low, too, sessions give way: a client that is refused may
+ * come again, a flush that cannot make its file stops every writer. */
+static enum status provide_files(struct config *c)
+{
+    enum { FILES_KEPT = 1024 }; /* for data, log, COPY and the scheduler */
+    struct rlimit r;
+    int64_t wanted = config_int(c, "max_connections");
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+        return FAIL(SYSTEM_ERROR, "could not read the limit of open files: %s", strerror(errno));
+    rlim_t before = r.rlim_cur;
+    r.rlim_cur = r.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &r) != 0) r.rlim_cur = before;
+    int64_t limit = r.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)r.rlim_cur;
+    int64_t room = limit - (limit / 2 < FILES_KEPT ? limit / 2 : FILES_KEPT);
+    if (wanted <= room) return OK;
+    if (room < 1) room = 1;
+    LOG(LOG_WARNING, "server",
+        "max_connections is %lld in place of %lld: only %lld files may be open; "
+        "raise the hard limit (ulimit -Hn, or LimitNOFILE of systemd)",
+        (long long)room, (long long)wanted, (long long)limit);
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)room);
+    return config_set(c, "max_connections", text, SOURCE_FLAG);
+}
+
 /* --- running ----------------------------------------------------------------------------------- */
 
 static enum status start(struct server *s)
@@ -200,6 +230,7 @@ static enum status serve(struct server *s, const struct flags *f, enum exit_code
     *ret_code = EXIT_DATA_DIR;
     TRY(start_check_data_dir(config_string(s->config, "data_dir")));
     *ret_code = EXIT_OTHER;
+    TRY(provide_files(s->config));
     TRY(start(s));
     if (f->demo) TRY(demo_fill(s->db));
     *ret_code = EXIT_PORT;

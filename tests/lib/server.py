@@ -23,7 +23,8 @@ class ServerError(Exception):
 class Server:
     """with Server(path) as s: ... s.host, s.port ..."""
 
-    def __init__(self, binary, settings=()):
+    def __init__(self, binary, settings=(), prefix=()):
+        self.prefix = list(prefix)  # a command that runs it, as prlimit
         self.binary = os.path.abspath(binary)
         self.settings = ["log.level=notice", *settings]
         self.host = self.port = self.process = None
@@ -33,7 +34,7 @@ class Server:
 
     def start(self):
         self.data = tempfile.mkdtemp(prefix="helios-test-")
-        command = [self.binary, "--data", self.data, "--pg-port", "0"]
+        command = [*self.prefix, self.binary, "--data", self.data, "--pg-port", "0"]
         for setting in self.settings:
             command += ["--set", setting]
         env = {k: v for k, v in os.environ.items() if not k.startswith("HELIOS")}
