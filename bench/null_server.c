@@ -1,5 +1,5 @@
-/* The floor of every wire benchmark: a server that speaks as much of protocol 3.0 as pgbench -S
- * needs and looks nothing up. Its answers are canned and as long as the real ones, so what it
+/* The floor of every wire benchmark: a server that speaks as much of protocol 3.0 as pgbench -S and
+ * COPY FROM STDIN need, looks nothing up and throws away what it is sent. Its answers are canned and as long as the real ones, so what it
  * reaches is what the client, the kernel and one epoll loop leave room for. A server's figure
  * divided by this one does not depend on the machine.
  *
@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 enum {
-    IN_BYTES = 8192, /* the longest message that is taken */
-    OUT_BYTES = 16384,
+    IN_BYTES = 65536, /* the longest message that is taken */
+    OUT_BYTES = 262144,
     BATCH = 64,
     PROTOCOL_3 = 196608,
     SSL_REQUEST = 80877103,
@@ -118,9 +118,12 @@ static void send_partitions(void)
 /* A statement that is no SELECT is acknowledged, and that is all. */
 static void simple_query(const uint8_t *sql, size_t n)
 {
-    static const char partitions[] = "partstrat";
+    static const char partitions[] = "partstrat", copy[] = "FROM STDIN";
     if (n > 200 && memmem(sql, n, partitions, sizeof partitions - 1)) {
         send_partitions();
+    } else if (memmem(sql, n, copy, sizeof copy - 1)) {
+        MESSAGE('G', "\0\0\0"); /* text, and ReadyForQuery comes after the data */
+        return;
     } else if (n >= 6 && !strncasecmp((const char *)sql, "select", 6)) {
         describe_row();
         send_row();
@@ -146,7 +149,12 @@ static bool answer(char type, const uint8_t *body, size_t n)
         return true;
     case 'E': send_row(); return true;
     case 'S': MESSAGE('Z', "I"); return true;
-    case 'H': return true;
+    case 'H':
+    case 'd': return true;
+    case 'c':
+        MESSAGE('C', "COPY 0\0");
+        MESSAGE('Z', "I");
+        return true;
     default: return false;
     }
 }
