@@ -62,6 +62,8 @@ BENCHES = $(patsubst bench/%.py,%,$(filter-out bench/report.py,$(wildcard bench/
 BENCH_PAGE = $(if $(QUICK),$(BENCH)/benchmarks.md,docs/benchmarks.md)
 bench_pgbench = --socket tcp,unix $(if $(QUICK),--rounds 1 --seconds 2 --scale 5 --shared-buffers 1GB)
 bench_connections = $(if $(QUICK),--rounds 1 --seconds 2)
+bench_engine = $(if $(QUICK),--rounds 1 --keys 200000 --writers 16 --sync-seconds 1)
+subject_engine = $(BENCH)/bench/bench_engine
 bench_copy = $(if $(QUICK),--rounds 1 --scale 0.1 --shared-buffers 1GB)
 
 $(BENCH)/build.ninja:
@@ -79,7 +81,8 @@ bench: deps $(BENCH)/build.ninja
 bench-%: $(BENCH)/build.ninja
 	@ninja -C $(BENCH) >/dev/null
 	@rm -f $(BENCH)/$*.json
-	@/usr/bin/python3 bench/$*.py $(BENCH)/src/bin/heliosd $(bench_$*) --json $(BENCH)/$*.json
+	@/usr/bin/python3 bench/$*.py $(or $(subject_$*),$(BENCH)/src/bin/heliosd) \
+		$(bench_$*) --json $(BENCH)/$*.json
 
 clean:
 	@rm -rf build build-asan build-tsan build-bench
