@@ -163,8 +163,23 @@ void store_get_status(struct store *s, struct store_status *ret);
 /* Calls `fn` for every tree that exists (committed), in no order. */
 enum status store_each_tree(struct store *s, enum status (*fn)(void *ctx, tree_id tree),
                             void *ctx) MUST;
-/* Reads every block of every run and every checksum, and holds extents against the manifest. */
-enum status store_verify(struct store *s, struct strbuf *report) MUST;
+/* What verification looked at, one call each: problem NULL when it is sound. The words stay until
+ * the call returns. */
+struct verify_finding {
+    const char *object;  /* "superblock", "log", "tree 5, run 12" … */
+    const char *kind;    /* "checksum", "extent", "order" … */
+    uint64_t checked;    /* of what the kind counts: batches, records, entries, extents */
+    const char *problem; /* with file and offset where there are any */
+};
+struct verify_sink {
+    enum status (*found)(void *ctx, const struct verify_finding *f);
+    enum status (*poll)(void *ctx); /* now and then; an error ends the work. May be NULL */
+    void *ctx;
+};
+/* Reads from disk, past the cache, all that is durable: superblocks, manifest, log, every run; holds
+ * extents against the manifest and levels against each other. Goes on after a problem. Fails only as
+ * the sink says. Runs beside readers and writers. */
+enum status store_verify(struct store *s, const struct verify_sink *sink) MUST;
 /* Explains a file of the store (block file, log, manifest) in text: `helios inspect`. */
 enum status store_inspect(struct os *os, const char *path, struct strbuf *out) MUST;
 

@@ -116,6 +116,21 @@ enum status blocks_super_read(struct blocks *b, struct strbuf *ret)
     return OK;
 }
 
+enum status blocks_verify(struct blocks *b)
+{
+    struct file *f = b->files[0]->file;
+    char *block = mem_alloc_aligned(MEM_FILE, BLOCK_BYTES, BLOCK_BYTES);
+    fmutex_lock(&b->grow);
+    uint64_t number = super_number(b->super), offset = number % 2 * BLOCK_BYTES;
+    enum status st = file_read(f, block, BLOCK_BYTES, offset);
+    if (st == OK && memcmp(block, b->super, BLOCK_BYTES) != 0)
+        st = FAIL(DATA_CORRUPTED, "superblock in file \"%s\" at offset %llu is damaged", f->path,
+                  (unsigned long long)offset);
+    fmutex_unlock(&b->grow);
+    mem_free(MEM_FILE, block);
+    return st;
+}
+
 static enum status fail_failed(struct blocks *b)
 {
     FAIL(IO_ERROR, "could not sync the data files in \"%s\"", b->dir);
@@ -344,10 +359,23 @@ void blocks_free(struct blocks *b, struct extent e)
     spin_unlock(&b->lock);
 }
 
+uint64_t blocks_extent_bytes(struct extent e)
+{
+    return order_bytes(buddy__order(e.blocks));
+}
+
+bool blocks_extent_valid(const struct blocks *b, struct extent e)
+{
+    if (!e.file || e.file > __atomic_load_n(&b->count, __ATOMIC_ACQUIRE)) return false;
+    if (!e.blocks || e.blocks > EXTENT_BLOCKS_MAX || e.block % BUDDY_CELL_BLOCKS) return false;
+    if (e.file == 1 && e.block < SUPER_BLOCKS) return false;
+    uint64_t blocks = b->files[e.file - 1]->bytes / BLOCK_BYTES;
+    return e.block < blocks && blocks_extent_bytes(e) / BLOCK_BYTES <= blocks - e.block;
+}
+
 enum status blocks_mark_used(struct blocks *b, struct extent e)
 {
-    bool sane = e.file > 0 && e.file <= b->count && e.blocks > 0 && e.blocks <= EXTENT_BLOCKS_MAX &&
-                e.block % BUDDY_CELL_BLOCKS == 0;
+    bool sane = blocks_extent_valid(b, e);
     spin_lock(&b->lock);
     if (sane)
         sane = buddy__mark(&b->files[e.file - 1]->buddy, e.block / BUDDY_CELL_BLOCKS,

@@ -51,4 +51,11 @@ const char *blocks_path(const struct blocks *b, uint32_t file, char *buf, size_t
 enum status blocks_super_read(struct blocks *b, struct strbuf *ret) MUST; /* empty when new */
 enum status blocks_super_write(struct blocks *b, struct slice data) MUST; /* syncs */
 
+/* Reads the superblocks again: the one in force must be on disk as it was written. */
+enum status blocks_verify(struct blocks *b) MUST;
+/* False for an extent that blocks_allocate would never give out. */
+bool blocks_extent_valid(const struct blocks *b, struct extent e);
+/* What the allocator takes for it. */
+uint64_t blocks_extent_bytes(struct extent e);
+
 #endif

@@ -318,3 +318,21 @@ uint64_t manifest_bytes(const struct manifest *m)
 {
     return m->bytes;
 }
+
+enum status manifest_verify(struct manifest *m, uint64_t *ret_batches)
+{
+    uint64_t batches = 0, at = 0, bytes = 1;
+    char *data = mem_alloc_aligned(MEM_FILE, BLOCK_BYTES, m->bytes);
+    enum status st = file_read(m->file, data, m->bytes, 0);
+    while (st == OK && at < m->bytes) {
+        bytes = valid_batch(data, m->bytes, m->number, at);
+        if (!bytes)
+            st = FAIL(DATA_CORRUPTED, "manifest \"%s\" is damaged at offset %llu", m->file->path,
+                      (unsigned long long)at);
+        at += block_up(bytes);
+        batches += bytes > 0;
+    }
+    mem_free(MEM_FILE, data);
+    *ret_batches = batches;
+    return st;
+}

@@ -19,4 +19,7 @@ enum status manifest_append(struct manifest *m, const struct slice *records, uin
 enum status manifest_rewrite(struct manifest *m, const struct slice *records, uint32_t count) MUST;
 uint64_t manifest_bytes(const struct manifest *m);
 
+/* Reads it again from disk. Not while it is written to. */
+enum status manifest_verify(struct manifest *m, uint64_t *ret_batches) MUST;
+
 #endif

@@ -127,6 +127,8 @@ enum status forest_log_start(struct forest *f, const struct log_start *at) MUST;
 /* Calls fn for each tree, in an epoch section of its own: a tree stays while fn has it. */
 enum status forest_each(struct forest *f, enum status (*fn)(void *ctx, struct tree *t),
                         void *ctx) MUST;
+/* All but the log, for store_verify. `idle`: no flush or compaction runs. */
+enum status forest_verify(struct forest *f, bool idle, const struct verify_sink *sink) MUST;
 
 static inline struct shape *tree_shape(const struct tree *t)
 {

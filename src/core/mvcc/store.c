@@ -230,30 +230,3 @@ enum status store_each_tree(struct store *s, enum status (*fn)(void *ctx, tree_i
     struct each e = {fn, ctx};
     return forest_each(s->forest, each_created, &e);
 }
-
-static enum status verify_tree(void *ctx, struct tree *t)
-{
-    struct strbuf *report = ctx;
-    const struct shape *s = tree_shape(t);
-    uint64_t entries = 0;
-    uint32_t runs = 0;
-    for (int l = 0; l < LEVELS_MAX; l++)
-        for (uint32_t i = 0; i < s->levels[l].count; i++) {
-            TRY(run_verify(s->levels[l].runs[i]->run));
-            entries += run_entry_count(s->levels[l].runs[i]->run);
-            runs++;
-            if (l > 0 && i > 0 &&
-                slice_cmp(run_max_key(s->levels[l].runs[i - 1]->run),
-                          run_min_key(s->levels[l].runs[i]->run)) >= 0)
-                return FAIL(DATA_CORRUPTED, "runs of level %d of tree %llu overlap", l,
-                            (unsigned long long)t->id);
-        }
-    strbuf_addf(report, "tree %llu: %u runs, %llu entries, sound\n", (unsigned long long)t->id, runs,
-                (unsigned long long)entries);
-    return OK;
-}
-
-enum status store_verify(struct store *s, struct strbuf *report)
-{
-    return forest_each(s->forest, verify_tree, report);
-}

@@ -65,6 +65,9 @@ lsn_t wal_appended_lsn(const struct wal *w);
 enum status wal_recycle(struct wal *w, lsn_t keep) MUST;
 bool wal_failed(const struct wal *w);
 uint64_t wal_flush_count(const struct wal *w);
+/* Reads again all that is durable, from the oldest file on; appends and recycling go on meanwhile.
+ * DATA_CORRUPTED names file and offset. */
+enum status wal_verify(struct wal *w, uint64_t *ret_records) MUST;
 /* Explains a log file in text. */
 enum status wal_inspect(struct os *os, const char *path, struct strbuf *out) MUST;
 
