@@ -2,19 +2,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bin/helios_verify.h"
 #include "core/store.h"
 
 static int usage(void)
 {
     fputs("helios, the HeliosDB tool\n"
           "\n"
-          "Usage: helios inspect FILE   explain a block file, log file or manifest of a data directory\n",
+          "Usage: helios inspect FILE   explain a block file, log file or manifest of a data directory\n"
+          "       helios verify DIR     look at every byte of a data directory [--json]\n",
           stderr);
     return 2;
 }
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "verify") == 0) return helios_verify(argc - 2, argv + 2);
     if (argc != 3 || strcmp(argv[1], "inspect") != 0) return usage();
     struct strbuf out;
     strbuf_init(&out, NULL);

@@ -31,6 +31,11 @@ enum status db_close(struct db *db);
 /* Flushes what is in memory, so that a restart has little to replay. From any thread. */
 enum status db_checkpoint(struct db *db) MUST;
 
+/* Looks at every byte of the files and every row and index entry of every database, and tells the
+ * sink (core/store.h). For a database that nobody else uses; a server's clients ask by SQL. */
+struct verify_sink;
+enum status db_verify(struct db *db, const struct verify_sink *sink) MUST;
+
 /* Ends the statement of the session with that pid, or the session itself; the key must match for
  * protocol cancels (key 0: a privileged caller). False when there is no such session. */
 bool db_cancel(struct db *db, uint32_t pid, uint32_t key);

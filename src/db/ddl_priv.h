@@ -3,6 +3,7 @@
 #define HELIOS_DB_DDL_PRIV_H
 
 #include "db/session_priv.h"
+#include "types/key.h"
 
 /* One DDL statement at work. Each put gives a new snapshot; those that it replaces are kept until
  * the statement ends, so that definitions read before stay good. */
@@ -117,6 +118,14 @@ struct row_scan {
     void *ctx;
 };
 enum status ddl__scan(struct ddl *d, const struct row_scan *q) MUST;
+struct key_part ddl__key_part(const struct index_def *x, uint32_t i);
+/* All columns of a stored row; those added later take their missing value. */
+void ddl__decode(const struct table_def *t, struct slice row, struct datum *ret);
+/* The key of a row in its table's tree, when that has a primary key. */
+void ddl__primary_key(const struct table_def *t, const struct datum *row, struct strbuf *out);
+/* The key of the row's entry in an index; *ret_unique: the entry is unique by itself. */
+void ddl__entry_key(const struct index_def *x, struct slice key, const struct datum *row,
+                    struct strbuf *out, bool *ret_unique);
 /* Fills the index's (new) tree from the table's rows. */
 enum status ddl__build_index(struct ddl *d, const struct table_def *t,
                              const struct index_def *x) MUST;

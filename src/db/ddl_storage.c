@@ -14,7 +14,7 @@ enum { SCAN_ROWS = 256 };
 
 /* --- scans ---------------------------------------------------------------------------------- */
 
-static void decode(const struct table_def *t, struct slice row, struct datum *ret)
+void ddl__decode(const struct table_def *t, struct slice row, struct datum *ret)
 {
     for (uint16_t i = 0; i < t->column_count; i++) {
         const struct column_def *c = &t->columns[i];
@@ -34,7 +34,7 @@ static enum status scan_cursor(struct ddl *d, const struct row_scan *q, struct c
         TRY(cursor_next(c, keys, rows, SCAN_ROWS, &n));
         if (n == 0) return OK;
         for (uint32_t i = 0; i < n; i++) {
-            decode(q->table, rows[i], row);
+            ddl__decode(q->table, rows[i], row);
             TRY(q->row(q->ctx, keys[i], row));
         }
     }
@@ -52,28 +52,27 @@ enum status ddl__scan(struct ddl *d, const struct row_scan *q)
 
 /* --- keys ----------------------------------------------------------------------------------- */
 
-static struct key_part key_part(const struct index_def *x, uint32_t i)
+struct key_part ddl__key_part(const struct index_def *x, uint32_t i)
 {
     return (struct key_part){x->columns[i].type, x->columns[i].descending,
                              x->columns[i].nulls_first};
 }
 
-static void primary_key(const struct table_def *t, const struct datum *row, struct strbuf *out)
+void ddl__primary_key(const struct table_def *t, const struct datum *row, struct strbuf *out)
 {
     ASSERT(t->primary);
     for (uint32_t i = 0; i < t->primary->key_count; i++) {
-        struct key_part part = key_part(t->primary, i);
+        struct key_part part = ddl__key_part(t->primary, i);
         key_encode(&part, row[t->primary->columns[i].column - 1], out);
     }
 }
 
-/* *ret_unique: the entry is unique by itself. */
-static void entry_key(const struct index_def *x, struct slice key, const struct datum *row,
-                      struct strbuf *out, bool *ret_unique)
+void ddl__entry_key(const struct index_def *x, struct slice key, const struct datum *row,
+                    struct strbuf *out, bool *ret_unique)
 {
     bool any_null = false;
     for (uint32_t i = 0; i < x->key_count; i++) {
-        struct key_part part = key_part(x, i);
+        struct key_part part = ddl__key_part(x, i);
         struct datum v = row[x->columns[i].column - 1];
         any_null |= v.null;
         key_encode(&part, v, out);
@@ -120,7 +119,7 @@ static enum status write_entry(struct ddl *d, const struct table_def *t, const s
 {
     bool unique;
     strbuf_clear(entry);
-    entry_key(x, key, row, entry, &unique);
+    ddl__entry_key(x, key, row, entry, &unique);
     struct write_request w = {x->tree, unique ? WRITE_INSERT : WRITE_PUT, strbuf_slice(entry), key};
     enum status s = store_write(d->s->txn, &w);
     return s == UNIQUE_VIOLATION ? duplicated(d, t, x, row) : s;
@@ -174,7 +173,7 @@ static enum status new_key(struct move *m, struct slice old_key)
                  to->columns[n - 1].name, to->name);
             return error_object(schema_name(m->ddl, to), to->name, to->columns[n - 1].name, NULL);
         }
-        primary_key(to, m->values, &m->key);
+        ddl__primary_key(to, m->values, &m->key);
     } else if (!from->primary) {
         strbuf_add(&m->key, old_key.data, old_key.len);
     } else {

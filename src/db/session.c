@@ -73,7 +73,8 @@ static void fill_exec(struct session *s)
                                     .setval = session__setval,
                                     .virtual_scan = virtual_scan,
                                     .system_function = system_function,
-                                    .next_row_id = session__next_row_id};
+                                    .next_row_id = session__next_row_id,
+                                    .verify = session__verify};
 }
 
 static enum status exec_setting(void *ctx, const char *name, bool missing_ok, struct arena *a,

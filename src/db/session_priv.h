@@ -355,6 +355,8 @@ enum status copy_execute(struct session *s, const struct ast_copy *c, const stru
 /* VACUUM, ANALYZE (maintenance.c). */
 enum status maintenance_execute(struct session *s, const struct ast_vacuum *a,
                                 const struct result_sink *sink) MUST;
+/* SELECT * FROM helios_verify() (verify.c). Superusers only. */
+enum status session__verify(void *ctx, const struct verify_sink *sink) MUST;
 /* Rows of virtual tables (pg_catalog*.c) and functions that need the session (system.c). */
 enum status virtual_scan(void *ctx, const struct table_def *t, struct arena *a,
                          enum status (*emit)(void *emit_ctx, const struct datum *row),

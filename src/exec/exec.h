@@ -45,6 +45,8 @@ struct exec_session {
                                    uint32_t arg_count, struct arena *a, struct datum *ret);
     /* The next hidden row id of a table without primary key. */
     enum status (*next_row_id)(void *ctx, const struct table_def *t, int64_t *ret);
+    /* Verifies the whole database: helios_verify(). */
+    enum status (*verify)(void *ctx, const struct verify_sink *sink);
 };
 
 /* Where result rows go. The batch stays until the call returns. DONE from `rows` (as END_OF_DATA)

@@ -308,6 +308,60 @@ ROWS(keywords)
     return OK;
 }
 
+/* --- verification ----------------------------------------------------------------------------- */
+
+struct finding_row {
+    struct finding_row *next;
+    struct bytes object, kind, problem;
+    bool sound;
+    int64_t checked;
+};
+struct findings {
+    struct arena *arena;
+    struct finding_row *first, **end;
+};
+
+static struct bytes kept_text(struct arena *a, const char *s)
+{
+    return static_text(arena_strdup(a, s));
+}
+
+static enum status keep_finding(void *ctx, const struct verify_finding *f)
+{
+    struct findings *all = ctx;
+    struct finding_row *r = ARENA_NEW(all->arena, struct finding_row);
+    *r = (struct finding_row){.object = kept_text(all->arena, f->object),
+                              .kind = kept_text(all->arena, f->kind),
+                              .checked = (int64_t)f->checked, .sound = !f->problem};
+    if (f->problem) r->problem = kept_text(all->arena, f->problem);
+    *all->end = r;
+    all->end = &r->next;
+    return OK;
+}
+
+/* object text, kind text, checked int8, problem text */
+ROWS(verify)
+{
+    struct findings *all = c->state;
+    if (!all) {
+        all = c->state = ARENA_NEW(c->arena, struct findings);
+        *all = (struct findings){.arena = c->arena, .end = &all->first};
+        struct verify_sink sink = {.found = keep_finding, .ctx = all};
+        TRY(c->session->verify(c->session->ctx, &sink));
+    }
+    struct finding_row *r = all->first;
+    if (!r) return end_of_set(ret_done);
+    all->first = r->next;
+    for (uint32_t i = 0; i < 4; i++) ret[i].null = false;
+    ret[0].v.bytes = r->object;
+    ret[1].v.bytes = r->kind;
+    ret[2].v.i64 = r->checked;
+    ret[3].null = r->sound;
+    ret[3].v.bytes = r->problem;
+    *ret_done = false;
+    return OK;
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 const struct srf_binding exec__srf_functions[] = {
@@ -324,6 +378,7 @@ const struct srf_binding exec__srf_functions[] = {
     {"array_unnest", {unnest, 1}},
     {"pg_options_to_table", {options, 2}},
     {"pg_get_keywords", {keywords, 5}},
+    {"helios_verify", {verify, 4}},
     {"text_to_table", {string_table, 1}},
     {"text_to_table_null", {string_table, 1}},
     {"regexp_matches", {regexp_matches, 1}},

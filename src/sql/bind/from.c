@@ -272,6 +272,11 @@ static bool built_in_columns(struct relation *r, const struct expr *call)
           {.name = "barelabel", .type = TYPE_BOOL, .typmod = -1},
           {.name = "catdesc", .type = TYPE_TEXT, .typmod = -1},
           {.name = "baredesc", .type = TYPE_TEXT, .typmod = -1}}},
+        {"helios_verify",
+         {{.name = "object", .type = TYPE_TEXT, .typmod = -1},
+          {.name = "kind", .type = TYPE_TEXT, .typmod = -1},
+          {.name = "checked", .type = TYPE_INT8, .typmod = -1},
+          {.name = "problem", .type = TYPE_TEXT, .typmod = -1}}},
     };
     if (call->kind != EXPR_CALL || !call->call.proc) return false;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
