@@ -149,7 +149,8 @@ static enum status log_tree(struct forest *f, enum edit_kind kind, struct tree *
     put_u64(&b, t->id);
     fmutex_lock(&f->manifest_mutex);
     enum status st = append_record(f, &b);
-    if (kind == EDIT_DROP && st == OK) t->drop_logged = true;
+    if (kind == EDIT_DROP && st == OK)
+        __atomic_store_n(&t->drop_logged, true, __ATOMIC_RELEASE);
     fmutex_unlock(&f->manifest_mutex);
     strbuf_release(&b);
     return st;

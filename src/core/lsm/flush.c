@@ -125,7 +125,10 @@ static enum status install(struct tree *t, struct memory *m, struct run_edit *e)
     if (st == OK) {
         struct shape *next = shape__copy(t->shape);
         next->memory_count--;
-        for (size_t i = 0; i < e->added.count; i++) shape__add_run(next, 0, e->added.data[i]);
+        for (size_t i = 0; i < e->added.count; i++) {
+            e->added.data[i]->doomed = t->dropped;
+            shape__add_run(next, 0, e->added.data[i]);
+        }
         t->replay_lsn = e->replay_lsn;
         tree__set_shape(t, next);
     }

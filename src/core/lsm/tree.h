@@ -58,7 +58,7 @@ struct tree {
     int64_t rows;            /* atomic: estimate of live rows */
     bool flushing, compacting; /* guarded by forest->work_mutex */
     bool created;            /* its creation has committed (manifest knows it) */
-    bool drop_logged;        /* guarded by manifest_mutex: the manifest must not name it again */
+    bool drop_logged;        /* atomic; set under manifest_mutex: the manifest must not name it again */
     bool dropped;            /* atomic: gone for all; memory goes by epoch */
     uint64_t needed_lsn;     /* replay_lsn at open; of recovery */
     uint32_t recovery_lane;  /* of recovery: 0 none yet, else its number + 1 */

@@ -222,7 +222,8 @@ struct each {
 static enum status each_created(void *ctx, struct tree *t)
 {
     struct each *e = ctx;
-    return __atomic_load_n(&t->created, __ATOMIC_ACQUIRE) ? e->fn(e->ctx, t->id) : OK;
+    if (!__atomic_load_n(&t->created, __ATOMIC_ACQUIRE)) return OK;
+    return __atomic_load_n(&t->drop_logged, __ATOMIC_ACQUIRE) ? OK : e->fn(e->ctx, t->id);
 }
 
 enum status store_each_tree(struct store *s, enum status (*fn)(void *ctx, tree_id tree), void *ctx)

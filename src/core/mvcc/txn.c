@@ -12,6 +12,7 @@
  * others may have seen its address in a version. */
 #include "core/mvcc/mvcc_priv.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/point.h"
 
@@ -280,23 +281,32 @@ static void settle_versions(struct txn *t, uint64_t ts)
     }
 }
 
-/* Trees made and dropped, once the log has it. */
-static enum status apply_changes(struct txn *t, uint64_t ts)
+static void queue_drop(struct store *s, struct tree *tree, uint64_t ts)
+{
+    fmutex_lock(&s->drops_mutex);
+    ARRAY_PUSH(&s->drops, (struct pending_drop){tree, ts});
+    fmutex_unlock(&s->drops_mutex);
+}
+
+/* Trees made and dropped, once the log has it. The commit is durable by then, so a manifest that
+ * cannot be written (a full disk) does not undo it: the log is kept from here on, whose replay does
+ * it, and what was dropped keeps its space until then. Returns whether the manifest has it all. */
+static bool apply_changes(struct txn *t, uint64_t ts)
 {
     struct store *s = t->store;
-    enum status st = OK;
-    for (size_t i = 0; i < t->changes.count && st == OK; i++) {
+    bool whole = true;
+    for (size_t i = 0; i < t->changes.count; i++) {
         struct tree_change *c = &t->changes.data[i];
-        if (!c->drop) {
-            st = forest_log_create(s->forest, c->tree);
-        } else {
-            st = forest_log_drop(s->forest, c->tree);
-            fmutex_lock(&s->drops_mutex);
-            ARRAY_PUSH(&s->drops, (struct pending_drop){c->tree, ts});
-            fmutex_unlock(&s->drops_mutex);
-        }
+        enum status st = c->drop ? forest_log_drop(s->forest, c->tree)
+                                 : forest_log_create(s->forest, c->tree);
+        if (st == OK && c->drop) queue_drop(s, c->tree, ts);
+        if (st == OK) continue;
+        whole = false;
+        if (!c->drop) __atomic_store_n(&c->tree->created, true, __ATOMIC_RELEASE);
+        log_error(LOG_ERROR, "store");
+        error_clear();
     }
-    return st;
+    return whole;
 }
 
 static bool writes_rows(const struct txn *t)
@@ -348,8 +358,8 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     txn__wake_waiters(t, true);
     epoch_exit(t->slot);
     if (mode != COMMIT_ASYNC || changes) st = wal_wait(s->wal, end, mode == COMMIT_BATCH);
-    if (st == OK && changes) st = apply_changes(t, ts);
-    if (changes) __atomic_sub_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
+    if (changes && (st != OK || apply_changes(t, ts)))
+        __atomic_sub_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
     if (ret_ts) *ret_ts = ts;
     finish(t, st == OK);
     return st;
