@@ -258,14 +258,16 @@ static enum status open_files(struct blocks *b, struct arena *a)
     char **names;
     size_t count;
     uint64_t number, largest = 0, found = 0;
+    bool used = false;
     TRY(os_list(b->os, b->dir, a, &names, &count));
     for (size_t i = 0; i < count; i++) {
+        used |= strncmp(names[i], "manifest-", 9) == 0; /* the first one comes after the file */
         if (!parse_name(names[i], &number)) continue;
         found++;
         if (number > largest) largest = number;
     }
-    if (found == 0) return make_file(b, b->file_bytes);
-    if (largest != found || largest > FILES_MAX)
+    if (found == 0 && !used) return make_file(b, b->file_bytes);
+    if (found == 0 || largest != found || largest > FILES_MAX)
         return FAIL(DATA_CORRUPTED, "data files are missing in \"%s\": found %llu of %llu", b->dir,
                     (unsigned long long)found, (unsigned long long)largest);
     for (uint32_t n = 1; n <= largest; n++) TRY(open_file(b, n));

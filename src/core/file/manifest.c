@@ -208,6 +208,31 @@ static void remove_others(struct manifest *m)
     arena_release(&a);
 }
 
+/* There is no other manifest than one that nothing was ever added to? Else the superblock that names
+ * it was lost after all. */
+static enum status check_unnamed(struct manifest *m, const char *path)
+{
+    uint64_t bytes;
+    if (!os_exists(m->os, path)) return OK;
+    TRY(os_open(m->os, path, OPEN_READ_ONLY, &m->file));
+    enum status st = file_size(m->file, &bytes);
+    file_close(m->file);
+    m->file = NULL;
+    TRY(st);
+    if (bytes <= BLOCK_BYTES) return OK;
+    return FAIL(DATA_CORRUPTED, "the superblocks in \"%s\" name no manifest, but \"%s\" is one",
+                m->dir, path);
+}
+
+static enum status open_named(struct manifest *m)
+{
+    char path[OS_PATH_MAX];
+    path_of(m, m->number, path);
+    if (os_exists(m->os, path)) return os_open(m->os, path, OPEN_DIRECT, &m->file);
+    FAIL(DATA_CORRUPTED, "manifest \"%s\" is missing", path);
+    return error_detail("The newest valid superblock names it.");
+}
+
 static enum status open_current(struct manifest *m)
 {
     struct strbuf super;
@@ -218,10 +243,10 @@ static enum status open_current(struct manifest *m)
     if (st == OK && len == SUPER_BYTES) memcpy(&m->number, super.data, SUPER_BYTES);
     strbuf_release(&super);
     TRY(st);
-    if (len == SUPER_BYTES)
-        return os_open(m->os, path_of(m, m->number, path), OPEN_DIRECT, &m->file);
+    if (len == SUPER_BYTES) return open_named(m);
     if (len) return FAIL(DATA_CORRUPTED, "the superblock in \"%s\" names no manifest", m->dir);
     m->number = 1;
+    TRY(check_unnamed(m, path_of(m, m->number, path)));
     TRY(create(m, m->number, NULL, 0, &m->file, &m->bytes));
     m->bytes = 0; /* to be replayed like any other */
     return point_to(m, m->number);
