@@ -158,7 +158,7 @@ static enum status write_locked(struct sim_file *f, const void *data, size_t len
     enum status failed = fault(f->sim, SIM_FAULT_WRITE);
     if (failed) return FAIL(failed, "could not write file \"%s\": injected fault", f->file.path);
     if (!sim__write(&f->sim->disk, f->node, data, len, offset))
-        return FAIL(DISK_FULL, "could not write file \"%s\": no space left", f->file.path);
+        return FAIL(DISK_FULL, "could not write file \"%s\": No space left on device", f->file.path);
     return power == POWER_ON ? OK : fail_off(f->file.path);
 }
 
@@ -181,7 +181,7 @@ static enum status resize_locked(struct sim_file *f, uint64_t bytes)
     enum status failed = fault(f->sim, SIM_FAULT_WRITE);
     if (failed) return FAIL(failed, "could not resize file \"%s\": injected fault", f->file.path);
     if (!sim__resize(&f->sim->disk, f->node, bytes))
-        return FAIL(DISK_FULL, "could not extend file \"%s\": no space left", f->file.path);
+        return FAIL(DISK_FULL, "could not extend file \"%s\": No space left on device", f->file.path);
     return power == POWER_ON ? OK : fail_off(f->file.path);
 }
 
