@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """kill -9 under load: clients keep a record of what was acknowledged; after each restart nothing of it
-may be missing, nothing unacknowledged may be half there, and every index must equal its table.
+may be missing, nothing unacknowledged may be half there, and every index must equal its table, entry by
+entry: helios_verify() is asked each time, and now and then `helios verify` before the restart.
 
 usage: kill.py HELIOSD [CYCLES]"""
 import os, random, shutil, signal, subprocess, sys, tempfile, threading, time
@@ -44,6 +45,7 @@ def setup(server):
     q.execute("create table ledger (id bigint primary key, client int not null, txn int not null,"
               " part int not null, filler text)")
     q.execute("create index ledger_client on ledger (client, txn)")
+    q.execute("create unique index ledger_part on ledger (client desc, txn, part)")
     q.execute("create table accounts (id int primary key, balance bigint not null)")
     q.execute(f"insert into accounts select i, 1000 from generate_series(1, {ACCOUNTS}) i")
     c.close()
@@ -91,8 +93,18 @@ def check(server, acked, unsure):
     assert q.fetchone() == (1000 * ACCOUNTS, ACCOUNTS), "money was made or lost"
     q.execute("select count(*) from ledger")
     total = q.fetchone()[0]
+    q.execute("select object, kind, problem from helios_verify() where problem is not null")
+    problems = q.fetchall()
+    assert not problems, f"helios_verify: {problems}"
     c.close()
     return total
+
+
+def verify_offline(server):
+    """Recovers the log as the next start would, and looks at everything."""
+    tool = os.path.join(os.path.dirname(server.binary), "helios")
+    r = subprocess.run([tool, "verify", server.data], capture_output=True, text=True, timeout=300)
+    assert r.returncode == 0, f"helios verify: {r.returncode}\n{r.stdout}{r.stderr}"
 
 
 def main():
@@ -114,12 +126,15 @@ def main():
         stop.set()
         for t in clients:
             t.join()
+        if rng.randrange(4) == 0:
+            verify_offline(server)
         server.start()
         total = check(server, acked, unsure)
         print(f"cycle {cycle}: {total} ledger rows, all there", flush=True)
     server.process.terminate()
     code = server.process.wait(30)
     assert code == 0, f"SIGTERM ended with {code}"
+    verify_offline(server)
     shutil.rmtree(data)
     print(f"{cycles} kills, nothing lost")
 
