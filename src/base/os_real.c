@@ -46,7 +46,9 @@ static enum status status_of(int failed)
 
 static enum status fail_path(const char *verb, const char *path, int failed)
 {
-    return FAIL(status_of(failed), "could not %s \"%s\": %s", verb, path, strerror(failed));
+    enum status st = FAIL(status_of(failed), "could not %s \"%s\": %s", verb, path,
+                          strerror(failed));
+    return st == DISK_FULL ? error_hint("Check free disk space.") : st;
 }
 
 /* --- files ------------------------------------------------------------------------------------- */
@@ -63,8 +65,9 @@ static enum status run(struct file *f, struct io_request *r, const char *verb)
     if (r->os_errno == 0)
         return FAIL(r->result, "could not %s file \"%s\" at offset %llu: unexpected end of file",
                     verb, f->path, (unsigned long long)r->offset);
-    return FAIL(r->result, "could not %s file \"%s\" at offset %llu: %s", verb, f->path,
-                (unsigned long long)r->offset, strerror(r->os_errno));
+    enum status st = FAIL(r->result, "could not %s file \"%s\" at offset %llu: %s", verb, f->path,
+                          (unsigned long long)r->offset, strerror(r->os_errno));
+    return st == DISK_FULL ? error_hint("Check free disk space.") : st;
 }
 
 static enum status real_read(struct file *f, void *data, size_t len, uint64_t offset)

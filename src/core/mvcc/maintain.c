@@ -6,13 +6,25 @@
 #include "base/point.h"
 
 enum work_kind { WORK_FLUSH, WORK_COMPACT };
-enum { LOG_FILES_KEPT = 16, ADMIT_WAIT_US = 20000, ADMIT_ROUNDS_MAX = 1500 };
+enum { LOG_FILES_KEPT = 16, ADMIT_WAIT_US = 20000, ADMIT_ROUNDS_MAX = 1500, FULL_ROUNDS_MAX = 25 };
+
+/* NULL: there is space again. */
+static void set_full(struct store *s, const char *why)
+{
+    fmutex_lock(&s->space_mutex);
+    size_t n = why ? strlen(why) : 0;
+    if (n >= sizeof s->full) n = sizeof s->full - 1;
+    if (n) memcpy(s->full, why, n);
+    s->full[n] = '\0';
+    fmutex_unlock(&s->space_mutex);
+}
 
 static void fail(struct store *s)
 {
     const struct error *e = error_current();
     log_error(LOG_ERROR, "store");
     /* A full disk may get room again; anything else is a promise that cannot be kept. */
+    if (e->code == DISK_FULL) set_full(s, e->message);
     if (e->code == DISK_FULL || __atomic_load_n(&s->failed, __ATOMIC_ACQUIRE)) return;
     size_t n = strlen(e->message);
     if (n >= sizeof s->failure) n = sizeof s->failure - 1;
@@ -50,7 +62,10 @@ static enum status work_round(struct store *s, enum work_kind kind, bool *ret_wo
     enum status st = forest_each(s->forest, work_tree, &r);
     epoch_collect(s->epoch);
     *ret_worked = r.worked;
-    if (st == OK && kind == WORK_FLUSH && r.worked) st = store__recycle(s);
+    if (st == OK && kind == WORK_FLUSH && r.worked) {
+        set_full(s, NULL);
+        st = store__recycle(s);
+    }
     return st;
 }
 
@@ -195,6 +210,18 @@ static enum status too_large(void)
     return st;
 }
 
+/* Memtables are over their budget since the disk is full: writers are told so, and may come back. */
+static enum status check_full(struct store *s)
+{
+    char why[sizeof s->full];
+    fmutex_lock(&s->space_mutex);
+    memcpy(why, s->full, sizeof why);
+    fmutex_unlock(&s->space_mutex);
+    if (!why[0]) return OK;
+    FAIL(DISK_FULL, "%s", why);
+    return error_hint("Check free disk space.");
+}
+
 enum status store__admit(struct txn *t)
 {
     struct store *s = t->store;
@@ -208,6 +235,7 @@ enum status store__admit(struct txn *t)
     if (held < limit) return OK;
     for (int round = 0; round < ADMIT_ROUNDS_MAX; round++) {
         if (t->bytes > limit / 2) return too_large();
+        if (round == FULL_ROUNDS_MAX) TRY(check_full(s));
         store__schedule(s);
         if (!s->o.background) {
             bool worked;

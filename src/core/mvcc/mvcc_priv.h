@@ -106,6 +106,8 @@ struct store {
     ARRAY(struct pending_drop) drops; /* guarded by drops_mutex */
     uint32_t changes_pending;    /* atomic: commits between log and manifest; they hold up recycling */
     struct fmutex space_mutex;
+    char full[256];              /* why memtables cannot be written out for want of space; guarded
+                                    by space_mutex; empty: they can */
     struct fcond space;          /* a flush has freed memory, or a transaction has ended */
     uint32_t scheduled[2];       /* atomic: tasks queued or running: flush, compaction */
     bool closing;                /* atomic */
