@@ -73,6 +73,19 @@ def client(server, number, acked, unsure, stop):
         pass
 
 
+def watch(server, stop, problems):
+    """Verification beside the load must find nothing either."""
+    try:
+        c = server.connect()
+        q = c.cursor()
+        while not stop.is_set():
+            q.execute("select object, kind, problem from helios_verify() where problem is not null")
+            problems += q.fetchall()
+            c.rollback()
+    except psycopg2.Error:
+        pass
+
+
 def check(server, acked, unsure):
     c = server.connect()
     q = c.cursor()
@@ -119,6 +132,8 @@ def main():
         stop = threading.Event()
         clients = [threading.Thread(target=client, args=(server, n, acked, unsure, stop))
                    for n in range(CLIENTS)]
+        problems = []
+        clients.append(threading.Thread(target=watch, args=(server, stop, problems)))
         for t in clients:
             t.start()
         time.sleep(rng.uniform(0.2, 1.2))
@@ -126,6 +141,7 @@ def main():
         stop.set()
         for t in clients:
             t.join()
+        assert not problems, f"helios_verify under load: {problems}"
         if rng.randrange(4) == 0:
             verify_offline(server)
         server.start()
