@@ -186,15 +186,6 @@ static enum status make_plan(const struct copy *c, struct cached_plan **ret)
     return result;
 }
 
-static enum status lock_tables(struct session *s, const struct plan *p)
-{
-    for (uint32_t i = 0; i < p->table_count; i++)
-        if (p->tables[i]->virtual_id < 0)
-            TRY(txn_lock_relation(s->txn, p->tables[i]->oid,
-                                  (enum relation_lock)p->table_locks[i], false));
-    return OK;
-}
-
 /* --- running -------------------------------------------------------------------------------- */
 
 /* The executor sees batches; how many rows it did tells which line an error of its own is about.
@@ -277,7 +268,7 @@ enum status copy__in(struct copy *c, char tag[64])
     if (c->column_count == 0)
         return FAIL(FEATURE_NOT_SUPPORTED, "COPY FROM without columns is not supported");
     TRY(make_plan(c, &p));
-    enum status result = lock_tables(c->s, p->plan);
+    enum status result = session__lock_plan(c->s, p);
     if (result == OK) result = load_in_statement(c, p->plan, &rows);
     cached_plan_unref(p);
     if (result != OK) return result;

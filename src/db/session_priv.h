@@ -222,6 +222,9 @@ const struct plan *cached_plan_plan(const struct cached_plan *p);
 void cached_plan_ref(struct cached_plan *p);
 void cached_plan_unref(struct cached_plan *p);
 bool cached_plan_valid(const struct cached_plan *p, struct session *s);
+/* Locks its tables. PLAN_STALE when one was changed while it waited: entries of a new index would be
+ * missing, those of a dropped one go to a tree that is gone. */
+enum status session__lock_plan(struct session *s, const struct cached_plan *p) MUST;
 /* Locks its tables and runs it; counts rows and makes the tag. */
 enum status session__run_plan(struct session *s, struct cached_plan *p,
                               const struct run_options *o, const struct result_sink *sink,

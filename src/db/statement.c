@@ -176,6 +176,8 @@ static enum status lock_tables(struct session *s, const struct plan *p)
         if (p->tables[i]->virtual_id < 0)
             TRY(txn_lock_relation(s->txn, p->tables[i]->oid,
                                   (enum relation_lock)p->table_locks[i], false));
+    /* Whose commit gave us a lock may not have told its catalog yet; only that shows a stale plan. */
+    if (!s->own_catalog) db__wait_published(s->db);
     return OK;
 }
 
@@ -190,6 +192,14 @@ static bool is_stale(struct session *s, const struct cached_plan *p)
                 catalog_table_by_oid(now, p->plan->tables[i]->oid) != p->plan->tables[i];
     catalog_unref(now);
     return stale;
+}
+
+enum status session__lock_plan(struct session *s, const struct cached_plan *p)
+{
+    TRY(lock_tables(s, p->plan));
+    if (!is_stale(s, p)) return OK;
+    FAIL(PLAN_STALE, "could not run the statement: a table was changed while it waited");
+    return error_hint("The statement can be tried again.");
 }
 
 static void make_tag(const struct plan *p, uint64_t rows, char tag[64])
@@ -262,14 +272,7 @@ static enum status run_locked(struct session *s, const struct plan *p, const str
 static enum status run_plan(struct session *s, struct cached_plan *p, const struct run_options *o,
                             const struct result_sink *sink, struct exec_result *result)
 {
-    TRY(lock_tables(s, p->plan));
-    if (is_stale(s, p)) {
-        db__wait_published(s->db);
-        enum status st =
-            FAIL(PLAN_STALE, "could not run the statement: a table was changed while it waited");
-        error_hint("The statement can be tried again.");
-        return st;
-    }
+    TRY(session__lock_plan(s, p));
     txn_statement_begin(s->txn);
     s->txn_began_statement = true;
     enum status st = run_locked(s, p->plan, o, sink, result);
@@ -448,7 +451,7 @@ static enum status explain(struct session *s, const struct statement *st, struct
     if (!p) return result;
     struct strbuf out;
     strbuf_init(&out, &s->arena);
-    result = lock_tables(s, p->plan);
+    result = session__lock_plan(s, p);
     if (result == OK) {
         txn_statement_begin(s->txn);
         result = exec_explain(p->plan, &o, s->txn, &s->exec, params, &s->arena, &out);
