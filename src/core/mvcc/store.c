@@ -42,25 +42,6 @@ static enum status make_dir(struct os *os, const char *path)
     return os_sync_dir(os, slash ? parent : ".");
 }
 
-/* The first tree was made by a record of the log, which never is without a file afterwards. */
-static enum status check_log(struct store *s, const char *dir)
-{
-    struct arena a;
-    char **names;
-    size_t count = 0, files = 0;
-    if (__atomic_load_n(&s->forest->tree_count, __ATOMIC_RELAXED) == 0) return OK;
-    arena_init(&a, MEM_TXN);
-    enum status st = os_exists(s->o.os, dir) ? os_list(s->o.os, dir, &a, &names, &count) : OK;
-    for (size_t i = 0; i < count; i++) {
-        size_t len = strlen(names[i]);
-        files += len > 4 && strcmp(names[i] + len - 4, ".wal") == 0;
-    }
-    arena_release(&a);
-    if (st == OK && files == 0)
-        st = FAIL(DATA_CORRUPTED, "the write-ahead log in \"%s\" is missing", dir);
-    return st;
-}
-
 static enum status open_parts(struct store *s)
 {
     struct os *os = s->o.os;
@@ -80,7 +61,6 @@ static enum status open_parts(struct store *s)
     s->forest->horizon = store__horizon;
     s->forest->ctx = s;
     snprintf(path, sizeof path, "%s/wal", s->dir);
-    TRY(check_log(s, path));
     struct wal_options wo = {
         .os = os,
         .dir = path,
