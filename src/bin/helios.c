@@ -4,13 +4,15 @@
 
 #include "bin/helios_verify.h"
 #include "core/store.h"
+#include "shell/shell.h"
 
 static int usage(void)
 {
     fputs("helios, the HeliosDB tool\n"
           "\n"
           "Usage: helios inspect FILE   explain a block file, log file or manifest of a data directory\n"
-          "       helios verify DIR     look at every byte of a data directory [--json]\n",
+          "       helios verify DIR     look at every byte of a data directory [--json]\n"
+          "       helios sql [DIR | ADDRESS]   the SQL shell; helios sql --help tells more\n",
           stderr);
     return 2;
 }
@@ -18,6 +20,7 @@ static int usage(void)
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "verify") == 0) return helios_verify(argc - 2, argv + 2);
+    if (argc > 1 && strcmp(argv[1], "sql") == 0) return shell_main(argc - 1, argv + 1);
     if (argc != 3 || strcmp(argv[1], "inspect") != 0) return usage();
     struct strbuf out;
     strbuf_init(&out, NULL);
