@@ -262,7 +262,7 @@ size_t shell__command(struct shell *sh, struct slice in)
 {
     char name[32];
     size_t i = 1, n = 0;
-    if (i < in.len && in.data[i] == '?') name[n++] = in.data[i++];
+    if (i < in.len && ispunct((unsigned char)in.data[i])) name[n++] = in.data[i++];
     while (i < in.len && n + 1 < sizeof(name) && (isalnum((unsigned char)in.data[i]) || in.data[i] == '+'))
         name[n++] = in.data[i++];
     name[n] = '\0';

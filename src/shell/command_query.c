@@ -184,12 +184,14 @@ static bool parse(struct slice in, struct arena *a, struct copy *ret)
         if (i >= in.len) return false;
     }
     if (in.data[i] == '\'') {
-        n = splitter_piece(slice_make(in.data + i, in.len - i), &kind);
         struct strbuf b;
         strbuf_init(&b, a);
         strbuf_reserve(&b, 1);
         strbuf_clear(&b);
-        for (size_t k = i + 1; k + 1 < i + n; k++) strbuf_addc(&b, in.data[k]);
+        for (n = 1; i + n < in.len; n++) {
+            if (in.data[i + n] == '\'' && (i + ++n >= in.len || in.data[i + n] != '\'')) break;
+            strbuf_addc(&b, in.data[i + n]); /* two quotes are one */
+        }
         ret->file = b.data;
     } else {
         for (n = 0; i + n < in.len && !isspace((unsigned char)in.data[i + n]); n++) {}
