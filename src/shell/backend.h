@@ -64,6 +64,7 @@ struct backend {
     const struct backend_ops *ops;
     struct backend_error error;
     bool copies; /* COPY from and to the client works */
+    bool files;  /* COPY from and to files means files of this machine */
 };
 
 /* NULL: `ret_error` holds why. */

@@ -181,6 +181,7 @@ struct backend *backend_library_open(const struct backend_target *t, struct strb
     l->db = db;
     l->c = c;
     l->path = t->path;
+    l->b.files = t->path != NULL; /* a database in memory sees its own disk only */
     l->notice = t->notice;
     l->notice_ctx = t->notice_ctx;
     snprintf(l->database, sizeof(l->database), "%s", t->database ? t->database : "helios");

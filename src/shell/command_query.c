@@ -229,8 +229,9 @@ bool command__copy(struct shell *sh, const char *name, const struct arguments *a
     bool ok = parse(slice_of(args->rest), &a, &c);
     if (!ok) shell__say(sh, "ERROR", "\\copy TABLE [(COLUMN, …)] | (QUERY) FROM|TO FILE [OPTIONS]");
     bool direct = ok && !sh->b->copies;
-    if (direct && (c.program || c.standard)) {
-        shell__say(sh, "ERROR", "an embedded database copies from and to files only");
+    if (direct && (c.program || c.standard || !sh->b->files)) {
+        shell__say(sh, "ERROR", sh->b->files ? "an embedded database copies from and to files only"
+                                             : "a database in memory cannot copy files; open a directory");
         ok = false;
     }
     if (ok) {

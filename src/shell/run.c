@@ -199,8 +199,7 @@ static void on_done(void *ctx, const char *tag, int64_t rows)
                      strncmp(tag, "EXPLAIN", 7) != 0 && strncmp(tag, "FETCH", 5) != 0;
     bool data = r->style.mode != MODE_TABLE && r->style.mode != MODE_LINE &&
                 r->style.mode != MODE_UNALIGNED; /* a tag would spoil the file */
-    if ((rows < 0 || returning) && !r->sh->quiet && !r->o.quiet && !data && *tag &&
-        !r->style.tuples_only)
+    if ((rows < 0 || returning) && !r->sh->quiet && !r->o.quiet && !data && *tag)
         writer_addf(&r->writer, "%s\n", tag);
     if (rows >= 0) {
         char text[32];

@@ -104,6 +104,31 @@ def streaming(shell):
     assert "(5000 rows)" in out and out.count("\n") == 5005  # a pipe gets all
 
 
+def library(helios, folder):
+    """The same shell over a database in this process; nothing to test where the build has none."""
+    memory, place = Shell.__new__(Shell), Shell.__new__(Shell)
+    memory.command = [helios, "sql"]
+    place.command = [helios, "sql", os.path.join(folder, "db")]
+    if "no embedded database" in memory.run("-c", "select 1")[2]:
+        print("the build has no embedded database")
+        return
+    same(memory.run("-At", stdin="create table t (a int);\ninsert into t values (1), (2);\n"
+                    "begin;\ndelete from t;\nrollback;\nselect sum(a) from t;\n", merge=True),
+         (0, "CREATE TABLE\nINSERT 0 2\nBEGIN\nDELETE 2\nROLLBACK\n3\n", ""), "in memory")
+    code, _, err = memory.run("-c", "select nothing")
+    same((code, err), (1, 'ERROR: column "nothing" does not exist (42703)\nLINE 1: select nothing\n'
+                          "               ^\n"), "an error")
+    data = os.path.join(folder, "library.csv")
+    same(place.run("-qAt", "-c", "create table t (a int, b text)", "-c",
+                   "insert into t values (1, 'x'), (2, null)", "-c", "\\copy t to '%s' csv" % data)[0], 0,
+         "a directory")
+    same(open(data).read(), "1,x\n2,\n", "\\copy to")
+    same(place.run("-qAt", "-c", "\\copy t from '%s' csv" % data, "-c", "select count(*) from t"),
+         (0, "4\n", ""), "what was written is there again")
+    same(place.run("--json", "-c", "select true as t, 1.5 as n, 'x' as s from t limit 1")[1],
+         '[{"t": true, "n": 1.5, "s": "x"}]\n', "types")
+
+
 def main():
     heliosd, helios = sys.argv[1:3]
     with Server(heliosd) as server, tempfile.TemporaryDirectory(prefix="helios-shell-") as folder:
@@ -114,6 +139,7 @@ def main():
         single_transaction(shell)
         files(shell, folder)
         streaming(shell)
+        library(helios, folder)
         print("ok")
 
 

@@ -138,6 +138,32 @@ def describe(t):
     t.expect(PROMPT)
 
 
+def library(helios, home):
+    """Ctrl-C, prompts and completion over a database in this process."""
+    t = Terminal([helios, "sql"], env=dict(HOME=home, HELIOS_HISTORY=os.path.join(home, "other")))
+    if "no embedded" in t.expect(r"in memory|no embedded database").group(0):
+        t.close()
+        return
+    t.expect(r"helios=> ")
+    t.line("begin;")
+    t.expect(r"helios=\*> ")
+    t.line("create table wide_thing (a int);")
+    t.expect(r"CREATE TABLE\nhelios=\*> ")
+    t.keys("select * from wide_\t")
+    t.expect(r"wide_thing ")
+    t.line(";")
+    t.expect(r"\(0 rows\)\nhelios=\*> ")
+    t.line("commit;")
+    t.expect(r"helios=> ")
+    t.line("select count(*) from generate_series(1, 1000000000) a;")
+    t.expect(r"\(Ctrl-C cancels\)")
+    t.keys("\x03")
+    t.expect(r"ERROR: canceling statement due to user request \(57014\)")
+    t.expect(r"helios=> ")
+    t.line("\\q")
+    assert t.close() == 0
+
+
 def main():
     heliosd, helios = sys.argv[1:3]
     home = tempfile.mkdtemp(prefix="helios-shell-")
@@ -157,6 +183,8 @@ def main():
             mode = os.stat(os.path.join(home, "history")).st_mode & 0o777
             assert mode == 0o600, oct(mode)
             print("ok leaving and coming back")
+        library(helios, home)
+        print("ok library")
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
