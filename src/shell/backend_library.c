@@ -43,13 +43,15 @@ static void take_error(struct library *l)
     const char *names[] = {"schema", "table", "column", "constraint"};
     const char *values[] = {from->schema, from->table, from->column, from->constraint};
     for (int i = 0; i < 4; i++)
-        if (values[i]) strbuf_addf(&e->where, "%s%s %s", e->where.len ? ", " : "", names[i], values[i]);
+        if (values[i])
+            strbuf_addf(&e->where, "%s%s %s", e->where.len ? ", " : "", names[i], values[i]);
 }
 
 static bool is_number(const char *type)
 {
-    static const char *const numbers[] = {"smallint", "integer", "bigint", "real", "double precision",
-                                          "oid", "xid", "xid8", "cid", "money"};
+    static const char *const numbers[] = {
+        "smallint", "integer", "bigint", "real", "double precision",
+        "oid",      "xid",     "xid8",   "cid",  "money"};
     if (strncmp(type, "numeric", 7) == 0) return type[7] == '\0' || type[7] == '(';
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
         if (strcmp(type, numbers[i]) == 0) return true;
@@ -141,7 +143,8 @@ static void library_close(struct backend *b)
     struct library *l = (struct library *)b;
     helios_disconnect(l->c);
     if (helios_close(l->db) != HELIOS_OK)
-        fputs("WARNING: the last checkpoint failed; the next open recovers what was committed\n", stderr);
+        fputs("WARNING: the last checkpoint failed; the next open recovers what was committed\n",
+              stderr);
     backend_error_release(&b->error);
     mem_free(MEM_SESSION, l);
 }

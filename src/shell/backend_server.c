@@ -240,7 +240,9 @@ static void server_describe(struct backend *b, struct strbuf *out)
     }
     const char *host = or_empty(PQhost(c)), *version = PQparameterStatus(c, "server_version");
     strbuf_addf(out, "You are connected to database \"%s\" as user \"%s\" ", PQdb(c), PQuser(c));
-    strbuf_addf(out, host[0] == '/' ? "via socket in \"%s\" at port \"%s\"" : "on host \"%s\" at port \"%s\"",
+    strbuf_addf(out,
+                host[0] == '/' ? "via socket in \"%s\" at port \"%s\""
+                               : "on host \"%s\" at port \"%s\"",
                 host, PQport(c));
     strbuf_addf(out, "%s; server version %s.", PQsslInUse(c) ? " with TLS" : "", or_empty(version));
 }

@@ -32,7 +32,8 @@ bool shell__send(struct shell *sh, const struct run_options *options)
 
 static bool do_go(struct shell *sh, const char *name, const struct arguments *a)
 {
-    struct run_options o = {.file = a->count ? a->word[0] : NULL, .expanded = strcmp(name, "gx") == 0};
+    struct run_options o = {.file = a->count ? a->word[0] : NULL,
+                            .expanded = strcmp(name, "gx") == 0};
     return shell__send(sh, &o);
 }
 
@@ -63,9 +64,12 @@ static bool do_set(struct shell *sh, const char *name, const struct arguments *a
 {
     if (strcmp(name, "unset") == 0) return a->count == 0 || shell__set(sh, a->word[0], NULL);
     if (a->count == 0) {
+        struct writer w; /* values may come from data, by \gset */
+        shell__writer(sh, &w);
         for (int i = 0; i < sh->variable_count; i++)
-            printf("%s = '%s'\n", sh->variables[i].name, sh->variables[i].value);
-        fflush(stdout);
+            writer_addf(&w, "%s = '%s'\n", sh->variables[i].name, sh->variables[i].value);
+        writer_end(&w);
+        writer_release(&w);
         return true;
     }
     struct strbuf value;
@@ -128,8 +132,12 @@ static bool do_reset(struct shell *sh, const char *name, const struct arguments 
         return true;
     }
     const struct strbuf *text = sh->split.content ? &sh->split.text : &sh->last;
-    if (text->len) fwrite(text->data, 1, text->len, stdout);
-    fputs("\n", stdout);
+    struct writer w;
+    shell__writer(sh, &w);
+    if (text->len) writer_add(&w, text->data, text->len);
+    writer_adds(&w, "\n");
+    writer_end(&w);
+    writer_release(&w);
     return true;
 }
 
@@ -263,7 +271,8 @@ size_t shell__command(struct shell *sh, struct slice in)
     char name[32];
     size_t i = 1, n = 0;
     if (i < in.len && ispunct((unsigned char)in.data[i])) name[n++] = in.data[i++];
-    while (i < in.len && n + 1 < sizeof(name) && (isalnum((unsigned char)in.data[i]) || in.data[i] == '+'))
+    while (i < in.len && n + 1 < sizeof(name) &&
+           (isalnum((unsigned char)in.data[i]) || in.data[i] == '+'))
         name[n++] = in.data[i++];
     name[n] = '\0';
     if (n > 1 && name[n - 1] == '+' && strcmp(name, "d+") != 0) name[--n] = '\0';
@@ -275,11 +284,15 @@ bool shell__dot_command(struct shell *sh, struct slice line)
 {
     static const struct {
         const char *dot, *name;
-    } aliases[] = {{"tables", "dt"},   {"schema", "schema"}, {"mode", "mode"},   {"timer", "timing"},
-                   {"read", "i"},      {"quit", "q"},        {"exit", "q"},      {"help", "?"},
-                   {"output", "o"},    {"open", "c"},      {"databases", "l"},
-                   {"indexes", "di"},  {"echo", "echo"},     {"print", "echo"},  {"cd", "cd"},
-                   {"nullvalue", "nullvalue"}, {"maxrows", "maxrows"}, {"headers", "headers"}};
+    } aliases[] = {{"tables", "dt"},       {"schema", "schema"},
+                   {"mode", "mode"},       {"timer", "timing"},
+                   {"read", "i"},          {"quit", "q"},
+                   {"exit", "q"},          {"help", "?"},
+                   {"output", "o"},        {"open", "c"},
+                   {"databases", "l"},     {"indexes", "di"},
+                   {"echo", "echo"},       {"print", "echo"},
+                   {"cd", "cd"},           {"nullvalue", "nullvalue"},
+                   {"maxrows", "maxrows"}, {"headers", "headers"}};
     if (line.len < 2 || line.data[0] != '.' || !isalpha((unsigned char)line.data[1])) return false;
     char name[32];
     size_t i = 1, n = 0;

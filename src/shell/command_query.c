@@ -135,8 +135,13 @@ bool command__edit(struct shell *sh, const char *name, const struct arguments *a
     if (own) unlink(path);
     splitter_reset(&sh->split);
     if (ok && back.len) {
-        fwrite(back.data, 1, back.len, stdout);
-        fputs("\n", stdout);
+        struct writer w;
+        shell__writer(sh, &w);
+        w.rows_max = 0;
+        writer_add(&w, back.data, back.len);
+        writer_adds(&w, "\n");
+        writer_end(&w);
+        writer_release(&w);
         shell__read_text(sh, NULL, back.data);
     }
     strbuf_release(&command);
@@ -230,8 +235,9 @@ bool command__copy(struct shell *sh, const char *name, const struct arguments *a
     if (!ok) shell__say(sh, "ERROR", "\\copy TABLE [(COLUMN, …)] | (QUERY) FROM|TO FILE [OPTIONS]");
     bool direct = ok && !sh->b->copies;
     if (direct && (c.program || c.standard || !sh->b->files)) {
-        shell__say(sh, "ERROR", sh->b->files ? "an embedded database copies from and to files only"
-                                             : "a database in memory cannot copy files; open a directory");
+        shell__say(sh, "ERROR",
+                   sh->b->files ? "an embedded database copies from and to files only"
+                                : "a database in memory cannot copy files; open a directory");
         ok = false;
     }
     if (ok) {
@@ -253,7 +259,8 @@ bool command__copy(struct shell *sh, const char *name, const struct arguments *a
     }
     ok = ok && shell__run(sh, sql.data, &o);
     if (f && (c.program ? pclose(f) : fclose(f)) != 0) {
-        shell__say(sh, "ERROR", "%s: %s", c.file, c.program ? "the program failed" : strerror(errno));
+        shell__say(sh, "ERROR", "%s: %s", c.file,
+                   c.program ? "the program failed" : strerror(errno));
         ok = false;
     }
     arena_release(&a);

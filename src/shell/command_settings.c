@@ -10,9 +10,11 @@ bool command__mode(struct shell *sh, const char *name, const struct arguments *a
         printf("Output mode is %s.\n", mode_name(sh->style.mode));
         return true;
     } else if (!mode_find(a->word[0], &m)) {
-        shell__say(sh, "ERROR",
-                   "unknown mode \"%s\"; there are table, line, csv, tsv, json, jsonlines, markdown, "
-                   "html, insert and unaligned", a->word[0]);
+        shell__say(
+            sh, "ERROR",
+            "unknown mode \"%s\"; there are table, line, csv, tsv, json, jsonlines, markdown, "
+            "html, insert and unaligned",
+            a->word[0]);
         return false;
     }
     sh->style.mode = m;
@@ -67,8 +69,10 @@ bool command__pset(struct shell *sh, const char *name, const struct arguments *a
     } else if (strcmp(key, "linestyle") == 0) {
         s->ascii = v && str_eq_nocase(v, "ascii");
     } else {
-        shell__say(sh, "ERROR", "\\pset: unknown option \"%s\"; there are expanded, fieldsep, format, "
-                                "linestyle, maxrows, null, pager and tuples_only", key);
+        shell__say(sh, "ERROR",
+                   "\\pset: unknown option \"%s\"; there are expanded, fieldsep, format, "
+                   "linestyle, maxrows, null, pager and tuples_only",
+                   key);
         return false;
     }
     return true;

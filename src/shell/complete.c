@@ -23,18 +23,41 @@ static const char catalogue_sql[] =
     " UNION ALL SELECT 'n', nspname::text, '' FROM pg_catalog.pg_namespace"
     " UNION ALL SELECT 'f', proname::text, '' FROM pg_catalog.pg_proc";
 
-static const char *const keywords[] = {
-    "ALTER", "ANALYZE", "AND", "AS", "ASC", "BEGIN", "BETWEEN", "BY", "CASE", "CAST", "CHECK",
-    "COLUMN", "COMMENT", "COMMIT", "CONFLICT", "CONSTRAINT", "COPY", "CREATE", "CROSS", "CURRENT_DATE",
-    "CURRENT_TIMESTAMP", "DATABASE", "DEFAULT", "DELETE", "DESC", "DISTINCT", "DO", "DROP", "ELSE",
-    "END", "EXCEPT", "EXISTS", "EXPLAIN", "FALSE", "FETCH", "FOR", "FOREIGN", "FROM", "FULL",
-    "FUNCTION", "GENERATED", "GRANT", "GROUP", "HAVING", "ILIKE", "IN", "INDEX", "INNER", "INSERT",
-    "INTERSECT", "INTERVAL", "INTO", "IS", "JOIN", "KEY", "LATERAL", "LEFT", "LIKE", "LIMIT", "NOT",
-    "NOTHING", "NULL", "NULLS", "OFFSET", "ON", "OR", "ORDER", "OUTER", "OVER", "PARTITION",
-    "PRIMARY", "REFERENCES", "RENAME", "REPLACE", "RESET", "RETURNING", "REVOKE", "RIGHT", "ROLE",
-    "ROLLBACK", "SAVEPOINT", "SCHEMA", "SELECT", "SEQUENCE", "SET", "SHOW", "TABLE", "TEMPORARY",
-    "THEN", "TO", "TRANSACTION", "TRUE", "TRUNCATE", "UNION", "UNIQUE", "UPDATE", "USING", "VACUUM",
-    "VALUES", "VIEW", "WHEN", "WHERE", "WITH"};
+static const char *const keywords[] = {"ALTER",       "ANALYZE",      "AND",
+                                       "AS",          "ASC",          "BEGIN",
+                                       "BETWEEN",     "BY",           "CASE",
+                                       "CAST",        "CHECK",        "COLUMN",
+                                       "COMMENT",     "COMMIT",       "CONFLICT",
+                                       "CONSTRAINT",  "COPY",         "CREATE",
+                                       "CROSS",       "CURRENT_DATE", "CURRENT_TIMESTAMP",
+                                       "DATABASE",    "DEFAULT",      "DELETE",
+                                       "DESC",        "DISTINCT",     "DO",
+                                       "DROP",        "ELSE",         "END",
+                                       "EXCEPT",      "EXISTS",       "EXPLAIN",
+                                       "FALSE",       "FETCH",        "FOR",
+                                       "FOREIGN",     "FROM",         "FULL",
+                                       "FUNCTION",    "GENERATED",    "GRANT",
+                                       "GROUP",       "HAVING",       "ILIKE",
+                                       "IN",          "INDEX",        "INNER",
+                                       "INSERT",      "INTERSECT",    "INTERVAL",
+                                       "INTO",        "IS",           "JOIN",
+                                       "KEY",         "LATERAL",      "LEFT",
+                                       "LIKE",        "LIMIT",        "NOT",
+                                       "NOTHING",     "NULL",         "NULLS",
+                                       "OFFSET",      "ON",           "OR",
+                                       "ORDER",       "OUTER",        "OVER",
+                                       "PARTITION",   "PRIMARY",      "REFERENCES",
+                                       "RENAME",      "REPLACE",      "RESET",
+                                       "RETURNING",   "REVOKE",       "RIGHT",
+                                       "ROLE",        "ROLLBACK",     "SAVEPOINT",
+                                       "SCHEMA",      "SELECT",       "SEQUENCE",
+                                       "SET",         "SHOW",         "TABLE",
+                                       "TEMPORARY",   "THEN",         "TO",
+                                       "TRANSACTION", "TRUE",         "TRUNCATE",
+                                       "UNION",       "UNIQUE",       "UPDATE",
+                                       "USING",       "VACUUM",       "VALUES",
+                                       "VIEW",        "WHEN",         "WHERE",
+                                       "WITH"};
 
 static struct {
     struct fetched r;
@@ -71,7 +94,10 @@ static void offer(struct completions *c, const char *text)
     c->items[c->count++] = arena_strdup(c->arena, text);
 }
 
-static bool begins(const char *name, const char *word) { return strncasecmp(name, word, strlen(word)) == 0; }
+static bool begins(const char *name, const char *word)
+{
+    return strncasecmp(name, word, strlen(word)) == 0;
+}
 
 /* The name as it must be typed; quoted where it is not a plain one. */
 static const char *typed(struct arena *a, const char *name)
@@ -139,7 +165,8 @@ static void previous(const char *s, size_t at, char *ret, size_t size)
         }
     }
     size_t start = end;
-    while (start > 0 && (isalnum((unsigned char)s[start - 1]) || strchr("_\\+", s[start - 1]))) start--;
+    while (start > 0 && (isalnum((unsigned char)s[start - 1]) || strchr("_\\+", s[start - 1])))
+        start--;
     size_t n = end - start < size - 1 ? end - start : size - 1;
     for (size_t i = 0; i < n; i++) ret[i] = (char)tolower((unsigned char)s[start + i]);
     ret[n] = '\0';
@@ -164,7 +191,8 @@ static void offer_files(struct completions *c, const char *word)
     const char *part = slash ? slash + 1 : word;
     DIR *d = opendir(folder);
     for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
-        if (strncmp(e->d_name, part, strlen(part)) != 0 || (e->d_name[0] == '.' && !*part)) continue;
+        if (strncmp(e->d_name, part, strlen(part)) != 0 || (e->d_name[0] == '.' && !*part))
+            continue;
         offer(c, arena_printf(c->arena, "%s%s%s", slash ? folder : "", e->d_name,
                               e->d_type == DT_DIR ? "/" : ""));
     }
@@ -211,7 +239,8 @@ void complete__line(struct shell *sh, const char *before, struct arena *a, size_
             *ret_word_start = start + (size_t)(dot - word) + 1;
             offer_names(c, 'r', dot + 1, owner, NULL);
             offer_names(c, 'a', dot + 1, owner, NULL);
-        } else if (is_command || one_of(prev, " from join into update table truncate copy only view \\d \\dt ")) {
+        } else if (is_command ||
+                   one_of(prev, " from join into update table truncate copy only view \\d \\dt ")) {
             offer_names(c, 'r', word, NULL, NULL);
             offer_names(c, 'n', word, NULL, NULL);
         } else {

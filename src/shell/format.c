@@ -37,7 +37,9 @@ void format__json_string(struct writer *w, const char *s, size_t len)
     for (size_t i = 0, n; i < len; i += n) {
         int32_t c = width_decode(slice_make(s + i, len - i), &n);
         switch (c) {
-        case -1: writer_adds(w, "\xEF\xBF\xBD"); break; /* JSON is UTF-8: the replacement character */
+        case -1:
+            writer_adds(w, "\xEF\xBF\xBD");
+            break; /* JSON is UTF-8: the replacement character */
         case '"': writer_adds(w, "\\\""); break;
         case '\\': writer_adds(w, "\\\\"); break;
         case '\n': writer_adds(w, "\\n"); break;

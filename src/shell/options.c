@@ -103,15 +103,30 @@ static bool flag(struct shell *sh, struct options *o, char letter)
     }
 }
 
-static bool long_option(struct shell *sh, struct options *o, const char *arg, const char *next, int *i)
+static bool long_option(struct shell *sh, struct options *o, const char *arg, const char *next,
+                        int *i)
 {
     static const struct {
         const char *name;
         char letter;
-    } names[] = {{"host", 'h'}, {"port", 'p'}, {"username", 'U'}, {"dbname", 'd'}, {"command", 'c'},
-                 {"file", 'f'}, {"output", 'o'}, {"variable", 'v'}, {"set", 'v'}, {"pset", 'P'},
-                 {"field-separator", 'F'}, {"no-align", 'A'}, {"tuples-only", 't'}, {"expanded", 'x'},
-                 {"quiet", 'q'}, {"password", 'W'}, {"single-transaction", '1'}, {"no-psqlrc", 'X'},
+    } names[] = {{"host", 'h'},
+                 {"port", 'p'},
+                 {"username", 'U'},
+                 {"dbname", 'd'},
+                 {"command", 'c'},
+                 {"file", 'f'},
+                 {"output", 'o'},
+                 {"variable", 'v'},
+                 {"set", 'v'},
+                 {"pset", 'P'},
+                 {"field-separator", 'F'},
+                 {"no-align", 'A'},
+                 {"tuples-only", 't'},
+                 {"expanded", 'x'},
+                 {"quiet", 'q'},
+                 {"password", 'W'},
+                 {"single-transaction", '1'},
+                 {"no-psqlrc", 'X'},
                  {"no-password", 'w'}};
     const char *eq = strchr(arg, '=');
     size_t n = eq ? (size_t)(eq - arg) : strlen(arg);
@@ -218,7 +233,8 @@ static int run_actions(struct shell *sh, const struct options *o)
         }
     }
     if (o->single && !sh->lost)
-        shell__run(sh, code == EXIT_FINE ? "COMMIT" : "ROLLBACK", &(struct run_options){.quiet = true});
+        shell__run(sh, code == EXIT_FINE ? "COMMIT" : "ROLLBACK",
+                   &(struct run_options){.quiet = true});
     return code;
 }
 

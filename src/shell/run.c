@@ -104,8 +104,9 @@ static void caret_to(struct strbuf *b, const char *sql, int position)
     int cells, after_cells;
     size_t fits = after.len ? width_fit(strbuf_slice(&after), SIDE, &after_cells) : 0;
     cells = width_text(shown);
-    strbuf_addf(b, "%s%.*s%.*s%s\n", from ? "..." : "", (int)shown.len, shown.data ? shown.data : "",
-                (int)fits, after.data ? after.data : "", fits < after.len ? "..." : "");
+    strbuf_addf(b, "%s%.*s%.*s%s\n", from ? "..." : "", (int)shown.len,
+                shown.data ? shown.data : "", (int)fits, after.data ? after.data : "",
+                fits < after.len ? "..." : "");
     for (size_t i = 0; i < head + 2 + (size_t)cells + (from ? 3 : 0); i++) strbuf_addc(b, ' ');
     strbuf_adds(b, "^\n");
     strbuf_release(&before);
@@ -253,7 +254,8 @@ static FILE *open_target(struct shell *sh, const char *name, bool *ret_pipe)
 static void show_time(struct shell *sh, int64_t us)
 {
     printf("Time: %lld.%03lld ms", (long long)us / 1000, (long long)us % 1000);
-    if (us >= 1000000) printf(" (%lld.%03lld s)", (long long)us / 1000000, (long long)us / 1000 % 1000);
+    if (us >= 1000000)
+        printf(" (%lld.%03lld s)", (long long)us / 1000000, (long long)us / 1000 % 1000);
     printf("\n");
     fflush(stdout);
     (void)sh;
@@ -265,10 +267,12 @@ static void recover_connection(struct shell *sh)
     if (sh->b->ops->transaction(sh->b) != 'X') return;
     bool back = sh->interactive && sh->b->ops->reconnect && sh->b->ops->reconnect(sh->b);
     if (sh->interactive)
-        fputs(back ? "The connection was lost; a new one is made. Settings and temporary tables of the"
-                     " old one are gone.\n"
-                   : "The connection was lost. \\c makes a new one.\n",
-              stderr);
+        fputs(
+            back
+                ? "The connection was lost; a new one is made. Settings and temporary tables of the"
+                  " old one are gone.\n"
+                : "The connection was lost. \\c makes a new one.\n",
+            stderr);
     if (!back) sh->lost = true;
 }
 
@@ -296,7 +300,8 @@ bool shell__run(struct shell *sh, const char *sql, const struct run_options *opt
     int64_t took = terminal_now_us() - start;
     progress_stop();
     if (r.formatting) format_end(&r.format, false);
-    if (!writer_end(&r.writer)) shell__say(sh, "ERROR", "could not write the output: %s", strerror(errno));
+    if (!writer_end(&r.writer))
+        shell__say(sh, "ERROR", "could not write the output: %s", strerror(errno));
     writer_release(&r.writer);
     if (target) {
         if (piped) pclose(target);

@@ -11,7 +11,8 @@
 bool shell__stops(const struct shell *sh)
 {
     return sh->quit || sh->lost ||
-           (sh->failed && shell__flag(sh, "ON_ERROR_STOP") && !(sh->source && sh->source->terminal));
+           (sh->failed && shell__flag(sh, "ON_ERROR_STOP") &&
+            !(sh->source && sh->source->terminal));
 }
 
 /* database, what is open, transaction, and > : "shop=> ", "shop-*> ". */
@@ -92,7 +93,8 @@ static void remember(struct shell *sh, struct strbuf *entry, const struct strbuf
 
 static void quit_words(struct shell *sh, struct slice line)
 {
-    if (slice_eq_nocase(line, SLICE("quit")) || slice_eq_nocase(line, SLICE("exit"))) sh->quit = true;
+    if (slice_eq_nocase(line, SLICE("quit")) || slice_eq_nocase(line, SLICE("exit")))
+        sh->quit = true;
     else if (slice_eq_nocase(line, SLICE("help")))
         shell__read_text(sh, NULL, "\\?\n");
 }

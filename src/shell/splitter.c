@@ -1,4 +1,5 @@
-/* A hand-written scanner over bytes. Only ASCII has meaning; bytes from 128 on are parts of names. */
+/* A hand-written scanner over bytes. Only ASCII has meaning; bytes from 128 on are parts of names.
+ */
 #include "shell/splitter.h"
 
 #include <ctype.h>
@@ -200,7 +201,8 @@ void splitter_flatten(struct slice sql, struct strbuf *out)
         size_t n = splitter_piece(slice_make(sql.data + i, sql.len - i), &kind);
         const char *p = sql.data + i;
         if (kind == PIECE_COMMENT && p[0] == '-') {
-            /* Its end is the line's end: on one line it needs the other form, where that can hold it. */
+            /* Its end is the line's end: on one line it needs the other form, where that can hold
+             * it. */
             if (!memmem(p, n, "*/", 2) && !memmem(p, n, "/*", 2))
                 strbuf_addf(out, "/*%.*s */", (int)(n - 2), p + 2);
         } else if (n == 1 && *p == '\n') {

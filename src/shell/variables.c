@@ -46,8 +46,8 @@ bool shell__set(struct shell *sh, const char *name, const char *value)
 bool shell__flag(const struct shell *sh, const char *name)
 {
     const char *v = shell__get(sh, name);
-    return v && *v && strcmp(v, "0") != 0 && !str_eq_nocase(v, "off") && !str_eq_nocase(v, "false") &&
-           !str_eq_nocase(v, "no");
+    return v && *v && strcmp(v, "0") != 0 && !str_eq_nocase(v, "off") &&
+           !str_eq_nocase(v, "false") && !str_eq_nocase(v, "no");
 }
 
 static void quoted(struct strbuf *out, char quote, const char *s)

@@ -103,6 +103,14 @@ def injection(t):
         t.line("select chr(27) || ']0;owned' || chr(7) || chr(155) || '2J' as evil;")
         t.expect(r"\]0;owned")
         t.expect(PROMPT)
+    t.line("select chr(27) || ']0;owned' as evil \\gset")
+    t.expect(PROMPT)
+    t.line("\\set")
+    t.expect(r"evil = '\\x1B\]0;owned'")
+    t.expect(PROMPT)
+    t.line("\\echo :evil")
+    t.expect(r"\\x1B\]0;owned\n")
+    t.expect(PROMPT)
     assert b"\x1b]0;owned" not in t.raw[before:]
     assert b"\x07" not in t.raw[before:].replace(b"\x07\r", b"")
     assert "\x9b2J".encode() not in t.raw[before:]
@@ -120,6 +128,22 @@ def wide_and_long(t):
     t.expect(PROMPT)
     t.line("select g from generate_series(1, 5000) g;")
     t.expect(r"\(1000 of 5000 rows shown; \\pset maxrows 0 shows all\)")
+    t.expect(PROMPT)
+
+
+def commands(t):
+    t.line("select 'tick' as t \\watch 1 2")
+    t.expect(r"tick.*tick")
+    t.expect(PROMPT)
+    t.line("\\e")  # the editor leaves the statement as it is; it runs again
+    t.expect(r"│ tick │")
+    t.expect(PROMPT)
+    t.line("\\x on")
+    t.expect(PROMPT)
+    t.line("select 1 as a;")
+    t.expect(r"─\[ record 1 \]─*\na *│ 1")
+    t.expect(PROMPT)
+    t.line("\\x off")
     t.expect(PROMPT)
 
 
@@ -170,7 +194,8 @@ def main():
     try:
         with Server(heliosd) as server:
             t = start(helios, server, home)
-            for part in (prompts, completion, interrupts, history, injection, wide_and_long, describe):
+            for part in (prompts, completion, interrupts, history, injection, wide_and_long, commands,
+                         describe):
                 part(t)
                 print("ok", part.__name__)
             t.line("\\q")

@@ -1,4 +1,5 @@
-/* Widths, escaping, and tables: no value can act on a terminal, and every line is as wide as told. */
+/* Widths, escaping, and tables: no value can act on a terminal, and every line is as wide as told.
+ */
 #include "shell/format.h"
 
 #include <setjmp.h>
@@ -59,7 +60,8 @@ static char *table(struct style style, bool screen, int n, const struct backend_
     format_begin(&form, &style, &w, NULL, n, c);
     for (int i = 0; i < rows; i++) {
         int lengths[8];
-        for (int k = 0; k < n; k++) lengths[k] = values[i * n + k] ? (int)strlen(values[i * n + k]) : 0;
+        for (int k = 0; k < n; k++)
+            lengths[k] = values[i * n + k] ? (int)strlen(values[i * n + k]) : 0;
         format_row(&form, values + i * n, lengths);
     }
     format_end(&form, true);
@@ -112,7 +114,8 @@ static void cutting(void **state)
     (void)state;
     const char *values[] = {"1", "a", "2", "b", "3", "c"};
     size_t len;
-    char *t = table((struct style){.mode = MODE_TABLE, .rows_max = 2}, true, 2, two, 3, values, &len);
+    char *t =
+        table((struct style){.mode = MODE_TABLE, .rows_max = 2}, true, 2, two, 3, values, &len);
     assert_non_null(strstr(t, "(2 of 3 rows shown; \\pset maxrows 0 shows all)"));
     assert_null(strstr(t, "│ c"));
     free(t);

@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-/* Statements of `text` fed in pieces of `step` bytes at line ends; joined by '|', rest after '>'. */
+/* Statements of `text` fed in pieces of `step` bytes at line ends; joined by '|', rest after '>'.
+ */
 static void cut(const char *text, struct strbuf *out, char *ret_prompt)
 {
     struct splitter s;
@@ -65,8 +66,10 @@ static void examples(void **state)
     check("select 1 -- a;b\n;", "select 1 -- a;b\n|>", '=');
     check("select /* ; /* ; */ ; */ 1;", "select /* ; /* ; */ ; */ 1|>", '=');
     check("select 1 \\gx\n", "<cmd>>select 1 ", '-');
-    check("create function f() returns int begin atomic select 1; select case when true then 1 end; end;",
-          "create function f() returns int begin atomic select 1; select case when true then 1 end; end|>",
+    check("create function f() returns int begin atomic select 1; select case when true then 1 "
+          "end; end;",
+          "create function f() returns int begin atomic select 1; select case when true then 1 "
+          "end; end|>",
           '=');
     check("begin; end;", "begin| end|>", '=');
     check("select 'a\n", ">select 'a\n", '\'');
