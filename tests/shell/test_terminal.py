@@ -165,9 +165,7 @@ def describe(t):
 def library(helios, home):
     """Ctrl-C, prompts and completion over a database in this process."""
     t = Terminal([helios, "sql"], env=dict(HOME=home, HELIOS_HISTORY=os.path.join(home, "other")))
-    if "no embedded" in t.expect(r"in memory|no embedded database").group(0):
-        t.close()
-        return
+    t.expect(r"in memory")
     t.expect(r"helios=> ")
     t.line("begin;")
     t.expect(r"helios=\*> ")
