@@ -64,7 +64,8 @@ static void *run(void *arg)
         if (c == 'q') return NULL;
         pthread_mutex_lock(&p.lock);
         ticking = p.active && p.show && !p.quiet;
-        if (p.active && c == 'c') p.active->ops->cancel(p.active);
+        /* The flag is cleared as a statement starts: a Ctrl-C from before must not end it. */
+        if (p.active && c == 'c' && interrupted) p.active->ops->cancel(p.active);
         if (p.active && n == 0) show();
         pthread_mutex_unlock(&p.lock);
     }
