@@ -206,7 +206,8 @@ enum status session_describe_portal(struct session *s, const char *name,
 static enum status send_kept(struct portal *p, uint64_t max, const struct result_sink *sink,
                              uint64_t *ret_sent)
 {
-    uint64_t left = (uint64_t)((int64_t)p->rows.rows.count - p->position);
+    int64_t rows = (int64_t)p->rows.rows.count;
+    uint64_t left = p->position < rows ? (uint64_t)(rows - p->position) : 0; /* FETCH goes past it */
     uint64_t n = max && max < left ? max : left;
     for (uint64_t i = 0; i < n; i++)
         TRY(sink->row(sink->ctx, p->rows.rows.data[p->position + (int64_t)i], p->column_count));
@@ -222,7 +223,7 @@ static enum status execute_limited(struct session *s, struct portal *p, uint64_t
     if (!p->materialised) TRY(materialise(s, p, sink));
     p->started = true;
     TRY(send_kept(p, max_rows, sink, &sent));
-    p->done = (uint64_t)p->position == p->rows.rows.count;
+    p->done = p->position >= (int64_t)p->rows.rows.count;
     if (max_rows && sent == max_rows) {
         p->done = false; /* the client learns of the end by asking once more, as with PostgreSQL */
         return sink->suspended(sink->ctx);

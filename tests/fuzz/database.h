@@ -7,6 +7,7 @@
 /* Opened at the first call; a new one after many runs, so that what inputs create does not pile up.
  * No session may be open. On a fiber or thread. */
 struct db *fuzz_database(void);
+void fuzz_database_discard(void);
 const struct config *fuzz_config(void);
 
 /* The setup that every new database gets; run by fuzz_database. */

@@ -16,13 +16,12 @@
 #include "fuzz.h"
 #include "gateway/gateway.h"
 
-enum { ANSWER_MS_MAX = 30000, RUNS_A_GATEWAY = 400 };
+enum { ANSWER_MS_MAX = 30000, RUNS_A_DATABASE = 300 };
 
 struct served {
     struct gateway *gateway;
     struct config *config;
     char path[100];
-    int runs;
 };
 
 static struct served open_to_all, by_password;
@@ -67,9 +66,14 @@ static void start_one(void *arg)
 static struct served *serve(bool password)
 {
     static bool registered;
+    static int runs;
     struct served *s = password ? &by_password : &open_to_all;
-    if (s->gateway && ++s->runs % RUNS_A_GATEWAY) return s;
-    if (s->gateway) stop(s);
+    if (++runs % RUNS_A_DATABASE == 0) { /* nothing that inputs have made stays for long */
+        stop(&open_to_all);
+        stop(&by_password);
+        fuzz_database_discard();
+    }
+    if (s->gateway) return s;
     if (!s->config) s->config = config_of(password);
     const char *dir = getenv("TMPDIR");
     snprintf(s->path, sizeof s->path, "%s/fuzz-%d-%d.sock", dir && strlen(dir) < 60 ? dir : "/tmp",
