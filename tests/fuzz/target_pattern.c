@@ -22,7 +22,7 @@ static void match(struct slice subject, struct slice pattern, uint8_t what)
     const struct regex *r;
     struct regex_match m[4];
     bool found;
-    struct slice flags = slice_make("icnmsxg" + (what >> 4) % 7, what >> 3 & 1);
+    struct slice flags = slice_make(&"icnmsxg"[(what >> 4) % 7], what >> 3 & 1);
     if (regex_compile(pattern, flags, &r) != OK) return;
     FUZZ_CHECK(regex_group_count(r) >= 0);
     size_t from = 0;

@@ -53,6 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 /* --- for libFuzzer -------------------------------------------------------------------------- */
 
 #ifdef HELIOS_LIBFUZZER
+#include <stdlib.h>
+
 #include "base/random.h"
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
