@@ -48,10 +48,6 @@ tsan: deps
 	@ninja -C build-tsan
 	@meson test -C build-tsan --print-errorlogs --no-rebuild --timeout-multiplier 10
 
-<<<<<<< HEAD
-# Hours of misfortune in minutes: 600 power losses of the store and 2,000 of the whole database on the
-# simulated disk, 10,000 flipped bits, each write and sync failing in turn, 200 kills under load.
-=======
 # libFuzzer on every decoder, FUZZ_SECONDS each, then mutated messages and sqlsmith on a server. The
 # corpus grows in build-fuzz/corpus. One target alone: make fuzz FUZZ_TARGETS=sql
 FUZZ_SECONDS ?= 60
@@ -59,8 +55,8 @@ FUZZ_TARGETS ?= config copy pattern pg_session pg_start segment sql store types
 fuzz: deps
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(FUZZ_TARGETS)
 
-# Hours of misfortune in minutes: 50 kills under load, 500 power losses on the simulated disk.
->>>>>>> 971a3d9 (tests/fuzz: make fuzz, a campaign of mutated messages, sqlsmith)
+# Hours of misfortune in minutes: 600 power losses of the store and 2,000 of the whole database on the
+# simulated disk, 10,000 flipped bits, each write and sync failing in turn, 200 kills under load.
 torture: all
 	@for seed in 1000 1040 1080; do SEED=$$seed $(BUILD)/tests/unit/core/test_core_store || exit 1; done
 	@SEED=$${SEED:-1000} SEEDS=100 ROUNDS=20 $(BUILD)/tests/unit/db/test_db_power_loss
@@ -100,8 +96,4 @@ bench-%: $(BENCH)/build.ninja
 		$(bench_$*) --json $(BENCH)/$*.json
 
 clean:
-<<<<<<< HEAD
-	@rm -rf build build-asan build-tsan build-bench
-=======
-	@rm -rf build build-asan build-tsan build-fuzz
->>>>>>> 971a3d9 (tests/fuzz: make fuzz, a campaign of mutated messages, sqlsmith)
+	@rm -rf build build-asan build-tsan build-bench build-fuzz

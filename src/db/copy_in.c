@@ -228,6 +228,7 @@ static enum status load(struct copy_in *in, const struct plan *p, uint64_t *ret_
     const struct result_sink *sink = in->c->sink;
     struct exec_result done = {0};
     TRY(open_file(in));
+    TRY(make_room(in, 1)); /* so that a reader of nothing has an address to begin from */
     if (!in->file)
         TRY(sink->copy_in(sink->ctx, in->c->o.format == COPY_BINARY, in->c->column_count));
     TRY(begin_format(in));

@@ -5,7 +5,7 @@
 set -u
 seconds=${FUZZ_SECONDS:-60}
 packages="clang libclang-rt-14-dev"
-build=build-fuzz
+build=$PWD/build-fuzz
 failed=
 
 if ! dpkg -s $packages >/dev/null 2>&1; then
@@ -24,12 +24,12 @@ export UBSAN_OPTIONS=print_stacktrace=1
 one() {
     target=$1 time=$2
     corpus=$build/corpus/$target crashes=$build/crashes/$target
-    mkdir -p "$corpus" "$crashes"
+    mkdir -p "$corpus" "$crashes" "$build/tmp"
     kept=tests/fuzz/corpus/$target
     dict=
     case $target in sql|pg_session) dict=-dict=$build/tests/fuzz/sql.dict ;; esac
     [ -d "$kept" ] || kept=
-    TMPDIR=$build $build/tests/fuzz/fuzz_"$target" $dict -max_total_time="$time" -timeout=20 \
+    TMPDIR=$build/tmp $build/tests/fuzz/fuzz_"$target" $dict -max_total_time="$time" -timeout=20 \
         -rss_limit_mb=4096 -artifact_prefix="$crashes/" -print_final_stats=1 \
         "$corpus" $build/tests/fuzz/seeds/"$target" $kept >"$build/$target.log" 2>&1
 }
