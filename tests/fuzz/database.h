@@ -15,8 +15,8 @@ extern const char *const fuzz_schema;
 
 /* One session, fresh: with a short statement_timeout. */
 struct session *fuzz_session(struct db *db);
-/* A sink that drops what comes, but prints each row's values as text first; and that gives `data` to
- * COPY FROM STDIN, in pieces. */
+/* A sink that prints each row's values and drops them; it gives `data` to COPY FROM STDIN, in
+ * pieces. */
 struct fuzz_sink {
     struct result_sink sink;
     struct slice data;   /* of COPY, what is left */

@@ -1,10 +1,10 @@
-/* Runs a fuzz target without libFuzzer, as gcc builds and `meson test` do: replays the inputs given,
- * files and folders; with --mutate N then runs N inputs that it makes from them by a seed.
+/* Runs a fuzz target without libFuzzer, as gcc builds and `meson test` do: replays the inputs
+ * given, files and folders; with --mutate N then runs N inputs that it makes from them by a seed.
  *
  *     fuzz_sql [--mutate N] [--seed S] [--seconds T] [--save FILE] PATH...
  *
- * The input at work lies in FILE (default: fuzz-<pid>.input in $TMPDIR) from before it runs until it
- * has ended, so a crash leaves its reproducer behind. */
+ * The input at work lies in FILE (default: fuzz-<pid>.input in $TMPDIR) from before it runs until
+ * it has ended, so a crash leaves its reproducer behind. */
 #include "fuzz.h"
 
 #include <dirent.h>

@@ -197,8 +197,8 @@ def types(out):
     for i, t in enumerate(TYPES):
         for text in TEXTS.get(t, "").split(" "):
             data = text.replace("|", " ").encode()
-            for what in (0, 2, 7):
-                extra = b"\0\0\0\x08" if what == 7 else b""
+            for what in (0, 2, 7, 15):
+                extra = b"\2\3" if what & 7 == 7 else b""
                 write(out, "types", "%s-%02d-%d" % (t, n, what), bytes([what, i]) + extra + data)
             n += 1
     binary = {

@@ -1,5 +1,5 @@
-/* Breaks at "HELIOS!": proof that the harness finds what it is there to find, and reports it. No file
- * of its corpus does; mutations lead there. */
+/* Breaks at "HELIOS!": proof that the harness finds what it is there to find, and reports it. No
+ * file of its corpus does; mutations lead there. */
 #include "fuzz.h"
 
 #include <stdlib.h>

@@ -8,10 +8,11 @@
 #include "base/config.h"
 
 const char *const fuzz_words[] = {
-    "data_dir = ", "listen = ", "pg_port = ", "max_connections = ", "cache_bytes = ", "wal.commit_mode = ",
+    "data_dir = ", "listen = ", "pg_port = ", "max_connections = ", "cache_bytes = ",
+    "wal.commit_mode = ",
     "checkpoint_interval = ", "tls.mode = ", "auth.allow_insecure = ", "'", "''", "\\'", "#", "=",
-    "MB", "GB", "kB", "ms", "min", "h", "on", "off", "auto", "-1", "9223372036854775807", "1e3", "\n",
-    NULL};
+    "MB", "GB", "kB", "ms", "min", "h", "on", "off", "auto", "-1", "9223372036854775807", "1e3",
+    "\n", NULL};
 
 static char path[300];
 

@@ -1,6 +1,6 @@
-/* COPY FROM STDIN in its three formats, in pieces of any size. The first byte picks format and table,
- * the second the size of a piece; then the options' letters up to a 0xff byte, then the data. What
- * was taken in is copied out again, in all formats. */
+/* COPY FROM STDIN in its three formats, in pieces of any size. The first byte picks format and
+ * table, the second the size of a piece; then the options' letters up to a 0xff byte, then the
+ * data. What was taken in is copied out again, in all formats. */
 #include "database.h"
 #include "fuzz.h"
 #include "gateway/pg/pg_priv.h"
@@ -9,8 +9,8 @@ enum { INPUT_MAX = 1 << 15 };
 
 const char *const fuzz_words[] = {
     "\\N", "\\.", "\\.\n", "\\t", "\\n", "\\x41", "\\101", "\\\\", "\t", "\n", "\r\n", "\r", ",",
-    "\"", "\"\"", "PGCOPY\n\377\r\n", "\0\5", "\377\377", "\377\377\377\377", "1", "-1", "2024-02-29",
-    "1.5", "t", "{1,2}", "id", NULL};
+    "\"", "\"\"", "PGCOPY\n\377\r\n", "\0\5", "\377\377", "\377\377\377\377", "1", "-1",
+    "2024-02-29", "1.5", "t", "{1,2}", "id", NULL};
 
 static const char *const tables[] = {"t", "u", "t (id, c)", "q.w", "t (id, d, i)", "u (y, x)",
                                      "t (id, e, f, g, h)", "t (id, j, k, l)"};

@@ -1,6 +1,6 @@
-/* The messages of a client that is logged in. An input is a list of messages, each a byte of kind, two
- * bytes of length, a body; kind 0 takes the bytes as they are, so frames may lie. With libFuzzer a
- * mutator of its own moves, doubles, drops and cuts whole messages. */
+/* The messages of a client that is logged in. An input is a list of messages, each a byte of
+ * kind, two bytes of length, a body; kind 0 takes the bytes as they are, so frames may lie. With
+ * libFuzzer a mutator of its own moves, doubles, drops and cuts whole messages. */
 #include "fuzz.h"
 #include "wire.h"
 
@@ -71,7 +71,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
         len[n] = message_bytes(p, data + size);
     }
     if (n == 0) return LLVMFuzzerMutate(data, size, max);
-    size_t i = rng_below(&r, n), j = rng_below(&r, n), rest = (size_t)(data + size - at[i]) - len[i];
+    size_t i = rng_below(&r, n), j = rng_below(&r, n);
+    size_t rest = (size_t)(data + size - at[i]) - len[i];
     switch (rng_below(&r, 5)) {
     case 0: /* the body of one */
         if (len[i] < HEAD_BYTES || size + 64 > max) break;

@@ -6,7 +6,8 @@
 const char *const fuzz_words[] = {
     "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "n,,n=,r=", "y,,n=,r=", "p=tls-server-end-point,,",
     "c=biws,r=", ",p=", ",m=", "user", "database", "postgres", "someone", "options", "-c ",
-    "replication", "client_encoding", "UTF8", "_pq_.", "TimeZone", "DateStyle", "search_path", NULL};
+    "replication", "client_encoding", "UTF8", "_pq_.", "TimeZone", "DateStyle",
+    "search_path", NULL};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -183,7 +183,8 @@ static void patched_run(struct fuzz_input *in)
         uint32_t where = fuzz_u32(in);
         char *into = where & 1 ? bytes : meta.data;
         size_t max = where & 1 ? len : meta.len - 4;
-        for (uint8_t i = where >> 1 & 7; i < 8; i++) into[((where >> 4) + i) % max] = (char)fuzz_u8(in);
+        for (uint8_t i = where >> 1 & 7; i < 8; i++)
+            into[((where >> 4) + i) % max] = (char)fuzz_u8(in);
     }
     uint32_t crc = crc32c(0, meta.data, meta.len - 4);
     memcpy(meta.data + meta.len - 4, &crc, 4);
@@ -191,7 +192,8 @@ static void patched_run(struct fuzz_input *in)
         if (!memcmp(bytes + at, "HSG1", 4)) fix_checksum(bytes + at, len - at);
     open_disk(&d);
     FUZZ_CHECK(blocks_write(d.blocks, model_extent, 0, bytes, len) == OK);
-    if (claim(&d, strbuf_slice(&meta)) && run_open(d.blocks, d.cache, strbuf_slice(&meta), &r) == OK) {
+    struct slice blob = strbuf_slice(&meta);
+    if (claim(&d, blob) && run_open(d.blocks, d.cache, blob, &r) == OK) {
         (void)!run_verify(r);
         read_run(r);
         run_close(r);

@@ -1,6 +1,6 @@
-/* SQL texts: normaliser, parser, binder, planner and executor, on a small database. One input is what
- * a client may send as one simple query; run twice, so that the plan cache is met too. A second part,
- * behind a 0xff byte, is data for COPY … FROM STDIN. */
+/* SQL texts: normaliser, parser, binder, planner and executor, on a small database. One input is
+ * what a client may send as one simple query; run twice, so that the plan cache is met too. A
+ * second part, behind a 0xff byte, is data for COPY … FROM STDIN. */
 #include "database.h"
 #include "fuzz.h"
 #include "gateway/pg/pg_priv.h"

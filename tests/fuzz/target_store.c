@@ -1,6 +1,6 @@
-/* A data directory that says anything: superblocks, manifest, log, with checksums that fit. The store
- * refuses it with an error that says where, or opens it; then everything in it can be read. An input
- * is a list of pieces: a byte of kind, two bytes of length, bytes. */
+/* A data directory that says anything: superblocks, manifest, log, with checksums that fit. The
+ * store refuses it with an error that says where, or opens it; then everything in it can be read.
+ * An input is a list of pieces: a byte of kind, two bytes of length, bytes. */
 #include <stdio.h>
 
 #include "base/hash.h"
@@ -47,11 +47,12 @@ static void put_super(struct disk *d, struct slice data, uint64_t number)
     memcpy(b + OS_BLOCK_BYTES - 4, &crc, 4);
 }
 
-/* One batch: the records are length and bytes, so they may lie too; `one`: the piece is a record. */
+/* One batch. The records are length and bytes, so they may lie; `one`: the piece is a record. */
 static void put_batch(struct disk *d, struct slice piece, bool one)
 {
     size_t at = d->manifest.len;
-    uint32_t len = (uint32_t)piece.len, head[2] = {0, one || !piece.len ? 1 : (uint8_t)piece.data[0]};
+    uint32_t len = (uint32_t)piece.len;
+    uint32_t head[2] = {0, one || !piece.len ? 1 : (uint8_t)piece.data[0]};
     uint64_t rest[3] = {32 + (one ? 4 : 0) + piece.len, 1, at};
     strbuf_add(&d->manifest, head, sizeof head);
     strbuf_add(&d->manifest, rest, sizeof rest);
@@ -134,7 +135,8 @@ static void use(struct store *s)
     FUZZ_CHECK(txn_begin(s, &o, &r.txn) == OK);
     txn_statement_begin(r.txn);
     (void)!store_each_tree(s, read_tree, &r);
-    struct write_request w = {.op = WRITE_PUT, .key = SLICE("a new key"), .row = SLICE("a new row")};
+    struct write_request w = {.op = WRITE_PUT, .key = SLICE("a new key"),
+                              .row = SLICE("a new row")};
     if (store_create_tree(r.txn, &tree) == OK) {
         w.tree = tree;
         (void)!store_write(r.txn, &w);

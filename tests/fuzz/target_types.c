@@ -1,6 +1,6 @@
-/* Values: text form, binary form, stored row, key and array of every type. What is taken in must come
- * out in a form that is taken in again, as an equal value; the rest is refused. The first byte picks
- * what the bytes are, the second the type. */
+/* Values: text form, binary form, stored row, key and array of every type. What is taken in must
+ * come out in a form that is taken in again, as an equal value; the rest is refused. The first
+ * byte picks what the bytes are, the second the type. */
 #include "base/hash.h"
 #include "base/random.h"
 #include "fuzz.h"
@@ -14,8 +14,8 @@
 enum { INPUT_MAX = 4096 };
 
 const char *const fuzz_words[] = {
-    "infinity", "-infinity", "epoch", "now", "today", "tomorrow", "allballs", "BC", "AD", "AM", "PM",
-    "UTC", "+14:00", "Europe/Berlin", "EST5EDT", "2024-02-29", "294276-12-31 23:59:59.999999",
+    "infinity", "-infinity", "epoch", "now", "today", "tomorrow", "allballs", "BC", "AD", "AM",
+    "PM", "UTC", "+14:00", "Europe/Berlin", "EST5EDT", "2024-02-29", "294276-12-31 23:59:59.999999",
     "4713-01-01 BC", "24:00:00", "T", "Z", "J2451187", "1 year", "2 mons", "-3 days", "04:05:06",
     "P1Y2M3DT4H5M6S", "P0001-02-03T04:05:06", "@ 1 minute ago", "1-2", "NaN", "Inf", "1e10", "e-5",
     "0x", "1e131071", ".000000000000000000001", "{", "}", "{{1,2},{3,4}}", "[2:3]={1,2}", "NULL",
@@ -61,7 +61,8 @@ static void check_binary(struct arena *a, type_id t, const union value *v)
     strbuf_init(&bytes, a);
     value_to_binary(t, v, &bytes);
     if (value_from_binary(t, -1, strbuf_slice(&bytes), a, &again) != OK)
-        fuzz_fail("%s does not take its own bytes: %s", type_get(t)->name, error_current()->message);
+        fuzz_fail("%s does not take its own bytes: %s", type_get(t)->name,
+                  error_current()->message);
     FUZZ_CHECK(value_compare(t, v, &again) == 0);
 }
 
@@ -170,7 +171,9 @@ static void run(struct arena *a, struct fuzz_input *in)
     case 5: foreign_key(a, in, what >> 4, t); break;
     case 6: foreign_array(a, in); break;
     default: {
-        int32_t typmod = (int32_t)(fuzz_u32(in) & 0x7ffffff);
+        /* As CREATE TABLE has them. */
+        int32_t mods[2] = {fuzz_u8(in) * 4, fuzz_u8(in) % 64}, typmod = -1;
+        if (type_make_typmod(t, mods, 1 + (what >> 3 & 1), &typmod) != OK) break;
         if (pg__check_text(fuzz_rest(in)) != OK) break;
         if (value_from_text(t, typmod, fuzz_rest(in), &format_default, a, &v) == OK)
             check_value(a, t, &v);

@@ -1,5 +1,5 @@
-/* A gateway on a Unix socket before the small database, for the targets of the wire: the real path of
- * a connection, with its fiber, buffers and session. The client is the calling thread. */
+/* A gateway on a Unix socket before the small database, for the targets of the wire: the real
+ * path of a connection, with its fiber, buffers and session. The client is the calling thread. */
 #include "wire.h"
 
 #include <errno.h>
