@@ -148,7 +148,7 @@ struct tree_statistics {
 enum status store_get_statistics(struct store *s, tree_id tree, struct tree_statistics *ret) MUST;
 
 struct store_status {
-    uint64_t durable_lsn, appended_lsn, recycle_lsn;
+    uint64_t durable_lsn, appended_lsn, recycle_lsn, log_flushes;
     uint64_t visible_ts, oldest_snapshot_ts;
     uint64_t memtable_bytes, cache_bytes, disk_bytes;
     uint64_t cache_bytes_max, cache_hits, cache_misses, file_bytes;

@@ -196,6 +196,7 @@ void store_get_status(struct store *s, struct store_status *ret)
     *ret = (struct store_status){
         .durable_lsn = wal_durable_lsn(s->wal).v,
         .appended_lsn = wal_appended_lsn(s->wal).v,
+        .log_flushes = wal_flush_count(s->wal),
         .visible_ts = __atomic_load_n(&s->visible_ts, __ATOMIC_ACQUIRE),
         .oldest_snapshot_ts = store__horizon(s),
         .memtable_bytes = __atomic_load_n(&s->forest->memtable_bytes, __ATOMIC_RELAXED),
