@@ -14,12 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "core/txn.h"
 
-enum { SCAN_ROWS = 256, WRITERS_MAX = 1024, QUIET_CHECKS = 10 };
+enum { SCAN_ROWS = 256, WRITERS_MAX = 1024, QUIET_CHECKS = 10, QUIET_NS = 5000000 };
 
 static struct {
     struct store *store;
@@ -86,19 +87,25 @@ static void fill(void *ctx, uint32_t index)
     bench_figure("fill_p999", bench_times_us(b.times, 0.999), "us");
 }
 
-/* Until flushes and compactions have nothing more to do, as db_bench's waitforcompaction. */
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Until flushes and compactions have come to rest, as db_bench's waitforcompaction: the process has
+ * needed no processor for a second. */
 static void settle(void)
 {
-    int64_t start = bench_ns();
-    uint64_t last = 0;
-    for (int quiet = 0; quiet < QUIET_CHECKS; quiet++) {
-        struct tree_statistics st;
-        bench_check(store_get_statistics(b.store, b.tree, &st), "statistics");
-        if (st.disk_bytes != last || st.memtables > 1 || pool_queued(b.pool)) quiet = 0;
-        last = st.disk_bytes;
-        usleep(100000);
-    }
     struct tree_statistics st;
+    int64_t start = bench_ns(), last = cpu_ns();
+    for (int quiet = 0; quiet < QUIET_CHECKS; quiet++) {
+        usleep(100000);
+        int64_t now = cpu_ns();
+        if (now - last > QUIET_NS) quiet = 0;
+        last = now;
+    }
     bench_check(store_get_statistics(b.store, b.tree, &st), "statistics");
     printf("# settled in %.1f s: %u memtables, %u runs in %u levels, %.1f MB on disk\n",
            (double)(bench_ns() - start) / 1e9 - 0.1 * QUIET_CHECKS, st.memtables, st.runs, st.levels,

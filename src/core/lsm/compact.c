@@ -202,7 +202,7 @@ static enum status run_compaction(struct compaction *c)
 enum status tree_compact(struct tree *t, bool *ret_worked)
 {
     *ret_worked = false;
-    if (!tree_compaction_due(t) || !begin_work(t)) return OK;
+    if (!begin_work(t)) return OK;
     struct compaction c = {.tree = t, .edit.tree = t->id};
     fmutex_lock(&t->mutex);
     uint32_t level = due_level(t->shape);

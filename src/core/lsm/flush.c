@@ -142,22 +142,22 @@ enum status tree_flush(struct tree *t, bool *ret_worked)
     *ret_worked = false;
     struct forest *f = t->forest;
     fmutex_lock(&f->work_mutex);
-    bool mine = !t->flushing && !t->dropped && tree_flush_due(t);
+    bool mine = !t->flushing && !t->dropped;
     if (mine) t->flushing = true;
     fmutex_unlock(&f->work_mutex);
     if (!mine) return OK;
-    fmutex_lock(&t->mutex);
+    fmutex_lock(&t->mutex); /* holds the shape */
     struct shape *s = t->shape;
-    struct memory *m = s->memories[s->memory_count - 1];
+    struct memory *m = tree_flush_due(t) ? s->memories[s->memory_count - 1] : NULL;
     bool bottom = true;
     for (int l = 0; l < LEVELS_MAX; l++) bottom = bottom && s->levels[l].count == 0;
     fmutex_unlock(&t->mutex);
 
     struct run_edit e = {.tree = t->id, .rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED)};
-    enum status st = f->wal ? wal_flush(f->wal) : OK;
-    if (st == OK) st = write_run(t, m, bottom, &e);
-    if (st == OK) st = install(t, m, &e);
-    if (st == OK) {
+    enum status st = m && f->wal ? wal_flush(f->wal) : OK;
+    if (m && st == OK) st = write_run(t, m, bottom, &e);
+    if (m && st == OK) st = install(t, m, &e);
+    if (m && st == OK) {
         counter_add(counter_get("helios_flushes_total", "Memtables written to disk."), 1);
         for (size_t i = 0; i < e.added.count; i++)
             counter_add(counter_get("helios_flush_bytes_total", "Bytes that flushes wrote."),

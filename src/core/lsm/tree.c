@@ -131,6 +131,7 @@ static struct tree *tree_new(struct forest *f, tree_id id, uint64_t first_lsn)
     struct tree *t = mem_alloc(MEM_RUN, sizeof *t);
     t->forest = f;
     t->id = id;
+    t->refs = 1;
     struct shape empty = {0};
     t->shape = shape__copy(&empty);
     t->shape->memories[0] = memory__new(first_lsn);
@@ -147,9 +148,19 @@ static void tree_free(struct tree *t)
     mem_free(MEM_RUN, t);
 }
 
+void tree_ref(struct tree *t)
+{
+    __atomic_add_fetch(&t->refs, 1, __ATOMIC_RELAXED);
+}
+
+void tree_unref(struct tree *t)
+{
+    if (__atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) == 0) tree_free(t);
+}
+
 static void free_retired_tree(void *object)
 {
-    tree_free(object);
+    tree_unref(object);
 }
 
 enum status forest_add(struct forest *f, tree_id id, uint64_t first_lsn, struct tree **ret)
@@ -218,6 +229,26 @@ enum status forest_each(struct forest *f, enum status (*fn)(void *ctx, struct tr
     return st;
 }
 
+enum status forest_each_due(struct forest *f, bool (*due)(const struct tree *t),
+                            enum status (*fn)(void *ctx, struct tree *t), void *ctx)
+{
+    uint64_t end = __atomic_load_n(&f->next_tree, __ATOMIC_RELAXED);
+    enum status st = OK;
+    struct epoch_slot *slot = epoch_slot_new(f->o.epoch);
+    for (uint64_t id = 1; id < end && st == OK; id++) {
+        epoch_enter(slot);
+        struct tree *t = forest_tree(f, id);
+        bool wanted = t && !__atomic_load_n(&t->dropped, __ATOMIC_ACQUIRE) && due(t);
+        if (wanted) tree_ref(t);
+        epoch_exit(slot);
+        if (!wanted) continue;
+        st = fn(ctx, t);
+        tree_unref(t);
+    }
+    epoch_slot_free(slot);
+    return st;
+}
+
 enum status tree_freeze(struct tree *t, struct memory *m)
 {
     fmutex_lock(&t->mutex);
@@ -231,7 +262,7 @@ enum status tree_freeze(struct tree *t, struct memory *m)
         /* Taken under the latch: every write to the new memtable is logged after this. */
         next->memories[0] = memory__new(t->forest->wal ? wal_appended_lsn(t->forest->wal).v : 0);
         next->memory_count = s->memory_count + 1;
-        m->frozen = true;
+        __atomic_store_n(&m->frozen, true, __ATOMIC_SEQ_CST);
         tree__set_shape(t, next);
         memtable_unlatch(m->table);
     }

@@ -25,7 +25,7 @@ struct memory {
     struct memtable *table;
     uint64_t first_lsn;  /* every write in it is logged at or after this */
     uint32_t unresolved; /* atomic: versions of transactions in flight */
-    bool frozen;         /* guarded by the memtable's latch */
+    bool frozen;         /* atomic; changes under the memtable's latch */
     uint64_t counted;    /* bytes told to forest.memtable_bytes; guarded by the latch */
 };
 
@@ -62,6 +62,7 @@ struct tree {
     bool dropped;            /* atomic: gone for all; memory goes by epoch */
     uint64_t needed_lsn;     /* replay_lsn at open; of recovery */
     uint32_t recovery_lane;  /* of recovery: 0 none yet, else its number + 1 */
+    uint32_t refs;           /* atomic: the forest's, and of work under way; the last frees it */
     uint32_t next_compaction[LEVELS_MAX]; /* round robin; owner: the compaction */
 };
 
@@ -129,6 +130,12 @@ enum status forest_each(struct forest *f, enum status (*fn)(void *ctx, struct tr
                         void *ctx) MUST;
 /* All but the log, for store_verify. `idle`: no flush or compaction runs. */
 enum status forest_verify(struct forest *f, bool idle, const struct verify_sink *sink) MUST;
+/* The same for trees that are due (asked in the section), but fn runs outside of it, the tree kept by a
+ * reference: for long work, which must not hold up what others retire. */
+enum status forest_each_due(struct forest *f, bool (*due)(const struct tree *t),
+                            enum status (*fn)(void *ctx, struct tree *t), void *ctx) MUST;
+void tree_ref(struct tree *t); /* inside an epoch section in which it was found */
+void tree_unref(struct tree *t);
 
 static inline struct shape *tree_shape(const struct tree *t)
 {

@@ -55,11 +55,12 @@ static enum status work_tree(void *ctx, struct tree *t)
     return OK;
 }
 
-/* One look at every tree. It is one epoch section, so what its work retires waits for its end. */
+/* One look at every tree. */
 static enum status work_round(struct store *s, enum work_kind kind, bool *ret_worked)
 {
     struct round r = {s, kind, false};
-    enum status st = forest_each(s->forest, work_tree, &r);
+    bool (*due)(const struct tree *t) = kind == WORK_FLUSH ? tree_flush_due : tree_compaction_due;
+    enum status st = forest_each_due(s->forest, due, work_tree, &r);
     epoch_collect(s->epoch);
     *ret_worked = r.worked;
     if (st == OK && kind == WORK_FLUSH && r.worked) {

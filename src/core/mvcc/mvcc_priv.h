@@ -48,8 +48,8 @@ struct held_lock {
 };
 
 struct txn {
-    uint64_t commit_ts;          /* atomic: 0 running, TS_ABORTED, else the timestamp; kept by epoch */
-    uint64_t id;
+    uint64_t commit_ts;          /* atomic: 0 running, TS_ABORTED, else the timestamp */
+    uint64_t id;                 /* atomic: another one each time that it is used again */
     struct store *store;
     struct txn_options options;
     struct epoch_slot *slot;
@@ -70,7 +70,8 @@ struct txn {
     struct spinlock waiters_lock;
     struct wait_node *waiters;   /* guarded by waiters_lock */
     bool ended;                  /* guarded by waiters_lock: no more waiters */
-    struct txn *waiting_for;     /* guarded by store->wait_mutex */
+    struct txn *waiting_for;     /* guarded by store->wait_mutex, as is waiting_id: its id */
+    uint64_t waiting_id;
     struct relation_lock_entry *waiting_lock; /* guarded by store->wait_mutex */
     uint8_t waiting_mode;        /* guarded by store->wait_mutex */
 };
@@ -136,6 +137,21 @@ static inline struct view txn__view(const struct txn *t)
 {
     return (struct view){t, t->snapshot, t->command};
 }
+/* When the version was committed: TS_ABORTED for one that was taken out, 0 while it is in flight. *ret
+ * is whose it still is, or NULL once settled. A transaction is used again when all its versions are
+ * settled, so what was read of it counts only if the version names it still. */
+static inline uint64_t mvcc__begin(const struct version *v, struct txn **ret)
+{
+    uint64_t begin = __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE);
+    while (begin & 1) {
+        struct txn *x = tagged_txn(begin);
+        uint64_t ts = __atomic_load_n(&x->commit_ts, __ATOMIC_ACQUIRE);
+        uint64_t again = __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE);
+        if (again == begin) return *ret = x, ts;
+        begin = again;
+    }
+    return *ret = NULL, begin;
+}
 /* The version that the view sees, or NULL; a tombstone is returned as such. */
 const struct version *mvcc__visible(const struct view *v, const struct version *head);
 enum status mvcc__tree(struct txn *t, tree_id id, struct tree **ret) MUST;
@@ -151,9 +167,9 @@ enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, struct sl
 
 /* --- waiting (wait.c) --- */
 
-/* Parks until `holder` ends or gives locks back: the caller looks again. It is in an epoch section in
- * which it saw the holder run. */
-enum status txn__wait_for(struct txn *t, struct txn *holder) MUST;
+/* Parks until the transaction `id`, which is or was `holder`, ends or gives locks back: the caller looks
+ * again. */
+enum status txn__wait_for(struct txn *t, struct txn *holder, uint64_t id) MUST;
 void txn__wake_waiters(struct txn *t, bool ended);
 void txn__release_relations(struct txn *t);
 struct relation_shard *relation_shards__new(void);
@@ -165,6 +181,8 @@ void relation_shards__free(struct relation_shard *s);
 void txn__free_idle(struct store *s);
 /* Undoes the writes from position `from` on, newest first. */
 void txn__undo(struct txn *t, size_t from);
+/* One version in the memtable is no longer in flight: a frozen one may be flushed after the last. */
+void txn__resolved(struct txn *t, struct memory *m);
 enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end) MUST;
 /* What a log record holds (commit.c). */
 enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP };

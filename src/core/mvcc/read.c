@@ -7,17 +7,13 @@ const struct version *mvcc__visible(const struct view *view, const struct versio
 {
     for (const struct version *v = head; v; v = __atomic_load_n(&v->older, __ATOMIC_ACQUIRE)) {
         if (v->lock_only) continue;
-        uint64_t begin = __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE);
-        if (begin & 1) {
-            const struct txn *x = tagged_txn(begin);
-            if (x == view->txn) {
-                if (v->command < view->command) return v;
-                continue;
-            }
-            begin = __atomic_load_n(&x->commit_ts, __ATOMIC_ACQUIRE);
-            if (begin == 0) continue;
+        struct txn *x;
+        uint64_t ts = mvcc__begin(v, &x);
+        if (x == view->txn) {
+            if (v->command < view->command) return v;
+        } else if (ts && ts <= view->snapshot) {
+            return v;
         }
-        if (begin <= view->snapshot) return v;
     }
     return NULL;
 }

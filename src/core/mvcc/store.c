@@ -156,11 +156,13 @@ enum status store_compact_tree(struct store *s, tree_id id)
     struct tree *t = forest_tree(s->forest, id);
     enum status st = t ? tree_freeze(t, tree_shape(t)->memories[0])
                        : FAIL(UNDEFINED_OBJECT, "tree %llu does not exist", (unsigned long long)id);
+    if (t) tree_ref(t);
+    epoch_exit(slot);
+    epoch_slot_free(slot);
     bool worked = true;
     while (st == OK && worked) st = tree_flush(t, &worked);
     if (st == OK) st = tree_compact_all(t);
-    epoch_exit(slot);
-    epoch_slot_free(slot);
+    if (t) tree_unref(t);
     return st;
 }
 

@@ -8,8 +8,9 @@
  * outcome is settled for whoever comes upon a version (read.c asks commit_ts), waiters are woken, and the
  * versions get the timestamp itself. The client is told when the log is durable.
  *
- * A transaction's memory is reused, never freed while the store is open, and only after an epoch when
- * others may have seen its address in a version. */
+ * A transaction's memory is reused, never freed while the store is open. Others may have seen its
+ * address in a version or wait for it: they look whether the version still names it, and go by its id
+ * (mvcc__begin, txn__wait_for). */
 #include "core/mvcc/mvcc_priv.h"
 
 #include "base/log.h"
@@ -45,9 +46,8 @@ static void trim(struct txn *t)
     t->outer_commands.count = 0;
 }
 
-static void txn_reuse(void *object)
+static void txn_reuse(struct txn *t)
 {
-    struct txn *t = object;
     struct active_shard *a = &t->store->active[t->shard];
     trim(t);
     spin_lock(&a->lock);
@@ -88,14 +88,15 @@ enum status txn_begin(struct store *s, const struct txn_options *o, struct txn *
     struct txn *t = txn_take(s, shard);
     struct active_shard *a = &s->active[shard];
     t->options = *o;
-    t->id = __atomic_add_fetch(&s->next_txn, 1, __ATOMIC_RELAXED);
-    __atomic_store_n(&t->commit_ts, 0, __ATOMIC_RELAXED);
+    uint64_t id = __atomic_add_fetch(&s->next_txn, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->commit_ts, 0, __ATOMIC_RELEASE); /* after its last versions were settled */
     __atomic_store_n(&t->snapshot, 0, __ATOMIC_RELAXED);
     t->shard = shard;
     t->depth = t->command = t->last_command = 0;
     t->bytes = t->seen_lsn = 0;
     t->shown = false;
     spin_lock(&t->waiters_lock);
+    __atomic_store_n(&t->id, id, __ATOMIC_RELEASE);
     t->waiters = NULL;
     t->ended = false;
     spin_unlock(&t->waiters_lock);
@@ -225,7 +226,6 @@ static void run_hooks(struct txn *t, bool committed)
 static void finish(struct txn *t, bool committed)
 {
     struct store *s = t->store;
-    bool traces = t->shown;
     counter_add(committed ? s->commits : s->rollbacks, 1);
     txn__release_relations(t);
     if (t->depth > 0) {
@@ -235,8 +235,7 @@ static void finish(struct txn *t, bool committed)
     }
     leave_active(t);
     run_hooks(t, committed);
-    if (traces) epoch_retire(s->epoch, txn_reuse, t);
-    else txn_reuse(t);
+    txn_reuse(t);
     fcond_broadcast(&s->space);
 }
 
@@ -275,9 +274,7 @@ static void settle_versions(struct txn *t, uint64_t ts)
             __atomic_store_n(&w->version->begin, ts, __ATOMIC_RELEASE);
             if (w->rows) __atomic_add_fetch(&w->tree->rows, w->rows, __ATOMIC_RELAXED);
         }
-        if (__atomic_sub_fetch(&w->memory->unresolved, 1, __ATOMIC_ACQ_REL) == 0 &&
-            tree_shape(w->tree)->memory_count > 1)
-            store__schedule(t->store);
+        txn__resolved(t, w->memory);
     }
 }
 

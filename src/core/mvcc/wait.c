@@ -89,7 +89,9 @@ static uint32_t conflicting_holders(struct relation_lock_entry *e, const struct 
 static bool reaches(const struct txn *t, const struct txn *target, int depth)
 {
     if (t == target || depth > CYCLE_DEPTH_MAX) return true;
-    if (t->waiting_for) return reaches(t->waiting_for, target, depth + 1);
+    if (t->waiting_for) /* it may have ended since, and be another by now */
+        return __atomic_load_n(&t->waiting_for->id, __ATOMIC_ACQUIRE) == t->waiting_id &&
+               reaches(t->waiting_for, target, depth + 1);
     if (!t->waiting_lock) return false;
     struct txn *holders[HOLDERS_MAX];
     uint32_t n = conflicting_holders(t->waiting_lock, t, t->waiting_mode, holders);
@@ -124,10 +126,10 @@ static int64_t lock_deadline(const struct txn *t)
 
 /* --- waiting for a transaction ----------------------------------------------------------------- */
 
-static bool add_waiter(struct txn *holder, struct wait_node *node)
+static bool add_waiter(struct txn *holder, uint64_t id, struct wait_node *node)
 {
     spin_lock(&holder->waiters_lock);
-    bool ended = holder->ended;
+    bool ended = holder->ended || holder->id != id;
     if (!ended) {
         node->next = holder->waiters;
         holder->waiters = node;
@@ -147,30 +149,36 @@ static void remove_waiter(struct txn *holder, struct wait_node *node)
     spin_unlock(&holder->waiters_lock);
 }
 
-static bool has_ended(struct txn *holder)
+static bool has_ended(struct txn *holder, uint64_t id)
 {
     spin_lock(&holder->waiters_lock);
-    bool ended = holder->ended;
+    bool ended = holder->ended || holder->id != id;
     spin_unlock(&holder->waiters_lock);
     return ended;
 }
 
-enum status txn__wait_for(struct txn *t, struct txn *holder)
+enum status txn__wait_for(struct txn *t, struct txn *holder, uint64_t id)
 {
     struct store *s = t->store;
     struct wait_node node = {.waiter = waiter_self()};
     fmutex_lock(&s->wait_mutex);
-    bool cycle = reaches(holder, t, 0);
-    bool waits = !cycle && add_waiter(holder, &node);
-    if (waits) t->waiting_for = holder;
+    bool waits = add_waiter(holder, id, &node);
+    bool cycle = waits && reaches(holder, t, 0);
+    if (waits && !cycle) {
+        t->waiting_for = holder;
+        t->waiting_id = id;
+    }
     fmutex_unlock(&s->wait_mutex);
-    if (cycle) return deadlock(t, holder->id, "ShareLock");
     if (!waits) return OK;
+    if (cycle) {
+        remove_waiter(holder, &node);
+        return deadlock(t, id, "ShareLock");
+    }
 
     int64_t deadline = lock_deadline(t);
     enum park_result r = PARK_WOKEN;
     waiter_set_reason(node.waiter, "Lock:transactionid");
-    if (!has_ended(holder)) r = waiter_park(node.waiter, deadline);
+    if (!has_ended(holder, id)) r = waiter_park(node.waiter, deadline);
     waiter_set_reason(node.waiter, NULL);
     remove_waiter(holder, &node);
     fmutex_lock(&s->wait_mutex);

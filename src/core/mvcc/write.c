@@ -12,33 +12,36 @@ struct key_state {
     struct memory *active;
     struct shape *shape;
     struct txn *holder;          /* another transaction to be waited for; NULL */
+    uint64_t holder_id;
     bool locked;                 /* by ourselves */
     const struct version *newest; /* newest version with a row or tombstone; NULL: not in memtables */
 };
 
-/* A version that another transaction still has in its hand? With *ret_ts its timestamp when not. */
-static struct txn *in_flight(const struct txn *t, const struct version *v, bool *ret_own)
+/* Another transaction that still has the version in its hand; else NULL, and *ret_own tells whether it
+ * is ours. */
+static struct txn *in_flight(const struct txn *t, const struct version *v, bool *ret_own,
+                             uint64_t *ret_id)
 {
-    uint64_t begin = __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE);
-    *ret_own = false;
-    if (!(begin & 1)) return NULL;
-    struct txn *x = tagged_txn(begin);
-    if (x == t) {
-        *ret_own = true;
-        return NULL;
+    for (;;) {
+        struct txn *x, *same;
+        uint64_t ts = mvcc__begin(v, &x);
+        *ret_own = x == t;
+        if (!x || x == t || (ts && ts != TS_ABORTED && !v->lock_only)) return NULL;
+        *ret_id = __atomic_load_n(&x->id, __ATOMIC_ACQUIRE);
+        (void)mvcc__begin(v, &same);
+        if (same == x) return x; /* still: so that was its number */
     }
-    uint64_t ts = __atomic_load_n(&x->commit_ts, __ATOMIC_ACQUIRE);
-    return ts == 0 || ts == TS_ABORTED || v->lock_only ? x : NULL;
 }
 
 static void inspect_chain(const struct txn *t, const struct version *v, struct key_state *ret)
 {
     for (; v; v = __atomic_load_n(&v->older, __ATOMIC_ACQUIRE)) {
         bool own;
-        ret->holder = in_flight(t, v, &own);
+        ret->holder = in_flight(t, v, &own, &ret->holder_id);
         if (ret->holder) return;
         ret->locked |= own;
-        if (v->lock_only) continue;
+        /* Taken out of the chain of a frozen memtable while we were on it. */
+        if (v->lock_only || __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE) == TS_ABORTED) continue;
         ret->newest = v;
         return;
     }
@@ -66,10 +69,9 @@ static void latch_key(struct txn *t, struct tree *tree, struct slice key, struct
 
 static uint64_t version_ts(const struct txn *t, const struct version *v)
 {
-    uint64_t begin = __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE);
-    if (!(begin & 1)) return begin;
-    const struct txn *x = tagged_txn(begin);
-    return x == t ? 0 : __atomic_load_n(&x->commit_ts, __ATOMIC_ACQUIRE);
+    struct txn *x;
+    uint64_t ts = mvcc__begin(v, &x);
+    return x == t ? 0 : ts;
 }
 
 /* Puts a version of ours in front of the key's chain. Under the latch. */
@@ -118,15 +120,21 @@ static void unlink_version(struct write_entry *w)
     memtable_unlatch(w->memory->table);
 }
 
+/* Whoever freezes it schedules, too: of the two the later sees what the other has set. */
+void txn__resolved(struct txn *t, struct memory *m)
+{
+    if (__atomic_sub_fetch(&m->unresolved, 1, __ATOMIC_SEQ_CST) == 0 &&
+        __atomic_load_n(&m->frozen, __ATOMIC_SEQ_CST))
+        store__schedule(t->store);
+}
+
 void txn__undo(struct txn *t, size_t from)
 {
     while (t->writes.count > from) {
         struct write_entry *w = &ARRAY_LAST(&t->writes);
         if (w->version) {
             unlink_version(w);
-            if (__atomic_sub_fetch(&w->memory->unresolved, 1, __ATOMIC_ACQ_REL) == 0 &&
-                tree_shape(w->tree)->memory_count > 1)
-                store__schedule(t->store);
+            txn__resolved(t, w->memory);
         } else {
             struct tree_change c = ARRAY_LAST(&t->changes);
             t->changes.count--;
@@ -169,7 +177,7 @@ enum status store_lock(struct txn *t, const struct lock_request *q, struct lock_
         memtable_unlatch(k.active->table);
         if (q->skip_locked) return WOULD_BLOCK;
         if (q->nowait) return FAIL(LOCK_NOT_AVAILABLE, "could not obtain lock on row");
-        TRY(txn__wait_for(t, k.holder));
+        TRY(txn__wait_for(t, k.holder, k.holder_id));
     }
     if (!k.locked) {
         struct version *v = push_version(t, tree, k.active, q->key, (struct slice){0});
@@ -229,7 +237,7 @@ enum status store_write(struct txn *t, const struct write_request *q)
         latch_key(t, tree, q->key, &k);
         if (!k.holder) break;
         memtable_unlatch(k.active->table);
-        TRY(txn__wait_for(t, k.holder));
+        TRY(txn__wait_for(t, k.holder, k.holder_id));
     }
     if (k.newest) {
         struct newest n = {true, k.newest->tombstone, version_ts(t, k.newest), {0}};
