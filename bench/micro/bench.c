@@ -26,10 +26,18 @@ int64_t bench_flag(int argc, char **argv, const char *name, int64_t absent)
     return text ? strtoll(text, NULL, 10) : absent;
 }
 
+static clockid_t clock_id = CLOCK_MONOTONIC;
+
+void bench_clock(int argc, char **argv)
+{
+    if (strcmp(bench_flag_text(argc, argv, "clock", "wall"), "cpu") == 0)
+        clock_id = CLOCK_THREAD_CPUTIME_ID;
+}
+
 int64_t bench_ns(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock_id, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 

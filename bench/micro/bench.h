@@ -13,6 +13,9 @@ enum { BENCH_KEY_BYTES = 16 };
 int64_t bench_flag(int argc, char **argv, const char *name, int64_t absent);
 const char *bench_flag_text(int argc, char **argv, const char *name, const char *absent);
 
+/* With --clock cpu it counts the processor time of the calling thread: for a busy machine, and only for
+ * work that waits for nothing. bench_clock reads the flag. */
+void bench_clock(int argc, char **argv);
 int64_t bench_ns(void);
 void bench_figure(const char *name, double value, const char *unit);
 void bench_check(enum status s, const char *what); /* ends the program with the error's text */

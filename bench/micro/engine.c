@@ -7,8 +7,9 @@
  *   scan   all rows in order
  *   sync   transactions of one write that wait for the disk, by 1 … 128 committers, beside the floor
  *
- * usage: engine [--dir DIR] [--only fill,read,scan,sync] [--keys N] [--reads N] [--value BYTES]
- *               [--writers 1,16,64] [--sync-ms N] [--workers N] [--cache-mb N] [--seed N] */
+ * usage: engine [--dir DIR] [--only fill,read,scan,sync] [--keys N] [--reads N] [--scans N] [--value BYTES]
+ *               [--writers 1,16,64] [--sync-ms N] [--workers N] [--cache-mb N] [--seed N]
+ *               [--clock wall|cpu] */
 #include "bench.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include "base/mem.h"
 #include "core/txn.h"
 
-enum { SCAN_ROWS = 256, WRITERS_MAX = 1024, QUIET_CHECKS = 10, QUIET_NS = 5000000 };
+enum { YIELD_EVERY = 64, SCAN_ROWS = 256, WRITERS_MAX = 1024, QUIET_CHECKS = 10, QUIET_NS = 5000000 };
 
 static struct {
     struct store *store;
@@ -30,7 +31,7 @@ static struct {
     tree_id tree;
     uint64_t keys, reads, seed;
     uint32_t value_bytes;
-    int64_t sync_ns, deadline;
+    int64_t sync_ns, deadline, scans;
     struct bench_times *times; /* one a writer */
     uint64_t *counts;          /* one a writer */
 } b;
@@ -79,6 +80,7 @@ static void fill(void *ctx, uint32_t index)
         int64_t now = bench_ns();
         bench_times_add(b.times, now - then);
         then = now;
+        if (i % YIELD_EVERY == 0) fiber_yield(); /* as sessions do, so that the log gets on */
     }
     bench_values_free(values);
     bench_figure("fill", (double)b.keys * 1e9 / (double)(then - start), "ops/s");
@@ -186,6 +188,7 @@ static void scan_all(void *ctx, uint32_t index)
 {
     (void)ctx, (void)index;
     scan_once(NULL, false);
+    for (int64_t i = b.scans; i > 1; i--) scan_once(NULL, false); /* for profiles */
     scan_once("scan", false);
     scan_once("scan_back", true);
 }
@@ -284,8 +287,10 @@ int main(int argc, char **argv)
     snprintf(temp, sizeof temp, "%s/engine-bench-XXXXXX", bench_flag_text(argc, argv, "dir", "."));
     b.dir = mkdtemp(temp);
     if (!b.dir) bench_check(FAIL(IO_ERROR, "cannot make %s", temp), "directory");
+    bench_clock(argc, argv);
     b.keys = (uint64_t)bench_flag(argc, argv, "keys", 2000000);
     b.reads = (uint64_t)bench_flag(argc, argv, "reads", (int64_t)b.keys);
+    b.scans = bench_flag(argc, argv, "scans", 1);
     b.seed = (uint64_t)bench_flag(argc, argv, "seed", 1);
     b.value_bytes = (uint32_t)bench_flag(argc, argv, "value", 100);
     b.sync_ns = bench_flag(argc, argv, "sync-ms", 2000) * 1000000;
