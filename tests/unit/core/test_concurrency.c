@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "base/random.h"
 #include "core/txn.h"
 
@@ -218,8 +219,50 @@ static void undone(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* --- a long statement does not make the others' transactions pile up ---------------------------- */
+
+static void transfer_once(struct rng *r)
+{
+    bool committed;
+    assert_int_equal(transfer(r, READ_COMMITTED, &committed), OK);
+}
+
+static void reused(void **state)
+{
+    (void)state;
+    enum { WARM_UP = 100, TRANSFERS = 2000, GROWTH_MAX = 64 << 10 };
+    struct txn_options o = {0};
+    struct txn *t;
+    struct rng r;
+    char kb[16];
+    struct slice row;
+    struct point_get_request q = {.key = key_of(7, kb)};
+    snprintf(dir, sizeof dir, "/tmp/helios-test-r%d", (int)getpid());
+    open_it(NULL);
+    setup_accounts();
+    rng_seed(&r, 1);
+    assert_int_equal(txn_begin(store, &o, &t), OK);
+    txn_statement_begin(t);
+    for (int i = 0; i < WARM_UP; i++) transfer_once(&r);
+    size_t before = mem_bytes(MEM_TXN) + mem_bytes(MEM_BASE);
+    for (int i = 0; i < TRANSFERS; i++) transfer_once(&r);
+    assert_true(mem_bytes(MEM_TXN) + mem_bytes(MEM_BASE) < before + GROWTH_MAX);
+    q.tree = tree;
+    int64_t v;
+    assert_int_equal(store_point_get(t, &q, &row), OK);
+    memcpy(&v, row.data, sizeof v);
+    assert_int_equal(v, START); /* its snapshot is that of the beginning */
+    txn_statement_end(t);
+    txn_abort(t);
+    assert_int_equal(store_close(store), OK);
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sums), cmocka_unit_test(undone)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sums), cmocka_unit_test(undone),
+                                       cmocka_unit_test(reused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
