@@ -44,7 +44,7 @@ def run(command, seconds=600):
 def ours(o):
     """One pass of bench_engine: {name: value}."""
     out = run([o.engine, "--dir", o.dir, "--keys", str(o.keys), "--writers", o.writers,
-               "--sync-ms", str(int(o.sync_seconds * 1000)), "--cache-mb", str(CACHE_MB)])
+               "--sync-ms", str(o.sync_seconds * 1000), "--cache-mb", str(CACHE_MB)])
     return {m[1]: float(m[2]) for m in re.finditer(r"^(\w+) +([\d.]+) \S+$", out, re.M)}
 
 
@@ -66,9 +66,8 @@ def db_bench(o, *args):
 def theirs(o):
     r = {}
     for w in o.writers.split(","):
-        ops = max(200, int(o.sync_seconds * 5000 / int(w)))  # a thread; fillsync takes a thousandth
-        rate, p50, p99, _ = db_bench(o, "--benchmarks=fillsync", f"--num={ops * 1000}", f"--threads={w}",
-                                     "--sync=1")["fillsync"]
+        rate, p50, p99, _ = db_bench(o, "--benchmarks=fillsync", f"--num={o.keys * 1000}", # it takes 1/1000
+                                     f"--threads={w}", f"--duration={o.sync_seconds}")["fillsync"]
         r[f"sync_{w}"], r[f"sync_{w}_p50"], r[f"sync_{w}_p99"] = rate, p50, p99
     d = db_bench(o, "--benchmarks=fillrandom,waitforcompaction,readrandom,readrandom,readseq,readseq",
                  f"--num={o.keys}")
@@ -93,7 +92,7 @@ def main():
     p.add_argument("--keys", type=int, default=2000000)
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--writers", default="1,16,64")
-    p.add_argument("--sync-seconds", type=float, default=2)
+    p.add_argument("--sync-seconds", type=int, default=2)
     p.add_argument("--dir", default=".")
     p.add_argument("--json")
     o = p.parse_args()
