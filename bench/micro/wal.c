@@ -43,7 +43,7 @@ static void open_logs(uint32_t count)
         struct wal_options o = {.os = os_real(), .dir = path, .clock = &b.clocks[i],
                                 .file_bytes = 16 << 20};
         bench_check(wal_open(&o, &b.logs[i]), "open");
-        bench_check(wal_replay(b.logs[i], (lsn_t){0}, nothing, NULL), "replay");
+        bench_check(wal_replay(b.logs[i], (lsn_t){0}, 0, nothing, NULL), "replay");
     }
 }
 
@@ -61,7 +61,7 @@ static void committer(void *ctx, uint32_t index)
     while (then < b.deadline) {
         uint64_t ts;
         lsn_t end;
-        bench_check(wal_append(w, &b.record, 1, &ts, &end), "append");
+        bench_check(wal_append(w, &b.record, 1, false, &ts, &end), "append");
         bench_check(wal_wait(w, end, false), "wait");
         int64_t now = bench_ns();
         bench_times_add(&b.times[index], now - then);
@@ -107,7 +107,7 @@ static void enqueue(void *ctx, uint32_t index)
     memset(b.times, 0, sizeof *b.times);
     for (uint32_t i = 0; i < ENQUEUES; i++) {
         int64_t start = bench_ns();
-        bench_check(wal_append(b.logs[0], &b.record, 1, &ts, &end), "append");
+        bench_check(wal_append(b.logs[0], &b.record, 1, false, &ts, &end), "append");
         bench_times_add(b.times, bench_ns() - start);
         if (i % 64 == 63) fiber_yield(); /* lets the loop take completions in */
         if (i % 20000 == 19999) bench_check(wal_recycle(b.logs[0], wal_durable_lsn(b.logs[0])), "");
