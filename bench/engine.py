@@ -6,7 +6,8 @@ bare loop of write and fdatasync reaches.
 
 Both get keys of 16 and values of 100 bytes, LZ4, Bloom filters of 10 bits a key, memtables of 64 MiB
 and a cache that holds all; reads and scans are made after compaction has come to rest, and once
-before they count. db_bench is what Debian ships: its CRC-32C and Bloom probes are scalar code.
+before they count. db_bench is what Debian ships: its CRC-32C and Bloom probes are scalar code, and it says itself that
+its assertions are on, which makes it slower. Say so beside any ratio.
 
 usage: engine.py BENCH_ENGINE [--keys 2000000] [--rounds 3] [--writers 1,16,64] [--sync-seconds 2]
                  [--dir DIR] [--json FILE]"""
