@@ -94,13 +94,5 @@ bench-%: $(BENCH)/build.ninja
 	@rm -f $(BENCH)/$*.json
 	@/usr/bin/python3 bench/$*.py $(or $(subject_$*),$(BENCH)/src/bin/heliosd) \
 		$(bench_$*) --json $(BENCH)/$*.json
-# Side by side with PostgreSQL 15 (package postgresql-15), and the engine alone with RocksDB.
-bench: all
-	@meson configure $(BUILD) -Dbench=true && ninja -C $(BUILD)
-	@$(BUILD)/bench/bench_art
-	@$(BUILD)/bench/bench_wal
-	@/usr/bin/python3 bench/engine.py $(BUILD)/bench/bench_engine
-	@/usr/bin/python3 bench/pgbench.py $(BUILD)/src/bin/heliosd
-
 clean:
 	@rm -rf build build-asan build-tsan build-bench build-fuzz
