@@ -163,6 +163,9 @@ enum status tree_flush(struct tree *t, bool *ret_worked)
             counter_add(counter_get("helios_flush_bytes_total", "Bytes that flushes wrote."),
                         run_bytes(e.added.data[i]->run));
         run_edit_release(&e);
+        m->flushed = true; /* no writer comes back to it, and its retirement orders this */
+        __atomic_add_fetch(&f->flushed_bytes, m->counted, __ATOMIC_RELAXED);
+        __atomic_sub_fetch(&f->memtable_bytes, m->counted, __ATOMIC_RELAXED);
         void **pair = mem_alloc(MEM_MEMTABLE, 2 * sizeof *pair);
         pair[0] = f;
         pair[1] = m;

@@ -38,7 +38,8 @@ struct memory *memory__new(uint64_t first_lsn)
 
 void memory__free(struct forest *f, struct memory *m)
 {
-    __atomic_sub_fetch(&f->memtable_bytes, m->counted, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(m->flushed ? &f->flushed_bytes : &f->memtable_bytes, m->counted,
+                       __ATOMIC_RELAXED);
     memtable_free(m->table);
     mem_free(MEM_MEMTABLE, m);
 }

@@ -27,6 +27,7 @@ struct memory {
     uint32_t unresolved; /* atomic: versions of transactions in flight */
     bool frozen;         /* atomic; changes under the memtable's latch */
     uint64_t counted;    /* bytes told to forest.memtable_bytes; guarded by the latch */
+    bool flushed;        /* told to forest.flushed_bytes instead: only readers keep it */
 };
 
 struct run_ref {
@@ -95,6 +96,7 @@ struct forest {
     uint64_t max_ts;              /* of all runs and of the log before log_start, at open */
     struct log_start log_start;   /* guarded by manifest_mutex */
     uint64_t memtable_bytes;      /* atomic: of all memtables, frozen ones too */
+    uint64_t flushed_bytes;       /* atomic: of those whose run is there, kept by running statements */
     uint32_t tree_count;          /* atomic */
     struct fmutex work_mutex;     /* flushing and compacting flags */
     struct wal *wal;              /* set once it is open */

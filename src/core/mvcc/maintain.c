@@ -6,7 +6,8 @@
 #include "base/point.h"
 
 enum work_kind { WORK_FLUSH, WORK_COMPACT };
-enum { LOG_FILES_KEPT = 16, ADMIT_WAIT_US = 20000, ADMIT_ROUNDS_MAX = 1500, FULL_ROUNDS_MAX = 25 };
+enum { LOG_FILES_KEPT = 16, ADMIT_WAIT_US = 20000, ADMIT_ROUNDS_MAX = 1500, FULL_ROUNDS_MAX = 25,
+       FLUSHED_LIMITS = 3 };
 
 /* NULL: there is space again. */
 static void set_full(struct store *s, const char *why)
@@ -223,6 +224,26 @@ static enum status check_full(struct store *s)
     return error_hint("Check free disk space.");
 }
 
+/* Memtables that are on disk already stay while a statement that began before runs, perhaps the very
+ * one that asks; they have a bound of their own, so that a long statement stops no writer at once. */
+static bool has_room(struct store *s)
+{
+    uint64_t limit = s->o.memtable_total_bytes;
+    uint64_t held = __atomic_load_n(&s->forest->memtable_bytes, __ATOMIC_RELAXED);
+    uint64_t kept = __atomic_load_n(&s->forest->flushed_bytes, __ATOMIC_RELAXED);
+    return held < limit && kept < FLUSHED_LIMITS * limit;
+}
+
+/* The bound was not met in time. */
+static enum status no_room(struct store *s)
+{
+    uint64_t kept = __atomic_load_n(&s->forest->flushed_bytes, __ATOMIC_RELAXED);
+    if (kept < FLUSHED_LIMITS * s->o.memtable_total_bytes) return too_large();
+    enum status st = FAIL(OUT_OF_MEMORY, "a long-running statement keeps too many changes in memory");
+    error_hint("Look for it in pg_stat_activity and cancel it, or raise memtable_total_bytes.");
+    return st;
+}
+
 enum status store__admit(struct txn *t)
 {
     struct store *s = t->store;
@@ -232,8 +253,7 @@ enum status store__admit(struct txn *t)
         return st;
     }
     uint64_t limit = s->o.memtable_total_bytes;
-    uint64_t held = __atomic_load_n(&s->forest->memtable_bytes, __ATOMIC_RELAXED);
-    if (held < limit) return OK;
+    if (has_room(s)) return OK;
     for (int round = 0; round < ADMIT_ROUNDS_MAX; round++) {
         if (t->bytes > limit / 2) return too_large();
         if (round == FULL_ROUNDS_MAX) TRY(check_full(s));
@@ -249,7 +269,7 @@ enum status store__admit(struct txn *t)
             if (r == PARK_CANCELED)
                 return FAIL(QUERY_CANCELED, "canceling statement due to user request");
         }
-        if (__atomic_load_n(&s->forest->memtable_bytes, __ATOMIC_RELAXED) < limit) return OK;
+        if (has_room(s)) return OK;
     }
-    return too_large();
+    return no_room(s);
 }
