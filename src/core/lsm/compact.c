@@ -9,8 +9,6 @@
 #include "base/mem.h"
 #include "base/point.h"
 
-static const uint64_t run_bytes_target = 64ull << 20, level1_bytes = 256ull << 20;
-
 struct compaction {
     struct tree *tree;
     uint32_t from, to;              /* levels */
@@ -27,25 +25,25 @@ static uint64_t level_bytes(const struct shape *s, uint32_t level)
     return bytes;
 }
 
-static uint64_t level_target(uint32_t level)
+static uint64_t level_target(const struct forest *f, uint32_t level)
 {
-    uint64_t bytes = level1_bytes;
+    uint64_t bytes = f->o.level1_bytes;
     for (uint32_t l = 1; l < level; l++) bytes *= LEVEL_RATIO;
     return bytes;
 }
 
 /* The most urgent level, or LEVELS_MAX. */
-static uint32_t due_level(const struct shape *s)
+static uint32_t due_level(const struct forest *f, const struct shape *s)
 {
     if (s->levels[0].count >= LEVEL0_RUNS_DUE) return 0;
     for (uint32_t l = 1; l + 1 < LEVELS_MAX; l++)
-        if (level_bytes(s, l) > level_target(l)) return l;
+        if (level_bytes(s, l) > level_target(f, l)) return l;
     return LEVELS_MAX;
 }
 
 bool tree_compaction_due(const struct tree *t)
 {
-    return due_level(tree_shape(t)) < LEVELS_MAX;
+    return due_level(t->forest, tree_shape(t)) < LEVELS_MAX;
 }
 
 static void take_input(struct compaction *c, struct run_ref *r)
@@ -111,7 +109,7 @@ static enum status merge_inputs(struct compaction *c)
         .drop_tombstones = c->bottom,
         .run = {.blocks = f->blocks, .cache = f->cache, .tree = c->tree->id, .filter_bits = 10,
                 .compress = true},
-        .run_bytes_max = run_bytes_target,
+        .run_bytes_max = f->o.run_bytes,
     };
     if (st == OK) st = merge_runs(sources, count, &o, collect_run, c);
     for (uint32_t i = 0; i < count; i++) run_source_free(sources[i]);
@@ -205,7 +203,7 @@ enum status tree_compact(struct tree *t, bool *ret_worked)
     if (!begin_work(t)) return OK;
     struct compaction c = {.tree = t, .edit.tree = t->id};
     fmutex_lock(&t->mutex);
-    uint32_t level = due_level(t->shape);
+    uint32_t level = due_level(t->forest, t->shape);
     if (level < LEVELS_MAX) pick_inputs(&c, t->shape, level);
     fmutex_unlock(&t->mutex);
     if (level < LEVELS_MAX) *ret_worked = true;

@@ -72,7 +72,7 @@ enum { FOREST_CHUNK = 1024, FOREST_CHUNKS = 16384 };
 struct forest_options {
     struct os *os;
     const char *dir;
-    uint64_t cache_bytes, memtable_bytes, memtable_total_bytes;
+    uint64_t cache_bytes, memtable_bytes, memtable_total_bytes, level1_bytes, run_bytes;
     struct epoch *epoch;
 };
 

@@ -17,6 +17,8 @@ void store_options_init(struct store_options *o)
         .memtable_bytes = 64ull << 20,
         .memtable_total_bytes = 1ull << 30,
         .wal_file_bytes = 64ull << 20,
+        .level1_bytes = 256ull << 20,
+        .run_bytes = 64ull << 20,
         .group_commit_window_us = 1000,
     };
 }
@@ -55,6 +57,8 @@ static enum status open_parts(struct store *s)
         .cache_bytes = s->o.cache_bytes,
         .memtable_bytes = s->o.memtable_bytes,
         .memtable_total_bytes = s->o.memtable_total_bytes,
+        .level1_bytes = s->o.level1_bytes,
+        .run_bytes = s->o.run_bytes,
         .epoch = s->epoch,
     };
     TRY(forest_open(&fo, &s->forest));
