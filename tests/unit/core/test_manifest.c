@@ -176,6 +176,42 @@ static void damage_is_told(void **state)
     }
 }
 
+/* A valid batch in the place of another, or of another manifest: a write that went astray. */
+static void astray(void **state)
+{
+    (void)state;
+    const struct slice r = SLICE("\1\0\0\0\0\0\0\0"), s = SLICE("\2\0\0\0\0\0\0\0");
+    char *batch = mem_alloc_aligned(MEM_TEST, BLOCK_BYTES, BLOCK_BYTES);
+    for (uint64_t i = 0; i < 2; i++) {
+        struct model m;
+        struct file *f;
+        new_model(&m, seed_of_run + i);
+        assert_int_equal(open_all(&m), OK);
+        assert_int_equal(manifest_append(m.manifest, &r, 1), OK);
+        assert_int_equal(manifest_append(m.manifest, &s, 1), OK);
+        assert_int_equal(os_open(m.os, "db/manifest-00000001.hmf", OPEN_DIRECT, &f), OK);
+        assert_int_equal(file_read(f, batch, BLOCK_BYTES, 2 * BLOCK_BYTES), OK);
+        file_close(f);
+        const char *to = "db/manifest-00000001.hmf";
+        if (i) { /* the same offset in the next manifest */
+            m.value = 0;
+            assert_int_equal(manifest_rewrite(m.manifest, &r, 1), OK);
+            assert_int_equal(manifest_append(m.manifest, &s, 1), OK);
+            to = "db/manifest-00000002.hmf";
+        }
+        close_all(&m);
+        assert_int_equal(os_open(m.os, to, OPEN_DIRECT, &f), OK);
+        assert_int_equal(file_write(f, batch, BLOCK_BYTES, (3 - i) * BLOCK_BYTES), OK);
+        file_close(f);
+        assert_int_equal(open_all(&m), OK);
+        assert_int_equal(m.value, 2);
+        assert_int_equal(manifest_bytes(m.manifest), (3 - i) * BLOCK_BYTES);
+        close_all(&m);
+        sim_free(m.os);
+    }
+    mem_free(MEM_TEST, batch);
+}
+
 static void failures(void **state)
 {
     (void)state;
@@ -205,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crash_everywhere),
         cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(astray),
         cmocka_unit_test(failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

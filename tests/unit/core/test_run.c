@@ -382,6 +382,46 @@ static void test_bit_flips(void **state)
     teardown(&f);
 }
 
+/* A run's bytes hold another tree's: a write that went astray. */
+static void test_other_tree(void **state)
+{
+    (void)state;
+    static struct entry e[ENTRIES];
+    struct fixture f;
+    struct strbuf meta[2];
+    struct extent *extents[2];
+    uint32_t count[2];
+    struct run *r;
+    struct page_pins pins = {0};
+    struct entry got;
+    setup(&f, 4);
+    uint32_t n = random_entries(&f, 2, 1000, e);
+    for (int i = 0; i < 2; i++) {
+        f.options.tree = TREE + (uint64_t)i;
+        build_meta(&f, e, n, &meta[i]);
+        assert_int_equal(run_meta_extents(strbuf_slice(&meta[i]), &f.arena, &extents[i], &count[i]),
+                         OK);
+    }
+    assert_int_equal(count[0], count[1]);
+    assert_int_equal(run_open(f.blocks, f.cache, strbuf_slice(&meta[0]), &r), OK);
+    for (uint32_t i = 0; i < count[0]; i++) {
+        size_t bytes = (size_t)extents[0][i].blocks * BLOCK_BYTES;
+        char *raw = mem_alloc_aligned(MEM_TEST, BLOCK_BYTES, bytes);
+        assert_int_equal(extents[0][i].blocks, extents[1][i].blocks);
+        assert_int_equal(blocks_read(f.blocks, extents[1][i], 0, raw, bytes), OK);
+        assert_int_equal(blocks_write(f.blocks, extents[0][i], 0, raw, bytes), OK);
+        mem_free(MEM_TEST, raw);
+    }
+    assert_int_equal(run_get(r, e[0].key, run_key_hash(e[0].key), UINT64_MAX, &pins, &got),
+                     DATA_CORRUPTED);
+    assert_non_null(strstr(error_current()->message, "it belongs to another tree"));
+    assert_int_equal(run_verify(r), DATA_CORRUPTED);
+    page_pins_free(&pins);
+    run_destroy(r);
+    for (int i = 0; i < 2; i++) strbuf_release(&meta[i]);
+    teardown(&f);
+}
+
 static void test_bad_meta(void **state)
 {
     (void)state;
@@ -442,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_model),     cmocka_unit_test(test_empty),
         cmocka_unit_test(test_merge),     cmocka_unit_test(test_bit_flips),
         cmocka_unit_test(test_bad_meta),  cmocka_unit_test(test_inspect),
+        cmocka_unit_test(test_other_tree),
     };
     return cmocka_run_group_tests_name("run", tests, NULL, NULL);
 }
