@@ -5,7 +5,7 @@ DATA ?= helios-data
 PREFIX ?= /usr/local
 MESON_FLAGS ?= --buildtype=debugoptimized
 
-.PHONY: all deps run install test lint asan tsan torture bench clean fuzz
+.PHONY: all deps run install test lint asan tsan torture mutants bench clean fuzz
 
 all: deps $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -64,6 +64,10 @@ torture: all
 	@SEED=$${SEED:-1} FLIPS=10000 $(BUILD)/tests/unit/db/test_db_bit_rot
 	@/usr/bin/python3 tests/crash/kill.py $(BUILD)/src/bin/heliosd 200
 
+# Are the tests any good? Some 100 planted bugs, one at a time: fails when less than 95 % are noticed.
+mutants: deps
+	@/usr/bin/python3 tests/mutants/run.py --jobs $${JOBS:-2} $(ARGS)
+
 # All benchmarks on an optimised build, on a machine that does nothing else: an hour and a half, and
 # docs/benchmarks.md is written. `make bench QUICK=1` takes minutes and writes into the build folder;
 # `make bench-pgbench` runs one. What fails is shown as such in the page, and fails the whole.
@@ -95,4 +99,4 @@ bench-%: $(BENCH)/build.ninja
 	@/usr/bin/python3 bench/$*.py $(or $(subject_$*),$(BENCH)/src/bin/heliosd) \
 		$(bench_$*) --json $(BENCH)/$*.json
 clean:
-	@rm -rf build build-asan build-tsan build-bench build-fuzz
+	@rm -rf build build-asan build-tsan build-mutants build-bench build-fuzz

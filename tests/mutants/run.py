@@ -18,6 +18,7 @@ DEFINITIONS = pathlib.Path(__file__).with_name("mutants.def")
 PASS_MARK = 95
 PYTHON = "/usr/bin/python3"
 HELIOSD = "src/bin/heliosd"
+SERVER = HELIOSD + " src/bin/helios"
 # A test that hangs has noticed something, too: ten times what the control took, at least this.
 PATIENCE_SECONDS = 30
 
@@ -38,16 +39,16 @@ def campaigns():
     kill = [PYTHON, "{root}/tests/crash/kill.py", "{build}/" + HELIOSD, "2"]
     sql = [PYTHON, "{root}/tests/sql/run.py", "{build}/" + HELIOSD, "delete", "indexes", "insert",
            "sequences", "sqlstates", "transaction_ddl", "transactions", "update"]
-    every = [unit("core", n) for n in ("blocks", "cache", "wal_batch", "history",
+    every = [unit("core", n) for n in ("blocks", "cache", "wal_batch", "between", "history",
                                        "recovery", "concurrency", "manifest", "memtable", "run",
                                        "wal", "store")]
     every += [unit("base", "hlc"),
               unit("core", "recovery", "core-recovery, other seeds", SEED="1000"),
               unit("core", "store", "core-store, other seeds", SEED="1000")]
     every += [unit("db", n) for n in ("verify", "bit_rot", "disk_faults", "power_loss")]
-    every += [Campaign("sql", HELIOSD, sql), Campaign("kill -9", HELIOSD, kill),
+    every += [Campaign("sql", SERVER, sql), Campaign("kill -9", SERVER, kill),
               unit("core", "store", "core-store, more seeds", SEED="2000")]
-    return [c for c in every if c.target == HELIOSD or source_of(c).exists()]
+    return [c for c in every if c.target == SERVER or source_of(c).exists()]
 
 
 def source_of(campaign):
@@ -137,15 +138,18 @@ class Tree:
             raise RuntimeError(f"failed: {' '.join(argv)}")
 
     def make(self, campaign):
-        self.must("ninja", "-j2", "-C", str(self.build), campaign.target)
+        self.must("ninja", "-j2", "-C", str(self.build), *campaign.target.split())
 
     def run(self, campaign, patience):
         """None when it passes, else what failed."""
         argv = [a.format(build=self.build, root=self.root) for a in campaign.argv]
-        log = self.root / "campaign.log"
+        log, scratch = self.root / "campaign.log", self.root / "tmp"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
         with open(log, "w") as out:
             p = subprocess.Popen(argv, cwd=self.root, stdout=out, stderr=subprocess.STDOUT,
-                                 start_new_session=True, env=dict(os.environ, **campaign.env),
+                                 start_new_session=True,
+                                 env=dict(os.environ, TMPDIR=str(scratch), **campaign.env),
                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
             try:
                 status = p.wait(patience)
@@ -161,8 +165,9 @@ class Tree:
 
 def reason(log, status):
     test = next(iter(re.findall(r"\[  FAILED  \] ([a-z]\w+)", log)), "")
-    said = re.findall(r"\[  ERROR   \] --- (.*)|(.*(?:assert|FAILED|not ok|missing|differ).*)", log)
-    what = next((a or b for a, b in said), "").strip()
+    said = re.findall(r"\[  ERROR   \] --- (.*)|ERROR: (.*)|^(?!\[)(.*(?:rror|assert|differ).*)", log,
+                      re.M)
+    what = next(("".join(x) for x in said), "").strip()
     if status == "hangs":
         what = "hangs"
     elif not test and isinstance(status, int) and status < 0:

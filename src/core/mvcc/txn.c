@@ -129,6 +129,7 @@ static void take_snapshot(struct txn *t)
     __atomic_store_n(&t->snapshot, 1, __ATOMIC_SEQ_CST);
     uint64_t ts = __atomic_load_n(&t->store->visible_ts, __ATOMIC_SEQ_CST);
     if (t->options.min_snapshot_ts > ts) ts = t->options.min_snapshot_ts;
+    POINT("snapshot.before_set");
     __atomic_store_n(&t->snapshot, ts, __ATOMIC_RELEASE);
 }
 

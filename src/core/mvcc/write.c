@@ -7,6 +7,8 @@
  * write, the version is taken out again. */
 #include "core/mvcc/mvcc_priv.h"
 
+#include "base/point.h"
+
 /* The state of a key in the memtables, seen under the latch of the active one. */
 struct key_state {
     struct memory *active;
@@ -53,6 +55,7 @@ static void latch_key(struct txn *t, struct tree *tree, struct slice key, struct
     for (;;) {
         struct shape *s = tree_shape(tree);
         struct memory *m = s->memories[0];
+        POINT("write.before_latch");
         memtable_latch(m->table);
         if (m->frozen) {
             memtable_unlatch(m->table);

@@ -14,6 +14,7 @@ enum { ACCOUNTS = 60, START_BALANCE = 1000, TXNS_MAX = 60 };
 struct model {
     int balance[ACCOUNTS], tag[ACCOUNTS]; /* tag 0: the account is closed, its money with account 0 */
     int transfers; /* rows of the ledger: 1 … transfers, two of each */
+    int ticket;    /* the last value of the sequence that a transaction has committed with */
 };
 
 struct run {
@@ -42,7 +43,8 @@ static enum status make_tables(struct run *r)
     TRY(sql(r, "create table accounts (id int primary key, balance int not null check (balance >= 0),"
                " tag text not null unique, class int); create index accounts_class on accounts (class);"
                "create table ledger (n int, part int, account int not null, amount int not null,"
-               " filler text, primary key (n, part)); create index ledger_account on ledger (account)"));
+               " filler text, primary key (n, part)); create index ledger_account on ledger (account);"
+               "create sequence tickets"));
     return sql(r, "insert into accounts select i, %d, 'tag ' || (i + 1), i %% 5"
                   " from generate_series(0, %d) i", START_BALANCE, ACCOUNTS - 1);
 }
@@ -62,6 +64,10 @@ static enum status transfer(struct run *r, struct model *m)
     m->balance[a] -= amount;
     m->balance[b] += amount;
     m->transfers = n;
+    TRY(sql(r, "select nextval('tickets')"));
+    int ticket = atoi(r->d.rows.data);
+    if (ticket <= m->ticket) fail_msg("ticket %d again, after %d", ticket, m->ticket);
+    m->ticket = ticket;
     return OK;
 }
 
