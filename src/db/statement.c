@@ -93,6 +93,13 @@ static double table_rows(void *ctx, const struct table_def *t)
     return (double)stats.rows;
 }
 
+static enum status evaluate(void *ctx, const struct expr *e, struct arena *a, struct datum *ret)
+{
+    struct session *s = ctx;
+    const struct exec_params none = {0};
+    return exec_constant(e, &s->exec, &none, a, ret);
+}
+
 /* SELECT INTO makes a table: it is DDL. */
 static bool has_into(const struct ast_select *q)
 {
@@ -130,7 +137,7 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
                             "could not determine data type of parameter $%u", i + 1);
             types[i] = TYPE_TEXT;
         }
-    struct planner_env pe = {&p->arena, p->catalog, table_rows, s->db};
+    struct planner_env pe = {&p->arena, p->catalog, table_rows, s->db, evaluate, s};
     TRY(plan_query(&pe, q, types, env.param_count, &plan));
     p->plan = plan;
     *param_count = env.param_count;

@@ -150,6 +150,8 @@ double join_rows(enum join_kind kind, double a, double b, double fraction);
  * of l->current once all is joined. */
 uint32_t take_semi_joins(struct level *l, struct expr ***ret);
 enum status plan_semi_joins(struct level *l, struct expr **items, uint32_t n) MUST;
+/* Constants, truth values and comparisons known beforehand, all over the query, in place (fold.c). */
+void fold_query(struct planner *p, struct query *q);
 enum status plan_dml(struct planner *p, struct query *q, struct plan_node **ret) MUST;
 enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_node **ret) MUST;
 /* Fills plan->point when the query is one. Before the query is consumed. */

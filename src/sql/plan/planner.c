@@ -31,6 +31,7 @@ enum status plan_query(const struct planner_env *env, struct query *q, const typ
     plan->command = q->command;
     plan->param_types = arena_memdup(p.arena, param_types, param_count * sizeof *param_types);
     plan->param_count = param_count;
+    fold_query(&p, q);
     TRY(plan_point(&p, q));
     p.levels = NULL;
     if (q->command == CMD_SELECT) TRY(plan_select(&p, q, &plan->root, &level));

@@ -11,6 +11,9 @@ struct planner_env {
     /* Rows of a table now; < 0 unknown. */
     double (*table_rows)(void *ctx, const struct table_def *t);
     void *ctx;
+    /* The value of a constant expression; NULL: there is no evaluator. */
+    enum status (*evaluate)(void *ctx, const struct expr *e, struct arena *a, struct datum *ret);
+    void *evaluate_ctx;
 };
 
 /* The query is consumed: its expressions are rewritten into the plan. */
