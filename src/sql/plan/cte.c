@@ -1,6 +1,7 @@
 /* WITH. A CTE that is read once is planned where it is read, unless it says MATERIALIZED, reads
  * itself, or must run exactly once (a volatile function); others are run once and kept. */
 #include "sql/plan/plan_priv.h"
+#include "sql/plan/querymap.h"
 
 static bool calls_volatile(const struct query *q)
 {
@@ -94,7 +95,7 @@ enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_
                      (c->materialized == 'n' || (c->references <= 1 && !calls_volatile(c->query)));
     if (inline_it) {
         struct level *inner, *saved = p->levels;
-        TRY(plan_select(p, c->query, ret, &inner));
+        TRY(plan_select(p, query_copy(p->arena, c->query), ret, &inner));
         p->levels = saved;
         for (size_t i = 0; i < inner->outers.count; i++)
             if (inner->outers.data[i].target != l)

@@ -337,3 +337,11 @@ void fold_query(struct planner *p, struct query *q)
     struct query_map m = {.arena = p->arena, .expr = fold, .ctx = &f};
     (void)query_map_run(&m, q);
 }
+
+struct expr *fold_expr(struct planner *p, struct expr *e)
+{
+    struct fold f = {p->env, p->arena};
+    struct query_map m = {.arena = p->arena, .expr = fold, .ctx = &f};
+    ASSERT(!expr_has_subquery(e));
+    return fold(&m, e);
+}

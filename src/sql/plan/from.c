@@ -6,7 +6,7 @@
  * when there is an equality, by index when the inner side has one and few outer rows ask, else a
  * nested loop. A LATERAL source is a nested loop's inner side with outer values. */
 #include "base/fiber.h"
-#include "sql/plan/plan_priv.h"
+#include "sql/plan/ties.h"
 
 struct pool {
     ARRAY(struct source) sources;
@@ -141,15 +141,15 @@ static void join_slots(struct level *l, const struct source *a, const struct sou
 static bool equality_sides(struct level *l, const struct expr *e, const struct source *a,
                            const struct source *b, struct expr **ret_a, struct expr **ret_b)
 {
-    if (e->kind != EXPR_CALL || !e->call.op || strcmp(e->call.op->name, "=") != 0) return false;
-    if (!e->call.op->can_hash || e->args[0]->type != e->args[1]->type) return false;
+    struct expr *sides[2];
+    if (!hashable_equality(l->planner->arena, e, &sides[0], &sides[1])) return false;
     if (expr_has_subquery(e) || expr_is_volatile(e)) return false;
     for (int flip = 0; flip < 2; flip++) {
-        uint64_t *x = expr_relations(l, e->args[flip]), *y = expr_relations(l, e->args[1 - flip]);
+        uint64_t *x = expr_relations(l, sides[flip]), *y = expr_relations(l, sides[1 - flip]);
         if (relset_empty(l, x) || relset_empty(l, y)) continue;
         if (!relset_subset(l, x, a->relations) || !relset_subset(l, y, b->relations)) continue;
-        *ret_a = e->args[flip];
-        *ret_b = e->args[1 - flip];
+        *ret_a = sides[flip];
+        *ret_b = sides[1 - flip];
         return true;
     }
     return false;
@@ -697,12 +697,11 @@ static enum status plan_from_item(struct level *l, const struct from_item *f, st
 enum status plan_from(struct level *l)
 {
     struct query *q = l->query;
-    struct expr **rest, **semi_joins = NULL;
+    struct expr **rest, **late;
     if (fiber_stack_left() < 32 << 10)
         return FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
     split_conjuncts(l, expand_joins(l, q->where));
-    /* UPDATE and DELETE may have to look at their whole condition again, row by row. */
-    uint32_t semi_join_count = q->command == CMD_SELECT ? take_semi_joins(l, &semi_joins) : 0;
+    uint32_t late_count = take_late(l, &late);
     TRY(plan_pool(l, q->from, q->from_count, &l->current));
     rest = l->conjuncts.data;
     uint32_t n = (uint32_t)l->conjuncts.count;
@@ -710,5 +709,5 @@ enum status plan_from(struct level *l)
     struct source s = l->current;
     TRY(with_filter(l, &s, rest, n));
     l->current = s;
-    return plan_semi_joins(l, semi_joins, semi_join_count);
+    return plan_late(l, late, late_count);
 }

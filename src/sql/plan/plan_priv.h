@@ -37,6 +37,12 @@ struct source {
     /* Key slots, for DML and row locks: relation -> slot. */
 };
 
+/* A subquery that was turned into a join, and what stands for it over the level's current source. */
+struct sublink_value {
+    const struct query *query;
+    struct expr *value;
+};
+
 /* One query level. */
 struct level {
     struct planner *planner;
@@ -57,6 +63,8 @@ struct level {
     ARRAY(struct expr *) aggregate_exprs;
     ARRAY(struct expr *) window_exprs; /* window calls; slot = window_base + i */
     uint32_t window_base;
+    ARRAY(struct sublink_value) sublinks; /* of expressions over `current` */
+    bool keep_order;           /* the rows come in the order that is asked for */
     struct source current;     /* what expressions are rewritten against */
 };
 
@@ -146,12 +154,16 @@ double relation_rows(struct level *l, const struct table_def *t);
 double equality_fraction(struct level *l, const struct expr *a, const struct expr *b, double rows_a,
                          double rows_b);
 double join_rows(enum join_kind kind, double a, double b, double fraction);
-/* EXISTS conditions that can be joins (semijoin.c): taken out of the level's conjuncts, and put on top
- * of l->current once all is joined. */
-uint32_t take_semi_joins(struct level *l, struct expr ***ret);
-enum status plan_semi_joins(struct level *l, struct expr **items, uint32_t n) MUST;
+/* Conditions whose subqueries can be joins (semijoin.c, decorrelate.c): taken out of the level's
+ * conjuncts, and put on top of l->current once all is joined. */
+uint32_t take_late(struct level *l, struct expr ***ret);
+enum status plan_late(struct level *l, struct expr **items, uint32_t n) MUST;
+/* The value, over l->current, of a subquery that was turned into a join; NULL: it was not. */
+struct expr *sublink_value(const struct level *l, const struct expr *e);
 /* Constants, truth values and comparisons known beforehand, all over the query, in place (fold.c). */
 void fold_query(struct planner *p, struct query *q);
+/* The same for one expression without subqueries. */
+struct expr *fold_expr(struct planner *p, struct expr *e);
 enum status plan_dml(struct planner *p, struct query *q, struct plan_node **ret) MUST;
 enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_node **ret) MUST;
 /* Fills plan->point when the query is one. Before the query is consumed. */

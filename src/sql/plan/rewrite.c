@@ -146,6 +146,13 @@ static enum status subquery(struct level *l, const struct expr *e, struct expr *
     return OK;
 }
 
+struct expr *sublink_value(const struct level *l, const struct expr *e)
+{
+    for (size_t i = 0; i < l->sublinks.count; i++)
+        if (l->sublinks.data[i].query == e->subquery.query) return l->sublinks.data[i].value;
+    return NULL;
+}
+
 /* --- the walk ------------------------------------------------------------------------------- */
 
 struct walk {
@@ -279,6 +286,8 @@ static struct expr *rewrite_child(void *ctx, struct expr *e)
         return s == OK ? made : fail(w, s);
     }
     if (e->kind == EXPR_SUBQUERY) {
+        made = w->shift || l->grouped ? NULL : sublink_value(l, e);
+        if (made) return made;
         enum status s = subquery(l, e, &made);
         return s == OK ? made : fail(w, s);
     }

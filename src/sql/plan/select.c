@@ -1,7 +1,7 @@
 /* SELECT above FROM and WHERE, in the order in which it is meant: grouping, HAVING, windows, the
  * select list with its set-returning functions, DISTINCT, ORDER BY, LIMIT, and the set operations. */
 #include "base/fiber.h"
-#include "sql/plan/plan_priv.h"
+#include "sql/plan/decorrelate.h"
 
 /* --- what is read --------------------------------------------------------------------------- */
 
@@ -65,6 +65,8 @@ static bool add_subquery_columns(void *ctx, const struct expr *e)
 {
     struct level *l = ctx;
     if (!e || e->kind == EXPR_AGGREGATE) return true;
+    for (size_t i = 0; i < l->groups.count; i++)
+        if (expr_equal(l->groups.data[i], e)) return true;
     if (e->kind == EXPR_SUBQUERY) query_columns(e->subquery.query, add_inner_column, l);
     return expr_walk(e, add_subquery_columns, l);
 }
@@ -98,6 +100,22 @@ static enum status grouping_sets(struct level *l, struct plan_node *n)
     return OK;
 }
 
+/* What aggregates read: expressions over the rows before grouping. */
+struct aggregate_reads {
+    struct arena *arena;
+    ARRAY(struct expr *) exprs;
+};
+
+static bool collect_reads(void *ctx, const struct expr *e)
+{
+    struct aggregate_reads *r = ctx;
+    if (!e) return true;
+    if (e->kind != EXPR_AGGREGATE) return expr_walk(e, collect_reads, r);
+    for (uint32_t i = 0; i < e->arg_count; i++) ARENA_PUSH(r->arena, &r->exprs, e->args[i]);
+    if (e->aggregate.filter) ARENA_PUSH(r->arena, &r->exprs, e->aggregate.filter);
+    return true;
+}
+
 static enum status plan_group(struct level *l, struct expr **above, uint32_t above_count,
                               struct expr **ret_above, struct expr **ret_having)
 {
@@ -107,6 +125,11 @@ static enum status plan_group(struct level *l, struct expr **above, uint32_t abo
     for (uint32_t i = 0; i < q->group_count; i++)
         ARENA_PUSH(p->arena, &l->groups, expand_joins(l, q->group_by[i]));
     uint32_t given = (uint32_t)l->groups.count;
+    struct aggregate_reads reads = {.arena = p->arena};
+    for (uint32_t i = 0; i < given; i++) ARENA_PUSH(p->arena, &reads.exprs, l->groups.data[i]);
+    for (uint32_t i = 0; i < above_count; i++) (void)collect_reads(&reads, above[i]);
+    (void)collect_reads(&reads, expand_joins(l, q->having));
+    TRY(plan_sublinks(l, reads.exprs.data, (uint32_t)reads.exprs.count, l->current.node->rows));
     for (uint32_t i = 0; i < above_count; i++) {
         (void)add_dependent(l, above[i]);
         (void)add_subquery_columns(l, above[i]);
@@ -485,8 +508,19 @@ static enum status plan_rows(struct level *l, bool *ret_ordered)
     *ret_ordered = false;
     if (q->set_op != SETOP_NONE) return plan_set_op(l);
     TRY(plan_from(l));
-    if (q->order_count) *ret_ordered = already_ordered(l);
+    if (q->order_count) *ret_ordered = l->keep_order = already_ordered(l);
     return OK;
+}
+
+/* For how many rows the select list is computed, when a LIMIT stops it early. */
+static double rows_wanted(const struct level *l)
+{
+    const struct query *q = l->query;
+    double rows = l->current.node->rows;
+    if (q->order_count || q->distinct || l->window_exprs.count || !q->limit) return rows;
+    if (q->limit->kind != EXPR_CONST || q->limit->constant.null) return rows;
+    double limit = (double)q->limit->constant.v.i64;
+    return limit < rows ? limit : rows;
 }
 
 /* Above a grouping, what windows read is computed first, into columns of their own. */
@@ -496,6 +530,8 @@ static enum status plan_lists(struct level *l, struct expr **exprs, struct expr 
     for (uint32_t i = 0; i < q->target_count; i++) (void)collect_windows(l, exprs[i]);
     bool group = q->has_group || q->has_aggregates || q->having;
     if (!group) {
+        if (!l->keep_order && q->set_op == SETOP_NONE)
+            TRY(plan_sublinks(l, exprs, q->target_count, rows_wanted(l)));
         if (l->window_exprs.count) TRY(plan_windows(l));
         for (uint32_t i = 0; i < q->target_count; i++) TRY(rewrite(l, exprs[i], &ret[i]));
         return OK;

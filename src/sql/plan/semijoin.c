@@ -1,92 +1,96 @@
-/* EXISTS and NOT EXISTS as semi- and anti-joins.
+/* EXISTS, IN and their negations as semi- and anti-joins.
  *
- * A subquery whose WHERE ties it to the enclosing row by at least one equality, and which is otherwise a
- * plain SELECT of its own, is planned once, without those conditions, and hashed; the conditions become
- * the join's keys and its condition. Anything else stays a subplan that runs once a row. */
-#include "sql/plan/plan_priv.h"
+ * The subquery is planned once, without the conditions that tie it to the enclosing row; those become
+ * the join's keys and its condition. What is planned is a copy: UPDATE and DELETE look at the whole
+ * condition again when a row changed meanwhile. A subplan that runs for each row stays when an index
+ * makes that cheaper, and when a subquery cannot be taken apart. */
+#include "sql/plan/decorrelate.h"
 
-struct reads {
-    bool inner, outer, deeper, other; /* other: what cannot be moved */
-    const struct query *sub;
+struct semi_join {
+    bool anti, whole;   /* whole: uncorrelated, and planned as it is */
+    struct expr *link;  /* the EXPR_SUBQUERY */
+    struct query *sub;
+    struct ties ties;
+    ARRAY(struct expr *) left, right; /* keys of a whole one; the right ones over its slots */
 };
-
-static bool note_reads(void *ctx, const struct expr *e)
-{
-    struct reads *r = ctx;
-    if (!e) return true;
-    if (e->kind == EXPR_SUBQUERY || e->kind == EXPR_AGGREGATE || e->kind == EXPR_WINDOW) {
-        r->other = true;
-    } else if (e->kind == EXPR_COLUMN) {
-        if (e->column.levels_up == 0) {
-            r->inner = true;
-            r->other |= r->sub->relations[e->column.relation]->kind == REL_JOIN;
-        }
-        if (e->column.levels_up == 1) r->outer = true;
-        if (e->column.levels_up > 1) r->deeper = true;
-    }
-    return expr_walk(e, note_reads, r);
-}
-
-static struct reads reads_of(const struct query *sub, const struct expr *e)
-{
-    struct reads r = {.sub = sub};
-    note_reads(&r, e);
-    return r;
-}
 
 static bool plain(const struct query *q)
 {
     return q->command == CMD_SELECT && !q->has_group && !q->has_aggregates && !q->has_windows &&
            !q->has_srf && !q->having && !q->limit && !q->offset && q->set_op == SETOP_NONE &&
-           q->cte_count == 0 && q->locking_count == 0 && q->from_count > 0 && q->where;
+           q->cte_count == 0 && q->locking_count == 0 && q->from_count > 0;
 }
 
-struct semi_join {
-    struct query *sub;
-    bool anti;
-    ARRAY(struct expr *) inner, ties;  /* conjuncts of its WHERE */
-    struct expr **outer_keys, **inner_keys;
-    uint32_t key_count;
-    ARRAY(struct expr *) rest;         /* ties that are no keys */
-};
-
-static void split(struct planner *p, struct expr *e, struct semi_join *s)
+static struct expr *equality(struct arena *a, const struct operator_def *op, struct expr *left,
+                             struct expr *right)
 {
-    if (e->kind == EXPR_BOOL && e->bool_op == BOOL_AND) {
-        for (uint32_t i = 0; i < e->arg_count; i++) split(p, e->args[i], s);
-        return;
+    struct expr *e = expr_const(a, TYPE_BOOL, (struct datum){0});
+    struct expr *args[2] = {left, right};
+    e->kind = EXPR_CALL;
+    e->arg_count = 2;
+    e->args = arena_memdup(a, args, sizeof args);
+    e->call.op = op;
+    e->call.proc = proc_by_oid(op->proc);
+    e->call.variadic_array = e->call.sql_syntax = false;
+    return e;
+}
+
+static bool all_named(const struct expr *e, const char *name)
+{
+    for (uint32_t i = 0; i < e->arg_count; i++)
+        if (strcmp(e->subquery.ops[i]->name, name) != 0) return false;
+    return e->arg_count > 0;
+}
+
+/* The equality of column i, for IN and NOT IN. */
+static const struct operator_def *equality_of(const struct semi_join *s, uint32_t i)
+{
+    const struct operator_def *op = s->link->subquery.ops[i];
+    if (strcmp(op->name, "=") == 0) return op;
+    op = operator_by_oid(op->negator);
+    return op && strcmp(op->name, "=") == 0 ? op : NULL;
+}
+
+static uint32_t visible_targets(const struct query *q)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < q->target_count; i++) n += !q->targets[i].junk;
+    return n;
+}
+
+/* A subquery that reads nothing outside: its columns are the keys. Of NOT IN one column is enough to
+ * know what a NULL means. */
+static bool analyse_whole(struct planner *p, struct semi_join *s)
+{
+    const struct expr *e = s->link;
+    if (s->anti && e->arg_count != 1) return false;
+    if (visible_targets(s->sub) != e->arg_count) return false;
+    for (uint32_t i = 0; i < e->arg_count; i++) {
+        const struct operator_def *op = equality_of(s, i);
+        const struct expr *target = s->sub->targets[i].expr;
+        struct expr *left, *right;
+        if (!op || expr_has_subquery(e->args[i]) || s->sub->targets[i].junk) return false;
+        right = expr_slot(p, i, target->type, target->typmod);
+        right = equality(p->arena, op, e->args[i], right);
+        if (!hashable_equality(p->arena, right, &left, &right)) return false;
+        ARENA_PUSH(p->arena, &s->left, left);
+        ARENA_PUSH(p->arena, &s->right, right);
     }
-    struct reads r = reads_of(s->sub, e);
-    if (r.outer) ARENA_PUSH(p->arena, &s->ties, e);
-    else ARENA_PUSH(p->arena, &s->inner, e);
+    s->whole = true;
+    return true;
 }
 
-/* outer = inner, by a hashable operator of one type. */
-static bool take_key(struct semi_join *s, struct expr *e)
+/* IN of a correlated subquery is EXISTS with one more condition for each column. */
+static bool add_tests(struct planner *p, struct semi_join *s)
 {
-    if (e->kind != EXPR_CALL || !e->call.op || strcmp(e->call.op->name, "=") != 0) return false;
-    if (!e->call.op->can_hash || e->args[0]->type != e->args[1]->type) return false;
-    for (int flip = 0; flip < 2; flip++) {
-        struct reads x = reads_of(s->sub, e->args[flip]), y = reads_of(s->sub, e->args[1 - flip]);
-        if (!x.outer || x.inner || !y.inner || y.outer) continue;
-        s->outer_keys[s->key_count] = e->args[flip];
-        s->inner_keys[s->key_count++] = e->args[1 - flip];
-        return true;
+    const struct expr *e = s->link;
+    for (uint32_t i = 0; i < e->arg_count; i++) {
+        const struct operator_def *op = equality_of(s, i);
+        if (!op || expr_has_subquery(e->args[i])) return false;
+        struct expr *arg = raise_columns(p->arena, e->args[i], 1);
+        if (!ties_add(&s->ties, equality(p->arena, op, arg, s->sub->targets[i].expr))) return false;
     }
-    return false;
-}
-
-struct foreign {
-    const struct query *sub;
-    bool found;
-};
-
-/* Does what is left of the subquery read an enclosing query? */
-static void note_foreign(void *ctx, const struct query *owner, uint32_t relation, uint32_t column)
-{
-    struct foreign *f = ctx;
-    (void)relation, (void)column;
-    for (const struct query *q = f->sub->parent; q; q = q->parent) f->found |= owner == q;
+    return true;
 }
 
 static bool analyse(struct level *l, struct expr *e, struct semi_join *s)
@@ -97,122 +101,142 @@ static bool analyse(struct level *l, struct expr *e, struct semi_join *s)
         s->anti = true;
         e = e->args[0];
     }
-    if (e->kind != EXPR_SUBQUERY || e->subquery.type != SUBLINK_EXISTS) return false;
+    if (e->kind != EXPR_SUBQUERY || e->subquery.query->parent != l->query) return false;
+    s->link = e;
     s->sub = e->subquery.query;
-    if (!plain(s->sub) || s->sub->parent != l->query) return false;
-    split(p, s->sub->where, s);
-    s->outer_keys = ARENA_ARRAY(p->arena, struct expr *, s->ties.count + 1);
-    s->inner_keys = ARENA_ARRAY(p->arena, struct expr *, s->ties.count + 1);
-    for (size_t i = 0; i < s->ties.count; i++) {
-        struct expr *tie = s->ties.data[i];
-        struct reads r = reads_of(s->sub, tie);
-        if (r.other || r.deeper || expr_is_volatile(tie)) return false;
-        if (!take_key(s, tie)) ARENA_PUSH(p->arena, &s->rest, tie);
-    }
-    if (!s->key_count) return false;
-    struct expr *whole = s->sub->where;
-    struct foreign f = {s->sub, false};
-    s->sub->where = make_and(p, s->inner.data, (uint32_t)s->inner.count);
-    query_columns(s->sub, note_foreign, &f);
-    s->sub->where = whole;
-    return !f.found;
+    if (s->sub->command != CMD_SELECT || expr_is_volatile(e)) return false;
+    bool test = e->subquery.type == SUBLINK_ANY && all_named(e, "=");
+    if (e->subquery.type == SUBLINK_ALL && all_named(e, "<>") && !s->anti) test = s->anti = true;
+    if (!test && e->subquery.type != SUBLINK_EXISTS) return false;
+    if (test && !query_reads_outside(s->sub)) return analyse_whole(p, s);
+    if ((test && s->anti) || !plain(s->sub) || s->sub->distinct_on_count) return false;
+    if (!ties_find(p, s->sub, &s->ties)) return false;
+    if (test && !add_tests(p, s)) return false;
+    return s->ties.outer_keys.count + s->ties.rest.count > 0;
 }
 
 /* --- making it --------------------------------------------------------------------------------- */
 
-struct moving {
-    struct level *level;
-    struct semi_join *semi;
-    uint32_t left_columns;
-};
-
-static uint32_t target_of(struct moving *m, struct expr *e)
+static struct plan_node *join_node(struct level *l, const struct semi_join *s,
+                                   struct plan_node *right, uint32_t keys)
 {
-    struct query *q = m->semi->sub;
-    for (uint32_t i = 0; i < q->target_count; i++)
-        if (expr_equal(q->targets[i].expr, e)) return i;
-    q->targets[q->target_count] = (struct target){.expr = e, .name = "key"};
-    return q->target_count++;
-}
-
-/* Inner columns to slots behind the left side's, outer ones to this level's own columns. */
-static struct expr *move(void *ctx, struct expr *e)
-{
-    struct moving *m = ctx;
-    struct planner *p = m->level->planner;
-    if (!e) return NULL;
-    if (e->kind != EXPR_COLUMN) return expr_map(p->arena, e, move, m);
-    if (e->column.levels_up == 0)
-        return expr_slot(p, m->left_columns + target_of(m, e), e->type, e->typmod);
-    struct expr *copy = arena_memdup(p->arena, e, sizeof *e);
-    copy->column.levels_up = 0;
-    return expand_joins(m->level, copy);
-}
-
-static uint32_t column_room(const struct semi_join *s)
-{
-    uint32_t n = s->key_count;
-    for (uint32_t i = 0; i < s->sub->relation_count; i++) n += s->sub->relations[i]->column_count;
-    return n + 1;
-}
-
-static enum status apply(struct level *l, struct semi_join *s)
-{
-    struct planner *p = l->planner;
-    struct plan_node *left = l->current.node, *right, *node;
-    struct level *inner, *saved = p->levels;
-    struct moving m = {l, s, left->column_count};
-    struct query *q = s->sub;
-    q->where = make_and(p, s->inner.data, (uint32_t)s->inner.count);
-    q->targets = ARENA_ARRAY(p->arena, struct target, column_room(s));
-    q->target_count = q->order_count = q->distinct_on_count = 0;
-    q->distinct = false;
-    struct expr **left_keys = ARENA_ARRAY(p->arena, struct expr *, s->key_count);
-    struct expr **right_keys = ARENA_ARRAY(p->arena, struct expr *, s->key_count);
-    for (uint32_t i = 0; i < s->key_count; i++) {
-        struct expr *key = s->inner_keys[i];
-        left_keys[i] = move(&m, s->outer_keys[i]);
-        right_keys[i] = expr_slot(p, target_of(&m, key), key->type, key->typmod);
-    }
-    struct expr *condition = make_and(p, s->rest.data, (uint32_t)s->rest.count);
-    if (condition) condition = move(&m, condition);
-    TRY(plan_select(p, q, &right, &inner));
-    p->levels = saved;
-    node = node_new(p, PLAN_HASH_JOIN);
+    struct plan_node *left = l->current.node;
+    struct plan_node *node = node_new(l->planner, keys ? PLAN_HASH_JOIN : PLAN_NESTED_LOOP);
     node->left = left;
     node->right = right;
     node->join.type = s->anti ? JOIN_ANTI : JOIN_SEMI;
-    node->join.key_count = s->key_count;
-    node->join.right_keys = right_keys;
-    TRY(rewrite_all(l, left_keys, s->key_count, &node->join.left_keys));
-    if (condition) TRY(rewrite(l, condition, &node->join.condition));
-    node_columns_from(p, node, left);
+    node->join.key_count = keys;
+    node_columns_from(l->planner, node, left);
     node->rows = left->rows > 2 ? left->rows / 2 : 1;
-    node->cost_total = left->cost_total + right->cost_total + (left->rows + right->rows * 2) * 0.01;
+    node->cost_total = left->cost_total + right->cost_total;
+    node->cost_total += keys ? (left->rows + right->rows * 2) * 0.01
+                             : left->rows * right->rows * 0.005;
+    return node;
+}
+
+static enum status plan_whole(struct level *l, struct semi_join *s, struct plan_node **ret)
+{
+    struct planner *p = l->planner;
+    struct plan_node *right;
+    struct level *inner, *saved = p->levels;
+    uint32_t n = (uint32_t)s->left.count;
+    TRY(plan_select(p, query_copy(p->arena, s->sub), &right, &inner));
+    p->levels = saved;
+    *ret = join_node(l, s, right, n);
+    (*ret)->join.null_aware = s->anti;
+    (*ret)->join.right_keys = s->right.data;
+    return rewrite_all(l, s->left.data, n, &(*ret)->join.left_keys);
+}
+
+static enum status plan_tied(struct level *l, struct semi_join *s, struct plan_node **ret)
+{
+    struct planner *p = l->planner;
+    uint32_t left_columns = l->current.node->column_count;
+    struct plan_node *right;
+    struct level *inner, *saved = p->levels;
+    struct ties *t = &s->ties;
+    uint32_t n = (uint32_t)t->outer_keys.count;
+    struct query *q = s->sub, whole = *q;
+    q->where = make_and(p, t->inner.data, (uint32_t)t->inner.count);
+    q->target_count = q->order_count = 0;
+    q->distinct = false;
+    struct expr **left_keys = ARENA_ARRAY(p->arena, struct expr *, n);
+    struct expr **right_keys = ARENA_ARRAY(p->arena, struct expr *, n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct expr *key = t->inner_keys.data[i];
+        left_keys[i] = tie_move(l, q, left_columns, t->outer_keys.data[i]);
+        right_keys[i] = expr_slot(p, target_of(p->arena, q, key), key->type, key->typmod);
+    }
+    struct expr *condition = make_and(p, t->rest.data, (uint32_t)t->rest.count);
+    if (condition) condition = tie_move(l, q, left_columns, condition);
+    q = query_copy(p->arena, s->sub);
+    *s->sub = whole;
+    TRY(plan_select(p, q, &right, &inner));
+    p->levels = saved;
+    *ret = join_node(l, s, right, n);
+    (*ret)->join.right_keys = right_keys;
+    TRY(rewrite_all(l, left_keys, n, &(*ret)->join.left_keys));
+    return condition ? rewrite(l, condition, &(*ret)->join.condition) : OK;
+}
+
+static enum status apply(struct level *l, struct expr *e, struct semi_join *s)
+{
+    struct plan_node *node, *left = l->current.node;
+    double by_rows;
+    if (s->whole) {
+        TRY(plan_whole(l, s, &node));
+    } else {
+        TRY(plan_tied(l, s, &node));
+        TRY(subplan_cost(l, s->sub, left->rows, &by_rows));
+        if (by_rows < node->cost_total - left->cost_total) {
+            TRY(rewrite(l, e, &e));
+            node = node_filter(l->planner, left, e);
+        }
+    }
     l->current.node = node;
     return OK;
 }
 
-enum status plan_semi_joins(struct level *l, struct expr **items, uint32_t n)
+/* --- conditions with subqueries ---------------------------------------------------------------- */
+
+enum status subplan_cost(struct level *l, const struct query *q, double rows, double *ret)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        struct semi_join s;
-        if (!analyse(l, items[i], &s))
-            return FAIL(INTERNAL_ERROR, "a semi-join cannot be made of its condition");
-        TRY(apply(l, &s));
-    }
+    struct planner *p = l->planner;
+    struct level *inner, *saved = p->levels;
+    struct plan_node *root;
+    TRY(plan_select(p, query_copy(p->arena, q), &root, &inner));
+    p->levels = saved;
+    *ret = rows * (root->cost_total + 0.02);
     return OK;
 }
 
-uint32_t take_semi_joins(struct level *l, struct expr ***ret)
+enum status plan_late(struct level *l, struct expr **items, uint32_t n)
+{
+    struct semi_join s;
+    /* Semi-joins first: what comes after has fewer rows. */
+    for (uint32_t i = 0; i < n; i++)
+        if (analyse(l, items[i], &s)) TRY(apply(l, items[i], &s));
+    for (uint32_t i = 0; i < n; i++) {
+        struct expr *condition;
+        if (analyse(l, items[i], &s)) continue;
+        TRY(plan_sublinks(l, &items[i], 1, l->current.node->rows));
+        TRY(rewrite(l, items[i], &condition));
+        l->current.node = node_filter(l->planner, l->current.node, condition);
+    }
+    l->sublinks.count = 0;
+    return OK;
+}
+
+uint32_t take_late(struct level *l, struct expr ***ret)
 {
     uint32_t n = 0;
     size_t kept = 0;
+    struct semi_join s;
     *ret = ARENA_ARRAY(l->planner->arena, struct expr *, l->conjuncts.count + 1);
     for (size_t i = 0; i < l->conjuncts.count; i++) {
-        struct semi_join s;
         struct expr *e = l->conjuncts.data[i];
-        if (analyse(l, e, &s)) (*ret)[n++] = e;
+        bool late = expr_has_subquery(e) && (analyse(l, e, &s) || has_sublink(l, e));
+        if (late) (*ret)[n++] = e;
         else l->conjuncts.data[kept++] = e;
     }
     l->conjuncts.count = kept;
