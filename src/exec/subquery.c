@@ -138,8 +138,7 @@ static bool is_test(const struct subplan *sp)
     return sp->type == SUBLINK_ANY || sp->type == SUBLINK_ALL || sp->type == SUBLINK_ROW;
 }
 
-/* One evaluation; outer values are set already. */
-static enum status evaluate(struct taker *t, struct datum *ret)
+static enum status evaluate_once(struct taker *t, struct datum *ret)
 {
     struct subplan_state *st = t->state;
     bool kept = t->sp->outer_count == 0;
@@ -172,6 +171,18 @@ static enum status evaluate(struct taker *t, struct datum *ret)
         st->ready = true;
     }
     *ret = st->value;
+    return OK;
+}
+
+/* One evaluation; outer values are set already. */
+static enum status evaluate(struct taker *t, struct datum *ret)
+{
+    struct memo_key key;
+    if (t->sp->outer_count == 0) return evaluate_once(t, ret);
+    if (subquery__memo_find(t->x, t->sp, t->state, t->tests, t->site->type, t->arena, &key, ret))
+        return OK;
+    TRY(evaluate_once(t, ret));
+    subquery__memo_keep(t->state, &key, t->site->type, *ret);
     return OK;
 }
 

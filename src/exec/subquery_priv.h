@@ -14,7 +14,14 @@ struct subquery_rows {
     uint32_t *slots, mask;   /* position + 1 of a row; built after the last one */
 };
 
+struct subquery_memo;
+struct memo_key {
+    struct datum *values;    /* NULL: nothing is kept */
+    uint64_t hash;
+};
+
 struct subplan_state {
+    struct subquery_memo *memo;
     bool ready;
     struct datum value;      /* kept: scalar, EXISTS, ARRAY */
     struct subquery_rows rows;
@@ -34,5 +41,12 @@ enum status subquery__too_many_rows(void) MUST;
 enum status subquery__row_test(struct execution *x, const struct expr *e, const struct subplan *sp,
                                struct subplan_state *st, const struct datum *tests,
                                const struct datum *row, struct arena *a, struct datum *ret) MUST;
+
+/* What a correlated subplan gave for these outer values and tests before (subquery_memo.c). */
+bool subquery__memo_find(struct execution *x, const struct subplan *sp, struct subplan_state *st,
+                         const struct datum *tests, type_id type, struct arena *a,
+                         struct memo_key *ret_key, struct datum *ret);
+void subquery__memo_keep(struct subplan_state *st, const struct memo_key *key, type_id type,
+                         struct datum value);
 
 #endif

@@ -83,6 +83,7 @@ struct subplan {
     uint32_t *outer_index;       /* which EXPR_OUTER number each one sets */
     uint32_t outer_count;
     type_id result;
+    bool memo;                   /* the same outer values give the same result */
 };
 
 struct plan_node {

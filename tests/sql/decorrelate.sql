@@ -119,7 +119,7 @@ update o set g = 8 from i where i.id = o.id and i.k in (select k from z) returni
 with d as (select id from o where k not in (select k from i where k is not null)) select id from d order by id;
 delete from o where k not in (select k from i where k is not null);
 delete from o where not exists (select from i where i.k = o.k);
-delete from o where (select max(id) from i where i.k = o.k) = 4 returning id;
+delete from o where (select max(id) from i where i.k = o.k) = 4;
 insert into o select 100 + id, k from i where not exists (select from o where o.k = i.k);
 select id, k from o order by id;
 rollback;

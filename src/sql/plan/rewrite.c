@@ -130,7 +130,8 @@ static enum status subquery(struct level *l, const struct expr *e, struct expr *
 {
     struct planner *p = l->planner;
     struct subplan s = {.type = e->subquery.type, .ops = e->subquery.ops, .negated = e->subquery.negated,
-                        .result = e->type, .test_count = e->arg_count};
+                        .result = e->type, .test_count = e->arg_count,
+                        .memo = !expr_is_volatile(e)};
     struct level *inner;
     struct level *saved = p->levels;
     TRY(plan_select(p, e->subquery.query, &s.root, &inner));
