@@ -6,7 +6,7 @@
  * when there is an equality, by index when the inner side has one and few outer rows ask, else a
  * nested loop. A LATERAL source is a nested loop's inner side with outer values. */
 #include "base/fiber.h"
-#include "sql/plan/ties.h"
+#include "sql/plan/pullup.h"
 
 struct pool {
     ARRAY(struct source) sources;
@@ -445,8 +445,13 @@ static enum status plan_base(struct level *l, uint32_t relation, struct expr **e
         lock_rows(l, relation, ret);
         return OK;
     }
+    const struct relation *r = l->query->relations[relation];
+    uint32_t above = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (r->kind != REL_SUBQUERY || !push_condition(l->planner, r->subquery, all[i]))
+            all[above++] = all[i];
     TRY(plan_relation(l, relation, ret));
-    return with_filter(l, ret, all, n);
+    return with_filter(l, ret, all, above);
 }
 
 /* --- outer joins ---------------------------------------------------------------------------- */

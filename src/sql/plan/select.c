@@ -2,6 +2,7 @@
  * select list with its set-returning functions, DISTINCT, ORDER BY, LIMIT, and the set operations. */
 #include "base/fiber.h"
 #include "sql/plan/decorrelate.h"
+#include "sql/plan/pullup.h"
 
 /* --- what is read --------------------------------------------------------------------------- */
 
@@ -577,13 +578,16 @@ static enum status plan_lists(struct level *l, struct expr **exprs, struct expr 
 enum status plan_select(struct planner *p, struct query *q, struct plan_node **ret,
                         struct level **ret_level)
 {
-    struct level *l = level_new(p, q);
+    struct level *l;
     bool ordered;
     if (fiber_stack_left() < 48 << 10)
         return FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"),
                error_hint("Simplify the statement.");
     if (q->command != CMD_SELECT)
         return FAIL(FEATURE_NOT_SUPPORTED, "data-modifying statements in WITH are not supported yet");
+    pull_up(p, q);
+    simplify_outer(p, q);
+    l = level_new(p, q);
     mark_columns(l);
     TRY(plan_rows(l, &ordered));
     struct expr **exprs = ARENA_ARRAY(p->arena, struct expr *, q->target_count);
