@@ -676,6 +676,7 @@ static enum status plan_pool(struct level *l, struct from_item *const *items, ui
 {
     struct pool pool = {0};
     for (uint32_t i = 0; i < n; i++) gather_conditions(l, items[i]);
+    add_implied(l);
     for (uint32_t i = 0; i < n; i++) TRY(fill_pool(l, items[i], &pool));
     if (pool.sources.count == 0) {
         struct source one = {.node = node_new(l->planner, PLAN_RESULT), .relations = relset_new(l)};

@@ -154,6 +154,8 @@ double relation_rows(struct level *l, const struct table_def *t);
 double equality_fraction(struct level *l, const struct expr *a, const struct expr *b, double rows_a,
                          double rows_b);
 double join_rows(enum join_kind kind, double a, double b, double fraction);
+/* Adds to the conjuncts what equalities with constants imply (implied.c). */
+void add_implied(struct level *l);
 /* Conditions whose subqueries can be joins (semijoin.c, decorrelate.c): taken out of the level's
  * conjuncts, and put on top of l->current once all is joined. */
 uint32_t take_late(struct level *l, struct expr ***ret);
