@@ -14,6 +14,7 @@ struct planner {
     ARRAY(struct plan_node *) ctes;
     ARRAY(const struct table_def *) tables;
     ARRAY(uint8_t) locks;
+    bool estimating;      /* a plan is made only to learn its cost */
     struct level *levels; /* all query levels being planned, newest first */
 };
 

@@ -6,6 +6,8 @@
  * makes that cheaper, and when a subquery cannot be taken apart. */
 #include "sql/plan/decorrelate.h"
 
+#include <math.h>
+
 struct semi_join {
     bool anti, whole;   /* whole: uncorrelated, and planned as it is */
     struct expr *link;  /* the EXPR_SUBQUERY */
@@ -204,8 +206,14 @@ enum status subplan_cost(struct level *l, const struct query *q, double rows, do
     struct planner *p = l->planner;
     struct level *inner, *saved = p->levels;
     struct plan_node *root;
-    TRY(plan_select(p, query_copy(p->arena, q), &root, &inner));
+    /* Within an estimate nothing else is tried: nested subqueries must not double the work each. */
+    *ret = INFINITY;
+    if (p->estimating) return OK;
+    p->estimating = true;
+    enum status s = plan_select(p, query_copy(p->arena, q), &root, &inner);
+    p->estimating = false;
     p->levels = saved;
+    TRY(s);
     *ret = rows * (root->cost_total + 0.02);
     return OK;
 }
