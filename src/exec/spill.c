@@ -10,7 +10,7 @@
  * are those whose bytes the buffer holds whole: it is filled anew only when none is left, so that rows
  * can be pointed to. A row larger than the buffer makes the buffer grow. */
 
-enum { BUFFER_BYTES = 128 << 10, LENGTH_BYTES = 4, PRESSED_PERCENT = 60 };
+enum { BUFFER_BYTES = 128 << 10, BUFFER_MIN = 16 << 10, LENGTH_BYTES = 4, PRESSED_PERCENT = 60 };
 
 struct spill {
     struct execution *x;
@@ -80,7 +80,9 @@ enum status spill_new(struct execution *x, uint16_t columns, const type_id *type
     for (uint16_t i = 0; i < columns; i++) s->all[i] = i;
     s->values = ARENA_ARRAY(&s->arena, struct datum, columns + 1);
     strbuf_init(&s->row, NULL);
-    s->cap = BUFFER_BYTES;
+    /* A merge has many of them. */
+    uint64_t share = exec_memory_limit(x) / 64;
+    s->cap = share > BUFFER_BYTES ? BUFFER_BYTES : share < BUFFER_MIN ? BUFFER_MIN : (size_t)share;
     s->buffer = mem_alloc(MEM_QUERY, s->cap);
     s->next = x->spills;
     s->link = &x->spills;
@@ -236,6 +238,32 @@ enum status spill_next(struct spill *s, struct arena *a, struct batch *ret)
         if (!row.data) break;
         rows[n++] = row;
         s->start += need;
+    }
+    *ret = (struct batch){.rows = n, .count = n, .column_count = s->columns};
+    ret->columns = ARENA_ARRAY(a, struct vec, s->columns + 1);
+    for (uint16_t c = 0; c < s->columns; c++)
+        vec_init_flat_rows(&ret->columns[c], s->layout->types[c], n, a);
+    row_decode_batch(s->layout, rows, n, s->all, s->columns, NULL, 0, ret->columns);
+    return OK;
+}
+
+enum status spill_fetch(struct spill *s, uint64_t from, uint64_t bytes, struct arena *a,
+                        struct batch *ret)
+{
+    ASSERT(!s->reading && from + bytes <= s->written + s->end);
+    char *data = arena_alloc(a, bytes + 1);
+    struct slice *rows = arena_alloc(a, BATCH_ROWS * sizeof *rows);
+    uint64_t at = 0;
+    uint32_t n = 0;
+    if (from + bytes > s->written) TRY(flush(s));
+    TRY(file_read(s->file, data, bytes, from));
+    while (at + LENGTH_BYTES <= bytes && n < BATCH_ROWS) {
+        uint32_t len;
+        memcpy(&len, data + at, LENGTH_BYTES);
+        at += LENGTH_BYTES;
+        if (len > bytes - at) return FAIL(DATA_CORRUPTED, "temporary file is damaged");
+        rows[n++] = slice_make(data + at, len);
+        at += len;
     }
     *ret = (struct batch){.rows = n, .count = n, .column_count = s->columns};
     ret->columns = ARENA_ARRAY(a, struct vec, s->columns + 1);

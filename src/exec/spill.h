@@ -34,6 +34,10 @@ enum status spill_rewind(struct spill *s) MUST;
 /* The next rows, at most BATCH_ROWS, as flat vectors in `a`; their bytes stay until the next call.
  * END_OF_DATA (no message) when there are no more. */
 enum status spill_next(struct spill *s, struct arena *a, struct batch *ret) MUST;
+/* Rows by place, while others are still written: those that lie in [from, from + bytes), at most
+ * BATCH_ROWS, as flat vectors; everything in `a`. Places are values of spill_bytes. */
+enum status spill_fetch(struct spill *s, uint64_t from, uint64_t bytes, struct arena *a,
+                        struct batch *ret) MUST;
 /* One row at a time, for merges; ret[0..columns). Bytes stay until the next call. */
 enum status spill_next_row(struct spill *s, struct datum *ret) MUST;
 

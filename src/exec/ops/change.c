@@ -160,11 +160,3 @@ enum status op__lock_rows(struct execution *x, const struct plan_node *n,
     struct exec_sink sink = {lock_batch, &r};
     return op__run(x, n->left, &sink);
 }
-
-enum status op__window(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
-{
-    (void)x;
-    (void)n;
-    (void)out;
-    return FAIL(FEATURE_NOT_SUPPORTED, "window functions are not supported");
-}

@@ -66,6 +66,8 @@ struct level {
     uint32_t window_base;
     ARRAY(struct sublink_value) sublinks; /* of expressions over `current` */
     bool keep_order;           /* the rows come in the order that is asked for */
+    const struct sort_item *window_order; /* how the last window's rows are sorted; bound */
+    uint32_t window_order_count;
     struct source current;     /* what expressions are rewritten against */
 };
 
@@ -167,6 +169,14 @@ struct expr *sublink_value(const struct level *l, const struct expr *e);
 void fold_query(struct planner *p, struct query *q);
 /* The same for one expression without subqueries. */
 struct expr *fold_expr(struct planner *p, struct expr *e);
+/* Windows (window.c). `exprs`: an expression a target. All window calls go to l->window_exprs. */
+void collect_windows(struct level *l, struct expr **exprs);
+/* What the used windows read of the rows below them. */
+void expressions_of_windows(struct level *l, void (*fn)(struct level *l, struct expr *e, void *ctx),
+                            void *ctx);
+enum status plan_windows(struct level *l, struct expr **exprs) MUST;
+/* Do the rows come from the windows in the order that ORDER BY asks for? */
+bool ordered_by_windows(const struct level *l, struct expr **exprs);
 enum status plan_dml(struct planner *p, struct query *q, struct plan_node **ret) MUST;
 enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_node **ret) MUST;
 /* Fills plan->point when the query is one. Before the query is consumed. */

@@ -171,90 +171,6 @@ static enum status plan_group(struct level *l, struct expr **above, uint32_t abo
     return OK;
 }
 
-/* --- windows -------------------------------------------------------------------------------- */
-
-static bool collect_windows(void *ctx, const struct expr *e)
-{
-    struct level *l = ctx;
-    if (!e) return true;
-    if (e->kind == EXPR_WINDOW) {
-        for (size_t i = 0; i < l->window_exprs.count; i++)
-            if (expr_equal(l->window_exprs.data[i], e)) return true;
-        ARENA_PUSH(l->planner->arena, &l->window_exprs, (struct expr *)(uintptr_t)e);
-        return true;
-    }
-    return expr_walk(e, collect_windows, l);
-}
-
-static enum status window_call(struct level *l, struct expr *e, struct aggregate_call *ret)
-{
-    *ret = (struct aggregate_call){.proc = e->window.proc, .arg_count = e->arg_count,
-                                   .star = e->window.star, .distinct = e->window.distinct,
-                                   .result = e->type, .call = e};
-    TRY(rewrite_all(l, e->args, e->arg_count, &ret->args));
-    if (e->window.filter) TRY(rewrite(l, e->window.filter, &ret->filter));
-    return OK;
-}
-
-static enum status rewrite_window(struct level *l, const struct window_def *w,
-                                  struct window_def **ret)
-{
-    struct arena *a = l->planner->arena;
-    struct window_def *made = arena_memdup(a, w, sizeof *w);
-    TRY(rewrite_all(l, w->partition_by, w->partition_count, &made->partition_by));
-    made->order_by = ARENA_ARRAY(a, struct sort_item, w->order_count);
-    for (uint32_t i = 0; i < w->order_count; i++) {
-        made->order_by[i] = w->order_by[i];
-        TRY(rewrite(l, expand_joins(l, w->order_by[i].expr), &made->order_by[i].expr));
-    }
-    if (w->start_offset) TRY(rewrite(l, w->start_offset, &made->start_offset));
-    if (w->end_offset) TRY(rewrite(l, w->end_offset, &made->end_offset));
-    *ret = made;
-    return OK;
-}
-
-/* One WINDOW node a definition; calls are placed in the order of window_exprs. Over a grouping, what
- * the windows read has been put into the projection below. */
-static enum status plan_windows(struct level *l)
-{
-    struct planner *p = l->planner;
-    struct query *q = l->query;
-    /* Calls of one window are made neighbours, so that slots are known before the nodes are. */
-    ARRAY(struct expr *) ordered = {0};
-    for (uint32_t w = 0; w < q->window_count; w++)
-        for (size_t i = 0; i < l->window_exprs.count; i++)
-            if (l->window_exprs.data[i]->window.window == w)
-                ARENA_PUSH(p->arena, &ordered, l->window_exprs.data[i]);
-    memcpy(l->window_exprs.data, ordered.data, ordered.count * sizeof *ordered.data);
-    l->window_base = l->current.node->column_count;
-    for (uint32_t w = 0; w < q->window_count; w++) {
-        struct plan_node *n = node_new(p, PLAN_WINDOW);
-        ARRAY(struct aggregate_call) calls = {0};
-        for (size_t i = 0; i < l->window_exprs.count; i++) {
-            struct aggregate_call c;
-            if (l->window_exprs.data[i]->window.window != w) continue;
-            TRY(window_call(l, l->window_exprs.data[i], &c));
-            ARENA_PUSH(p->arena, &calls, c);
-        }
-        if (!calls.count) continue;
-        TRY(rewrite_window(l, &q->windows[w], &n->window.window));
-        struct plan_node *input = l->current.node;
-        n->left = input;
-        n->window.calls = calls.data;
-        n->window.call_count = (uint32_t)calls.count;
-        n->column_count = input->column_count + n->window.call_count;
-        n->columns = ARENA_ARRAY(p->arena, struct plan_column, n->column_count);
-        memcpy(n->columns, input->columns, input->column_count * sizeof *input->columns);
-        for (size_t i = 0; i < calls.count; i++)
-            n->columns[input->column_count + i] = (struct plan_column){calls.data[i].result, -1, NULL};
-        n->rows = input->rows;
-        n->cost_total = input->cost_total + input->rows * 0.02;
-        n->width = input->width + 8 * n->window.call_count;
-        l->current.node = n;
-    }
-    return OK;
-}
-
 /* --- the select list ------------------------------------------------------------------------ */
 
 static bool is_set_returning(const struct expr *e)
@@ -524,53 +440,40 @@ static double rows_wanted(const struct level *l)
     return limit < rows ? limit : rows;
 }
 
-/* Above a grouping, what windows read is computed first, into columns of their own. */
+struct above {
+    ARRAY(struct expr *) items;
+};
+
+static void add_above(struct level *l, struct expr *e, void *ctx)
+{
+    struct above *a = ctx;
+    ARENA_PUSH(l->planner->arena, &a->items, e);
+}
+
+/* Above a grouping, the aggregates that windows read have to be known before the windows are. */
 static enum status plan_lists(struct level *l, struct expr **exprs, struct expr **ret)
 {
     struct query *q = l->query;
-    for (uint32_t i = 0; i < q->target_count; i++) (void)collect_windows(l, exprs[i]);
-    bool group = q->has_group || q->has_aggregates || q->having;
-    if (!group) {
-        if (!l->keep_order && q->set_op == SETOP_NONE)
-            TRY(plan_sublinks(l, exprs, q->target_count, rows_wanted(l)));
-        if (l->window_exprs.count) TRY(plan_windows(l));
-        for (uint32_t i = 0; i < q->target_count; i++) TRY(rewrite(l, exprs[i], &ret[i]));
-        return OK;
-    }
-    /* Gather everything that stands above the grouping: targets (without their window calls) and the
-     * windows' arguments. Rewriting them finds the aggregates. */
-    ARRAY(struct expr *) above = {0};
+    struct above above = {0};
     struct expr *having = NULL;
-    for (uint32_t i = 0; i < q->target_count; i++) ARENA_PUSH(l->planner->arena, &above, exprs[i]);
-    if (l->window_exprs.count) {
-        above.count = 0;
+    collect_windows(l, exprs);
+    if (q->has_group || q->has_aggregates || q->having) {
         for (uint32_t i = 0; i < q->target_count; i++)
-            if (!l->window_exprs.count) break;
-        for (size_t i = 0; i < l->window_exprs.count; i++) {
-            const struct expr *w = l->window_exprs.data[i];
-            for (uint32_t k = 0; k < w->arg_count; k++)
-                ARENA_PUSH(l->planner->arena, &above, w->args[k]);
-            if (w->window.filter) ARENA_PUSH(l->planner->arena, &above, w->window.filter);
-        }
-        for (uint32_t w = 0; w < q->window_count; w++) {
-            for (uint32_t k = 0; k < q->windows[w].partition_count; k++)
-                ARENA_PUSH(l->planner->arena, &above, q->windows[w].partition_by[k]);
-            for (uint32_t k = 0; k < q->windows[w].order_count; k++)
-                ARENA_PUSH(l->planner->arena, &above, q->windows[w].order_by[k].expr);
-        }
-        /* Targets that hold no window call are groups and aggregates too. */
-        for (uint32_t i = 0; i < q->target_count; i++)
-            if (exprs[i]->kind != EXPR_WINDOW) ARENA_PUSH(l->planner->arena, &above, exprs[i]);
+            if (exprs[i]->kind != EXPR_WINDOW) add_above(l, exprs[i], &above);
+        expressions_of_windows(l, add_above, &above);
+        uint32_t count = (uint32_t)above.items.count;
+        struct expr **made = ARENA_ARRAY(l->planner->arena, struct expr *, count + 1);
         l->window_base = UINT32_MAX / 2; /* placed for good below; a first pass finds aggregates */
+        TRY(plan_group(l, above.items.data, count, made, &having));
+        l->current.node = node_filter(l->planner, l->current.node, having);
+        if (!l->window_exprs.count) {
+            memcpy(ret, made, q->target_count * sizeof *ret);
+            return OK;
+        }
+    } else if (!l->keep_order && q->set_op == SETOP_NONE) {
+        TRY(plan_sublinks(l, exprs, q->target_count, rows_wanted(l)));
     }
-    struct expr **made = ARENA_ARRAY(l->planner->arena, struct expr *, above.count);
-    TRY(plan_group(l, above.data, (uint32_t)above.count, made, &having));
-    l->current.node = node_filter(l->planner, l->current.node, having);
-    if (!l->window_exprs.count) {
-        memcpy(ret, made, q->target_count * sizeof *ret);
-        return OK;
-    }
-    TRY(plan_windows(l));
+    if (l->window_exprs.count) TRY(plan_windows(l, exprs));
     for (uint32_t i = 0; i < q->target_count; i++) TRY(rewrite(l, exprs[i], &ret[i]));
     return OK;
 }
@@ -598,6 +501,7 @@ enum status plan_select(struct planner *p, struct query *q, struct plan_node **r
         names[i] = q->targets[i].name;
     }
     TRY(plan_lists(l, exprs, made));
+    ordered |= ordered_by_windows(l, exprs);
     struct plan_node *n = project_set(l, l->current.node, made, q->target_count, names);
     l->grouped = false;
     TRY(order_and_limit(l, n, ordered, &n));
