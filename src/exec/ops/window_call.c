@@ -240,6 +240,8 @@ static enum status aggregate(struct window_run *r, struct window_call *c, struct
         c->result = (struct datum){0};
         c->ctx.arena = r->results;
         TRY(c->impl->result(&c->ctx, c->state, &c->result));
+        /* It may point into the state, which goes on changing. */
+        c->result = datum_copy(r->results, c->call->result, c->result);
         c->result_epoch = r->epoch;
     }
     *ret = c->result;

@@ -215,6 +215,10 @@ static enum status check_window_form(struct scope *s, const struct call_site *c)
     if (!f->over)
         return wrong(s, c,
                      FAIL(WRONG_OBJECT_TYPE, "window function %s requires an OVER clause", name));
+    if (is_ordered_set(c->proc) && !f->within_group)
+        return wrong(s, c,
+                     FAIL(WRONG_OBJECT_TYPE,
+                          "WITHIN GROUP is required for ordered-set aggregate %s", name));
     if (is_ordered_set(c->proc))
         return wrong(s, c,
                      FAIL(FEATURE_NOT_SUPPORTED,

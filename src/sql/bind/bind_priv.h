@@ -46,7 +46,8 @@ struct scope {
     struct query *query;
     ARRAY(struct name_item) names; /* in env->arena (ARENA_PUSH) */
     enum place place;
-    const char *what;              /* PLACE_STORED: "DEFAULT expressions", "check constraints" … */
+    const char *what;              /* PLACE_STORED: "DEFAULT expressions", "check constraints" …;
+                                      PLACE_WINDOW_FRAME: the frame's mode */
     bool lateral_active;           /* binding a LATERAL item: lateral_only names may be used */
     bool in_aggregate;             /* inside the arguments of an aggregate: no nesting */
     bool in_window;

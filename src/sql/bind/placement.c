@@ -51,7 +51,7 @@ enum status bind__check_aggregate(struct scope *s, enum place place, int locatio
     case PLACE_WINDOW_FRAME:
         return bind__at(s, location,
                         FAIL(GROUPING_ERROR,
-                             "aggregate functions are not allowed in window RANGE"));
+                             "aggregate functions are not allowed in window %s", s->what));
     default: return refuse(s, GROUPING_ERROR, "aggregate functions", place, location);
     }
 }

@@ -123,10 +123,15 @@ static enum status range_offset(struct scope *s, const struct window_def *w, con
 static enum status frame_offset(struct scope *s, const struct window_def *w, const struct ast *ast,
                                 struct expr **ret)
 {
+    uint32_t o = w->frame_options;
     if (!ast) return OK;
-    if (w->frame_options & FRAME_RANGE) return range_offset(s, w, ast, ret);
-    return bind__row_count(s, ast, PLACE_WINDOW_FRAME,
-                           w->frame_options & FRAME_ROWS ? "ROWS" : "GROUPS", ret);
+    const char *saved = s->what;
+    s->what = o & FRAME_RANGE ? "RANGE" : o & FRAME_ROWS ? "ROWS" : "GROUPS";
+    enum status st = o & FRAME_RANGE
+                         ? range_offset(s, w, ast, ret)
+                         : bind__row_count(s, ast, PLACE_WINDOW_FRAME, s->what, ret);
+    s->what = saved;
+    return st;
 }
 
 static enum status bind_window(struct scope *s, const struct ast_window *w, struct window_def *ret)

@@ -207,6 +207,11 @@ static enum status add_grouping(struct level *l, struct expr *e, uint32_t *ret_s
     struct arena *a = l->planner->arena;
     const struct query *q = l->query;
     uint32_t sets = q->grouping_set_count ? q->grouping_set_count : 1;
+    for (size_t i = 0; i < l->aggregate_exprs.count; i++)
+        if (expr_equal(l->aggregate_exprs.data[i], e)) {
+            *ret_slot = (uint32_t)i;
+            return OK;
+        }
     int32_t *values = ARENA_ARRAY(a, int32_t, sets);
     for (uint32_t i = 0; i < e->arg_count && q->grouping_set_count; i++) {
         uint32_t group = 0;
