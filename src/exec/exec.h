@@ -109,6 +109,7 @@ struct call_ctx {
     void *state;                  /* per call site and execution, NULL at first: a cache, which the
                                      function makes in `keep`. Of a set-returning call: NULL at the
                                      first row of each set, made in `arena` */
+    bool one_group;               /* of add_batch: all rows are of the first one's group */
 };
 /* One value. Strict functions are never called with a NULL argument. */
 typedef enum status (*scalar_fn)(struct call_ctx *c, const struct datum *args, uint32_t arg_count,

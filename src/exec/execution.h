@@ -14,7 +14,7 @@ struct spill;
 struct node_stats {
     uint64_t loops, rows, removed; /* removed: by the node's filter */
     int64_t first_us, total_us;    /* time to the first row, and in all; children included */
-    uint64_t memory_bytes, spilled_bytes;
+    uint64_t memory_bytes, spilled_bytes, batches; /* batches: times that input was read */
 };
 
 /* Arenas that end with the run. */

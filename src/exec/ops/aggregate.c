@@ -1,40 +1,30 @@
 /* Grouping by hashing, and plain aggregates.
  *
- * Group keys are kept as rows of a set, found by hash; each group has its states side by side in one
- * block. Aggregates with DISTINCT or ORDER BY first collect their arguments, with the group's number,
- * and are fed at the end in the order asked for. Grouping sets run each batch once a set, with the
- * columns that are not in the set NULL and the set's number as one more key. */
-#include "exec/ops/ops_priv.h"
+ * A batch is taken in steps: group columns and arguments as vectors, the group of each row
+ * (group_table.h), then one loop a call over its argument. Each group has its states side by side in
+ * one block. Aggregates with DISTINCT or ORDER BY first collect their arguments and are fed at the
+ * end. Grouping sets run each batch once a set, with the columns that are not in the set NULL and
+ * the set's number as one more key.
+ *
+ * When memory is pressed, no more groups are made: rows of groups that are not in the table go to
+ * disk, parted by hash. After the groups in memory have been given out, each part is read as if it
+ * were the input, and may be parted again. */
+#include "exec/ops/aggregate_priv.h"
 
-#include <stdlib.h>
+enum { FIRST_GROUPS = 64, GROUPS_LEAST = 256 };
 
-struct collected { /* of a DISTINCT or ordered call */
-    struct rowset rows; /* group number (int8), arguments, sort keys */
-    uint32_t columns;
-};
+/* --- what stays the same in all runs of the node --------------------------------------------- */
 
-struct agg_call {
-    const struct aggregate_call *call;
-    const struct aggregate_impl *impl;
-    size_t offset; /* of its state in a group's block */
-    bool collects;
-    struct collected kept;
-    struct call_ctx ctx;
-};
-
-struct agg_run {
-    struct execution *x;
-    const struct plan_node *n;
-    struct arena *keep, *batch;
+struct agg_shape {
     struct agg_call *calls;
+    struct expr **shared;
+    uint32_t shared_count, key_count;
+    type_id *key_types, *spill_types;
     size_t state_bytes;
-    uint32_t key_count; /* groups, and the set's number with grouping sets */
-    struct rowset keys;
-    struct row_index index;
-    ARRAY(char *) groups; /* blocks, in the arena */
+    bool can_spill;
 };
 
-static enum status setup_call(struct agg_run *r, struct agg_call *c, const struct aggregate_call *call)
+static enum status shape_call(struct agg_call *c, const struct aggregate_call *call)
 {
     c->call = call;
     if (call->grouping) return OK;
@@ -42,82 +32,101 @@ static enum status setup_call(struct agg_run *r, struct agg_call *c, const struc
     if (!c->impl || !c->impl->add)
         return FAIL(FEATURE_NOT_SUPPORTED, "aggregate function %s is not supported",
                     call->proc->name);
-    c->offset = r->state_bytes;
-    r->state_bytes += (c->impl->state_bytes + 15) & ~(size_t)15;
     c->collects = call->distinct || call->order_count > 0;
-    c->ctx = (struct call_ctx){.session = r->x->session, .arena = r->batch, .keep = r->keep,
-                               .expr = call->call};
-    if (!c->collects) return OK;
-    c->kept.columns = 1 + call->arg_count + call->order_count;
-    type_id *types = ARENA_ARRAY(r->keep, type_id, c->kept.columns);
-    types[0] = TYPE_INT8;
-    for (uint32_t i = 0; i < call->arg_count; i++) types[1 + i] = call->args[i]->type;
-    for (uint32_t i = 0; i < call->order_count; i++)
-        types[1 + call->arg_count + i] = call->order_by[i].expr->type;
-    rowset_init(&c->kept.rows, (uint16_t)c->kept.columns, types, r->keep);
     return OK;
 }
 
-static enum status setup(struct agg_run *r)
+static enum status make_shape(struct agg_run *r, struct agg_shape *s)
 {
     const struct plan_node *n = r->n;
-    r->calls = ARENA_ARRAY(r->keep, struct agg_call, n->aggregate.call_count + 1);
-    for (uint32_t i = 0; i < n->aggregate.call_count; i++)
-        TRY(setup_call(r, &r->calls[i], &n->aggregate.calls[i]));
-    r->key_count = n->aggregate.group_count + (n->aggregate.set_count > 0);
-    type_id *types = ARENA_ARRAY(r->keep, type_id, r->key_count + 1);
-    for (uint32_t g = 0; g < n->aggregate.group_count; g++) types[g] = n->aggregate.groups[g]->type;
-    if (n->aggregate.set_count) types[n->aggregate.group_count] = TYPE_INT4;
-    rowset_init(&r->keys, (uint16_t)r->key_count, types, r->keep);
-    row_index_init(&r->index, r->keep);
+    struct arena *a = r->x->arena;
+    uint32_t groups = n->aggregate.group_count, columns = n->left->column_count;
+    r->calls = ARENA_ARRAY(a, struct agg_call, r->call_count + 1);
+    for (uint32_t i = 0; i < r->call_count; i++)
+        TRY(shape_call(&r->calls[i], &n->aggregate.calls[i]));
+    TRY(agg__share(r));
+    for (uint32_t i = 0; i < r->call_count; i++) {
+        struct agg_call *c = &r->calls[i];
+        c->offset = c->twin ? c->twin->offset : s->state_bytes;
+        if (c->impl && !c->twin) s->state_bytes += (c->impl->state_bytes + 15) & ~(size_t)15;
+    }
+    s->key_count = groups + (n->aggregate.set_count > 0);
+    s->key_types = ARENA_ARRAY(a, type_id, s->key_count + 1);
+    for (uint32_t g = 0; g < groups; g++) s->key_types[g] = n->aggregate.groups[g]->type;
+    if (n->aggregate.set_count) s->key_types[groups] = TYPE_INT4;
+    s->spill_types = ARENA_ARRAY(a, type_id, columns + 1);
+    for (uint32_t c = 0; c < columns; c++) s->spill_types[c] = n->left->columns[c].type;
+    s->spill_types[columns] = TYPE_INT4;
+    s->calls = r->calls;
+    s->shared = r->shared;
+    s->shared_count = r->shared_count;
+    s->can_spill = agg__can_spill(r);
     return OK;
 }
 
-static uint32_t add_group(struct agg_run *r)
+static enum status take_shape(struct agg_run *r)
 {
-    ARENA_PUSH(r->keep, &r->groups, (char *)arena_zalloc(r->keep, r->state_bytes + 1));
-    return (uint32_t)(r->groups.count - 1);
+    bool fresh;
+    struct op_state *state = exec_state(r->x, r->n, sizeof *state, &fresh);
+    struct agg_shape *s = state->own;
+    if (!s) {
+        s = ARENA_NEW(r->x->arena, struct agg_shape);
+        TRY(make_shape(r, s));
+        state->own = s;
+    }
+    r->calls = s->calls;
+    r->shared = s->shared;
+    r->shared_count = s->shared_count;
+    r->state_bytes = s->state_bytes;
+    r->key_count = s->key_count;
+    r->key_types = s->key_types;
+    r->spill_types = s->spill_types;
+    r->can_spill = s->can_spill;
+    return OK;
 }
 
-static bool same_keys(const struct agg_run *r, const struct vec *keys, uint32_t row, uint32_t group)
-{
-    for (uint32_t k = 0; k < r->key_count; k++) {
-        struct datum a = vec_get(&keys[k], row), b = rowset_get(&r->keys, group, k);
-        if (a.null != b.null) return false;
-        if (!a.null && value_compare(r->keys.types[k], &a.v, &b.v) != 0) return false;
-    }
-    return true;
-}
+/* --- states ---------------------------------------------------------------------------------- */
 
-/* ids[i]: the group of selected row i. */
-static enum status find_groups(struct agg_run *r, const struct batch *b, const struct vec *keys,
-                               uint32_t *ids)
+/* Zeroed states for all groups of the table. The first chunk grows by moving: states may be. */
+static void reserve_states(struct agg_run *r, uint32_t groups)
 {
-    if (!r->key_count) {
-        memset(ids, 0, b->count * sizeof *ids);
-        return OK;
-    }
-    uint64_t *hashes = arena_alloc(r->batch, b->count * sizeof *hashes);
-    struct datum *row = ARENA_ARRAY(r->batch, struct datum, r->key_count);
-    for (uint32_t k = 0; k < r->key_count; k++)
-        vec_hash(&keys[k], b->sel, b->count, k == 0, hashes);
-    for (uint32_t i = 0; i < b->count; i++) {
-        uint32_t at = op__row(b, i), g = row_index_find(&r->index, hashes[i], 0);
-        while (g && !same_keys(r, keys, at, g - 1)) g = row_index_find(&r->index, hashes[i], g);
-        if (!g) {
-            for (uint32_t k = 0; k < r->key_count; k++) row[k] = vec_get(&keys[k], at);
-            rowset_add_row(&r->keys, row);
-            row_index_add(&r->index, hashes[i]);
-            g = add_group(r) + 1;
+    while (r->groups < groups) {
+        uint32_t chunk = r->groups / BATCH_ROWS, rows = BATCH_ROWS;
+        if (!chunk && r->key_count) {
+            rows = r->groups ? r->first_state_cap * 4 : FIRST_GROUPS;
+            while (rows < BATCH_ROWS && rows < groups) rows *= 4;
+            if (rows > BATCH_ROWS) rows = BATCH_ROWS;
+        } else if (!chunk) {
+            rows = 1;
         }
-        ids[i] = g - 1;
+        if (chunk == r->state_chunk_cap) {
+            uint32_t cap = chunk ? chunk * 2 : 8;
+            char **grown = ARENA_ARRAY(r->keep, char *, cap);
+            if (chunk) memcpy(grown, r->states, chunk * sizeof *grown);
+            r->states = grown;
+            r->state_chunk_cap = cap;
+        }
+        char *block = arena_zalloc(r->keep, rows * r->state_bytes + 1);
+        if (!chunk && r->groups)
+            memcpy(block, r->states[0], r->first_state_cap * r->state_bytes);
+        if (!chunk) r->first_state_cap = rows;
+        r->states[chunk] = block;
+        r->groups = chunk * BATCH_ROWS + rows;
     }
-    return OK;
 }
 
 /* --- feeding ----------------------------------------------------------------------------------- */
 
-static bool skips(const struct agg_call *c, const struct datum *args)
+/* The selected rows whose groups are in memory, and what was found for them. */
+struct found {
+    struct batch rows;
+    const uint32_t *ids;
+    char *const *blocks;
+    const struct batch *whole; /* with the shared values; all rows */
+    bool one_group;
+};
+
+bool agg__skips(const struct agg_call *c, const struct datum *args)
 {
     if (!c->impl->skips_nulls) return false;
     for (uint32_t i = 0; i < c->call->arg_count; i++)
@@ -125,67 +134,113 @@ static bool skips(const struct agg_call *c, const struct datum *args)
     return false;
 }
 
-static enum status collect(struct agg_run *r, struct agg_call *c, const struct batch *b,
-                           const struct vec *args, const uint32_t *ids)
-{
-    const struct aggregate_call *call = c->call;
-    struct batch rows = *b;
-    rows.column_count = (uint16_t)c->kept.columns;
-    rows.columns = ARENA_ARRAY(r->batch, struct vec, c->kept.columns);
-    vec_init_flat(&rows.columns[0], TYPE_INT8, r->batch);
-    for (uint32_t i = 0; i < b->count; i++) VEC_DATA(&rows.columns[0], int64_t)[op__row(b, i)] = ids[i];
-    for (uint32_t a = 0; a < call->arg_count; a++) rows.columns[1 + a] = args[a];
-    for (uint32_t o = 0; o < call->order_count; o++)
-        TRY(exec_eval(r->x, call->order_by[o].expr, b, r->batch,
-                      &rows.columns[1 + call->arg_count + o]));
-    rowset_add_batch(&c->kept.rows, &rows);
-    return OK;
-}
-
 static enum status feed_rows(struct agg_run *r, struct agg_call *c, const struct batch *b,
-                             const struct vec *args, void *const *states)
+                             void *const *states)
 {
     uint32_t n = c->call->arg_count;
     struct datum *row = ARENA_ARRAY(r->batch, struct datum, n + 1);
     for (uint32_t i = 0; i < b->count; i++) {
-        for (uint32_t a = 0; a < n; a++) row[a] = vec_get(&args[a], op__row(b, i));
-        if (skips(c, row)) continue;
+        for (uint32_t a = 0; a < n; a++) row[a] = vec_get(&c->values[a], op__row(b, i));
+        if (agg__skips(c, row)) continue;
         TRY(c->impl->add(&c->ctx, r->keep, states[i], row, n));
     }
     return OK;
 }
 
-static enum status feed_call(struct agg_run *r, struct agg_call *c, const struct batch *in,
-                             const uint32_t *all_ids)
+/* Of the rows, those that pass the call's FILTER. */
+static enum status filter_rows(struct agg_run *r, const struct agg_call *c, struct found *f)
 {
-    const struct aggregate_call *call = c->call;
-    struct batch b = *in;
-    const uint32_t *ids = all_ids;
-    if (call->filter) {
-        uint16_t *sel = arena_alloc(r->batch, in->count * sizeof *sel);
-        TRY(exec_filter(r->x, call->filter, in, r->batch, sel, &b.count));
-        uint32_t *kept = arena_alloc(r->batch, in->count * sizeof *kept), at = 0;
-        for (uint32_t i = 0; i < b.count; i++) {
-            while (op__row(in, at) != sel[i]) at++;
-            kept[i] = all_ids[at];
-        }
-        b.sel = sel;
-        ids = kept;
+    const struct batch in = f->rows;
+    uint16_t *sel = arena_alloc(r->batch, in.count * sizeof *sel);
+    uint32_t *ids = arena_alloc(r->batch, in.count * sizeof *ids), at = 0;
+    char **blocks = arena_alloc(r->batch, in.count * sizeof *blocks);
+    TRY(exec_filter(r->x, c->call->filter, &in, r->batch, sel, &f->rows.count));
+    f->rows.sel = sel;
+    for (uint32_t i = 0; i < f->rows.count; i++) {
+        while (op__row(&in, at) != sel[i]) at++;
+        ids[i] = f->ids[at];
+        blocks[i] = f->blocks[at];
     }
-    if (!b.count) return OK;
-    struct vec *args = ARENA_ARRAY(r->batch, struct vec, call->arg_count + 1);
-    for (uint32_t a = 0; a < call->arg_count; a++)
-        TRY(exec_eval(r->x, call->args[a], &b, r->batch, &args[a]));
-    if (c->collects) return collect(r, c, &b, args, ids);
-    void **states = arena_alloc(r->batch, b.count * sizeof *states);
-    for (uint32_t i = 0; i < b.count; i++) states[i] = r->groups.data[ids[i]] + c->offset;
-    if (!c->impl->add_batch) return feed_rows(r, c, &b, args, states);
-    const struct vec **pointers = arena_alloc(r->batch, (call->arg_count + 1) * sizeof *pointers);
-    for (uint32_t a = 0; a < call->arg_count; a++) pointers[a] = &args[a];
-    return c->impl->add_batch(&c->ctx, r->keep, states, pointers, call->arg_count, b.sel, b.count);
+    f->ids = ids;
+    f->blocks = blocks;
+    return OK;
 }
 
-static enum status feed_set(struct agg_run *r, const struct batch *b, struct vec *keys, int set)
+static enum status eval_args(struct agg_run *r, struct agg_call *c, const struct batch *b)
+{
+    c->values = ARENA_ARRAY(r->batch, struct vec, c->call->arg_count + 1);
+    for (uint32_t a = 0; a < c->call->arg_count; a++)
+        TRY(exec_eval(r->x, c->args[a], b, r->batch, &c->values[a]));
+    return OK;
+}
+
+static enum status feed_call(struct agg_run *r, struct agg_call *c, const struct found *all)
+{
+    struct found f = *all;
+    uint32_t n = c->call->arg_count;
+    if (c->call->filter) {
+        TRY(filter_rows(r, c, &f));
+        if (f.rows.count) TRY(eval_args(r, c, &f.rows));
+    } else if (!c->values) {
+        TRY(eval_args(r, c, f.whole));
+    }
+    if (!f.rows.count) return OK;
+    if (c->collects) return agg__collect(r, c, &f.rows, c->values, f.ids);
+    void **states = arena_alloc(r->batch, f.rows.count * sizeof *states);
+    for (uint32_t i = 0; i < f.rows.count; i++) states[i] = f.blocks[i] + c->offset;
+    if (!c->impl->add_batch) return feed_rows(r, c, &f.rows, states);
+    const struct vec **pointers = arena_alloc(r->batch, (n + 1) * sizeof *pointers);
+    for (uint32_t a = 0; a < n; a++) pointers[a] = &c->values[a];
+    c->ctx.one_group = f.one_group;
+    return c->impl->add_batch(&c->ctx, r->keep, states, pointers, n, f.rows.sel, f.rows.count);
+}
+
+/* The rows' groups; rows of groups that may not be made go to disk. */
+static enum status find_groups(struct agg_run *r, const struct batch *b, const struct vec *keys,
+                               int set, struct found *f)
+{
+    uint32_t *ids = arena_alloc(r->batch, b->count * sizeof *ids);
+    char **blocks = arena_alloc(r->batch, b->count * sizeof *blocks);
+    f->rows = *b;
+    f->ids = ids;
+    f->blocks = blocks;
+    if (!r->key_count) {
+        f->one_group = true;
+        memset(ids, 0, b->count * sizeof *ids);
+        for (uint32_t i = 0; i < b->count; i++) blocks[i] = r->states[0];
+        return OK;
+    }
+    group_table_find(&r->table, b, keys, r->frozen, r->batch, ids);
+    reserve_states(r, r->table.count);
+    if (r->frozen) {
+        uint16_t *sel = arena_alloc(r->batch, 2 * b->count * sizeof *sel), *gone = sel + b->count;
+        uint64_t *hashes = arena_alloc(r->batch, b->count * sizeof *hashes);
+        uint32_t n = 0, lost = 0;
+        group_table_hash(b, keys, r->key_count, hashes);
+        for (uint32_t i = 0; i < b->count; i++) {
+            if (ids[i] == GROUP_NONE) {
+                hashes[lost] = hashes[i];
+                gone[lost++] = (uint16_t)op__row(b, i);
+            } else {
+                ids[n] = ids[i];
+                sel[n++] = (uint16_t)op__row(b, i);
+            }
+        }
+        f->rows.sel = sel;
+        f->rows.count = n;
+        TRY(agg__spill_rows(r, b, gone, lost, hashes, set));
+    }
+    uint32_t differ = 0;
+    for (uint32_t i = 0; i < f->rows.count; i++) {
+        blocks[i] = agg__states(r, ids[i]);
+        differ |= ids[i] ^ ids[0];
+    }
+    f->one_group = differ == 0;
+    return OK;
+}
+
+static enum status feed_set(struct agg_run *r, const struct batch *b, const struct batch *whole,
+                            struct vec *keys, int set)
 {
     const struct plan_node *n = r->n;
     struct vec *used = keys;
@@ -193,150 +248,231 @@ static enum status feed_set(struct agg_run *r, const struct batch *b, struct vec
         used = ARENA_ARRAY(r->batch, struct vec, r->key_count);
         for (uint32_t g = 0; g < n->aggregate.group_count; g++) {
             if (n->aggregate.sets[set] >> g & 1) used[g] = keys[g];
-            else vec_init_const(&used[g], n->aggregate.groups[g]->type,
-                                (struct datum){.null = true}, r->batch);
+            else vec_init_const(&used[g], r->key_types[g], (struct datum){.null = true}, r->batch);
         }
         vec_init_const(&used[n->aggregate.group_count], TYPE_INT4, (struct datum){.v.i32 = set},
                        r->batch);
     }
-    uint32_t *ids = arena_alloc(r->batch, b->count * sizeof *ids);
-    TRY(find_groups(r, b, used, ids));
-    for (uint32_t i = 0; i < n->aggregate.call_count; i++)
-        if (!n->aggregate.calls[i].grouping) TRY(feed_call(r, &r->calls[i], b, ids));
+    struct found f = {.whole = whole};
+    TRY(find_groups(r, b, used, set, &f));
+    if (!f.rows.count) return OK;
+    for (uint32_t i = 0; i < r->call_count; i++)
+        if (r->calls[i].impl && !r->calls[i].twin) TRY(feed_call(r, &r->calls[i], &f));
     return OK;
+}
+
+static uint64_t memory_of(const struct agg_run *r)
+{
+    uint64_t bytes = arena_bytes(r->keep) + arena_bytes(r->slots[0]) + arena_bytes(r->slots[1]);
+    for (uint32_t i = 0; i < r->call_count; i++)
+        if (r->calls[i].collects) bytes += arena_bytes(r->calls[i].kept.arena);
+    return bytes;
+}
+
+static enum status check_memory(struct agg_run *r)
+{
+    uint64_t bytes = memory_of(r);
+    if (bytes > r->memory_most) r->memory_most = bytes;
+    if (r->can_spill && exec_memory_pressed(r->x)) {
+        r->frozen = r->frozen || (r->key_count && r->depth < AGG_DEPTH_MAX &&
+                                  r->table.count >= GROUPS_LEAST);
+        for (uint32_t i = 0; i < r->call_count; i++)
+            if (r->calls[i].collects) TRY(agg__collect_spill(r, &r->calls[i]));
+    }
+    return exec_check(r->x);
+}
+
+/* Input rows; `set`, where the rows are of one grouping set only, else -1. */
+static enum status take_input(struct agg_run *r, const struct batch *b, int only_set)
+{
+    const struct plan_node *n = r->n;
+    struct batch whole = *b;
+    whole.columns = ARENA_ARRAY(r->batch, struct vec, n->left->column_count + r->shared_count + 1);
+    memcpy(whole.columns, b->columns, b->column_count * sizeof *whole.columns);
+    for (uint32_t i = 0; i < r->shared_count; i++) {
+        uint32_t slot = n->left->column_count + i;
+        TRY(exec_eval(r->x, r->shared[i], &whole, r->batch, &whole.columns[slot]));
+        whole.column_count = (uint16_t)(slot + 1);
+    }
+    struct vec *keys = ARENA_ARRAY(r->batch, struct vec, r->key_count + 1);
+    for (uint32_t g = 0; g < n->aggregate.group_count; g++)
+        TRY(exec_eval(r->x, n->aggregate.groups[g], b, r->batch, &keys[g]));
+    for (uint32_t i = 0; i < r->call_count; i++) r->calls[i].values = NULL;
+    if (!n->aggregate.set_count) TRY(feed_set(r, b, &whole, keys, -1));
+    for (uint32_t s = 0; s < n->aggregate.set_count; s++)
+        if (only_set < 0 || only_set == (int)s) TRY(feed_set(r, b, &whole, keys, (int)s));
+    return check_memory(r);
 }
 
 static enum status take_rows(void *ctx, const struct batch *b)
 {
     struct agg_run *r = ctx;
-    const struct plan_node *n = r->n;
     arena_clear(r->batch);
     exec_arena_prime(r->batch, b->count);
-    struct vec *keys = ARENA_ARRAY(r->batch, struct vec, r->key_count + 1);
-    for (uint32_t g = 0; g < n->aggregate.group_count; g++)
-        TRY(exec_eval(r->x, n->aggregate.groups[g], b, r->batch, &keys[g]));
-    if (!n->aggregate.set_count) TRY(feed_set(r, b, keys, -1));
-    for (uint32_t s = 0; s < n->aggregate.set_count; s++) TRY(feed_set(r, b, keys, (int)s));
-    return exec_check(r->x);
-}
-
-/* --- DISTINCT and ORDER BY --------------------------------------------------------------------- */
-
-struct collected_entry {
-    struct slice key;
-    uint32_t row;
-};
-
-static int compare_collected(const void *a, const void *b)
-{
-    const struct collected_entry *x = a, *y = b;
-    int c = slice_cmp(x->key, y->key);
-    return c ? c : (x->row > y->row) - (x->row < y->row);
-}
-
-/* Sort items: the group, the order asked for, then with DISTINCT all arguments, so that equal ones
- * stand together. */
-static enum status feed_collected(struct agg_run *r, struct agg_call *c)
-{
-    const struct aggregate_call *call = c->call;
-    struct rowset *s = &c->kept.rows;
-    uint32_t items = 1 + call->order_count + (call->distinct ? call->arg_count : 0);
-    struct expr *exprs = ARENA_ARRAY(r->batch, struct expr, items);
-    struct sort_item *order = ARENA_ARRAY(r->batch, struct sort_item, items);
-    uint32_t *columns = ARENA_ARRAY(r->batch, uint32_t, items);
-    for (uint32_t i = 0; i < items; i++) {
-        bool ordered = i > 0 && i <= call->order_count;
-        columns[i] = i == 0 ? 0 : ordered ? call->arg_count + i : i - call->order_count;
-        exprs[i].type = s->types[columns[i]];
-        order[i].expr = &exprs[i];
-        if (ordered) {
-            order[i].descending = call->order_by[i - 1].descending;
-            order[i].nulls_first = call->order_by[i - 1].nulls_first;
-        }
-    }
-    struct collected_entry *entries = ARENA_ARRAY(r->batch, struct collected_entry, s->count + 1);
-    struct datum *values = ARENA_ARRAY(r->batch, struct datum, items);
-    for (uint64_t i = 0; i < s->count; i++) {
-        struct strbuf key;
-        strbuf_init(&key, r->batch);
-        for (uint32_t k = 0; k < items; k++) values[k] = rowset_get(s, i, columns[k]);
-        TRY(op__sort_key(r->x, order, items, values, &key));
-        entries[i] = (struct collected_entry){strbuf_slice(&key), (uint32_t)i};
-    }
-    qsort(entries, s->count, sizeof *entries, compare_collected);
-    struct datum *args = ARENA_ARRAY(r->batch, struct datum, call->arg_count + 1);
-    for (uint64_t i = 0; i < s->count; i++) {
-        if (call->distinct && i > 0 && slice_eq(entries[i].key, entries[i - 1].key)) continue;
-        for (uint32_t a = 0; a < call->arg_count; a++)
-            args[a] = rowset_get(s, entries[i].row, 1 + a);
-        if (skips(c, args)) continue;
-        int64_t group = rowset_get(s, entries[i].row, 0).v.i64;
-        TRY(c->impl->add(&c->ctx, r->keep, r->groups.data[group] + c->offset, args,
-                         call->arg_count));
-        if ((i & 4095) == 0) TRY(exec_check(r->x));
-    }
-    return OK;
+    return take_input(r, b, -1);
 }
 
 /* --- results ----------------------------------------------------------------------------------- */
 
-static enum status push_groups(struct agg_run *r, const struct exec_sink *out)
+static enum status result_column(struct agg_run *r, struct agg_call *c, uint32_t first,
+                                 uint32_t count, struct vec *ret)
 {
-    const struct plan_node *n = r->n;
-    struct row_pusher p;
-    row_pusher__init(&p, r->x, n, out);
-    struct datum *row = ARENA_ARRAY(r->keep, struct datum, n->column_count + 1);
-    uint32_t groups = n->aggregate.group_count, calls = n->aggregate.call_count;
-    for (size_t g = 0; g < r->groups.count; g++) {
-        int32_t set = 0;
-        for (uint32_t k = 0; k < groups; k++) row[k] = rowset_get(&r->keys, g, k);
-        if (n->aggregate.set_count) set = rowset_get(&r->keys, g, groups).v.i32;
-        for (uint32_t i = 0; i < calls; i++) {
-            const int32_t *grouping = r->calls[i].call->grouping;
-            row[groups + i] = (struct datum){.v.i32 = grouping ? grouping[set] : 0};
-            if (grouping) continue;
-            r->calls[i].ctx.arena = p.arena;
-            TRY(r->calls[i].impl->result(&r->calls[i].ctx, r->groups.data[g] + r->calls[i].offset,
-                                         &row[groups + i]));
+    vec_init_flat_rows(ret, op__types(r->x, r->n)[r->n->aggregate.group_count + (c - r->calls)],
+                       count, r->batch);
+    for (uint32_t i = 0; i < count; i++) {
+        struct datum d = {0};
+        if (c->call->grouping) {
+            const struct key_column *set = &r->table.columns[r->key_count - 1];
+            const int32_t *sets = (const int32_t *)(const void *)set->data[first / BATCH_ROWS];
+            d.v.i32 = c->call->grouping[r->n->aggregate.set_count ? sets[i] : 0];
+        } else {
+            c->ctx.arena = r->batch;
+            TRY(c->impl->result(&c->ctx, agg__states(r, first + i) + c->offset, &d));
         }
-        bool pass = true;
-        if (n->filter) TRY(exec_test_row(r->x, n->filter, row, p.arena, &pass));
-        if (pass) TRY(row_pusher__add(&p, row));
+        vec_set(ret, i, d);
     }
-    return row_pusher__flush(&p);
+    return OK;
 }
 
-/* Without rows: one group where there are no group columns, and one for each empty grouping set. */
+static enum status push_groups(struct agg_run *r)
+{
+    const struct plan_node *n = r->n;
+    uint32_t groups = n->aggregate.group_count, total = r->key_count ? r->table.count : 1;
+    for (uint32_t first = 0; first < total; first += BATCH_ROWS) {
+        uint32_t count = total - first < BATCH_ROWS ? total - first : BATCH_ROWS;
+        arena_clear(r->batch);
+        exec_arena_prime(r->batch, count);
+        struct batch b = {.rows = count, .count = count, .column_count = (uint16_t)n->column_count};
+        b.columns = ARENA_ARRAY(r->batch, struct vec, n->column_count + r->key_count + 1);
+        for (uint32_t k = 0; k < groups; k++)
+            group_table_view(&r->table, first / BATCH_ROWS, k, &b.columns[k]);
+        for (uint32_t i = 0; i < r->call_count; i++)
+            TRY(result_column(r, &r->calls[i], first, count, &b.columns[groups + i]));
+        if (n->column_count > groups + r->call_count && n->aggregate.set_count)
+            group_table_view(&r->table, first / BATCH_ROWS, groups,
+                             &b.columns[groups + r->call_count]);
+        if (n->filter) {
+            uint16_t *sel = arena_alloc(r->batch, count * sizeof *sel);
+            TRY(exec_filter(r->x, n->filter, &b, r->batch, sel, &b.count));
+            b.sel = sel;
+            if (r->x->stats) r->x->stats[n->id].removed += count - b.count;
+        }
+        TRY(op__push(r->x, r->out, &b));
+    }
+    return OK;
+}
+
+/* Without rows: one group for each empty grouping set. */
 static void add_empty_groups(struct agg_run *r)
 {
     const struct plan_node *n = r->n;
-    if (r->groups.count) return;
-    if (!r->key_count) {
-        add_group(r);
-        return;
-    }
+    if (!r->key_count || r->table.count) return;
     struct datum *row = ARENA_ARRAY(r->keep, struct datum, r->key_count);
     for (uint32_t s = 0; s < n->aggregate.set_count; s++) {
         if (n->aggregate.sets[s]) continue;
         for (uint32_t g = 0; g < n->aggregate.group_count; g++) row[g].null = true;
         row[n->aggregate.group_count] = (struct datum){.v.i32 = (int32_t)s};
-        rowset_add_row(&r->keys, row);
-        add_group(r);
+        group_table_add(&r->table, row, r->keep);
     }
+    reserve_states(r, r->table.count);
+}
+
+/* --- levels ------------------------------------------------------------------------------------ */
+
+static enum status begin_level(struct agg_run *r)
+{
+    arena_clear(r->keep);
+    arena_clear(r->batch);
+    for (uint32_t i = 0; i < GROUP_SLOT_ARENAS; i++) arena_clear(r->slots[i]);
+    group_table_init(&r->table, r->key_count, r->key_types, r->keep, r->slots[0], r->slots[1]);
+    r->groups = r->state_chunk_cap = 0;
+    r->frozen = false;
+    r->batches++;
+    for (uint32_t i = 0; i < r->call_count; i++) {
+        struct agg_call *c = &r->calls[i];
+        c->ctx = (struct call_ctx){.session = r->x->session, .arena = r->batch, .keep = r->keep,
+                                   .expr = c->call->call};
+        if (c->collects) TRY(agg__collect_init(r, c));
+    }
+    if (!r->key_count) reserve_states(r, 1);
+    return OK;
+}
+
+static enum status end_level(struct agg_run *r)
+{
+    for (uint32_t i = 0; i < r->call_count; i++) {
+        arena_clear(r->batch);
+        if (r->calls[i].collects) TRY(agg__collect_feed(r, &r->calls[i]));
+    }
+    return push_groups(r);
+}
+
+static enum status read_partition(struct agg_run *r, struct spill *s)
+{
+    uint16_t columns = (uint16_t)r->n->left->column_count;
+    enum status st;
+    TRY(spill_rewind(s));
+    TRY(begin_level(r));
+    for (;;) {
+        struct batch b;
+        arena_clear(r->batch);
+        st = spill_next(s, r->batch, &b);
+        if (st != OK) break;
+        if (!r->n->aggregate.set_count) {
+            TRY(take_input(r, &b, -1));
+            continue;
+        }
+        const int32_t *sets = VEC_DATA(&b.columns[columns], int32_t);
+        uint16_t *sel = arena_alloc(r->batch, b.rows * sizeof *sel);
+        for (uint32_t set = 0; set < r->n->aggregate.set_count; set++) {
+            struct batch of = b;
+            of.column_count = columns;
+            of.sel = sel;
+            of.count = 0;
+            for (uint32_t i = 0; i < b.rows; i++)
+                if (sets[i] == (int32_t)set) sel[of.count++] = (uint16_t)i;
+            if (of.count) TRY(take_input(r, &of, (int)set));
+        }
+    }
+    return st == END_OF_DATA ? OK : st;
+}
+
+/* Partitions of this level, one after another; each may leave some of its own. */
+static enum status run_partitions(struct agg_run *r)
+{
+    struct spill *parts[AGG_PARTITIONS];
+    memcpy(parts, r->partitions, sizeof parts);
+    memset(r->partitions, 0, sizeof r->partitions);
+    r->depth++;
+    for (uint32_t i = 0; i < AGG_PARTITIONS; i++) {
+        if (!parts[i]) continue;
+        TRY(read_partition(r, parts[i]));
+        spill_free(parts[i]);
+        TRY(end_level(r));
+        TRY(run_partitions(r));
+    }
+    r->depth--;
+    return OK;
 }
 
 enum status op__aggregate(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
-    struct arena *keep = op__arena(x, n, 1);
-    struct agg_run r = {.x = x, .n = n, .keep = keep, .batch = op__arena(x, n, 2)};
-    TRY(setup(&r));
-    if (!r.key_count) add_group(&r); /* the only one: id 0 */
+    struct agg_run r = {.x = x, .n = n, .out = out, .call_count = n->aggregate.call_count};
+    r.keep = op__arena(x, n, 1);
+    r.batch = op__arena(x, n, 2);
+    for (uint32_t i = 0; i < GROUP_SLOT_ARENAS; i++) r.slots[i] = op__arena(x, n, 3 + i);
+    TRY(take_shape(&r));
+    TRY(begin_level(&r));
     struct exec_sink sink = {take_rows, &r};
     TRY(op__run(x, n->left, &sink));
     add_empty_groups(&r);
-    for (uint32_t i = 0; i < n->aggregate.call_count; i++) {
-        arena_clear(r.batch);
-        if (r.calls[i].collects) TRY(feed_collected(&r, &r.calls[i]));
+    TRY(end_level(&r));
+    TRY(run_partitions(&r));
+    if (x->stats) {
+        struct node_stats *s = &x->stats[n->id];
+        s->batches = r.batches;
+        if (r.memory_most > s->memory_bytes) s->memory_bytes = r.memory_most;
+        s->spilled_bytes += r.disk_bytes;
     }
-    return push_groups(&r, out);
+    return OK;
 }

@@ -52,10 +52,11 @@ static inline void op__get_row(const struct batch *b, uint32_t row, struct datum
 
 /* What most operators keep between their runs: a node may run many times (right side of a nested loop,
  * correlated subquery), and must not take new memory each time. */
-enum { OP_ARENAS = 4 };
+enum { OP_ARENAS = 6 };
 struct op_state {
     struct arena *arenas[OP_ARENAS];
     const type_id *types;
+    void *own; /* an operator's own, in the execution's arena */
 };
 /* The types of a node's columns. Not for scans, which have a state of their own. */
 const type_id *op__types(struct execution *x, const struct plan_node *n);

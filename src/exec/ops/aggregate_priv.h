@@ -1,0 +1,84 @@
+/* One run of an aggregation, for the files aggregate*.c. */
+#ifndef HELIOS_EXEC_OPS_AGGREGATE_PRIV_H
+#define HELIOS_EXEC_OPS_AGGREGATE_PRIV_H
+
+#include "exec/ops/group_table.h"
+#include "exec/ops/ops_priv.h"
+#include "exec/spill.h"
+
+enum { AGG_PARTITIONS = 16, AGG_PARTITION_BITS = 4, AGG_DEPTH_MAX = 7, AGG_RUNS_MAX = 16 };
+
+/* Rows of a DISTINCT or ordered call: group number (int8), arguments, sort keys. What does not fit in
+ * memory lies in sorted runs, each row with its sort key in front. */
+struct agg_collected {
+    struct rowset rows;
+    struct arena *arena; /* of the rows */
+    uint32_t columns;
+    const type_id *types;     /* of a run's rows: the key, then the columns */
+    struct spill *runs[AGG_RUNS_MAX];
+    uint32_t run_count;
+};
+
+struct agg_call {
+    const struct aggregate_call *call;
+    const struct aggregate_impl *impl;
+    struct expr **args;      /* over the input and the shared values */
+    size_t offset;           /* of its state in a group's block */
+    bool collects;
+    const struct agg_call *twin; /* an earlier call that keeps this very state; NULL: none */
+    struct vec *values;      /* of the arguments, in this batch; NULL: not yet evaluated */
+    struct agg_collected kept;
+    struct call_ctx ctx;
+};
+
+struct agg_run {
+    struct execution *x;
+    const struct plan_node *n;
+    const struct exec_sink *out;
+    struct arena *keep, *batch; /* to the end of the level; of the batch */
+    struct arena *slots[GROUP_SLOT_ARENAS];
+    struct agg_call *calls;
+    uint32_t call_count;
+    struct expr **shared;       /* values that several arguments need */
+    uint32_t shared_count;
+    size_t state_bytes;
+    uint32_t key_count; /* groups, and the set's number with grouping sets */
+    type_id *key_types;
+    struct group_table table;
+    uint32_t groups;    /* that have states */
+    char **states;      /* by chunk of BATCH_ROWS groups */
+    uint32_t state_chunks, state_chunk_cap, first_state_cap;
+    bool can_spill, frozen; /* frozen: rows of new groups go to the partitions */
+    uint32_t depth;
+    struct spill *partitions[AGG_PARTITIONS];
+    const type_id *spill_types; /* the input's columns, the set's number */
+    uint64_t batches, memory_most, disk_bytes;
+};
+
+static inline char *agg__states(const struct agg_run *r, uint32_t group)
+{
+    return r->states[group / BATCH_ROWS] + (size_t)(group % BATCH_ROWS) * r->state_bytes;
+}
+
+/* Does the call pass over this row, for a NULL? */
+bool agg__skips(const struct agg_call *c, const struct datum *args);
+
+/* aggregate_share.c: fills r->shared and the calls' args, for the whole execution. */
+enum status agg__share(struct agg_run *r) MUST;
+
+/* aggregate_collect.c */
+enum status agg__collect_init(struct agg_run *r, struct agg_call *c) MUST;
+enum status agg__collect(struct agg_run *r, struct agg_call *c, const struct batch *b,
+                         const struct vec *args, const uint32_t *ids) MUST;
+/* To disk, when memory is pressed. */
+enum status agg__collect_spill(struct agg_run *r, struct agg_call *c) MUST;
+/* Feeds the states in the order asked for, and forgets the rows. */
+enum status agg__collect_feed(struct agg_run *r, struct agg_call *c) MUST;
+
+/* aggregate_spill.c: rows at sel[0..count), whose keys' hashes these are. */
+enum status agg__spill_rows(struct agg_run *r, const struct batch *b, const uint16_t *sel,
+                            uint32_t count, const uint64_t *hashes, int set) MUST;
+/* Whether what the node evaluates may be evaluated again. */
+bool agg__can_spill(const struct agg_run *r);
+
+#endif
