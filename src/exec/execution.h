@@ -9,12 +9,16 @@ struct subplan_state;
 struct cte_state;
 struct call_state;
 struct spill;
+struct row_filter;
 
 /* What EXPLAIN ANALYZE counts of a node. */
 struct node_stats {
     uint64_t loops, rows, removed; /* removed: by the node's filter */
     int64_t first_us, total_us;    /* time to the first row, and in all; children included */
-    uint64_t memory_bytes, spilled_bytes, batches; /* batches: times that input was read */
+    uint64_t memory_bytes, spilled_bytes;
+    uint64_t batches;              /* of a hash join: parts joined in; else: times that input was read */
+    uint64_t buckets;              /* of a hash join's table */
+    uint64_t unmatched;            /* left out by a scan, as no row of a join above has the key */
 };
 
 /* Arenas that end with the run. */
@@ -37,6 +41,7 @@ struct execution {
     struct datum *outer;     /* values of EXPR_OUTER */
     struct subplan_state *subplans; /* by plan.subplans' index */
     struct cte_state *ctes;         /* by plan.ctes' index */
+    struct row_filter **row_filters; /* by plan_node.id of a scan; NULL: none (ops/row_filter.h) */
     struct node_stats *stats;       /* by plan_node.id; NULL: not counted */
     struct call_state *call_states; /* hash table: scalar call sites that keep something */
     uint32_t call_state_count, call_state_cap;

@@ -48,6 +48,12 @@ bool exec_memory_pressed(const struct execution *x)
     return limit != UINT64_MAX && exec_memory_used(x) > limit / 100 * PRESSED_PERCENT;
 }
 
+uint64_t spill_buffer_bytes(const struct execution *x)
+{
+    uint64_t share = exec_memory_limit(x) / 64;
+    return share > BUFFER_BYTES ? BUFFER_BYTES : share < BUFFER_MIN ? BUFFER_MIN : share;
+}
+
 static enum status open_file(struct execution *x, struct file **ret)
 {
     static uint64_t last; /* atomic */
@@ -80,9 +86,7 @@ enum status spill_new(struct execution *x, uint16_t columns, const type_id *type
     for (uint16_t i = 0; i < columns; i++) s->all[i] = i;
     s->values = ARENA_ARRAY(&s->arena, struct datum, columns + 1);
     strbuf_init(&s->row, NULL);
-    /* A merge has many of them. */
-    uint64_t share = exec_memory_limit(x) / 64;
-    s->cap = share > BUFFER_BYTES ? BUFFER_BYTES : share < BUFFER_MIN ? BUFFER_MIN : (size_t)share;
+    s->cap = (size_t)spill_buffer_bytes(x);
     s->buffer = mem_alloc(MEM_QUERY, s->cap);
     s->next = x->spills;
     s->link = &x->spills;
@@ -177,9 +181,21 @@ uint64_t spill_bytes(const struct spill *s)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+enum status spill_rest(struct spill *s)
+{
+    if (!s->reading) TRY(flush(s));
+    mem_free(MEM_QUERY, s->buffer);
+    s->buffer = NULL;
+    s->cap = s->start = s->end = 0;
+    strbuf_release(&s->row);
+    strbuf_init(&s->row, NULL);
+    return OK;
+}
+
 enum status spill_rewind(struct spill *s)
 {
     if (!s->reading) TRY(flush(s));
+    reserve(s, (size_t)spill_buffer_bytes(s->x));
     s->reading = true;
     s->read = 0;
     s->start = s->end = 0;

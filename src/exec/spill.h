@@ -29,6 +29,10 @@ enum status spill_add_batch(struct spill *s, const struct batch *b) MUST; /* the
 uint64_t spill_row_count(const struct spill *s);
 uint64_t spill_bytes(const struct spill *s);
 
+/* Memory that each spill of the run has while it is written or read. */
+uint64_t spill_buffer_bytes(const struct execution *x);
+/* Gives it back: what is in it is written. The next thing to be asked is spill_rewind. */
+enum status spill_rest(struct spill *s) MUST;
 /* Ends writing, and the next read is of the first row. */
 enum status spill_rewind(struct spill *s) MUST;
 /* The next rows, at most BATCH_ROWS, as flat vectors in `a`; their bytes stay until the next call.

@@ -148,15 +148,41 @@ static struct explain_node *child(struct explain *x, struct explain_node *e,
     return c;
 }
 
-/* PostgreSQL shows the table that a hash join builds as a node of its own. */
-static void hash_child(struct explain *x, struct explain_node *e, const struct plan_node *n)
+static void hash_number(struct explain *x, struct explain_node *h, const char *name, uint64_t n)
 {
-    struct explain_node *h = explain__node_new(x, n);
+    struct explain_prop p = {name, EXPLAIN_BARE, EXPLAIN_IN_JSON,
+                             arena_printf(x->arena, "%llu", (unsigned long long)n), NULL, 0};
+    ARENA_PUSH(x->arena, &h->props, p);
+}
+
+/* A join that began in memory had one batch at first. */
+static void hash_counts(struct explain *x, struct explain_node *h, const struct node_stats *s)
+{
+    unsigned long long buckets = s->buckets, kb = (s->memory_bytes + 1023) >> 10;
+    const char *text =
+        s->batches > 1
+            ? arena_printf(x->arena, "%llu (originally %llu)  Batches: %u (originally 1)  "
+                           "Memory Usage: %llukB", buckets, buckets, s->batches, kb)
+            : arena_printf(x->arena, "%llu  Batches: 1  Memory Usage: %llukB", buckets, kb);
+    struct explain_prop p = {"Buckets", EXPLAIN_TEXT, EXPLAIN_IN_TEXT, text, NULL, 0};
+    ARENA_PUSH(x->arena, &h->props, p);
+    hash_number(x, h, "Hash Buckets", s->buckets);
+    hash_number(x, h, "Original Hash Buckets", s->buckets);
+    hash_number(x, h, "Hash Batches", s->batches);
+    hash_number(x, h, "Original Hash Batches", 1);
+    hash_number(x, h, "Peak Memory Usage", kb);
+}
+
+/* PostgreSQL shows the table that a hash join builds as a node of its own. */
+static void hash_child(struct explain *x, struct explain_node *e, const struct plan_node *join)
+{
+    struct explain_node *h = explain__node_new(x, join->right);
     h->title = "Hash";
     h->relationship = "Inner";
     explain__head(x, h, "Node Type", "Hash");
+    if (x->stats && x->stats[join->id].buckets) hash_counts(x, h, &x->stats[join->id]);
     ARENA_PUSH(x->arena, &e->children, h);
-    child(x, h, n, "Outer");
+    child(x, h, join->right, "Outer");
 }
 
 /* UNION ALL of many arms is a chain of appends of two, perhaps with columns renamed between: the
@@ -186,7 +212,7 @@ static void children(struct explain *x, struct explain_node *e, const struct pla
     if (n->kind == PLAN_APPEND) members(x, e, n);
     if (n->left) child(x, e, n->left, "Outer");
     if (!n->right) return;
-    if (n->kind == PLAN_HASH_JOIN) hash_child(x, e, n->right);
+    if (n->kind == PLAN_HASH_JOIN) hash_child(x, e, n);
     else child(x, e, n->right, "Inner");
 }
 

@@ -147,6 +147,18 @@ static void describe_filters(struct explain *x, struct explain_node *e,
     ARENA_PUSH(x->arena, &e->props, p);
 }
 
+/* Rows that a scan left out, as no row of a hash join above has their key. */
+static void describe_unmatched(struct explain *x, struct explain_node *e, const struct plan_node *n)
+{
+    const struct node_stats *s = x->stats ? &x->stats[n->id] : NULL;
+    if (!s || !s->unmatched) return;
+    struct explain_prop p = {"Rows Removed by Hash Filter", EXPLAIN_BARE, EXPLAIN_IN_BOTH,
+                             arena_printf(x->arena, "%.0f", (double)s->unmatched /
+                                                                (double)(s->loops ? s->loops : 1)),
+                             NULL, 0};
+    ARENA_PUSH(x->arena, &e->props, p);
+}
+
 /* --- by kind ---------------------------------------------------------------------------------- */
 
 static void describe_join(struct explain *x, struct explain_node *e, const struct plan_node *n)
@@ -273,4 +285,5 @@ void explain__describe(struct explain *x, struct explain_node *e, const struct p
     default: break;
     }
     describe_filters(x, e, top, bottom);
+    describe_unmatched(x, e, bottom);
 }

@@ -1,118 +1,289 @@
-/* Hash join: the right side is kept and indexed by the hash of its keys, the left side streams by.
- * NULL keys match nothing; rows with them are kept where an outer join must give them. */
-#include "exec/ops/join.h"
+/* Hash join: the right side is kept and sealed in a table by its keys, the left side streams by.
+ * NULL keys match nothing; rows with them are kept where an outer join must give them. What does not
+ * fit in memory is joined part by part (hash_join_spill.c). */
+#include "exec/ops/hash_join_priv.h"
 
-struct hash_join {
-    struct join_run j;
-    struct rowset build, build_keys;
-    struct row_index index;
-    struct arena *keep, *probe;
-    bool build_null; /* null_aware: a NULL among the right keys */
-};
+#include "exec/ops/row_filter.h"
 
-static enum status eval_keys(struct execution *x, struct expr *const *exprs, uint32_t n,
-                             const struct batch *b, struct arena *a, struct vec *keys,
-                             uint64_t *hashes)
+enum status hash_join__keys(struct hash_join *h, struct expr *const *exprs, const struct batch *b,
+                            bool *ret_null)
 {
-    for (uint32_t k = 0; k < n; k++) {
-        TRY(exec_eval(x, exprs[k], b, a, &keys[k]));
-        vec_hash(&keys[k], b->sel, b->count, k == 0, hashes);
-    }
+    struct hash_probe *p = &h->probe;
+    arena_clear(p->arena);
+    op__prime(h->j.x, p->arena, b->count);
+    p->keys = ARENA_ARRAY(p->arena, struct vec, h->build.keys.count + 1);
+    for (uint32_t k = 0; k < h->build.keys.count; k++)
+        TRY(exec_eval(h->j.x, exprs[k], b, p->arena, &p->keys[k]));
+    p->candidates = join_keys_read(&h->build.keys, p->keys, b->sel, b->count, p->rows, p->hashes,
+                                   ret_null);
     return OK;
 }
 
-static bool any_null(const struct vec *keys, uint32_t n, uint32_t row)
+uint32_t hash_join__null_rows(const struct hash_join *h, const struct batch *b, uint16_t *ret)
 {
-    for (uint32_t k = 0; k < n; k++)
-        if (vec_get(&keys[k], row).null) return true;
-    return false;
+    uint32_t n = 0, k = 0;
+    for (uint32_t i = 0; i < b->count; i++) {
+        uint32_t row = op__row(b, i);
+        if (k < h->probe.candidates && h->probe.rows[k] == row) k++;
+        else ret[n++] = (uint16_t)row;
+    }
+    return n;
+}
+
+/* --- building --------------------------------------------------------------------------------- */
+
+void hash_join__reset(struct hash_join *h)
+{
+    struct hash_build *b = &h->build;
+    arena_clear(h->rows_arena);
+    arena_clear(h->bytes_arena);
+    arena_clear(h->table_arena);
+    rowset_init(&b->rows, (uint16_t)h->column_count, h->types, h->rows_arena);
+    b->rows.bytes = h->bytes_arena;
+    join_table_init(&b->table, b->keys.packed);
+    h->j.right_matched = NULL;
+}
+
+/* Rows with keys first, then those without, as far as they are kept. */
+enum status hash_join__add(struct hash_join *h, const struct batch *b)
+{
+    struct hash_build *to = &h->build;
+    struct hash_probe *p = &h->probe;
+    const struct plan_node *n = h->j.n;
+    bool null;
+    TRY(hash_join__keys(h, n->join.right_keys, b, &null));
+    struct batch kept = *b;
+    kept.count = p->candidates;
+    uint16_t *sel = arena_alloc(p->arena, (b->count + 1) * sizeof *sel);
+    memcpy(sel, p->rows, p->candidates * sizeof *sel);
+    kept.sel = sel;
+    if (null && to->keeps_right) kept.count += hash_join__null_rows(h, b, sel + kept.count);
+    if (h->column_count > h->j.right_columns) {
+        kept.columns = ARENA_ARRAY(p->arena, struct vec, h->column_count);
+        memcpy(kept.columns, b->columns, h->j.right_columns * sizeof *kept.columns);
+        for (uint32_t k = 0; k < to->keys.count; k++)
+            if (to->key_at[k] >= h->j.right_columns) kept.columns[to->key_at[k]] = p->keys[k];
+    }
+    kept.column_count = (uint16_t)h->column_count;
+    if (to->rows.count + kept.count > UINT32_MAX - 2)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "a join's side has too many rows");
+    join_table_add(&to->table, h->rows_arena, p->hashes, (uint32_t)to->rows.count, p->candidates);
+    rowset_add_batch(&to->rows, &kept);
+    return exec_check(h->j.x);
 }
 
 static enum status build_rows(void *ctx, const struct batch *b)
 {
     struct hash_join *h = ctx;
-    const struct plan_node *n = h->j.n;
-    uint32_t nk = n->join.key_count;
-    arena_clear(h->probe);
-    struct vec *keys = ARENA_ARRAY(h->probe, struct vec, nk + 1);
-    uint64_t *hashes = arena_alloc(h->probe, BATCH_ROWS * sizeof *hashes);
-    TRY(eval_keys(h->j.x, n->join.right_keys, nk, b, h->probe, keys, hashes));
-    struct batch key_batch = *b;
-    key_batch.columns = keys;
-    key_batch.column_count = (uint16_t)nk;
-    rowset_add_batch(&h->build, b);
-    rowset_add_batch(&h->build_keys, &key_batch);
-    for (uint32_t i = 0; i < b->count; i++) {
-        bool null = any_null(keys, nk, op__row(b, i));
-        h->build_null |= null;
-        row_index_add(&h->index, hashes[i]);
-    }
-    return exec_check(h->j.x);
+    h->build.rows_in += b->count;
+    if (h->parts) return hash_join__spill_build(h, b);
+    bool null = h->build.has_null;
+    uint64_t before = h->build.table.count;
+    TRY(hash_join__add(h, b));
+    h->build.has_null = null || h->build.table.count - before < b->count;
+    return hash_join__must_spill(h) ? hash_join__spill(h) : OK;
 }
 
-static bool keys_equal(const struct hash_join *h, const struct vec *keys, uint32_t row,
-                       uint32_t right)
+void hash_join__seal(struct hash_join *h)
 {
-    for (uint32_t k = 0; k < h->j.n->join.key_count; k++) {
-        struct datum a = vec_get(&keys[k], row), b = rowset_get(&h->build_keys, right, k);
-        if (a.null || b.null || value_compare(keys[k].type, &a.v, &b.v) != 0) return false;
+    struct hash_build *b = &h->build;
+    join_table_seal(&b->table, h->table_arena);
+    b->columns = rowset_columns(&b->rows, h->table_arena);
+    h->j.right = b->columns;
+    h->j.right_count = b->rows.count;
+    if (b->keeps_right) h->j.right_matched = arena_zalloc(h->table_arena, b->rows.count + 1);
+    uint64_t bytes = arena_bytes(h->rows_arena) + arena_bytes(h->bytes_arena) +
+                     arena_bytes(h->table_arena);
+    if (b->rows.chunk_count != 1) arena_clear(h->rows_arena);
+    uint64_t slots = join_table_slots(&b->table);
+    if (bytes > h->memory_most) h->memory_most = bytes;
+    if (slots > h->buckets_most) h->buckets_most = slots;
+}
+
+/* --- probing ---------------------------------------------------------------------------------- */
+
+/* The pairs so far, of which some may be equal only by hash. */
+static enum status flush(struct hash_join *h)
+{
+    if (!h->build.keys.packed) hash_join__match(&h->j, &h->build, h->probe.keys);
+    return join_flush(&h->j);
+}
+
+static enum status probe_unique(struct hash_join *h, uint32_t found)
+{
+    const struct hash_probe *p = &h->probe;
+    struct join_run *j = &h->j;
+    for (uint32_t i = 0; i < found; i++) {
+        j->pair_left[i] = p->rows[p->sel[i]];
+        j->pair_right[i] = p->from[i];
     }
-    return true;
+    j->pairs = found;
+    return OK;
+}
+
+static enum status add_pair(struct hash_join *h, uint16_t left, uint32_t right)
+{
+    struct join_run *j = &h->j;
+    j->pair_left[j->pairs] = left;
+    j->pair_right[j->pairs++] = right;
+    return j->pairs == BATCH_ROWS ? flush(h) : OK;
+}
+
+static enum status probe_direct(struct hash_join *h, uint32_t found, bool first_only)
+{
+    const struct hash_probe *p = &h->probe;
+    const uint32_t *rows = h->build.table.rows;
+    for (uint32_t i = 0; i < found; i++) {
+        uint16_t left = p->rows[p->sel[i]];
+        if (join_left_done(&h->j, left)) continue;
+        uint32_t to = first_only ? p->from[i] + 1 : p->to[i];
+        for (uint32_t e = p->from[i]; e < to; e++) TRY(add_pair(h, left, rows[e]));
+    }
+    return OK;
+}
+
+static enum status probe_hashed(struct hash_join *h, uint32_t found, bool first_only)
+{
+    const struct hash_probe *p = &h->probe;
+    const struct join_entry *entries = h->build.table.entries;
+    for (uint32_t i = 0; i < found; i++) {
+        uint16_t left = p->rows[p->sel[i]];
+        uint64_t key = p->hashes[p->sel[i]];
+        if (join_left_done(&h->j, left)) continue;
+        for (uint32_t e = p->from[i]; e < p->to[i]; e++) {
+            if (entries[e].key != key) continue;
+            TRY(add_pair(h, left, entries[e].row));
+            if (first_only) break;
+        }
+    }
+    return OK;
+}
+
+static enum status probe_found(struct hash_join *h, uint32_t found, bool first_only)
+{
+    enum join_table_form form = h->build.table.form;
+    if (form == JOIN_TABLE_DIRECT_UNIQUE) return probe_unique(h, found);
+    if (form == JOIN_TABLE_DIRECT) return probe_direct(h, found, first_only);
+    return probe_hashed(h, found, first_only);
+}
+
+enum status hash_join__probe(struct hash_join *h, const struct batch *b)
+{
+    struct hash_probe *p = &h->probe;
+    bool null;
+    TRY(hash_join__keys(h, h->j.n->join.left_keys, b, &null));
+    uint32_t found = join_table_find(&h->build.table, p->hashes, p->candidates, p->sel, p->from,
+                                     p->to);
+    /* One match is enough: the first with the same hash, as a rule. */
+    bool one = join_left_only(&h->j) && !h->j.n->join.condition;
+    TRY(probe_found(h, found, one));
+    TRY(flush(h));
+    if (!one || h->build.keys.packed) return OK;
+    TRY(probe_hashed(h, found, false));
+    return flush(h);
 }
 
 static enum status probe_rows(void *ctx, const struct batch *b)
 {
     struct hash_join *h = ctx;
-    const struct plan_node *n = h->j.n;
-    uint32_t nk = n->join.key_count;
-    arena_clear(h->probe);
-    exec_arena_prime(h->probe, b->count);
-    struct vec *keys = ARENA_ARRAY(h->probe, struct vec, nk + 1);
-    uint64_t *hashes = arena_alloc(h->probe, BATCH_ROWS * sizeof *hashes);
-    TRY(eval_keys(h->j.x, n->join.left_keys, nk, b, h->probe, keys, hashes));
+    if (h->parts) return hash_join__spill_probe(h, b);
     join_begin_batch(&h->j, b);
-    for (uint32_t i = 0; i < b->count; i++) {
-        uint32_t row = op__row(b, i);
-        /* NOT IN: a NULL on either side makes the answer unknown, unless the right side is empty. */
-        if (n->join.null_aware && h->build.count &&
-            (h->build_null || any_null(keys, nk, row))) {
-            h->j.left_matched[i] = true;
-            continue;
-        }
-        for (uint32_t r = row_index_find(&h->index, hashes[i], 0); r;
-             r = row_index_find(&h->index, hashes[i], r)) {
-            if (!keys_equal(h, keys, row, r - 1)) continue;
-            TRY(join_add_pair(&h->j, i, r - 1));
-            if (join_left_done(&h->j, i)) break;
-        }
+    TRY(hash_join__probe(h, b));
+    /* NOT IN: NULL makes the answer unknown, unless the right side is empty. */
+    if (h->build.null_aware && h->build.rows_in) {
+        uint16_t *nulls = arena_alloc(h->probe.arena, (b->count + 1) * sizeof *nulls);
+        uint32_t n = hash_join__null_rows(h, b, nulls);
+        for (uint32_t i = 0; i < n; i++) h->j.left_matched[nulls[i]] = true;
     }
     return join_end_batch(&h->j);
+}
+
+/* --- the operator ----------------------------------------------------------------------------- */
+
+/* The right columns; keys that a hash stands for and that are not columns come after them. */
+static void choose_columns(struct hash_join *h, struct arena *keep)
+{
+    const struct plan_node *n = h->j.n;
+    uint32_t nk = n->join.key_count;
+    type_id *key_types = ARENA_ARRAY(keep, type_id, nk + 1);
+    type_id *types = ARENA_ARRAY(keep, type_id, n->right->column_count + nk + 1);
+    uint32_t *at = ARENA_ARRAY(keep, uint32_t, nk + 1);
+    for (uint32_t k = 0; k < nk; k++) key_types[k] = n->join.right_keys[k]->type;
+    h->build.keys = join_keys_of(key_types, nk);
+    h->column_count = n->right->column_count;
+    for (uint32_t c = 0; c < h->column_count; c++) types[c] = n->right->columns[c].type;
+    for (uint32_t k = 0; k < nk && !h->build.keys.packed; k++) {
+        const struct expr *e = n->join.right_keys[k];
+        if (e->kind == EXPR_SLOT) {
+            at[k] = e->slot;
+        } else {
+            at[k] = h->column_count;
+            types[h->column_count++] = e->type;
+        }
+    }
+    h->types = types;
+    h->build.key_at = at;
+}
+
+static struct hash_join *begin(struct execution *x, const struct plan_node *n,
+                               const struct exec_sink *out)
+{
+    struct arena *keep = op__arena(x, n, 1);
+    struct hash_join *h = arena_zalloc(keep, sizeof *h);
+    h->keep = keep;
+    join_init(&h->j, x, n, out, op__arena(x, n, 0));
+    h->probe.arena = op__arena(x, n, 2);
+    h->rows_arena = op__arena(x, n, 3);
+    h->bytes_arena = op__arena(x, n, 4);
+    h->table_arena = op__arena(x, n, 5);
+    h->load_arena = op__arena(x, n, 6);
+    h->build.keeps_right = n->join.type == JOIN_RIGHT || n->join.type == JOIN_FULL;
+    h->build.null_aware = n->join.null_aware;
+    choose_columns(h, keep);
+    hash_join__reset(h);
+    return h;
+}
+
+static void note_stats(const struct hash_join *h)
+{
+    if (!h->j.x->stats) return;
+    struct node_stats *s = &h->j.x->stats[h->j.n->id];
+    if (h->memory_most > s->memory_bytes) s->memory_bytes = h->memory_most;
+    if (h->buckets_most > s->buckets) s->buckets = h->buckets_most;
+    uint32_t batches = h->batches ? h->batches : 1;
+    if (batches > s->batches) s->batches = batches;
+}
+
+static enum status run(struct hash_join *h)
+{
+    struct execution *x = h->j.x;
+    const struct plan_node *n = h->j.n;
+    enum join_kind type = n->join.type;
+    struct exec_sink build = {build_rows, h}, probe = {probe_rows, h};
+    TRY(op__run(x, n->right, &build));
+    if (h->build.rows_in == 0 && (type == JOIN_INNER || type == JOIN_SEMI || type == JOIN_RIGHT))
+        return OK;
+    if (h->build.null_aware && h->build.has_null) return OK;
+    if (h->parts) {
+        TRY(op__run(x, n->left, &probe));
+        return hash_join__join_spilled(h);
+    }
+    hash_join__seal(h);
+    bool drops_left = type == JOIN_INNER || type == JOIN_SEMI || type == JOIN_RIGHT;
+    struct row_filter filter = {.keys = &h->build.keys, .table = &h->build.table};
+    if (drops_left && n->join.key_count == 1) row_filter_attach(x, n, &filter);
+    enum status st = op__run(x, n->left, &probe);
+    row_filter_detach(x, &filter);
+    TRY(st);
+    return join_end(&h->j);
 }
 
 enum status op__hash_join(struct execution *x, const struct plan_node *n,
                           const struct exec_sink *out)
 {
-    struct arena *keep = op__arena(x, n, 1);
-    struct hash_join *h = arena_zalloc(keep, sizeof *h);
-    h->keep = keep;
-    h->probe = op__arena(x, n, 2);
-    join_init(&h->j, x, n, out, op__arena(x, n, 0));
-    type_id *types = ARENA_ARRAY(keep, type_id, n->right->column_count + 1);
-    for (uint32_t c = 0; c < n->right->column_count; c++) types[c] = n->right->columns[c].type;
-    type_id *key_types = ARENA_ARRAY(keep, type_id, n->join.key_count + 1);
-    for (uint32_t k = 0; k < n->join.key_count; k++) key_types[k] = n->join.right_keys[k]->type;
-    rowset_init(&h->build, (uint16_t)n->right->column_count, types, keep);
-    rowset_init(&h->build_keys, (uint16_t)n->join.key_count, key_types, keep);
-    row_index_init(&h->index, keep);
-    struct exec_sink build = {build_rows, h};
-    TRY(op__run(x, n->right, &build));
-    if (h->build.count > UINT32_MAX - 2)
-        return FAIL(PROGRAM_LIMIT_EXCEEDED, "a join's side has too many rows");
-    h->j.right = &h->build;
-    if (n->join.type == JOIN_RIGHT || n->join.type == JOIN_FULL)
-        h->j.right_matched = arena_zalloc(keep, h->build.count + 1);
-    if (h->build.count == 0 && (n->join.type == JOIN_INNER || n->join.type == JOIN_SEMI)) return OK;
-    struct exec_sink probe = {probe_rows, h};
-    TRY(op__run(x, n->left, &probe));
-    return join_end(&h->j);
+    struct hash_join *h = begin(x, n, out);
+    enum status st = run(h);
+    note_stats(h);
+    hash_join__release(h);
+    return st;
 }

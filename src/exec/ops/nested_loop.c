@@ -22,14 +22,18 @@ static enum status run_right(struct loop_join *l)
     arena_clear(l->keep);
     rowset_init(&l->rows, (uint16_t)l->j.right_columns, l->right_types, l->keep);
     struct exec_sink sink = {keep_rows, l};
-    l->j.right = &l->rows;
-    return op__run(l->j.x, l->j.n->right, &sink);
+    TRY(op__run(l->j.x, l->j.n->right, &sink));
+    if (l->rows.count > UINT32_MAX - 2)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "a join's side has too many rows");
+    l->j.right = rowset_columns(&l->rows, l->keep);
+    l->j.right_count = l->rows.count;
+    return OK;
 }
 
-static enum status pair_all(struct loop_join *l, uint32_t position)
+static enum status pair_all(struct loop_join *l, uint32_t row)
 {
-    for (uint64_t r = 0; r < l->rows.count && !join_left_done(&l->j, position); r++)
-        TRY(join_add_pair(&l->j, position, (uint32_t)r));
+    for (uint64_t r = 0; r < l->rows.count && !join_left_done(&l->j, row); r++)
+        TRY(join_add_pair(&l->j, row, (uint32_t)r));
     return OK;
 }
 
@@ -50,7 +54,7 @@ static enum status loop_row(struct loop_join *l, const struct batch *in, uint32_
     one.sel = &sel;
     one.count = 1;
     join_begin_batch(&l->j, &one);
-    TRY(pair_all(l, 0));
+    TRY(pair_all(l, row));
     return join_end_batch(&l->j);
 }
 
@@ -65,7 +69,7 @@ static enum status loop_rows(void *ctx, const struct batch *in)
         return OK;
     }
     join_begin_batch(&l->j, in);
-    for (uint32_t i = 0; i < in->count; i++) TRY(pair_all(l, i));
+    for (uint32_t i = 0; i < in->count; i++) TRY(pair_all(l, op__row(in, i)));
     return join_end_batch(&l->j);
 }
 
@@ -83,8 +87,6 @@ enum status op__nested_loop(struct execution *x, const struct plan_node *n,
     l->right_types = types;
     if (l->whole) {
         TRY(run_right(l));
-        if (l->rows.count > UINT32_MAX - 2)
-            return FAIL(PROGRAM_LIMIT_EXCEEDED, "a join's side has too many rows");
         if (n->join.type == JOIN_RIGHT || n->join.type == JOIN_FULL)
             l->j.right_matched = arena_zalloc(l->keep, l->rows.count + 1);
     }

@@ -6,6 +6,7 @@
 
 #include "exec/eval.h"
 #include "exec/ops/rowset.h"
+#include "exec/spill.h"
 
 enum status op__run(struct execution *x, const struct plan_node *n, const struct exec_sink *out) MUST;
 
@@ -52,7 +53,7 @@ static inline void op__get_row(const struct batch *b, uint32_t row, struct datum
 
 /* What most operators keep between their runs: a node may run many times (right side of a nested loop,
  * correlated subquery), and must not take new memory each time. */
-enum { OP_ARENAS = 6 };
+enum { OP_ARENAS = 7 };
 struct op_state {
     struct arena *arenas[OP_ARENAS];
     const type_id *types;
@@ -62,6 +63,12 @@ struct op_state {
 const type_id *op__types(struct execution *x, const struct plan_node *n);
 /* One of the node's arenas, cleared. Number 0 is the row pusher's. */
 struct arena *op__arena(struct execution *x, const struct plan_node *n, unsigned which);
+
+/* exec_arena_prime where the query may have much more than that. */
+static inline void op__prime(struct execution *x, struct arena *a, uint32_t rows)
+{
+    if (exec_memory_limit(x) >= 16 << 20) exec_arena_prime(a, rows);
+}
 
 /* Collects rows one by one and pushes them as batches. */
 struct row_pusher {

@@ -4,7 +4,7 @@ enum { FIRST_CHUNK_ROWS = 64 };
 
 void rowset_init(struct rowset *s, uint16_t columns, const type_id *types, struct arena *a)
 {
-    *s = (struct rowset){.arena = a, .column_count = columns, .types = types};
+    *s = (struct rowset){.arena = a, .bytes = a, .column_count = columns, .types = types};
 }
 
 static void make_chunk(struct rowset *s, struct batch *b, uint32_t rows)
@@ -55,7 +55,7 @@ void rowset_add_batch(struct rowset *s, const struct batch *b)
         uint32_t n = s->last_cap - to->rows;
         if (n > b->count - done) n = b->count - done;
         for (uint32_t c = 0; c < s->column_count; c++)
-            vec_gather(&to->columns[c], to->rows, &b->columns[c], sel + done, n, s->arena);
+            vec_gather(&to->columns[c], to->rows, &b->columns[c], sel + done, n, s->bytes);
         to->rows += n;
         to->count = to->rows;
         s->count += n;
@@ -67,18 +67,67 @@ void rowset_add_row(struct rowset *s, const struct datum *row)
 {
     struct batch *to = room(s);
     for (uint32_t c = 0; c < s->column_count; c++)
-        vec_set(&to->columns[c], to->rows, datum_copy(s->arena, s->types[c], row[c]));
+        vec_set(&to->columns[c], to->rows, datum_copy(s->bytes, s->types[c], row[c]));
     to->rows++;
     to->count = to->rows;
     s->count++;
+}
+
+/* The nulls of `src` at rows [at, at + n) of `dst`, where at is a multiple of 64. */
+static void append_nulls(struct vec *dst, uint64_t at, const struct vec *src, uint32_t n)
+{
+    memcpy(dst->nulls + at / 64, src->nulls, (n + 63) / 64 * sizeof *dst->nulls);
+}
+
+struct vec *rowset_columns(const struct rowset *s, struct arena *a)
+{
+    if (s->chunk_count == 1) return s->chunks[0].columns;
+    struct vec *columns = ARENA_ARRAY(a, struct vec, s->column_count + 1);
+    for (uint32_t c = 0; c < s->column_count; c++) {
+        struct vec *to = &columns[c];
+        vec_init_flat_rows(to, s->types[c], (uint32_t)s->count, a);
+        for (uint32_t k = 0; k < s->chunk_count; k++) {
+            const struct batch *chunk = &s->chunks[k];
+            uint64_t at = (uint64_t)k * BATCH_ROWS;
+            memcpy((char *)to->data + at * to->width, chunk->columns[c].data,
+                   (size_t)chunk->rows * to->width);
+            append_nulls(to, at, &chunk->columns[c], chunk->rows);
+        }
+    }
+    return columns;
+}
+
+#define GATHER(ctype)                                                                              \
+    for (uint32_t i = 0; i < count; i++)                                                           \
+        VEC_DATA(to, ctype)[i] =                                                                   \
+            VEC_DATA(&s->chunks[rows[i] / BATCH_ROWS].columns[column], ctype)[rows[i] % BATCH_ROWS]
+
+static void gather_column(const struct rowset *s, const uint32_t *rows, uint32_t count,
+                          uint32_t column, struct vec *to)
+{
+    struct wide {
+        uint64_t w[2];
+    };
+    switch (to->width) {
+    case 1: GATHER(uint8_t); break;
+    case 2: GATHER(uint16_t); break;
+    case 4: GATHER(uint32_t); break;
+    case 8: GATHER(uint64_t); break;
+    default: GATHER(struct wide); break;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t r = rows[i] % BATCH_ROWS;
+        if (nulls_get(s->chunks[rows[i] / BATCH_ROWS].columns[column].nulls, r))
+            nulls_set(to->nulls, i);
+        else nulls_clear(to->nulls, i);
+    }
 }
 
 void rowset_gather(const struct rowset *s, const uint32_t *rows, uint32_t count, uint32_t from_column,
                    uint32_t columns, struct vec *out)
 {
     for (uint32_t c = 0; c < columns; c++)
-        for (uint32_t i = 0; i < count; i++)
-            vec_set(&out[c], i, rowset_get(s, rows[i], from_column + c));
+        gather_column(s, rows, count, from_column + c, &out[c]);
 }
 
 /* --- hash table -------------------------------------------------------------------------------- */

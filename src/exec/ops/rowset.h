@@ -7,6 +7,7 @@
 
 struct rowset {
     struct arena *arena;
+    struct arena *bytes; /* what values point to; `arena` unless set after rowset_init */
     uint16_t column_count;
     const type_id *types;
     struct batch *chunks; /* each of BATCH_ROWS rows, the last perhaps fewer */
@@ -23,6 +24,9 @@ static inline struct datum rowset_get(const struct rowset *s, uint64_t row, uint
 {
     return vec_get(&s->chunks[row / BATCH_ROWS].columns[column], (uint32_t)(row % BATCH_ROWS));
 }
+/* Each column as one flat vector of all rows, in `a` (or shared, when there is one chunk); their bytes
+ * stay in the set's. */
+struct vec *rowset_columns(const struct rowset *s, struct arena *a);
 /* Fills positions 0… of a flat batch with the rows of these numbers; bytes are referenced. */
 void rowset_gather(const struct rowset *s, const uint32_t *rows, uint32_t count, uint32_t from_column,
                    uint32_t columns, struct vec *out);

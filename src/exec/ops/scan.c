@@ -5,6 +5,7 @@
  * much. A statement that scans what it changes does not see its own changes (core/store.h). */
 #include "exec/ops/key_range.h"
 
+#include "exec/ops/row_filter.h"
 #include "types/row.h"
 
 enum { FIRST_ROWS = 64 };
@@ -22,6 +23,7 @@ struct scan_run {
     struct scan_state *s;
     const struct exec_sink *out;
     uint32_t batch_rows;
+    struct row_filters filters; /* of joins above */
 };
 
 static struct scan_state *scan_state(struct execution *x, const struct plan_node *n)
@@ -73,14 +75,20 @@ static void fill_constant_slots(struct scan_run *r, struct batch *b, const struc
 }
 
 /* Decodes the rows, filters, pushes. */
-static enum status emit(struct scan_run *r, const struct slice *keys, const struct slice *rows,
-                        uint32_t count)
+static enum status emit(struct scan_run *r, struct slice *keys, struct slice *rows, uint32_t count)
 {
     const struct plan_node *n = r->n;
     struct scan_state *s = r->s;
     if (!count) return OK;
     arena_clear(s->batch);
-    exec_arena_prime(s->batch, count);
+    op__prime(r->x, s->batch, count);
+    if (r->filters.count) {
+        uint32_t all = count;
+        count = row_filters_apply(&r->filters, n, s->missing, s->batch,
+                                  n->scan.key_slot < 0 ? NULL : keys, rows, count);
+        if (r->x->stats) r->x->stats[n->id].unmatched += all - count;
+        if (!count) return exec_check(r->x);
+    }
     struct batch b = {.rows = count, .count = count, .column_count = (uint16_t)n->column_count};
     b.columns = ARENA_ARRAY(s->batch, struct vec, n->column_count + 1);
     for (uint32_t c = 0; c < n->scan.fetch_count; c++)
@@ -187,6 +195,7 @@ static enum status run_ranges(struct execution *x, const struct plan_node *n,
                          .batch_rows = FIRST_ROWS};
     struct byte_range whole = {0}, *ranges = &whole;
     uint32_t count = 1;
+    row_filters_begin(&r.filters, x, n);
     arena_clear(r.s->ranges);
     reserve(&r);
     if (key) TRY(key_ranges(x, &n->scan.range, key, unique, r.s->ranges, &ranges, &count));

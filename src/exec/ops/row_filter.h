@@ -1,0 +1,37 @@
+/* Filters that a hash join hands to the scan below its left side: a row whose key the sealed table
+ * does not have will match nothing, so the scan need not decode the rest of it. A filter that removes
+ * little is left out again by the scan that runs it. */
+#ifndef HELIOS_EXEC_OPS_ROW_FILTER_H
+#define HELIOS_EXEC_OPS_ROW_FILTER_H
+
+#include "exec/ops/join_table.h"
+#include "exec/ops/ops_priv.h"
+
+struct row_filter {
+    struct row_filter *next; /* of the same scan */
+    const struct plan_node *scan; /* NULL: attached to none */
+    uint32_t slot;           /* the key's, in the scan */
+    const struct join_keys *keys;
+    const struct join_table *table;
+};
+
+/* To the scan that gives the join's only left key, if there is one through whose rows' absence
+ * nothing but the join's misses is lost. The filter must stay until it is detached. */
+void row_filter_attach(struct execution *x, const struct plan_node *join, struct row_filter *f);
+void row_filter_detach(struct execution *x, struct row_filter *f);
+
+/* What one run of a scan knows of its filters. */
+enum { ROW_FILTERS_MAX = 8 };
+struct row_filters {
+    const struct row_filter *filters[ROW_FILTERS_MAX];
+    uint64_t in[ROW_FILTERS_MAX], out[ROW_FILTERS_MAX];
+    uint32_t count;
+};
+void row_filters_begin(struct row_filters *r, struct execution *x, const struct plan_node *scan);
+/* Narrows rows and keys (NULL: none) to those that may match; returns how many. Columns are decoded
+ * in `a`. */
+uint32_t row_filters_apply(struct row_filters *r, const struct plan_node *scan,
+                           const struct datum *missing, struct arena *a, struct slice *keys,
+                           struct slice *rows, uint32_t count);
+
+#endif
