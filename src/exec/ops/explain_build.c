@@ -161,8 +161,8 @@ static void hash_counts(struct explain *x, struct explain_node *h, const struct 
     unsigned long long buckets = s->buckets, kb = (s->memory_bytes + 1023) >> 10;
     const char *text =
         s->batches > 1
-            ? arena_printf(x->arena, "%llu (originally %llu)  Batches: %u (originally 1)  "
-                           "Memory Usage: %llukB", buckets, buckets, s->batches, kb)
+            ? arena_printf(x->arena, "%llu (originally %llu)  Batches: %llu (originally 1)  "
+                           "Memory Usage: %llukB", buckets, buckets, (unsigned long long)s->batches, kb)
             : arena_printf(x->arena, "%llu  Batches: 1  Memory Usage: %llukB", buckets, kb);
     struct explain_prop p = {"Buckets", EXPLAIN_TEXT, EXPLAIN_IN_TEXT, text, NULL, 0};
     ARENA_PUSH(x->arena, &h->props, p);

@@ -5,6 +5,8 @@
 
 #include "exec/ops/row_filter.h"
 
+enum { SMALL_LIMIT_BYTES = 32 << 20, FEW_ROWS = 256 };
+
 enum status hash_join__keys(struct hash_join *h, struct expr *const *exprs, const struct batch *b,
                             bool *ret_null)
 {
@@ -69,19 +71,33 @@ enum status hash_join__add(struct hash_join *h, const struct batch *b)
         return FAIL(PROGRAM_LIMIT_EXCEEDED, "a join's side has too many rows");
     join_table_add(&to->table, h->rows_arena, p->hashes, (uint32_t)to->rows.count, p->candidates);
     rowset_add_batch(&to->rows, &kept);
-    return exec_check(h->j.x);
+    return OK;
 }
 
+static enum status build_some(struct hash_join *h, const struct batch *b)
+{
+    h->build.rows_in += b->count;
+    if (h->parts) return hash_join__spill_build(h, b);
+    uint64_t before = h->build.table.count;
+    TRY(hash_join__add(h, b));
+    h->build.has_null |= h->build.table.count - before < b->count;
+    return hash_join__must_spill(h) ? hash_join__spill(h) : exec_check(h->j.x);
+}
+
+/* Little at a time where little is allowed: wide rows of a batch may be half of it. */
 static enum status build_rows(void *ctx, const struct batch *b)
 {
     struct hash_join *h = ctx;
-    h->build.rows_in += b->count;
-    if (h->parts) return hash_join__spill_build(h, b);
-    bool null = h->build.has_null;
-    uint64_t before = h->build.table.count;
-    TRY(hash_join__add(h, b));
-    h->build.has_null = null || h->build.table.count - before < b->count;
-    return hash_join__must_spill(h) ? hash_join__spill(h) : OK;
+    if (exec_memory_limit(h->j.x) >= SMALL_LIMIT_BYTES) return build_some(h, b);
+    uint16_t rows[FEW_ROWS];
+    for (uint32_t at = 0; at < b->count; at += FEW_ROWS) {
+        struct batch some = *b;
+        some.count = b->count - at < FEW_ROWS ? b->count - at : FEW_ROWS;
+        some.sel = rows;
+        for (uint32_t i = 0; i < some.count; i++) rows[i] = (uint16_t)op__row(b, at + i);
+        TRY(build_some(h, &some));
+    }
+    return OK;
 }
 
 void hash_join__seal(struct hash_join *h)
@@ -229,7 +245,7 @@ static struct hash_join *begin(struct execution *x, const struct plan_node *n,
                                const struct exec_sink *out)
 {
     struct arena *keep = op__arena(x, n, 1);
-    struct hash_join *h = arena_zalloc(keep, sizeof *h);
+    struct hash_join *h = arena_zalloc(op__arena(x, n, 7), sizeof *h); /* large: a chunk of its own */
     h->keep = keep;
     join_init(&h->j, x, n, out, op__arena(x, n, 0));
     h->probe.arena = op__arena(x, n, 2);

@@ -12,6 +12,7 @@ enum {
     FIRST_BIT = 12, /* of the hash: tags have those below, slots the highest */
     PART_BITS = 5,
     PRESSED_PERCENT = 60,
+    ARENA_GROWTH = 2 << 20,
     OWN_SHARE = 16,     /* it does not spill before it has this part of the limit */
     BUFFERS_SHARE = 8,  /* of the limit, for the parts' buffers */
     STUCK_PERCENT = 80, /* a part with so much of what was parted */
@@ -32,7 +33,8 @@ bool hash_join__must_spill(const struct hash_join *h)
     if (own < limit / OWN_SHARE) return false;
     for (uint32_t c = 0; c < h->column_count; c++) row_bytes += type_get(h->types[c])->width;
     uint64_t seal = join_table_bytes(h->build.table.count) + h->build.rows.count * row_bytes;
-    return exec_memory_used(x) + seal > limit / 100 * PRESSED_PERCENT;
+    uint64_t growth = own < ARENA_GROWTH ? own : ARENA_GROWTH; /* arenas double, up to that */
+    return exec_memory_used(x) + seal + growth > limit / 100 * PRESSED_PERCENT;
 }
 
 /* --- spills ----------------------------------------------------------------------------------- */
@@ -98,7 +100,7 @@ static enum status add_to_parts(struct hash_join *h, const struct join_parts *p,
         some.column_count = (uint16_t)columns;
         if (some.count) TRY(spill_add_batch(to[i], &some));
     }
-    return exec_check(h->j.x);
+    return OK;
 }
 
 static enum status part_build(struct hash_join *h, struct join_parts *p, const struct batch *b)
@@ -132,7 +134,7 @@ static enum status part_probe(struct hash_join *h, struct join_parts *p, const s
     return join_push_left(&h->j, &nulls);
 }
 
-/* What lies in memory goes to the parts. */
+/* What lies in memory goes to the parts; what is too much is asked afterwards. */
 static enum status part_built(struct hash_join *h, struct join_parts *p)
 {
     const struct rowset *rows = &h->build.rows;
@@ -155,12 +157,14 @@ enum status hash_join__spill(struct hash_join *h)
 
 enum status hash_join__spill_build(struct hash_join *h, const struct batch *b)
 {
-    return part_build(h, h->parts, b);
+    TRY(part_build(h, h->parts, b));
+    return exec_check(h->j.x);
 }
 
 enum status hash_join__spill_probe(struct hash_join *h, const struct batch *b)
 {
-    return part_probe(h, h->parts, b);
+    TRY(part_probe(h, h->parts, b));
+    return exec_check(h->j.x);
 }
 
 /* --- one part --------------------------------------------------------------------------------- */
@@ -211,6 +215,7 @@ static enum status part_again(struct hash_join *h, struct spill *build, struct s
         arena_clear(h->load_arena);
         if ((st = spill_next(build, h->load_arena, &b)) != OK) break;
         TRY(part_build(h, &p, &b));
+        TRY(exec_check(h->j.x));
     }
     if (st != END_OF_DATA) return st;
     close_spill(h, build);
@@ -219,6 +224,7 @@ static enum status part_again(struct hash_join *h, struct spill *build, struct s
         arena_clear(h->load_arena);
         if ((st = spill_next(probe, h->load_arena, &b)) != OK) break;
         TRY(part_probe(h, &p, &b));
+        TRY(exec_check(h->j.x));
     }
     if (st != END_OF_DATA) return st;
     close_spill(h, probe);
@@ -247,7 +253,10 @@ static enum status join_part(struct hash_join *h, struct spill *build, struct sp
         arena_clear(h->load_arena);
         if ((st = spill_next(build, h->load_arena, &b)) != OK) break;
         TRY(hash_join__add(h, &b));
-        if (!hash_join__must_spill(h)) continue;
+        if (!hash_join__must_spill(h)) {
+            TRY(exec_check(h->j.x));
+            continue;
+        }
         if (depth + 1 < JOIN_DEPTH_MAX && !stuck)
             return part_again(h, build, probe, depth + 1);
         if (!h->seen && remembers(h))
