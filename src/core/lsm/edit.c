@@ -269,6 +269,7 @@ enum status forest__replay(void *ctx, struct slice record)
         return OK;
     case EDIT_RUNS: return replay_runs(f, id, &r);
     case EDIT_COUNTERS:
+        if (id > FOREST_TREES) return malformed();
         if (id > f->next_tree) f->next_tree = id;
         return OK;
     case EDIT_LOG:

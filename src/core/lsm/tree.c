@@ -166,7 +166,7 @@ static void free_retired_tree(void *object)
 
 enum status forest_add(struct forest *f, tree_id id, uint64_t first_lsn, struct tree **ret)
 {
-    if (id == 0 || id / FOREST_CHUNK >= FOREST_CHUNKS)
+    if (id == 0 || id >= FOREST_TREES)
         return FAIL(DATA_CORRUPTED, "tree number %llu is out of range", (unsigned long long)id);
     fmutex_lock(&f->grow_mutex);
     struct tree *t = forest_tree(f, id);
@@ -188,10 +188,13 @@ enum status forest_add(struct forest *f, tree_id id, uint64_t first_lsn, struct 
 
 enum status forest_new_id(struct forest *f, tree_id *ret)
 {
-    uint64_t id = __atomic_fetch_add(&f->next_tree, 1, __ATOMIC_RELAXED);
-    if (id / FOREST_CHUNK >= FOREST_CHUNKS)
-        return FAIL(PROGRAM_LIMIT_EXCEEDED, "no more than %d trees can be made in one store",
-                    FOREST_CHUNK * FOREST_CHUNKS);
+    uint64_t id = __atomic_load_n(&f->next_tree, __ATOMIC_RELAXED);
+    do {
+        if (id >= FOREST_TREES)
+            return FAIL(PROGRAM_LIMIT_EXCEEDED, "no more than %d trees can be made in one store",
+                        FOREST_TREES);
+    } while (!__atomic_compare_exchange_n(&f->next_tree, &id, id + 1, true, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
     *ret = id;
     return OK;
 }

@@ -67,7 +67,7 @@ struct tree {
     uint32_t next_compaction[LEVELS_MAX]; /* round robin; owner: the compaction */
 };
 
-enum { FOREST_CHUNK = 1024, FOREST_CHUNKS = 16384 };
+enum { FOREST_CHUNK = 1024, FOREST_CHUNKS = 16384, FOREST_TREES = FOREST_CHUNK * FOREST_CHUNKS };
 
 struct forest_options {
     struct os *os;
@@ -113,7 +113,7 @@ void forest_free(struct forest *f);
 /* NULL when there is none. Inside an epoch section the tree stays. */
 static inline struct tree *forest_tree(const struct forest *f, tree_id id)
 {
-    if (id / FOREST_CHUNK >= FOREST_CHUNKS) return NULL;
+    if (id >= FOREST_TREES) return NULL;
     struct tree **chunk = __atomic_load_n(&f->chunks[id / FOREST_CHUNK], __ATOMIC_ACQUIRE);
     return chunk ? __atomic_load_n(&chunk[id % FOREST_CHUNK], __ATOMIC_ACQUIRE) : NULL;
 }
