@@ -39,7 +39,7 @@ asan: deps
 	@test -f build-asan/build.ninja || meson setup build-asan -Db_sanitize=address,undefined \
 		-Db_lundef=false --buildtype=debugoptimized >/dev/null
 	@ninja -C build-asan
-	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp \
 		meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 5
 
 tsan: deps

@@ -241,25 +241,31 @@ static enum status serve(struct server *s, const struct flags *f, enum exit_code
     return OK;
 }
 
+static int run(struct server *s, struct flags *f, int argc, char **argv)
+{
+    if (read_flags(argc, argv, s->config, f) != OK) return fail(EXIT_USAGE);
+    if (f->help) {
+        print_help();
+        return 0;
+    }
+    if (f->version) {
+        puts("heliosd (HeliosDB) " HELIOS_VERSION);
+        return 0;
+    }
+    if (read_settings(s->config, f) != OK) return fail(EXIT_SETTINGS);
+    block_signals();
+    enum exit_code why = EXIT_SETTINGS;
+    enum status st = serve(s, f, &why);
+    int code = st == OK ? 0 : fail(start_exit_code(st, why));
+    stop(s);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     struct server s = {.config = config_new()};
     struct flags f = {0};
-    if (read_flags(argc, argv, s.config, &f) != OK) return fail(EXIT_USAGE);
-    if (f.help) {
-        print_help();
-        return 0;
-    }
-    if (f.version) {
-        puts("heliosd (HeliosDB) " HELIOS_VERSION);
-        return 0;
-    }
-    if (read_settings(s.config, &f) != OK) return fail(EXIT_SETTINGS);
-    block_signals();
-    enum exit_code why = EXIT_SETTINGS;
-    enum status st = serve(&s, &f, &why);
-    int code = st == OK ? 0 : fail(start_exit_code(st, why));
-    stop(&s);
+    int code = run(&s, &f, argc, argv);
     config_free(s.config);
     return code;
 }

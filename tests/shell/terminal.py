@@ -72,4 +72,7 @@ class Terminal:
             os.waitpid(self.pid, 0)
             raise AssertionError("the shell did not end:\n" + self.text()[-2000:])
         os.close(self.fd)
-        return os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(status)
+        if code:
+            print(self.text()[-4000:])
+        return code

@@ -38,11 +38,12 @@ OP(insert);
 OP(update);
 OP(delete);
 
-/* Pushes a batch, and lets the run be cancelled. */
+/* Pushes a batch, and lets the run be cancelled. Pushes nest as deep as the plan does. */
 static inline enum status op__push(struct execution *x, const struct exec_sink *out,
                                    const struct batch *b)
 {
     TRY(exec_check(x));
+    TRY(exec_check_stack());
     return b->count ? out->rows(out->ctx, b) : OK;
 }
 static inline uint32_t op__row(const struct batch *b, uint32_t i) { return b->sel ? b->sel[i] : i; }
