@@ -48,6 +48,20 @@ struct schema_def {
     const char *acl; /* aclitem[] text, NULL: default */
 };
 
+/* What ANALYZE found in a column, in PostgreSQL's terms. */
+struct column_statistics {
+    double null_fraction;
+    double distinct;          /* > 0: so many; < 0: minus the fraction of the rows */
+    double correlation;       /* of value order and row order, -1 .. 1 */
+    bool has_correlation;
+    uint32_t width;           /* average bytes of what is not NULL */
+    uint32_t mcv_count;
+    const union value *mcv;   /* most common values, the most common first */
+    const double *mcv_fraction;    /* of all rows */
+    uint32_t histogram_count;
+    const union value *histogram;  /* bounds of parts with equally many rows, MCVs left out */
+};
+
 struct column_def {
     const char *name;
     type_id type;
@@ -61,6 +75,7 @@ struct column_def {
     struct datum missing;
     const char *comment;
     int32_t statistics_target; /* -1 */
+    const struct column_statistics *statistics; /* NULL: none */
 };
 
 struct index_column {
@@ -78,6 +93,8 @@ struct index_def {
     uint16_t key_count, column_count; /* key columns, then INCLUDE columns */
     const struct index_column *columns;
     const char *predicate_sql; /* partial index; NULL */
+    const double *prefix_distinct; /* distinct values of the first i + 1 keys, as in
+                                      column_statistics; 0: not known; NULL: none known */
     oid_t constraint;         /* that it implements; 0 */
     const char *comment;
 };

@@ -4,10 +4,11 @@
  * two cannot drift apart: every `field` call reads or writes by the direction of the walk. */
 #include "catalog/catalog_priv.h"
 
-enum { FORMAT_VERSION = 1, COUNT_MAX = 100000 };
+enum { FORMAT_VERSION = 2, FORMAT_WITHOUT_STATISTICS = 1, COUNT_MAX = 100000 };
 
 struct codec {
     bool reading, bad;
+    uint8_t version;
     struct strbuf *out;
     struct slice in;
     struct arena *arena;
@@ -64,15 +65,11 @@ static void *plain_array(struct codec *c, const void *data, uint32_t n, size_t s
     return p;
 }
 
-static void missing_value(struct codec *c, struct column_def *col)
+static void one_value(struct codec *c, type_id type, int32_t typmod, union value *v)
 {
-    FIELD(c, col->has_missing);
-    if (!col->has_missing) return;
-    FIELD(c, col->missing.null);
-    if (col->missing.null) return;
     struct strbuf b;
     strbuf_init(&b, NULL);
-    if (!c->reading) value_to_binary(col->type, &col->missing.v, &b);
+    if (!c->reading) value_to_binary(type, v, &b);
     uint32_t len = (uint32_t)b.len;
     FIELD(c, len);
     if (!c->reading) {
@@ -80,14 +77,49 @@ static void missing_value(struct codec *c, struct column_def *col)
     } else if (c->bad || len > c->in.len) {
         c->bad = true;
     } else {
-        if (value_from_binary(col->type, col->typmod, slice_make(c->in.data, len), c->arena,
-                              &col->missing.v) != OK)
+        if (value_from_binary(type, typmod, slice_make(c->in.data, len), c->arena, v) != OK)
             c->bad = true;
         else
-            col->missing.v = value_copy(c->arena, col->type, col->missing.v);
+            *v = value_copy(c->arena, type, *v);
         c->in = slice_make(c->in.data + len, c->in.len - len);
     }
     strbuf_release(&b);
+}
+
+static void missing_value(struct codec *c, struct column_def *col)
+{
+    FIELD(c, col->has_missing);
+    if (!col->has_missing) return;
+    FIELD(c, col->missing.null);
+    if (!col->missing.null) one_value(c, col->type, col->typmod, &col->missing.v);
+}
+
+static uint32_t values(struct codec *c, type_id type, const union value **v, uint32_t n)
+{
+    n = count(c, n);
+    if (c->reading) *v = ARENA_ARRAY(c->arena, union value, n);
+    for (uint32_t i = 0; i < n && !c->bad; i++)
+        one_value(c, type, -1, (union value *)(uintptr_t)&(*v)[i]);
+    return n;
+}
+
+static void column_statistics(struct codec *c, struct column_def *col)
+{
+    bool present = col->statistics != NULL;
+    if (c->version <= FORMAT_WITHOUT_STATISTICS) return;
+    FIELD(c, present);
+    if (!present) return;
+    struct column_statistics *s = c->reading ? ARENA_NEW(c->arena, struct column_statistics)
+                                             : (void *)(uintptr_t)col->statistics;
+    FIELD(c, s->null_fraction);
+    FIELD(c, s->distinct);
+    FIELD(c, s->correlation);
+    FIELD(c, s->has_correlation);
+    FIELD(c, s->width);
+    s->mcv_count = values(c, col->type, &s->mcv, s->mcv_count);
+    s->mcv_fraction = plain_array(c, s->mcv_fraction, s->mcv_count, sizeof *s->mcv_fraction);
+    s->histogram_count = values(c, col->type, &s->histogram, s->histogram_count);
+    col->statistics = s;
 }
 
 static void walk_column(struct codec *c, struct column_def *col)
@@ -104,6 +136,7 @@ static void walk_column(struct codec *c, struct column_def *col)
     missing_value(c, col);
     text(c, &col->comment);
     FIELD(c, col->statistics_target);
+    column_statistics(c, col);
 }
 
 static void walk_index(struct codec *c, struct index_def *x)
@@ -130,6 +163,10 @@ static void walk_index(struct codec *c, struct index_def *x)
     text(c, &x->predicate_sql);
     FIELD(c, x->constraint);
     text(c, &x->comment);
+    if (c->version <= FORMAT_WITHOUT_STATISTICS) return;
+    uint32_t n = count(c, x->prefix_distinct ? x->key_count : 0);
+    if (n && n != x->key_count) c->bad = true;
+    x->prefix_distinct = n ? plain_array(c, x->prefix_distinct, n, sizeof(double)) : NULL;
 }
 
 static void walk_constraint(struct codec *c, struct constraint_def *k)
@@ -253,9 +290,9 @@ static void walk_database(struct codec *c, struct database_def *d)
 
 static void walk(struct codec *c, uint8_t kind, void *def)
 {
-    uint8_t version = FORMAT_VERSION;
-    FIELD(c, version);
-    if (version != FORMAT_VERSION) c->bad = true;
+    c->version = FORMAT_VERSION;
+    FIELD(c, c->version);
+    if (c->version < FORMAT_WITHOUT_STATISTICS || c->version > FORMAT_VERSION) c->bad = true;
     switch (kind) {
     case OBJ_DATABASE: walk_database(c, def); break;
     case OBJ_ROLE: walk_role(c, def); break;
