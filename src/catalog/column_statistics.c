@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { SEEN_ENOUGH = 10 };
+
 /* --- distinct values over all rows ---------------------------------------------------------- */
 
 void hll_add(struct hll *h, uint64_t hash)
@@ -135,7 +137,9 @@ static void most_common(struct arena *a, const struct column_sample *s, const st
         double least = 1.25 * ((double)s->count + s->wide) / (all < 1 ? 1 : all);
         double part = (double)s->count / s->target;
         if (least > part) least = part;
-        if (least < 2) least = 2;
+        /* Few hits in a sample say little about how frequent a value is. */
+        double fewest = sampled < s->table_rows ? SEEN_ENOUGH : 2;
+        if (least < fewest) least = fewest;
         uint32_t kept = 0;
         while (kept < n && sorted[kept].count >= least) kept++;
         n = kept;

@@ -2,6 +2,7 @@
  * after the other, each from catalog to catalog, in PostgreSQL's order: what is dropped goes
  * first, then types change, then columns are added, then come their attributes, and constraints
  * last. */
+#include "catalog/column_statistics.h"
 #include "db/ddl_priv.h"
 
 /* --- attributes of a column ----------------------------------------------------------------- */
@@ -136,6 +137,10 @@ static enum status set_statistics(struct ddl *d, struct table_edit *e, struct co
 {
     if (cmd->expr && cmd->expr->kind == AST_CONST)
         c->statistics_target = (int32_t)AST(cmd->expr, ast_const)->ival;
+    if (c->statistics_target < -1)
+        return FAIL(INVALID_PARAMETER_VALUE, "statistics target %d is too low",
+                    (int)c->statistics_target);
+    if (c->statistics_target > STATISTICS_TARGET_MAX) c->statistics_target = STATISTICS_TARGET_MAX;
     return ddl__edit_put(d, e, NULL);
 }
 

@@ -175,6 +175,7 @@ enum status ddl__alter_type(struct ddl *d, oid_t table, const struct ast_alter_c
     TRY(check_generated(d, t, old));
     TRY(check_views(d, t, old));
     TRY(cast_of(d, t, old, c, cmd->expr, &value));
+    c->statistics = NULL; /* they hold values of the old type */
     retype_indexes(d, &e, c);
     TRY(check_default(d, ddl__edit_def(&e), c));
     TRY(check_checks(d, ddl__edit_def(&e)));

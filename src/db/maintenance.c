@@ -1,11 +1,11 @@
 /* VACUUM and ANALYZE. The store drops dead versions by itself as it merges, so plain VACUUM
- * has nothing to clean: it and ANALYZE refresh the table's statistics from what the store
- * knows. VACUUM FULL rewrites the table's trees as one run each.
+ * has nothing to clean: it refreshes the table's size from what the store knows. ANALYZE reads
+ * the table as well (analyze.c). VACUUM FULL rewrites the table's trees as one run each.
  *
  * Statistics lie in the catalog, so the lock of DDL is taken before any table's, as DDL does
  * it. */
 #include "core/txn.h"
-#include "db/session_priv.h"
+#include "db/analyze.h"
 
 enum { PAGE_BYTES = 8192 }; /* the unit of pg_class.relpages */
 
@@ -159,17 +159,21 @@ static enum status compact(const struct maintenance *m, const struct table_def *
 }
 
 /* Into the catalog when they are not what they were: a new snapshot costs every cached plan. */
-static enum status refresh_statistics(const struct maintenance *m, const struct table_def *t)
+static enum status refresh_statistics(const struct maintenance *m, const struct table_def *t,
+                                      const struct name_list *columns)
 {
     struct session *s = m->s;
     struct tree_statistics now;
     struct catalog *next;
+    bool analyze = !m->ast->is_vacuum || m->analyze;
     TRY(store_get_statistics(s->db->store, t->tree, &now));
     uint64_t pages = (now.bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     struct table_def def = *t;
     def.statistics.rows = (double)now.rows;
+    if (analyze) TRY(analyze_table(s, t, columns, (double)now.rows, &s->arena, &def));
     def.statistics.pages = pages < INT32_MAX ? (uint32_t)pages : INT32_MAX;
-    if (def.statistics.rows == t->statistics.rows && def.statistics.pages == t->statistics.pages)
+    if (!analyze && def.statistics.rows == t->statistics.rows &&
+        def.statistics.pages == t->statistics.pages)
         return OK;
     TRY(catalog_put_table(session__catalog(s), s->txn, &def, &next));
     session__set_catalog(s, next);
@@ -189,7 +193,7 @@ static enum status announce(const struct maintenance *m, const struct table_def 
     return OK;
 }
 
-static enum status maintain(const struct maintenance *m, oid_t oid)
+static enum status maintain(const struct maintenance *m, oid_t oid, const struct name_list *columns)
 {
     bool skip;
     const struct table_def *t = catalog_table_by_oid(m->s->catalog, oid);
@@ -201,13 +205,14 @@ static enum status maintain(const struct maintenance *m, oid_t oid)
     if (skip) return OK;
     TRY(announce(m, t));
     if (m->full) TRY(compact(m, t));
-    return m->s->read_only ? OK : refresh_statistics(m, t);
+    return m->s->read_only ? OK : refresh_statistics(m, t, columns);
 }
 
 /* --- all of them ---------------------------------------------------------------------------- */
 
 struct oids {
     ARRAY(oid_t) list;
+    ARRAY(const struct name_list *) columns; /* none for every_table */
 };
 
 static enum status named_tables(const struct maintenance *m, struct oids *ret)
@@ -225,6 +230,7 @@ static enum status named_tables(const struct maintenance *m, struct oids *ret)
         if (!t) return FAIL(UNDEFINED_TABLE, "relation \"%s\" does not exist", v->name);
         TRY(check_columns(t, &v->alias.columns));
         ARENA_PUSH(&s->arena, &ret->list, t->oid);
+        ARENA_PUSH(&s->arena, &ret->columns, &v->alias.columns);
     }
     return OK;
 }
@@ -245,7 +251,9 @@ static enum status run(const struct maintenance *m)
     if (!m->s->read_only) TRY(session__begin_ddl(m->s));
     if (m->ast->tables.count) TRY(named_tables(m, &oids));
     else every_table(m, &oids);
-    for (size_t i = 0; i < oids.list.count; i++) TRY(maintain(m, oids.list.data[i]));
+    static const struct name_list all = {0};
+    for (size_t i = 0; i < oids.list.count; i++)
+        TRY(maintain(m, oids.list.data[i], oids.columns.count ? oids.columns.data[i] : &all));
     return OK;
 }
 

@@ -168,6 +168,8 @@ SYS_ROWS(sys_pg_stat_tables);
 SYS_ROWS(sys_pg_stat_indexes);
 SYS_ROWS(sys_pg_statio_tables);
 SYS_ROWS(sys_pg_stat_ssl);
+SYS_ROWS(sys_pg_statistic);
+SYS_ROWS(sys_pg_stats);
 SYS_ROWS(sys_pg_tables);
 SYS_ROWS(sys_pg_views);
 SYS_ROWS(sys_pg_indexes);
