@@ -137,9 +137,9 @@ static void most_common(struct arena *a, const struct column_sample *s, const st
         double least = 1.25 * ((double)s->count + s->wide) / (all < 1 ? 1 : all);
         double part = (double)s->count / s->target;
         if (least > part) least = part;
-        /* Few hits in a sample say little about how frequent a value is. */
-        double fewest = sampled < s->table_rows ? SEEN_ENOUGH : 2;
-        if (least < fewest) least = fewest;
+        /* Few hits in a sample say little about how frequent a value is; in the whole table, all. */
+        if (least < SEEN_ENOUGH) least = SEEN_ENOUGH;
+        if (sampled >= s->table_rows) least = 2;
         uint32_t kept = 0;
         while (kept < n && sorted[kept].count >= least) kept++;
         n = kept;
@@ -181,7 +181,7 @@ void column_statistics_make(struct arena *a, struct column_sample *s, struct col
     *ret = (struct column_statistics){0};
     if (sampled == 0) return;
     ret->null_fraction = s->nulls / sampled;
-    ret->width = filled > 0 ? (uint32_t)(s->bytes / filled + 0.5) : 0;
+    ret->width = filled > 0 ? (uint32_t)(s->bytes / filled) : 0;
     if (!type_has_statistics(s->type)) return;
     qsort(s->values, s->count, sizeof *s->values, by_position);
     for (uint32_t i = 0; i < s->count; i++) s->values[i].position = i;

@@ -229,8 +229,12 @@ static uint32_t stored_bytes(type_id type, const struct datum *d)
     if (t->typlen > 0) return (uint32_t)t->typlen;
     if (t->rep == REP_BYTES) return d->v.bytes.len + (d->v.bytes.len < 127 ? 1 : 4);
     if (d->v.numeric.kind != NUMERIC_SMALL) return 16;
+    /* Digits to the base of 10000, aligned at the decimal point; zeros at both ends are not stored. */
+    uint64_t c = (uint64_t)llabs(d->v.numeric.coefficient);
     uint32_t digits = 0;
-    for (uint64_t c = (uint64_t)llabs(d->v.numeric.coefficient); c; c /= 10000) digits++;
+    for (uint32_t i = d->v.numeric.scale; c && i % 4; i++) c = c > UINT64_MAX / 10 ? c / 10 : c * 10;
+    while (c && c % 10000 == 0) c /= 10000;
+    for (; c; c /= 10000) digits++;
     return 3 + 2 * digits;
 }
 
