@@ -144,6 +144,7 @@ enum status session_new(struct db *db, const struct session_options *o, struct s
     s->backend_start_us = s->activity_us = db__now_us(db);
     arena_init(&s->arena, MEM_SESSION);
     settings_init(&s->settings, db);
+    session__fill_reg_names(s);
     map_init(&s->prepared);
     map_init(&s->portals);
     map_init(&s->currvals);

@@ -51,10 +51,6 @@ enum status session_idle_canceled(struct session *s) MUST;
 /* The gateway has found an error in a message by itself: the transaction fails as after any other.
  * Leaves the error slot as it is. */
 void session_fail(struct session *s, const struct result_sink *sink);
-/* What a regclass, regtype … prints as, under the running statement's catalog and search path: the
- * names that value_to_text does not know. In the arena, or static. */
-const char *session_reg_text(struct session *s, type_id type, uint32_t oid, struct arena *a);
-
 /* 22021 for bytes that are not UTF-8, or a zero byte: texts from clients are checked before they
  * come here. */
 enum status session_check_text(struct slice text) MUST;

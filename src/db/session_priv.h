@@ -133,6 +133,7 @@ struct session {
     uint32_t terminate;              /* atomic: asked to end */
     uint32_t cancel;                 /* atomic: asked to end the statement */
     struct settings settings;
+    struct reg_names reg_names;      /* settings.format's */
 
     struct txn *txn;                 /* NULL between transactions */
     enum block_state block;
@@ -172,6 +173,9 @@ struct session {
 enum session_state { SESSION_IDLE, SESSION_ACTIVE, SESSION_IN_TRANSACTION, SESSION_ABORTED };
 /* Of another session: a moment's picture. Under db->sessions_mutex. */
 enum session_state session__state(const struct session *s);
+
+/* Names of catalog objects for the session's format (system_name.c). */
+void session__fill_reg_names(struct session *s);
 
 /* Starts a transaction when none is open. */
 enum status session__ensure_txn(struct session *s) MUST;

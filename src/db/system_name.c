@@ -179,7 +179,7 @@ static const char *type_text(type_id type, struct arena *a)
     return b.data;
 }
 
-const char *session_reg_text(struct session *s, type_id type, oid_t oid, struct arena *a)
+static const char *reg_text(struct session *s, type_id type, oid_t oid, struct arena *a)
 {
     const char *text = NULL;
     if (oid == 0) return "-";
@@ -197,16 +197,27 @@ const char *session_reg_text(struct session *s, type_id type, oid_t oid, struct 
     return text ? text : arena_printf(a, "%u", oid);
 }
 
-#define REG_OUT(name, type)                                                                        \
-    static enum status name(struct sys_call *c)                                                    \
-    {                                                                                              \
-        return sys_ret_text(c, session_reg_text(c->s, type, sys_arg_oid(c, 0), c->a));             \
-    }
-REG_OUT(regclassout, TYPE_REGCLASS)
-REG_OUT(regtypeout, TYPE_REGTYPE)
-REG_OUT(regprocout, TYPE_REGPROC)
-REG_OUT(regnamespaceout, TYPE_REGNAMESPACE)
-REG_OUT(regroleout, TYPE_REGROLE)
+static void print_name(void *ctx, type_id type, uint32_t oid, struct strbuf *out)
+{
+    struct arena a;
+    arena_init(&a, MEM_SESSION);
+    strbuf_adds(out, reg_text(ctx, type, oid, &a));
+    arena_release(&a);
+}
+
+static enum status read_reg(void *ctx, type_id type, struct slice text, struct arena *a,
+                            uint32_t *ret)
+{
+    struct bind_env env;
+    session__bind_env(ctx, &env, a, text);
+    return bind_reg_name(&env, type, text, ret);
+}
+
+void session__fill_reg_names(struct session *s)
+{
+    s->reg_names = (struct reg_names){.ctx = s, .read = read_reg, .print = print_name};
+    s->settings.format.names = &s->reg_names;
+}
 
 static enum status format_type(struct sys_call *c)
 {
@@ -337,11 +348,6 @@ const struct sys_binding sys_name_functions[] = {
     {"to_regtype", to_regtype},
     {"to_regnamespace", to_regnamespace},
     {"to_regrole", to_regrole},
-    {"regclassout", regclassout},
-    {"regtypeout", regtypeout},
-    {"regprocout", regprocout},
-    {"regnamespaceout", regnamespaceout},
-    {"regroleout", regroleout},
     {"pg_table_is_visible", table_is_visible},
     {"pg_type_is_visible", type_is_visible},
     {"pg_function_is_visible", function_is_visible},

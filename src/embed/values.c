@@ -101,21 +101,10 @@ void embed__load(const struct helios *c, uint32_t index, struct datum *values, t
     }
 }
 
-static bool is_reg(type_id type)
-{
-    return type == TYPE_REGCLASS || type == TYPE_REGTYPE || type == TYPE_REGPROC ||
-           type == TYPE_REGNAMESPACE || type == TYPE_REGROLE;
-}
-
 char *embed__text(const struct helios *c, type_id type, const struct datum *d, struct arena *a,
                   size_t *ret_len)
 {
     struct strbuf b;
-    if (is_reg(type)) {
-        const char *text = session_reg_text(c->session, type, d->v.u32, a);
-        *ret_len = strlen(text);
-        return arena_strndup(a, text, *ret_len);
-    }
     if (type_is_textual(type)) {
         *ret_len = d->v.bytes.len;
         return arena_strndup(a, bytes_data(&d->v.bytes), d->v.bytes.len);

@@ -6,25 +6,6 @@
 #include "types/array.h"
 #include "types/cast.h"
 
-/* What a number of a reg type names is known to the session. */
-static enum status reg_to_text(const struct exec_session *s, type_id from, const union value *v,
-                               struct arena *a, struct datum *ret)
-{
-    static const struct {
-        type_id type;
-        struct proc_def out;
-    } outs[] = {{TYPE_REGCLASS, {.name = "regclassout", .symbol = "regclassout"}},
-                {TYPE_REGTYPE, {.name = "regtypeout", .symbol = "regtypeout"}},
-                {TYPE_REGPROC, {.name = "regprocout", .symbol = "regprocout"}},
-                {TYPE_REGNAMESPACE, {.name = "regnamespaceout", .symbol = "regnamespaceout"}},
-                {TYPE_REGROLE, {.name = "regroleout", .symbol = "regroleout"}}};
-    struct datum arg = {.v = *v};
-    ret->null = true;
-    for (size_t i = 0; i < sizeof outs / sizeof outs[0] && s->system_function; i++)
-        if (outs[i].type == from) return s->system_function(s->ctx, &outs[i].out, &arg, 1, a, ret);
-    return OK;
-}
-
 static enum status cast_through_text(const struct exec_session *s, type_id from, type_id to,
                                      int32_t typmod, const union value *v, struct arena *a,
                                      union value *ret)
@@ -32,10 +13,6 @@ static enum status cast_through_text(const struct exec_session *s, type_id from,
     if (type_is_textual(from) && type_rep(from) == REP_BYTES)
         return value_from_text(to, typmod, bytes_slice(&v->bytes), s->format, a, ret);
     struct strbuf text;
-    struct datum name;
-    TRY(reg_to_text(s, from, v, a, &name));
-    if (!name.null)
-        return value_from_text(to, typmod, bytes_slice(&name.v.bytes), s->format, a, ret);
     strbuf_init(&text, a);
     value_to_text(from, v, s->format, &text);
     return value_from_text(to, typmod, strbuf_slice(&text), s->format, a, ret);

@@ -79,12 +79,6 @@ static void quote(struct strbuf *out, struct slice text)
 
 /* --- names of catalog objects ----------------------------------------------------------------- */
 
-static bool is_reg(type_id type)
-{
-    return type == TYPE_REGCLASS || type == TYPE_REGTYPE || type == TYPE_REGPROC ||
-           type == TYPE_REGNAMESPACE || type == TYPE_REGROLE;
-}
-
 static bool class_name(const struct deparse_options *o, oid_t oid, struct strbuf *out)
 {
     const struct table_def *t = catalog_table_by_oid(o->catalog, oid);
@@ -132,7 +126,7 @@ static bool object_name(const struct deparse_options *o, type_id type, oid_t oid
 
 static void constant_text(struct deparse *d, const struct expr *e, struct strbuf *text)
 {
-    if (is_reg(e->type)) {
+    if (type_is_reg(e->type)) {
         bool named = d->options->mode == DEPARSE_DISPLAY &&
                      object_name(d->options, e->type, e->constant.v.u32, text);
         if (!named) strbuf_addf(text, "%u", e->constant.v.u32);

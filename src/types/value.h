@@ -117,6 +117,19 @@ int value_compare(type_id type, const union value *a, const union value *b);
 /* Equal values (value_compare = 0) hash alike, over all integer widths too. */
 uint64_t value_hash(type_id type, const union value *v);
 
+/* What regclass, regtype … stand for is known to the session alone. */
+struct reg_names {
+    void *ctx;
+    enum status (*read)(void *ctx, type_id type, struct slice text, struct arena *a,
+                        uint32_t *ret) MUST;
+    void (*print)(void *ctx, type_id type, uint32_t oid, struct strbuf *out);
+};
+static inline bool type_is_reg(type_id type)
+{
+    return type == TYPE_REGCLASS || type == TYPE_REGTYPE || type == TYPE_REGPROC ||
+           type == TYPE_REGNAMESPACE || type == TYPE_REGROLE;
+}
+
 /* Text form, as PostgreSQL's output functions print it under `fmt`. */
 struct format_options {
     int8_t extra_float_digits;   /* 1: shortest form that round-trips (default) */
@@ -126,6 +139,7 @@ struct format_options {
     bool bytea_escape;           /* bytea_output = escape */
     const struct timezone *zone; /* of the session; NULL: UTC (types/datetime.h) */
     int64_t now_us;              /* the transaction's time, for 'now', 'today' in input */
+    const struct reg_names *names; /* NULL: numbers, and names of types, are all that is known */
 };
 extern const struct format_options format_default; /* ISO, MDY, UTC, postgres intervals */
 

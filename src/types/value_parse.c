@@ -117,9 +117,11 @@ static const struct type_info *type_by_words(struct slice text)
     return found;
 }
 
-/* A number or "-"; the session resolves names before it comes here. */
-static enum status read_reg(type_id type, struct slice text, uint32_t *ret)
+/* Without a session: a number, "-" or a type. */
+static enum status read_reg(type_id type, struct slice text, const struct format_options *fmt,
+                            struct arena *a, uint32_t *ret)
 {
+    if (fmt->names) return fmt->names->read(fmt->names->ctx, type, text, a, ret);
     bool digits = text.len > 0;
     for (size_t i = 0; i < text.len; i++)
         digits = digits && text.data[i] >= '0' && text.data[i] <= '9';
@@ -134,10 +136,11 @@ static enum status read_reg(type_id type, struct slice text, uint32_t *ret)
     return OK;
 }
 
-static enum status read_u32(type_id type, struct slice text, struct arena *a, uint32_t *ret)
+static enum status read_u32(type_id type, struct slice text, const struct format_options *fmt,
+                            struct arena *a, uint32_t *ret)
 {
     if (type == TYPE_OID) return read_oid(text, ret);
-    if (type != TYPE_XID) return read_reg(type, text, ret);
+    if (type != TYPE_XID) return read_reg(type, text, fmt, a, ret);
     *ret = (uint32_t)strtoul(arena_strndup(a, text.data, text.len), NULL, 0);
     return OK;
 }
@@ -254,7 +257,7 @@ static enum status read_value(type_id type, int32_t typmod, struct slice text,
         ret->i32 = (int32_t)i;
         return OK;
     case REP_U32:
-        return read_u32(type, text, a, &ret->u32);
+        return read_u32(type, text, fmt, a, &ret->u32);
     case REP_I64:
         if (type == TYPE_INT8) return read_int(text, "bigint", INT64_MAX, &ret->i64);
         if (type == TYPE_TID) return read_tid(text, a, &ret->i64);

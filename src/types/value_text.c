@@ -47,9 +47,11 @@ static void add_char1(struct strbuf *out, const struct bytes *b)
         strbuf_addc(out, (char)c);
 }
 
-static void add_u32(struct strbuf *out, type_id type, uint32_t v)
+static void add_u32(struct strbuf *out, type_id type, uint32_t v, const struct format_options *fmt)
 {
-    if (v == 0 && type != TYPE_OID && type != TYPE_XID)
+    if (fmt->names && type_is_reg(type))
+        fmt->names->print(fmt->names->ctx, type, v, out);
+    else if (v == 0 && type != TYPE_OID && type != TYPE_XID)
         strbuf_addc(out, '-');
     else if (type == TYPE_REGTYPE && type_get(v))
         type_format(v, -1, out);
@@ -105,7 +107,7 @@ void value_to_text(type_id type, const union value *v, const struct format_optio
         add_int_like(type, v, fmt, out);
         return;
     case REP_U32:
-        add_u32(out, type, v->u32);
+        add_u32(out, type, v->u32, fmt);
         return;
     case REP_F32:
         value__float_to_text(v->f32, true, fmt->extra_float_digits, out);

@@ -10,7 +10,6 @@
 enum kind {
     KIND_TEXT,        /* any value_to_text */
     KIND_BINARY,      /* any value_to_binary */
-    KIND_REG_TEXT,    /* regclass and the like: the session knows the names */
     KIND_BYTES,       /* the bytes as they are: text in both formats, bytea in binary */
     KIND_I16_TEXT, KIND_I32_TEXT, KIND_I64_TEXT, KIND_U32_TEXT, KIND_BOOL_TEXT,
     KIND_1_BINARY, KIND_2_BINARY, KIND_4_BINARY, KIND_8_BINARY, /* that many bytes, big-endian */
@@ -35,7 +34,7 @@ static enum kind kind_of(type_id type, bool binary)
     case TYPE_REGTYPE:
     case TYPE_REGPROC:
     case TYPE_REGNAMESPACE:
-    case TYPE_REGROLE: return binary ? KIND_4_BINARY : KIND_REG_TEXT;
+    case TYPE_REGROLE: return binary ? KIND_4_BINARY : KIND_TEXT;
     case TYPE_INT8: return binary ? KIND_8_BINARY : KIND_I64_TEXT;
     case TYPE_FLOAT8: return binary ? KIND_8_BINARY : KIND_TEXT;
     default: return binary ? KIND_BINARY : KIND_TEXT;
@@ -145,17 +144,6 @@ static void put_any(struct pg_conn *p, const struct pg_column *c, const char *da
     put_length(out->data + at, (uint32_t)(out->len - at - 4));
 }
 
-static void put_reg(struct pg_conn *p, const struct pg_column *c, const char *data)
-{
-    struct arena_mark mark = arena_mark(&p->arena);
-    uint32_t oid;
-    memcpy(&oid, data, sizeof oid);
-    const char *text = session_reg_text(p->session, c->type_now, oid, &p->arena);
-    pg__put_u32(&p->out, (uint32_t)strlen(text));
-    pg__put_bytes(&p->out, slice_of(text));
-    arena_rewind(&p->arena, mark);
-}
-
 static inline void put_raw(struct strbuf *out, const char *data)
 {
     const struct bytes *b = (const struct bytes *)data;
@@ -198,7 +186,6 @@ static inline void put_value(struct pg_conn *p, const struct pg_column *c, const
     case KIND_2_BINARY: PUT_BINARY(16, LOAD(uint16_t)); return;
     case KIND_4_BINARY: PUT_BINARY(32, LOAD(uint32_t)); return;
     case KIND_8_BINARY: PUT_BINARY(64, LOAD(uint64_t)); return;
-    case KIND_REG_TEXT: put_reg(p, c, data); return;
     case KIND_TEXT:
     case KIND_BINARY: put_any(p, c, data); return;
     }

@@ -136,7 +136,7 @@ static enum status read_literal(struct scope *s, const struct expr *e, type_id t
     made->constant.null = e->constant.null;
     if (e->constant.null) return OK;
     struct slice text = bytes_slice(&e->constant.v.bytes);
-    if (bind__is_reg_type(to)) {
+    if (type_is_reg(to)) {
         oid_t oid;
         TRY(bind__at(s, e->location, bind__read_reg(s, to, text, &oid)));
         made->constant.v.u32 = oid;

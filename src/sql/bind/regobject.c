@@ -1,5 +1,6 @@
-/* Literals of the reg types: 'public.t'::regclass is the number of that table. They are read while
- * binding, since they mean what the catalog and the search path say then. */
+/* Names as values of the reg types: 'public.t'::regclass is the number of that table. Literals are
+ * read while binding, since they mean what the catalog and the search path say then; parameters and
+ * texts come here when the session reads them. */
 #include "sql/bind/resolve_priv.h"
 
 enum { NAME_PARTS_MAX = 3 };
@@ -8,12 +9,6 @@ struct parts {
     const char *names[NAME_PARTS_MAX];
     uint32_t count;
 };
-
-bool bind__is_reg_type(type_id type)
-{
-    return type == TYPE_REGCLASS || type == TYPE_REGTYPE || type == TYPE_REGPROC ||
-           type == TYPE_REGNAMESPACE || type == TYPE_REGROLE;
-}
 
 static bool is_blank(char c)
 {
@@ -68,14 +63,17 @@ static enum status read_class(struct scope *s, struct slice text, const struct p
     const struct bind_env *env = s->env;
     const char *schema = p->count > 1 ? p->names[p->count - 2] : NULL;
     const char *name = p->names[p->count - 1];
-    if (p->count <= 2) {
-        const struct table_def *t = catalog_lookup(env->catalog, env->path, schema, name);
-        const struct index_def *x =
-            t ? NULL : catalog_lookup_index(env->catalog, env->path, schema, name);
-        if (t || x) {
-            *ret = t ? t->oid : x->oid;
-            return OK;
-        }
+    const struct database_def *d = catalog_database_by_oid(env->catalog, env->path->database);
+    if (p->count > 2 && !(d && strcmp(d->name, p->names[0]) == 0))
+        return FAIL(FEATURE_NOT_SUPPORTED,
+                    "cross-database references are not implemented: \"%s.%s.%s\"", p->names[0],
+                    schema, name);
+    const struct table_def *t = catalog_lookup(env->catalog, env->path, schema, name);
+    const struct index_def *x =
+        t ? NULL : catalog_lookup_index(env->catalog, env->path, schema, name);
+    if (t || x) {
+        *ret = t ? t->oid : x->oid;
+        return OK;
     }
     if (schema && !catalog_schema(env->catalog, env->path->database, slice_of(schema)))
         return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", schema);
@@ -84,21 +82,53 @@ static enum status read_class(struct scope *s, struct slice text, const struct p
     return FAIL(UNDEFINED_TABLE, "relation \"%.*s\" does not exist", (int)text.len, text.data);
 }
 
-static enum status read_type(struct slice text, const struct parts *p, oid_t *ret)
+static struct slice trim(struct slice s)
 {
+    while (s.len && is_blank(s.data[0])) s.data++, s.len--;
+    while (s.len && is_blank(s.data[s.len - 1])) s.len--;
+    return s;
+}
+
+/* SQL's spelling or pg_type's. */
+static const struct type_info *type_of_words(struct slice name)
+{
+    static const struct {
+        const char *name;
+        type_id type;
+    } others[] = {{"int", TYPE_INT4}, {"decimal", TYPE_NUMERIC}, {"dec", TYPE_NUMERIC},
+                  {"float", TYPE_FLOAT8}, {"char", TYPE_BPCHAR}, {"timestamp", TYPE_TIMESTAMP},
+                  {"time", TYPE_TIME}};
     int count;
     const struct type_info *list = type_list(&count);
-    bool array = text.len > 2 && text.data[text.len - 1] == ']' && text.data[text.len - 2] == '[';
-    struct slice name = slice_make(text.data, text.len - (array ? 2 : 0));
-    const struct type_info *found = NULL;
-    for (int i = 0; i < count && !found; i++)
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (slice_eq_nocase(name, slice_of(others[i].name))) return type_get(others[i].type);
+    for (int i = 0; i < count; i++)
         if (slice_eq_nocase(name, slice_of(list[i].sql_name)) ||
             slice_eq_nocase(name, slice_of(list[i].name)))
-            found = &list[i];
-    if (!found && slice_eq_nocase(name, SLICE("int"))) found = type_get(TYPE_INT4);
-    if (!found && slice_eq_nocase(name, SLICE("decimal"))) found = type_get(TYPE_NUMERIC);
-    if (!found && p->count == 2 && strcmp(p->names[0], "pg_catalog") == 0)
-        found = type_by_name(slice_of(p->names[1]));
+            return &list[i];
+    return NULL;
+}
+
+/* "timestamp (3) with time zone[]": modifiers mean nothing here. */
+static enum status read_type(struct scope *s, struct slice text, oid_t *ret)
+{
+    struct slice name = trim(text);
+    struct strbuf b;
+    bool array = name.len > 2 && memcmp(name.data + name.len - 2, "[]", 2) == 0;
+    if (array) name.len -= 2;
+    if (slice_starts(name, SLICE("pg_catalog.")))
+        name = slice_make(name.data + sizeof "pg_catalog." - 1,
+                          name.len - (sizeof "pg_catalog." - 1));
+    const char *open = name.len ? memchr(name.data, '(', name.len) : NULL;
+    const char *close = open ? memchr(open, ')', (size_t)(name.data + name.len - open)) : NULL;
+    if (close) {
+        strbuf_init(&b, s->env->arena);
+        struct slice front = trim(slice_make(name.data, (size_t)(open - name.data)));
+        strbuf_add(&b, front.data, front.len);
+        strbuf_add(&b, close + 1, (size_t)(name.data + name.len - close - 1));
+        name = strbuf_slice(&b);
+    }
+    const struct type_info *found = type_of_words(trim(name));
     if (!found || (array && !found->array))
         return FAIL(UNDEFINED_OBJECT, "type \"%.*s\" does not exist", (int)text.len, text.data);
     *ret = array ? found->array : found->id;
@@ -126,6 +156,7 @@ static enum status read_proc(struct scope *s, struct slice text, const struct pa
 static enum status read_schema(struct scope *s, const struct parts *p, oid_t *ret)
 {
     const struct bind_env *env = s->env;
+    if (p->count != 1) return FAIL(INVALID_NAME, "invalid name syntax");
     const struct schema_def *d =
         catalog_schema(env->catalog, env->path->database, slice_of(p->names[0]));
     if (!d) return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", p->names[0]);
@@ -135,6 +166,7 @@ static enum status read_schema(struct scope *s, const struct parts *p, oid_t *re
 
 static enum status read_role(struct scope *s, const struct parts *p, oid_t *ret)
 {
+    if (p->count != 1) return FAIL(INVALID_NAME, "invalid name syntax");
     const struct role_def *r = catalog_role(s->env->catalog, slice_of(p->names[0]));
     if (!r) return FAIL(UNDEFINED_OBJECT, "role \"%s\" does not exist", p->names[0]);
     *ret = r->oid;
@@ -153,14 +185,20 @@ enum status bind__read_reg(struct scope *s, type_id type, struct slice text, oid
         *ret = (oid_t)number;
         return OK;
     }
-    if (type != TYPE_REGTYPE) TRY(split(s, text, &p));
-    else if (split(s, text, &p) != OK) error_clear(); /* "double precision" is no dotted name */
+    if (type == TYPE_REGTYPE) return read_type(s, text, ret);
+    TRY(split(s, text, &p));
     switch (type) {
     case TYPE_REGCLASS: return read_class(s, text, &p, ret);
-    case TYPE_REGTYPE: return read_type(text, &p, ret);
     case TYPE_REGPROC: return read_proc(s, text, &p, ret);
     case TYPE_REGNAMESPACE: return read_schema(s, &p, ret);
     case TYPE_REGROLE: return read_role(s, &p, ret);
     default: UNREACHABLE();
     }
+}
+
+enum status bind_reg_name(struct bind_env *env, type_id type, struct slice text, oid_t *ret)
+{
+    struct scope s;
+    bind__scope_init(&s, env, NULL);
+    return bind__read_reg(&s, type, text, ret);
 }

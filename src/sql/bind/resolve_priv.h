@@ -24,7 +24,6 @@ enum status bind__coerce_boolean(struct scope *s, struct expr *e, const char *co
 
 /* --- regobject.c: names of catalog objects as values of regclass, regtype … ------------------- */
 
-bool bind__is_reg_type(type_id type);
 /* By name, quoted or not, or by number. 42P01, 42704, 42883. */
 enum status bind__read_reg(struct scope *s, type_id type, struct slice text, oid_t *ret) MUST;
 
