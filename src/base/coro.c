@@ -153,6 +153,18 @@ struct waiter *coro__waiter_self(void)
     return this_coro ? this_coro->waiter : NULL;
 }
 
+bool coro__swap_stack(struct stack_place *p)
+{
+    struct coro *c = this_coro;
+    if (!c) return false;
+    struct stack_place was = {c->base, c->bytes, c->tsan};
+    c->base = p->base;
+    c->bytes = p->bytes;
+    c->tsan = p->tsan;
+    *p = was;
+    return true;
+}
+
 char *coro__stack_base(void)
 {
     return this_coro ? this_coro->base + GUARD_BYTES : NULL;

@@ -246,10 +246,11 @@ struct sched *sched_self(void)
     return w ? w->sched : NULL;
 }
 
+static __thread char *thread_base; /* above its guard page; NULL: not asked for yet */
+
 static char *thread_stack_base(void)
 {
-    static __thread char *base;
-    if (base) return base;
+    if (thread_base) return thread_base;
     pthread_attr_t attr;
     void *address = NULL;
     size_t bytes = 0;
@@ -257,7 +258,24 @@ static char *thread_stack_base(void)
     ASSERT(!failed);
     pthread_attr_getstack(&attr, &address, &bytes);
     pthread_attr_destroy(&attr);
-    return base = (char *)address + GUARD_BYTES;
+    return thread_base = (char *)address + GUARD_BYTES;
+}
+
+/* Not inlined: it reads thread-local variables before a switch and after it. */
+__attribute__((noinline)) void stack__swap(struct stack_place *p)
+{
+    struct fiber *f = fiber_self();
+    if (f) {
+        struct stack_place was = {f->stack_base, f->stack_bytes, f->tsan};
+        f->stack_base = p->base;
+        f->stack_bytes = p->bytes;
+        f->tsan = p->tsan;
+        *p = was;
+    } else if (!coro__swap_stack(p)) {
+        char *was = thread_stack_base() - GUARD_BYTES;
+        thread_base = p->base + GUARD_BYTES;
+        *p = (struct stack_place){.base = was};
+    }
 }
 
 size_t fiber_stack_left(void)

@@ -53,10 +53,22 @@ void fcond__wait_uncancelable(struct fcond *c, struct fmutex *m);
 struct waiter *waiter__take(void);
 void waiter__give(struct waiter *w);
 
+/* --- stacks (fiber.c) -------------------------------------------------------------------------- */
+
+/* A stack that something runs on: its mapping, guard page included. */
+struct stack_place {
+    char *base;
+    size_t bytes;
+    void *tsan;
+};
+/* The running fiber's, coroutine's or thread's stack is *p from now on, and *p what it was. */
+void stack__swap(struct stack_place *p);
+
 /* --- coroutines (coro.c): NULL where none runs --------------------------------------------------- */
 
 struct waiter *coro__waiter_self(void);
 char *coro__stack_base(void);
+bool coro__swap_stack(struct stack_place *p); /* false: none runs */
 
 /* --- tasks: what other threads hand to a worker ------------------------------------------------ */
 
