@@ -37,6 +37,12 @@ void txn_statement_end(struct txn *t);
 /* Makes the writes so far visible to the reads that follow within the statement. */
 void txn_next_command(struct txn *t);
 
+/* Reads on what the running statement of `t` reads, as of now and whatever `t` does later, until it
+ * is ended: for cursors. Only for reading, on t's thread; ends before t does. It holds back what its
+ * snapshot may need, as a running statement does. */
+struct txn *txn_begin_reader(struct txn *t);
+void txn_end_reader(struct txn *r);
+
 /* A place to roll back to: undoes writes and releases key locks taken since. Marks stay valid until
  * one before them is rolled back to. */
 typedef uint32_t txn_mark;

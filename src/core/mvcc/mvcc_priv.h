@@ -53,6 +53,7 @@ struct txn {
     struct store *store;
     struct txn_options options;
     struct epoch_slot *slot;
+    const struct txn *view_of;   /* whose own versions it sees: itself, or of a reader the writer */
     uint32_t depth;              /* of statements */
     uint32_t command, last_command; /* reads see own versions below `command` */
     ARRAY(uint32_t) outer_commands;
@@ -135,7 +136,7 @@ struct view {
 };
 static inline struct view txn__view(const struct txn *t)
 {
-    return (struct view){t, t->snapshot, t->command};
+    return (struct view){t->view_of, t->snapshot, t->command};
 }
 /* When the version was committed: TS_ABORTED for one that was taken out, 0 while it is in flight. *ret
  * is whose it still is, or NULL once settled. A transaction is used again when all its versions are

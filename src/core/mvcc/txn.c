@@ -82,16 +82,18 @@ void txn__free_idle(struct store *s)
     }
 }
 
-enum status txn_begin(struct store *s, const struct txn_options *o, struct txn **ret)
+/* The snapshot is there before anyone can see the transaction: store__horizon. */
+static struct txn *begin(struct store *s, const struct txn_options *o, uint32_t shard,
+                         uint64_t snapshot)
 {
-    uint32_t shard = (uint32_t)(fiber_worker() + 1) % ACTIVE_SHARDS;
     struct txn *t = txn_take(s, shard);
     struct active_shard *a = &s->active[shard];
     t->options = *o;
     uint64_t id = __atomic_add_fetch(&s->next_txn, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&t->commit_ts, 0, __ATOMIC_RELEASE); /* after its last versions were settled */
-    __atomic_store_n(&t->snapshot, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->snapshot, snapshot, __ATOMIC_RELAXED);
     t->shard = shard;
+    t->view_of = t;
     t->depth = t->command = t->last_command = 0;
     t->bytes = t->seen_lsn = 0;
     t->shown = false;
@@ -107,7 +109,12 @@ enum status txn_begin(struct store *s, const struct txn_options *o, struct txn *
     a->head = t;
     spin_unlock(&a->lock);
     __atomic_add_fetch(&s->active_txns, 1, __ATOMIC_RELAXED);
-    *ret = t;
+    return t;
+}
+
+enum status txn_begin(struct store *s, const struct txn_options *o, struct txn **ret)
+{
+    *ret = begin(s, o, (uint32_t)(fiber_worker() + 1) % ACTIVE_SHARDS, 0);
     return OK;
 }
 
@@ -213,6 +220,30 @@ void txn_rollback_to(struct txn *t, txn_mark mark)
 void txn_on_end(struct txn *t, void (*fn)(void *ctx, bool committed), void *ctx)
 {
     ARRAY_PUSH(&t->hooks, (struct end_hook){fn, ctx});
+}
+
+/* --- readers ----------------------------------------------------------------------------------- */
+
+struct txn *txn_begin_reader(struct txn *t)
+{
+    ASSERT(t->depth > 0 && t->view_of == t);
+    struct txn *r = begin(t->store, &t->options, t->shard, t->snapshot);
+    r->view_of = t;
+    epoch_enter(r->slot);
+    ARRAY_PUSH(&r->outer_commands, 0);
+    r->depth = 1;
+    r->command = t->command;
+    return r;
+}
+
+void txn_end_reader(struct txn *r)
+{
+    struct store *s = r->store;
+    ASSERT(r->view_of != r && r->depth == 1 && !r->writes.count && !r->locks.count);
+    txn_statement_end(r);
+    leave_active(r);
+    txn_reuse(r);
+    fcond_broadcast(&s->space);
 }
 
 /* --- the end ----------------------------------------------------------------------------------- */
