@@ -145,6 +145,7 @@ static enum status extended(struct pg_conn *p, const struct pg_message *m)
     }
     if (st == OK) return OK;
     p->skip_to_sync = true;
+    p->flush_due = true; /* a Flush behind it is skipped, and no Sync need come before it is read */
     return tell(p, st);
 }
 
