@@ -1,7 +1,10 @@
 /* Portals: a statement bound to its parameters, and SQL cursors, which are portals with names of their
- * own. A portal that is asked for all its rows at once streams them. One that is asked for some, and
- * every cursor, runs to its end at the first need and keeps the rows (within query.memory_limit), so
- * that it shows one snapshot however long it lives and can move both ways. */
+ * own. A portal that is asked for all its rows at once runs to its end. One that is asked for some is a
+ * stream (portal_stream.c), whose run stands still in between and keeps no rows.
+ *
+ * Rows are kept, within query.memory_limit, by cursors that move back (from the first such step on, for
+ * which the run begins anew under its old snapshot), by those that outlive their transaction, and for
+ * statements whose run may not stand still. */
 #include "core/txn.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
@@ -47,10 +50,8 @@ static enum status keep_columns(void *ctx, const struct result_column *columns, 
     return OK;
 }
 
-/* Runs the portal's statement to its end into its row store. */
-static enum status materialise(struct session *s, struct portal *p, const struct result_sink *sink)
+static enum status begin_keeping(struct session *s, struct portal *p)
 {
-    struct result_sink keep = *sink;
     type_id *types = ARENA_ARRAY(&p->arena, type_id, p->column_count + 1);
     for (uint32_t i = 0; i < p->column_count; i++) types[i] = p->columns[i].type;
     if (p->column_count > TABLE_COLUMNS_MAX + 64)
@@ -60,6 +61,14 @@ static enum status materialise(struct session *s, struct portal *p, const struct
     p->rows.types = types;
     p->rows.bytes_max = s->db->query_memory_bytes;
     p->materialised = true;
+    return OK;
+}
+
+/* Runs the portal's statement to its end into its row store. */
+static enum status materialise(struct session *s, struct portal *p, const struct result_sink *sink)
+{
+    struct result_sink keep = *sink;
+    TRY(begin_keeping(s, p));
     keep.rows = keep_batch;
     keep.row = keep_one;
     keep.columns = keep_columns;
@@ -72,10 +81,44 @@ static enum status materialise(struct session *s, struct portal *p, const struct
     return session__run_utility(s, p->prepared->statement, p->prepared->text, &params, &keep, p->tag);
 }
 
+/* A kept portal that is still running takes rows until it has `count` of them, if there are so many. */
+static enum status keep_up_to(struct portal *p, int64_t count)
+{
+    const struct result_sink keep = {.rows = keep_batch, .ctx = &p->rows};
+    int64_t have = (int64_t)p->rows.rows.count;
+    uint64_t sent;
+    bool end = false;
+    if (!p->stream || have >= count) return OK;
+    enum status st = stream_send(p->stream, (uint64_t)(count - have), &keep, &sent, &end);
+    p->failed = st != OK;
+    return st;
+}
+
+/* A cursor that has kept no rows begins anew, and keeps them. */
+static enum status keep_from_start(struct session *s, struct portal *p)
+{
+    stream_rewind(p->stream);
+    TRY(begin_keeping(s, p));
+    return keep_up_to(p, p->position);
+}
+
+static enum status check_runnable(const struct portal *p)
+{
+    if (!p->failed) return OK;
+    return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "portal \"%s\" cannot be run", p->name);
+}
+
 /* --- the table of portals ------------------------------------------------------------------- */
+
+static void close_stream(struct portal *p)
+{
+    if (p->stream) stream_close(p->stream);
+    p->stream = NULL;
+}
 
 static void free_portal(struct portal *p)
 {
+    close_stream(p);
     if (p->plan) cached_plan_release(p->plan);
     if (p->prepared) prepared__unref(p->prepared);
     if (p->materialised) {
@@ -96,6 +139,29 @@ void session__close_portals(struct session *s, bool all)
         if (p->held && !all) continue;
         (void)map_remove(&s->portals, name);
         free_portal(p);
+    }
+}
+
+void session__close_portals_of(struct session *s, uint32_t level)
+{
+    size_t pos = 0;
+    struct slice name;
+    void *v;
+    while (map_next(&s->portals, &pos, &name, NULL, &v)) {
+        struct portal *p = v;
+        if (p->level < level) continue;
+        (void)map_remove(&s->portals, name);
+        free_portal(p);
+    }
+}
+
+void session__lift_portals(struct session *s, uint32_t level)
+{
+    size_t pos = 0;
+    void *v;
+    while (map_next(&s->portals, &pos, NULL, NULL, &v)) {
+        struct portal *p = v;
+        if (p->level > level) p->level = level;
     }
 }
 
@@ -122,6 +188,7 @@ static enum status new_portal(struct session *s, const char *name, struct portal
     p->name = arena_strdup(&a, name);
     p->arena = a;
     p->made_us = s->statement_us;
+    p->level = s->savepoints ? s->savepoints->level : 0;
     *ret = p;
     return OK;
 }
@@ -216,18 +283,60 @@ static enum status send_kept(struct portal *p, uint64_t max, const struct result
     return OK;
 }
 
+/* The first of perhaps many steps. */
+static enum status start_limited(struct session *s, struct portal *p, const struct result_sink *sink)
+{
+    const struct exec_params params = {p->params, p->param_count};
+    p->started = true;
+    if (p->plan && stream_possible(s, p->plan->plan))
+        return stream_open(s, p->plan, &params, &p->arena, &p->stream);
+    return materialise(s, p, sink);
+}
+
+/* From the run that stands, keeping nothing. */
+static enum status send_stream(struct portal *p, uint64_t max, const struct result_sink *sink,
+                               uint64_t *ret_sent)
+{
+    bool end;
+    enum status st = stream_send(p->stream, max, sink, ret_sent, &end);
+    stream_rest(p->stream);
+    p->position += (int64_t)*ret_sent;
+    if (st != OK || !end) return st;
+    if (!p->done) p->position++; /* behind the last row */
+    p->done = true;
+    return OK;
+}
+
+static enum status step_limited(struct session *s, struct portal *p, uint64_t max_rows,
+                                const struct result_sink *sink, uint64_t *ret_sent)
+{
+    if (!p->started) TRY(start_limited(s, p, sink));
+    if (p->stream && !p->materialised)
+        return send_stream(p, max_rows ? max_rows : INT64_MAX, sink, ret_sent);
+    int64_t room = INT64_MAX - p->position;
+    TRY(keep_up_to(p, p->position + (max_rows && max_rows < (uint64_t)room ? (int64_t)max_rows
+                                                                          : room)));
+    TRY(send_kept(p, max_rows, sink, ret_sent));
+    p->done = p->position >= (int64_t)p->rows.rows.count;
+    return OK;
+}
+
 static enum status execute_limited(struct session *s, struct portal *p, uint64_t max_rows,
                                    const struct result_sink *sink)
 {
-    uint64_t sent;
-    if (!p->materialised) TRY(materialise(s, p, sink));
-    p->started = true;
-    TRY(send_kept(p, max_rows, sink, &sent));
-    p->done = p->position >= (int64_t)p->rows.rows.count;
+    uint64_t sent = 0;
+    TRY(check_runnable(p));
+    enum status st = step_limited(s, p, max_rows, sink, &sent);
+    if (st != OK) {
+        p->failed = true;
+        close_stream(p);
+        return st;
+    }
     if (max_rows && sent == max_rows) {
         p->done = false; /* the client learns of the end by asking once more, as with PostgreSQL */
         return sink->suspended(sink->ctx);
     }
+    if (p->done && !p->is_cursor) close_stream(p);
     struct strbuf b;
     strbuf_init(&b, &s->arena);
     bool select = p->plan && p->plan->plan->command == CMD_SELECT;
@@ -242,8 +351,9 @@ static enum status execute(struct session *s, struct portal *p, uint64_t max_row
     if (ps && ps->empty) return sink->empty(sink->ctx);
     TRY(session__check_failed_block(s, ps && ps->statement ? ps->statement->ast : NULL));
     TRY(session__check_interrupts(s));
-    if (p->materialised || (max_rows && p->column_count))
+    if (p->materialised || p->stream || (max_rows && p->column_count && !p->started))
         return execute_limited(s, p, max_rows, sink);
+    TRY(check_runnable(p));
     if (p->done) {
         if (p->plan) return sink->complete(sink->ctx, "SELECT 0");
         return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "portal \"%s\" cannot be run", p->name);
@@ -295,6 +405,15 @@ enum status session_close_portal(struct session *s, const char *name)
 
 enum { CURSOR_SCROLL = 2, CURSOR_NO_SCROLL = 4, CURSOR_HOLD = 32 };
 
+static enum status open_cursor(struct session *s, struct portal *p, bool scroll)
+{
+    static const struct result_sink nowhere = {0};
+    p->started = true;
+    if (p->held || !stream_possible(s, p->plan->plan)) return materialise(s, p, &nowhere);
+    TRY(stream_open(s, p->plan, NULL, &p->arena, &p->stream));
+    return scroll ? begin_keeping(s, p) : OK;
+}
+
 enum status session__declare_cursor(struct session *s, const struct ast_declare_cursor *a,
                                     const struct statement *st, struct slice text)
 {
@@ -325,8 +444,7 @@ enum status session__declare_cursor(struct session *s, const struct ast_declare_
         p->columns[i] = (struct result_column){arena_strdup(&p->arena, plan->plan->output[i].name),
                                                plan->plan->output[i].type,
                                                plan->plan->output[i].typmod, 0, 0};
-    static const struct result_sink nowhere = {0};
-    result = materialise(s, p, &nowhere);
+    result = open_cursor(s, p, (a->options & CURSOR_SCROLL) != 0);
     if (result != OK) {
         free_portal(p);
         return result;
@@ -379,17 +497,58 @@ static enum status place_fetch(struct portal *p, const struct ast_fetch *a, int6
     return OK;
 }
 
+/* How far the rows must be known for that. */
+static int64_t fetch_reach(const struct portal *p, const struct ast_fetch *a)
+{
+    int64_t n = a->count;
+    if (a->direction == FETCH_ABSOLUTE) return n >= 0 ? n : INT64_MAX;
+    bool forward = a->direction != FETCH_BACKWARD ? n > 0 : n < 0;
+    if (!forward) return 0;
+    if (n < 0) n = n == INT64_MIN ? INT64_MAX : -n;
+    return n > INT64_MAX - p->position ? INT64_MAX : p->position + n;
+}
+
+static enum status fetch_kept(struct portal *p, const struct ast_fetch *a,
+                              const struct result_sink *sink, int64_t *ret_count)
+{
+    int64_t first, step;
+    TRY(keep_up_to(p, fetch_reach(p, a)));
+    TRY(place_fetch(p, a, &first, ret_count, &step));
+    if (a->move) return OK;
+    for (int64_t i = 0; i < *ret_count; i++)
+        TRY(sink->row(sink->ctx, p->rows.rows.data[first - 1 + i * step], p->column_count));
+    return OK;
+}
+
+static enum status fetch(struct session *s, struct portal *p, const struct ast_fetch *a,
+                         const struct result_sink *sink, int64_t *ret_count)
+{
+    uint64_t sent = 0;
+    if (!a->move) TRY(sink->columns(sink->ctx, p->columns, p->column_count));
+    if (p->materialised) return fetch_kept(p, a, sink, ret_count);
+    if (a->direction == FETCH_FORWARD && a->count > 0) {
+        TRY(send_stream(p, (uint64_t)a->count, a->move ? NULL : sink, &sent));
+        *ret_count = (int64_t)sent;
+        return OK;
+    }
+    TRY(keep_from_start(s, p));
+    return fetch_kept(p, a, sink, ret_count);
+}
+
 enum status session__fetch(struct session *s, const struct ast_fetch *a,
                            const struct result_sink *sink, char tag[64])
 {
     struct portal *p = map_get(&s->portals, slice_of(a->name));
+    int64_t count = 0;
     if (!p) return FAIL(INVALID_CURSOR_NAME, "cursor \"%s\" does not exist", a->name);
-    int64_t first, count, step;
-    TRY(place_fetch(p, a, &first, &count, &step));
-    if (!a->move) {
-        TRY(sink->columns(sink->ctx, p->columns, p->column_count));
-        for (int64_t i = 0; i < count; i++)
-            TRY(sink->row(sink->ctx, p->rows.rows.data[first - 1 + i * step], p->column_count));
+    TRY(check_runnable(p));
+    if (!p->started) TRY(start_limited(s, p, sink));
+    if (!p->stream && !p->materialised) TRY(begin_keeping(s, p)); /* all is given */
+    enum status st = fetch(s, p, a, sink, &count);
+    if (st != OK) {
+        p->failed = true;
+        close_stream(p);
+        return st;
     }
     struct strbuf b;
     strbuf_init(&b, &s->arena);

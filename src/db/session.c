@@ -7,6 +7,7 @@
 #include "core/txn.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/siding.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 
@@ -113,6 +114,7 @@ static void free_session(struct session *s, bool linked)
 {
     session__abort(s, NULL);
     session__close_portals(s, true);
+    if (s->spare_siding) siding_free(s->spare_siding);
     prepared__free_all(s);
     if (linked) unlink_session(s);
     settings_release(&s->settings);

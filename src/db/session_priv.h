@@ -157,6 +157,8 @@ struct session {
     struct exec_session exec;
     struct map prepared;             /* name -> struct prepared */
     struct map portals;              /* name -> struct portal */
+    struct siding *spare_siding;     /* or NULL */
+    uint32_t stream_count;           /* of portals that are running */
     struct map currvals;             /* sequence oid -> int64_t */
     int64_t lastval;
     bool has_lastval;
@@ -233,6 +235,11 @@ enum status session__lock_plan(struct session *s, const struct cached_plan *p) M
 enum status session__run_plan(struct session *s, struct cached_plan *p,
                               const struct run_options *o, const struct result_sink *sink,
                               char tag[64]) MUST;
+/* The same for a run that may stand still (portal_stream.c): admits and locks it; a reader of its own. */
+enum status session__begin_stream(struct session *s, struct cached_plan *p, bool *ret_admitted,
+                                  struct txn **ret_reader) MUST;
+/* A wait or a loop was ended through the waiter: says why. */
+enum status session__explain_cancel(struct session *s, enum status result);
 /* Any statement but SELECT … DELETE goes here. */
 enum status session__run_utility(struct session *s, const struct statement *st, struct slice text,
                                  const struct exec_params *params, const struct result_sink *sink,
@@ -304,13 +311,32 @@ struct portal {
     uint32_t param_count;
     struct result_column *columns;
     uint32_t column_count;
-    bool started, done, held, scroll, is_cursor, materialised;
-    struct row_store rows;
+    bool started, done, failed, held, scroll, is_cursor, materialised;
+    uint32_t level;                 /* of savepoints, when it was made */
+    struct stream *stream;          /* its run, standing; NULL: none, or it was at its end */
+    struct row_store rows;          /* when materialised; more come while there is a stream */
     int64_t position;               /* 0: before the first row; n: on row n */
     char tag[64];
     struct slice query_text;        /* pg_cursors */
     int64_t made_us;
 };
+/* Runs that stop between two rows (portal_stream.c). They end before their transaction. */
+bool stream_possible(const struct session *s, const struct plan *p);
+/* In the arena, which outlives it, as do plan and params. Nothing runs yet. */
+enum status stream_open(struct session *s, struct cached_plan *plan,
+                        const struct exec_params *params, struct arena *a,
+                        struct stream **ret) MUST;
+/* Up to `max` rows into the sink (NULL: nowhere). *ret_end: there are no more. */
+enum status stream_send(struct stream *st, uint64_t max, const struct result_sink *sink,
+                        uint64_t *ret_sent, bool *ret_end) MUST;
+void stream_rewind(struct stream *st); /* to before the first row */
+void stream_rest(struct stream *st);   /* its statement is over */
+void stream_close(struct stream *st);
+
+/* At a rollback to a savepoint: closes what was opened within it. At its release: those are the outer
+ * level's. */
+void session__close_portals_of(struct session *s, uint32_t level);
+void session__lift_portals(struct session *s, uint32_t level);
 enum status session__declare_cursor(struct session *s, const struct ast_declare_cursor *a,
                                     const struct statement *st, struct slice text) MUST;
 enum status session__fetch(struct session *s, const struct ast_fetch *a,

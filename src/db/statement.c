@@ -24,7 +24,7 @@ enum status session__check_interrupts(struct session *s)
 }
 
 /* A wait or a loop was ended through the waiter: say why. */
-static enum status explain_cancel(struct session *s, enum status result)
+enum status session__explain_cancel(struct session *s, enum status result)
 {
     if (result != QUERY_CANCELED) return result;
     struct error kept = *error_current();
@@ -307,14 +307,36 @@ enum status session__run_plan(struct session *s, struct cached_plan *p,
     bool limited = is_limited(s, p->plan);
     if (limited) {
         enum status admitted = admission_enter(s->db->admission);
-        if (admitted != OK) return explain_cancel(s, admitted);
+        if (admitted != OK) return session__explain_cancel(s, admitted);
     }
     enum status st = run_plan(s, p, o, sink, &result);
     if (limited) admission_leave(s->db->admission);
     if (st == PLAN_STALE) return st;
-    if (st != OK) return explain_cancel(s, st);
+    if (st != OK) return session__explain_cancel(s, st);
     session__count(s, (enum statement_kind)p->plan->command);
     make_tag(p->plan, result.rows_processed, tag);
+    return OK;
+}
+
+enum status session__begin_stream(struct session *s, struct cached_plan *p, bool *ret_admitted,
+                                  struct txn **ret_reader)
+{
+    bool limited = is_limited(s, p->plan);
+    if (limited) {
+        enum status admitted = admission_enter(s->db->admission);
+        if (admitted != OK) return session__explain_cancel(s, admitted);
+    }
+    enum status st = session__lock_plan(s, p);
+    if (st != OK) {
+        if (limited) admission_leave(s->db->admission);
+        return st == PLAN_STALE ? st : session__explain_cancel(s, st);
+    }
+    txn_statement_begin(s->txn);
+    s->txn_began_statement = true;
+    *ret_reader = txn_begin_reader(s->txn);
+    txn_statement_end(s->txn);
+    session__count(s, STATEMENT_SELECT);
+    *ret_admitted = limited;
     return OK;
 }
 
@@ -465,7 +487,7 @@ static enum status explain(struct session *s, const struct statement *st, struct
         txn_statement_end(s->txn);
     }
     cached_plan_unref(p);
-    if (result != OK) return explain_cancel(s, result);
+    if (result != OK) return session__explain_cancel(s, result);
     ARRAY(const char *const *) rows = {0};
     for (char *line = out.data; line && *line;) {
         char *end = o.format == 1 ? NULL : strchr(line, '\n');
@@ -550,7 +572,7 @@ enum status session__run_utility(struct session *s, const struct statement *st, 
                                  const struct exec_params *params, const struct result_sink *sink,
                                  char tag[64])
 {
-    TRY(explain_cancel(s, run_utility(s, st, text, params, sink, tag)));
+    TRY(session__explain_cancel(s, run_utility(s, st, text, params, sink, tag)));
     if (st->ast->kind == AST_EXECUTE) return OK; /* what it ran was counted */
     session__count(s, st->ast->kind == AST_COPY ? STATEMENT_COPY : STATEMENT_OTHER);
     return OK;

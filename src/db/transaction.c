@@ -99,7 +99,7 @@ static void free_savepoints(struct session *s, struct savepoint *until)
 static void ended(struct session *s, bool committed, const struct result_sink *sink)
 {
     free_savepoints(s, NULL);
-    session__close_portals(s, false);
+    session__lift_portals(s, 0);
     drop_own_catalog(s);
     settings_end(s, 0, committed, sink);
     s->txn = NULL;
@@ -129,6 +129,7 @@ static enum status commit_ddl(struct session *s)
 enum status session__commit(struct session *s, const struct result_sink *sink)
 {
     enum status result = OK;
+    session__close_portals(s, false); /* what they read through is the transaction's */
     if (s->txn) {
         uint64_t ts = 0;
         if (s->own_catalog) result = commit_ddl(s);
@@ -142,6 +143,7 @@ enum status session__commit(struct session *s, const struct result_sink *sink)
 void session__abort(struct session *s, const struct result_sink *sink)
 {
     struct error kept = *error_current();
+    session__close_portals(s, false);
     if (s->txn) txn_abort(s->txn);
     ended(s, false, sink);
     *error_current() = kept;
@@ -266,9 +268,11 @@ static enum status savepoint_statement(struct session *s, const struct ast_trans
     if (!p) return FAIL(INVALID_SAVEPOINT, "savepoint \"%s\" does not exist", a->name);
     if (a->type == TXN_RELEASE) {
         free_savepoints(s, p->outer);
+        session__lift_portals(s, s->savepoints ? s->savepoints->level : 0);
         return OK;
     }
     free_savepoints(s, p);
+    session__close_portals_of(s, p->level);
     txn_rollback_to(s->txn, p->mark);
     drop_own_catalog(s);
     s->own_catalog = p->catalog ? catalog_ref(p->catalog) : NULL;
