@@ -150,14 +150,32 @@ static enum status install(struct compaction *c)
     return st;
 }
 
-/* Takes the flag, or tells that somebody else has it. */
+/* Takes the flag, or tells that somebody else has it or waits for it. */
 static bool begin_work(struct tree *t)
 {
     fmutex_lock(&t->forest->work_mutex);
-    bool mine = !t->compacting && !__atomic_load_n(&t->dropped, __ATOMIC_ACQUIRE);
+    bool mine = !t->compacting && !t->compactions_wanted &&
+                !__atomic_load_n(&t->dropped, __ATOMIC_ACQUIRE);
     if (mine) t->compacting = true;
     fmutex_unlock(&t->forest->work_mutex);
     return mine;
+}
+
+/* Takes the flag, waiting for whoever has it. *ret false: the tree is dropped. */
+static enum status wait_for_work(struct tree *t, bool *ret)
+{
+    struct forest *f = t->forest;
+    enum status st = OK;
+    fmutex_lock(&f->work_mutex);
+    t->compactions_wanted++;
+    while (t->compacting && st == OK)
+        if (fcond_wait(&f->work_done, &f->work_mutex, 0) == PARK_CANCELED)
+            st = FAIL(QUERY_CANCELED, "canceling statement due to user request");
+    t->compactions_wanted--;
+    *ret = st == OK && !__atomic_load_n(&t->dropped, __ATOMIC_ACQUIRE);
+    if (*ret) t->compacting = true;
+    fmutex_unlock(&f->work_mutex);
+    return st;
 }
 
 static void count_compaction(const struct compaction *c)
@@ -192,6 +210,7 @@ static enum status run_compaction(struct compaction *c)
     ARRAY_RELEASE(&c->inputs);
     fmutex_lock(&c->tree->forest->work_mutex);
     c->tree->compacting = false;
+    fcond_broadcast(&c->tree->forest->work_done);
     fmutex_unlock(&c->tree->forest->work_mutex);
     epoch_collect(c->tree->forest->o.epoch);
     return st;
@@ -212,8 +231,9 @@ enum status tree_compact(struct tree *t, bool *ret_worked)
 
 enum status tree_compact_all(struct tree *t)
 {
-    if (!begin_work(t))
-        return FAIL(OBJECT_IN_USE, "the table is being compacted already");
+    bool mine;
+    TRY(wait_for_work(t, &mine));
+    if (!mine) return OK;
     struct compaction c = {.tree = t, .edit.tree = t->id, .to = 1, .bottom = true};
     fmutex_lock(&t->mutex);
     for (uint32_t l = 0; l < LEVELS_MAX; l++) {

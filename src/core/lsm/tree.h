@@ -58,6 +58,7 @@ struct tree {
     uint64_t replay_lsn;     /* guarded by mutex: what the manifest says */
     int64_t rows;            /* atomic: estimate of live rows */
     bool flushing, compacting; /* guarded by forest->work_mutex */
+    uint32_t compactions_wanted; /* who waits to compact it all; guarded by forest->work_mutex */
     bool created;            /* its creation has committed (manifest knows it) */
     bool drop_logged;        /* atomic; set under manifest_mutex: the manifest must not name it again */
     bool dropped;            /* atomic: gone for all; memory goes by epoch */
@@ -99,6 +100,7 @@ struct forest {
     uint64_t flushed_bytes;       /* atomic: of those whose run is there, kept by running statements */
     uint32_t tree_count;          /* atomic */
     struct fmutex work_mutex;     /* flushing and compacting flags */
+    struct fcond work_done;       /* a compaction has ended */
     struct wal *wal;              /* set once it is open */
     /* Versions at or below this need only their newest: asked at each flush and compaction. */
     uint64_t (*horizon)(void *ctx);

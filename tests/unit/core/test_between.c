@@ -2,6 +2,7 @@
  * points that lie there. */
 #include "core/store.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -131,10 +132,59 @@ static void frozen(void **state)
     close_store(os);
 }
 
+enum { VACUUMS = 4, VACUUM_ROUNDS = 25 };
+
+static void *vacuum(void *arg)
+{
+    int number = *(const int *)arg;
+    for (int i = 0; i < VACUUM_ROUNDS; i++) {
+        struct txn_options o = {.isolation = READ_COMMITTED};
+        struct txn *t;
+        char key[2] = {'a', (char)('0' + number)};
+        struct write_request w = {tree, WRITE_PUT, slice_make(key, 2), SLICE("row")};
+        if (txn_begin(store, &o, &t) != OK) return error_current()->message;
+        txn_statement_begin(t);
+        enum status st = store_write(t, &w);
+        txn_statement_end(t);
+        if (st == OK) st = txn_commit(t, COMMIT_SYNC, NULL);
+        if (st == OK) st = store_compact_tree(store, tree);
+        if (st != OK) return error_current()->message;
+    }
+    return NULL;
+}
+
+/* Who wants a tree compacted while somebody else compacts it waits, and does it then. */
+static void compactions_meet(void **state)
+{
+    (void)state;
+    struct os *os = open_store();
+    pthread_t threads[VACUUMS];
+    int numbers[VACUUMS];
+    set("one");
+    for (int i = 0; i < VACUUMS; i++) {
+        numbers[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, vacuum, &numbers[i]), 0);
+    }
+    for (int i = 0; i < VACUUMS; i++) {
+        void *problem;
+        pthread_join(threads[i], &problem);
+        if (problem) fail_msg("%s", (const char *)problem);
+    }
+    assert_int_equal(store_compact_tree(store, tree), OK);
+    struct tree_statistics stats;
+    assert_int_equal(store_get_statistics(store, tree, &stats), OK);
+    assert_int_equal(stats.runs, 1);
+    struct txn *t = begin();
+    check(t, "one");
+    end(t);
+    close_store(os);
+}
+
 int main(void)
 {
     const struct log_options quiet = {.level = LOG_FATAL};
-    const struct CMUnitTest tests[] = {cmocka_unit_test(snapshot), cmocka_unit_test(frozen)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(snapshot), cmocka_unit_test(frozen),
+                                       cmocka_unit_test(compactions_meet)};
     if (log_open(&quiet) != OK) return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
