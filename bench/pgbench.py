@@ -7,7 +7,7 @@ transactions, a TPC-B run whose balances do not add up, or one whose history doe
 the transactions that were answered, make the whole run fail.
 
 usage: pgbench.py HELIOSD [--rounds 5] [--seconds 20] [--scale 20] [--socket tcp,unix]
-                          [--cases select-prepared-c8,...] [--json FILE]"""
+                          [--cases all|select-prepared-c8,...] [--json FILE]"""
 import argparse
 import glob
 import os
@@ -23,13 +23,13 @@ import peers  # noqa: E402
 
 # name: what pgbench is told, and whether it writes
 CASES = {
-    "select-prepared-c8": (["-S", "-M", "prepared", "-c", "8"], False),
-    "select-prepared-c1": (["-S", "-M", "prepared", "-c", "1"], False),
-    "select-simple-c8": (["-S", "-M", "simple", "-c", "8"], False),
-    "select-prepared-c64": (["-S", "-M", "prepared", "-c", "64"], False),
-    "tpcb-prepared-c32": (["-M", "prepared", "-c", "32"], True),
-    "tpcb-prepared-c1": (["-M", "prepared", "-c", "1"], True),
+    f"{kind}-{mode}-c{clients}": ([*(["-S"] if kind == "select" else []), "-M", mode, "-c", str(clients)],
+                                  kind == "tpcb")
+    for kind in ("select", "tpcb") for mode in ("simple", "extended", "prepared") for clients in (1, 8, 32, 64)
 }
+# those that have bars
+MAIN_CASES = ["select-prepared-c8", "select-prepared-c1", "select-simple-c8", "select-prepared-c64",
+              "tpcb-prepared-c32", "tpcb-prepared-c1"]
 TABLES = ("pgbench_accounts", "pgbench_branches", "pgbench_tellers", "pgbench_history")
 SAMPLES_A_SECOND = 5000  # of the latency log: enough for a p99, and no load
 WARM_SECONDS = 1
@@ -203,7 +203,7 @@ def run_socket(socket, o, rows, notes):
     return bad
 
 
-WIDTHS = [20, 6, 12, 10, 15, 10, 7, 7, 9, 7, 8, 8, 8, 8, 6]
+WIDTHS = [22, 6, 12, 10, 15, 10, 7, 7, 9, 7, 8, 8, 8, 8, 6]
 HEADS = ["case", "socket", "heliosd best", "median", "PostgreSQL best", "median", "ratio", "best",
          "null", "of null", "p50 us", "p99 us", "PG p50", "PG p99", "p99 x"]
 
@@ -220,12 +220,12 @@ def main():
     a.add_argument("--seconds", type=int, default=20)
     a.add_argument("--scale", type=int, default=20)
     a.add_argument("--socket", default="tcp", help="tcp, unix or tcp,unix")
-    a.add_argument("--cases", default=",".join(CASES))
+    a.add_argument("--cases", default=",".join(MAIN_CASES), help="all, or some of: " + " ".join(CASES))
     a.add_argument("--shared-buffers", default="6GB", help="of PostgreSQL")
     a.add_argument("--no-peer", action="store_true", help="without PostgreSQL")
     a.add_argument("--json")
     o = a.parse_args()
-    o.cases = o.cases.split(",")
+    o.cases = list(CASES) if o.cases == "all" else o.cases.split(",")
     unknown = [c for c in o.cases if c not in CASES] + \
               [s for s in o.socket.split(",") if s not in ("tcp", "unix")]
     if unknown:
