@@ -29,6 +29,7 @@ static struct activity *copy_sessions(struct sys_scan *x)
 {
     struct db *db = x->s->db;
     struct activity *first = NULL;
+    char text[ACTIVITY_BYTES];
     fmutex_lock(&db->sessions_mutex);
     for (const struct session *s = db->sessions; s; s = s->next) {
         bool open = __atomic_load_n(&s->txn, __ATOMIC_RELAXED) != NULL;
@@ -36,13 +37,14 @@ static struct activity *copy_sessions(struct sys_scan *x)
         struct activity *a = ARENA_NEW(x->arena, struct activity);
         *a = (struct activity){.next = first, .pid = s->pid, .user = s->user_oid,
                                .database = s->database_oid, .started_us = s->backend_start_us,
-                               .statement_us = s->activity_us,
-                               .transaction_us = open ? s->txn_us : 0};
+                               .statement_us = __atomic_load_n(&s->activity_us, __ATOMIC_RELAXED)};
+        if (open) a->transaction_us = __atomic_load_n(&s->txn_us, __ATOMIC_RELAXED);
         a->user_name = arena_strdup(x->arena, s->user);
         a->application = arena_strdup(x->arena, s->application);
         a->database_name = arena_strdup(x->arena, s->database);
         a->address = arena_strdup(x->arena, visible ? s->client_address : "");
-        a->query = arena_strdup(x->arena, visible ? s->activity : "<insufficient privilege>");
+        if (visible) activity_text_get(&s->activity, text);
+        a->query = arena_strdup(x->arena, visible ? text : "<insufficient privilege>");
         a->state = visible ? state_names[session__state(s)] : NULL;
         a->wait = visible ? wait_of(s) : NULL;
         first = a;

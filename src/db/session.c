@@ -204,7 +204,7 @@ const struct format_options *session_format(const struct session *s)
 enum session_state session__state(const struct session *s)
 {
     if (__atomic_load_n(&s->running, __ATOMIC_RELAXED)) return SESSION_ACTIVE;
-    int block = __atomic_load_n((const int *)&s->block, __ATOMIC_RELAXED);
+    enum block_state block = __atomic_load_n(&s->block, __ATOMIC_RELAXED);
     if (block == BLOCK_FAILED) return SESSION_ABORTED;
     return block == BLOCK_OPEN ? SESSION_IN_TRANSACTION : SESSION_IDLE;
 }
@@ -316,12 +316,9 @@ void session__begin_statement(struct session *s, struct slice text)
                          ? monotonic_us() + s->settings.statement_timeout_us
                          : 0;
     waiter_cancel_at(s->waiter, s->deadline_us);
-    s->activity_us = s->statement_us;
+    __atomic_store_n(&s->activity_us, s->statement_us, __ATOMIC_RELAXED);
     __atomic_store_n(&s->running, 1, __ATOMIC_RELAXED);
-    if (!text.data) return;
-    size_t len = text.len < sizeof s->activity - 1 ? text.len : sizeof s->activity - 1;
-    memcpy(s->activity, text.data, len);
-    s->activity[len] = '\0';
+    if (text.data) activity_text_set(&s->activity, text);
 }
 
 void session__end_statement(struct session *s)
@@ -517,13 +514,13 @@ static enum status query_parsed(struct session *s, struct slice text,
     enum status result = sql_parse(&trees, text, &st, &n);
     if (result != OK) session__statement_failed(s, sink);
     else if (n == 0) result = sink->empty(sink->ctx);
-    if (result == OK && n > 1 && s->block == BLOCK_NONE) s->block = BLOCK_IMPLICIT;
+    if (result == OK && n > 1 && s->block == BLOCK_NONE) session__set_block(s, BLOCK_IMPLICIT);
     for (uint32_t i = 0; result == OK && i < n; i++) {
         char tag[64] = "";
         result = session__run_statement(s, &st[i], text, &no_params, sink, tag);
-        if (i + 1 == n && s->block == BLOCK_IMPLICIT) s->block = BLOCK_NONE;
+        if (i + 1 == n && s->block == BLOCK_IMPLICIT) session__set_block(s, BLOCK_NONE);
         result = finish(s, result, sink, tag);
-        if (result == OK && i + 1 < n && s->block == BLOCK_NONE) s->block = BLOCK_IMPLICIT;
+        if (result == OK && i + 1 < n && s->block == BLOCK_NONE) session__set_block(s, BLOCK_IMPLICIT);
         if (i + 1 < n) arena_clear(&s->arena);
     }
     arena_release(&trees);

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/random.h"
 #include "catalog/edit.h"
+#include "db/activity.h"
 #include "db/admission.h"
 #include "db/session.h"
 #include "exec/exec.h"
@@ -135,14 +136,14 @@ struct session {
     struct settings settings;
     struct reg_names reg_names;      /* settings.format's */
 
-    struct txn *txn;                 /* NULL between transactions */
-    enum block_state block;
+    struct txn *txn;                 /* atomic, by session__set_txn; NULL between transactions */
+    enum block_state block;          /* atomic, by session__set_block */
     struct savepoint *savepoints;    /* newest first */
     enum isolation isolation;        /* of the transaction */
     bool read_uncommitted;           /* it asked for that: only shown, as it is READ_COMMITTED */
     bool read_only;
     bool txn_began_statement;        /* a statement has run in it: SET TRANSACTION is too late */
-    int64_t txn_us, statement_us;    /* µs since 2000-01-01 UTC */
+    int64_t txn_us, statement_us;    /* µs since 2000-01-01 UTC; txn_us is atomic */
     uint64_t last_commit_ts;         /* of an asynchronous commit, for txn_options.min_snapshot_ts */
 
     struct catalog *catalog;         /* of the running statement: a reference */
@@ -164,9 +165,11 @@ struct session {
     bool has_lastval;
     oid_t lastval_sequence;
     int64_t deadline_us;             /* statement_timeout, monotonic; 0 none */
-    /* for pg_stat_activity; guarded by db->sessions_mutex */
-    char activity[256], application[64];
-    int64_t activity_us, backend_start_us;
+    /* for pg_stat_activity */
+    struct activity_text activity;
+    int64_t activity_us;             /* atomic */
+    char application[64];            /* guarded by db->sessions_mutex, as what stays is: */
+    int64_t backend_start_us;
     uint32_t running;                /* atomic: a statement runs */
     uint32_t statement_number;
     int64_t timed_us;                /* when the running statement began, if it is timed; else 0 */
@@ -191,6 +194,15 @@ enum status session__transaction_statement(struct session *s, const struct ast_t
 /* SET ROLE: may the session take it (22023, 42501)? Then take it; "none" is the user's own. */
 enum status session__check_role(struct session *s, const char *name) MUST;
 void session__use_role(struct session *s, const char *name);
+/* Others see these two. */
+static inline void session__set_txn(struct session *s, struct txn *t)
+{
+    __atomic_store_n(&s->txn, t, __ATOMIC_RELAXED);
+}
+static inline void session__set_block(struct session *s, enum block_state block)
+{
+    __atomic_store_n(&s->block, block, __ATOMIC_RELAXED);
+}
 static inline const char *session__user(const struct session *s)
 {
     return s->role ? s->role : s->user;

@@ -393,7 +393,7 @@ static enum status set_transaction_setting(struct session *s, const struct defin
                    error_hint("Use REPEATABLE READ.");
         if (isolation_of(value) != s->isolation && s->txn) {
             txn_abort(s->txn); /* nothing has run in it */
-            s->txn = NULL;
+            session__set_txn(s, NULL);
         }
         s->isolation = isolation_of(value);
         s->read_uncommitted = str_eq_nocase(value, "read uncommitted");

@@ -79,8 +79,11 @@ enum status session__ensure_txn(struct session *s)
                             .lock_timeout_us = s->settings.lock_timeout_us,
                             .min_snapshot_ts = s->last_commit_ts};
     db__wait_published(s->db);
-    TRY(txn_begin(s->db->store, &o, &s->txn));
-    s->txn_us = s->exec.transaction_us = s->statement_us;
+    struct txn *t;
+    TRY(txn_begin(s->db->store, &o, &t));
+    s->exec.transaction_us = s->statement_us;
+    __atomic_store_n(&s->txn_us, s->statement_us, __ATOMIC_RELAXED);
+    session__set_txn(s, t);
     refresh_catalog(s);
     return OK;
 }
@@ -102,8 +105,8 @@ static void ended(struct session *s, bool committed, const struct result_sink *s
     session__lift_portals(s, 0);
     drop_own_catalog(s);
     settings_end(s, 0, committed, sink);
-    s->txn = NULL;
-    s->block = BLOCK_NONE;
+    session__set_txn(s, NULL);
+    session__set_block(s, BLOCK_NONE);
     s->isolation = s->settings.default_isolation;
     s->read_uncommitted = s->settings.default_read_uncommitted;
     s->read_only = s->settings.default_read_only;
@@ -155,7 +158,7 @@ void session__statement_failed(struct session *s, const struct result_sink *sink
         session__abort(s, sink);
         return;
     }
-    s->block = BLOCK_FAILED;
+    session__set_block(s, BLOCK_FAILED);
     /* What the transaction wrote goes now, and its locks with it, unless a savepoint may still bring
      * part of it back. */
     struct error kept = *error_current();
@@ -202,10 +205,10 @@ static enum status begin_block(struct session *s, const struct ast_transaction *
                                "there is already a transaction in progress");
     if (s->txn && !s->txn_began_statement) {
         txn_abort(s->txn); /* only names were looked up in it */
-        s->txn = NULL;
+        session__set_txn(s, NULL);
     }
     TRY(apply_options(s, &a->options));
-    s->block = BLOCK_OPEN;
+    session__set_block(s, BLOCK_OPEN);
     return OK;
 }
 
@@ -230,7 +233,7 @@ static enum status end_block(struct session *s, const struct ast_transaction *a,
         if (commit) memcpy(tag, "ROLLBACK", 9);
     }
     if (result == OK && a->chain) {
-        s->block = BLOCK_OPEN;
+        session__set_block(s, BLOCK_OPEN);
         s->isolation = isolation;
         s->read_uncommitted = read_uncommitted;
         s->read_only = read_only;
@@ -278,7 +281,7 @@ static enum status savepoint_statement(struct session *s, const struct ast_trans
     s->own_catalog = p->catalog ? catalog_ref(p->catalog) : NULL;
     refresh_catalog(s);
     settings_end(s, p->level, false, sink);
-    s->block = BLOCK_OPEN;
+    session__set_block(s, BLOCK_OPEN);
     return OK;
 }
 

@@ -286,7 +286,7 @@ uint64_t tree_replay_lsn(struct tree *t)
     fmutex_lock(&t->mutex);
     struct shape *s = t->shape;
     struct memory *oldest = s->memories[s->memory_count - 1];
-    uint64_t lsn = oldest->first_lsn;
+    uint64_t lsn = __atomic_load_n(&oldest->first_lsn, __ATOMIC_ACQUIRE);
     if (s->memory_count == 1 && memtable_key_count(oldest->table) == 0) lsn = UINT64_MAX;
     fmutex_unlock(&t->mutex);
     return lsn;

@@ -23,7 +23,7 @@ enum { LEVELS_MAX = 7, LEVEL0_RUNS_DUE = 4, LEVEL_RATIO = 10 };
 /* A memtable with its bookkeeping. */
 struct memory {
     struct memtable *table;
-    uint64_t first_lsn;  /* every write in it is logged at or after this */
+    uint64_t first_lsn;  /* atomic; every write in it is logged at or after this */
     uint32_t unresolved; /* atomic: versions of transactions in flight */
     bool frozen;         /* atomic; changes under the memtable's latch */
     uint64_t counted;    /* bytes told to forest.memtable_bytes; guarded by the latch */
