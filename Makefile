@@ -5,7 +5,7 @@ DATA ?= helios-data
 PREFIX ?= /usr/local
 MESON_FLAGS ?= --buildtype=debugoptimized
 
-.PHONY: all deps run install test lint asan tsan torture mutants bench clean fuzz
+.PHONY: all deps run install test lint drivers asan tsan torture mutants bench clean fuzz
 
 all: deps $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -33,6 +33,11 @@ lint:
 
 test: all lint
 	@meson test -C $(BUILD) --print-errorlogs --no-rebuild
+
+# Every driver's test, with what it wants: tests/driver/README.md. Some: make drivers DRIVERS="jdbc node"
+DRIVERS ?=
+drivers: all
+	@sh tests/driver/run.sh $(BUILD) $(DRIVERS)
 
 # The whole suite under the sanitizers, each in a build folder of its own.
 asan: deps
