@@ -111,6 +111,7 @@ struct expr {
             bool slice;
             uint32_t dims;
         } subscript;                                 /* SUBSCRIPT */
+        const char *const *row_names;                /* ROW: of its fields; NULL: not told */
         uint8_t sql_value;                           /* SQL_VALUE: enum sql_value */
     };
 };

@@ -27,6 +27,7 @@ struct relation {
     const char *schema;
     const struct table_def *table;
     struct query *subquery;       /* SUBQUERY */
+    struct expr **records;        /* binder: rows that columns of type record were taken apart to */
     struct expr **functions;      /* FUNCTION: calls, one a function of ROWS FROM */
     uint32_t function_count;
     bool ordinality;

@@ -293,6 +293,7 @@ enum status bind__call(struct scope *s, const struct ast_function *f, enum place
                      .name = f->name.items[f->name.count - 1]};
     struct candidate *list;
     uint32_t n;
+    if (bind__is_expand_array(f)) return bind__expand_array(s, f, place, ret);
     TRY(bind_arguments(&c));
     TRY(find_candidates(&c, &list, &n));
     type_id target = cast_target(&c);

@@ -218,6 +218,7 @@ static const char *field_name(struct scope *s, const struct expr *row, uint32_t 
     const struct expr *e = row->args[i];
     struct scope *level = s;
     const struct relation *r = NULL;
+    if (row->row_names) return row->row_names[i];
     if (e->kind == EXPR_COLUMN) {
         for (uint32_t k = 0; k < e->column.levels_up && level; k++) level = level->parent;
         if (level) r = level->query->relations[e->column.relation];

@@ -18,6 +18,26 @@ struct expr *bind__column(struct scope *s, uint32_t relation, uint32_t column, i
     return e;
 }
 
+/* The same, `levels_up` above who asks; a row of a subquery is the row of its fields. */
+static struct expr *outer_column(struct scope *level, uint32_t relation, uint32_t column,
+                                 uint32_t levels_up, int location)
+{
+    bool record = level->query->relations[relation]->columns[column].type == TYPE_RECORD;
+    struct expr *row = record ? bind__record_column(level, relation, column, location) : NULL;
+    if (!row) {
+        struct expr *e = bind__column(level, relation, column, location);
+        e->column.levels_up = levels_up;
+        return e;
+    }
+    struct expr *copy = bind__new(level, EXPR_ROW, TYPE_RECORD, location, row->arg_count);
+    copy->row_names = row->row_names;
+    for (uint32_t i = 0; i < row->arg_count; i++) {
+        copy->args[i] = bind__column(level, relation, row->args[i]->column.column, location);
+        copy->args[i]->column.levels_up = levels_up;
+    }
+    return copy;
+}
+
 static bool is_hidden(const struct scope *level, const struct name_item *n)
 {
     return n->lateral_only && !level->lateral_active;
@@ -59,8 +79,7 @@ static enum status column_of(struct scope *s, struct scope *level, uint32_t rela
     for (uint32_t i = 0; i < r->column_count; i++) {
         if (strcmp(r->columns[i].name, column) != 0) continue;
         if (*ret) return ambiguous(s, column, location);
-        *ret = bind__column(level, relation, i, location);
-        (*ret)->column.levels_up = levels_up;
+        *ret = outer_column(level, relation, i, levels_up, location);
     }
     if (!*ret) *ret = system_column(s, r, column, location);
     return OK;
@@ -214,8 +233,8 @@ static void add_columns(struct scope *s, struct scope *level, uint32_t relation,
     const struct relation *r = level->query->relations[relation];
     for (uint32_t i = 0; i < r->column_count; i++) {
         struct target t = {.name = r->columns[i].name};
-        t.expr = bind__column(level, relation, i, location);
-        t.expr->column.levels_up = levels_up;
+        if (!*t.name) continue; /* a field of a row that was taken apart */
+        t.expr = outer_column(level, relation, i, levels_up, location);
         if (r->kind == REL_TABLE && r->table && r->columns[i].attnum > 0) {
             t.origin_table = r->table->oid;
             t.origin_column = r->columns[i].attnum;

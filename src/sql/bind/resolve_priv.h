@@ -108,6 +108,16 @@ struct call_site {
 enum status bind__aggregate(struct scope *s, const struct call_site *c, struct expr **ret) MUST;
 enum status bind__window_call(struct scope *s, const struct call_site *c, struct expr **ret) MUST;
 
+/* --- record.c --------------------------------------------------------------------------------- */
+
+/* information_schema._pg_expandarray(array) */
+bool bind__is_expand_array(const struct ast_function *f);
+enum status bind__expand_array(struct scope *s, const struct ast_function *f, enum place place,
+                               struct expr **ret) MUST;
+/* A subquery's column of type record, as the row of its fields; NULL: it stays a column. */
+struct expr *bind__record_column(struct scope *level, uint32_t relation, uint32_t column,
+                                 int location);
+
 /* --- sublink.c, expression_case.c ------------------------------------------------------------- */
 
 enum status bind__sublink(struct scope *s, const struct ast_sublink *l, enum place place,
