@@ -84,6 +84,7 @@ bench_pgbench = --socket tcp,unix $(if $(QUICK),--rounds 1 --seconds 2 --scale 5
 bench_connections = $(if $(QUICK),--rounds 1 --seconds 2)
 bench_engine = $(if $(QUICK),--rounds 1 --keys 200000 --writers 16 --sync-seconds 1)
 subject_engine = $(BENCH)/bench/bench_engine
+bench_tpch = $(if $(QUICK),--rounds 2 --scale 0.1 --shared-buffers 1GB)
 bench_copy = $(if $(QUICK),--rounds 1 --scale 0.1 --shared-buffers 1GB)
 
 $(BENCH)/build.ninja:

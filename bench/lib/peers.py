@@ -212,6 +212,56 @@ class Null(Server):
         self.port = 5432 if self.unix else int(found[1])
 
 
+class DuckDB:
+    """DuckDB in a process of node's, its package from npm in `packages` (kept between runs)."""
+
+    name = "duckdb"
+
+    def __init__(self, packages, threads=2):
+        self.packages, self.threads, self.process, self.data = packages, threads, None, None
+
+    def install(self):
+        if os.path.exists(f"{self.packages}/node_modules/@duckdb/node-api"):
+            return
+        if not shutil.which("npm"):
+            raise BenchError("DuckDB needs npm and node 18")
+        os.makedirs(self.packages, exist_ok=True)
+        p = run(["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", self.packages,
+                 "@duckdb/node-api"], timeout=600)
+        if p.returncode:
+            raise BenchError(f"npm cannot install @duckdb/node-api: {p.stderr[-500:]}")
+
+    def start(self):
+        self.install()
+        self.data = tempfile.mkdtemp(prefix="bench-duckdb-")
+        # node looks for packages beside the script.
+        source = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tpch")
+        script = f"{self.packages}/duckdb.mjs"
+        shutil.copyfile(f"{source}/duckdb.mjs", script)
+        self.process = subprocess.Popen(["node", script, f"{self.data}/db", str(self.threads)], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, sql):
+        """(seconds, rows)"""
+        self.process.stdin.write(json.dumps({"sql": sql}) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline() or '{"error": "it ended"}')
+        if "error" in answer:
+            raise BenchError("duckdb: " + answer["error"])
+        return answer["seconds"], answer["rows"]
+
+    def stop(self):
+        if self.process:
+            self.process.stdin.close()
+            try:
+                self.process.wait(STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+            self.process = None
+        if self.data:
+            shutil.rmtree(self.data, ignore_errors=True)
+
+
 def build_of(heliosd):
     """The build folder of .../src/bin/heliosd; the programs of bench/ are in it, too."""
     return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(heliosd))))

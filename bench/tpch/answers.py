@@ -15,7 +15,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import peers  # noqa: E402
-import tpch  # noqa: E402
+import tpch_data as tpch  # noqa: E402
 
 
 def first_difference(got, wanted):

@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "..", "bench", "lib")]
 from server import Server  # noqa: E402
-import tpch  # noqa: E402
+import tpch_data as tpch  # noqa: E402
 
 SCALE = 0.005
 # Settings of the session; a server that does not know one fails the test.
