@@ -23,6 +23,7 @@ enum { GUARD_BYTES = 4096 };
 struct coro {
     struct waiter *waiter;
     struct error error;
+    struct work_counts work;
     void (*fn)(void *arg);
     void *arg;
     void *sp, *caller_sp;
@@ -115,6 +116,7 @@ bool coro_resume(struct coro *c)
     ASSERT(c->active && !this_coro && !fiber_self());
     this_coro = c;
     error_set_slot(&c->error);
+    work__set_slot(&c->work);
 #ifdef HELIOS_ASAN
     __sanitizer_start_switch_fiber(&c->caller_fake_stack, c->base + GUARD_BYTES,
                                    c->bytes - GUARD_BYTES);
@@ -128,6 +130,7 @@ bool coro_resume(struct coro *c)
     __sanitizer_finish_switch_fiber(c->caller_fake_stack, NULL, NULL);
 #endif
     error_set_slot(NULL);
+    work__set_slot(NULL);
     this_coro = NULL;
     return c->active;
 }

@@ -175,12 +175,29 @@ void fiber__free(struct fiber *f)
     give_block(f);
 }
 
+/* --- what it did ------------------------------------------------------------------------------- */
+
+static __thread struct work_counts *work_slot;
+static __thread struct work_counts thread_work;
+
+/* Not inlined, as error_current: the compiler must not keep the thread's address over a switch. */
+__attribute__((noinline)) struct work_counts *work_counts(void)
+{
+    return work_slot ? work_slot : &thread_work;
+}
+
+__attribute__((noinline)) void work__set_slot(struct work_counts *slot)
+{
+    work_slot = slot;
+}
+
 /* --- switching --------------------------------------------------------------------------------- */
 
 void fiber__resume(struct worker *w, struct fiber *f)
 {
     w->current = f;
     error_set_slot(f->error);
+    work__set_slot(&f->work);
 #ifdef HELIOS_ASAN
     __sanitizer_start_switch_fiber(&w->fake_stack, f->stack_base + GUARD_BYTES,
                                    f->stack_bytes - GUARD_BYTES);
@@ -193,6 +210,7 @@ void fiber__resume(struct worker *w, struct fiber *f)
     __sanitizer_finish_switch_fiber(w->fake_stack, NULL, NULL);
 #endif
     error_set_slot(NULL);
+    work__set_slot(NULL);
     w->current = NULL;
     if (!f->ended) return;
     struct sched *s = w->sched;

@@ -95,6 +95,7 @@ struct fiber {
     char *stack_base;     /* guard page below */
     size_t stack_bytes;   /* guard page included */
     struct error *error;  /* at the top of the stack */
+    struct work_counts work;
     void (*fn)(void *arg);
     void *arg;
     int64_t deadline_us;
@@ -116,6 +117,8 @@ void fiber__free_stacks(struct worker *w);
 /* The calling thread becomes the worker's. */
 void fiber__attach_thread(struct worker *w);
 
+/* Whose counts work_counts gives from now on this thread; NULL: the thread's. */
+void work__set_slot(struct work_counts *slot);
 void context__switch(void **save_sp, void *to_sp);
 void *context__make(char *stack_top, void (*entry)(void));
 

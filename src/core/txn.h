@@ -27,6 +27,8 @@ void txn_abort(struct txn *t); /* ends and frees */
 uint64_t txn_id(const struct txn *t);          /* unique in the process's life, from 1 */
 uint64_t txn_snapshot_ts(const struct txn *t); /* of the running statement */
 bool txn_has_writes(const struct txn *t);
+/* Versions written so far, and their bytes; what was rolled back to a savepoint does not count. */
+void txn_get_written(const struct txn *t, uint64_t *ret_rows, uint64_t *ret_bytes);
 struct store *txn_store(const struct txn *t);
 
 /* Each SQL statement is one statement here: it gets its snapshot (by isolation) and a higher command

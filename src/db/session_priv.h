@@ -96,6 +96,7 @@ enum status settings_set_statement(struct session *s, const struct ast_set *a,
 /* As a (sub)transaction ends: `level` and deeper are undone, or kept but for SET LOCAL. */
 void settings_end(struct session *s, uint32_t level, bool committed,
                   const struct result_sink *sink);
+bool settings_is_default(const struct session *s, const char *name);
 /* Calls fn for every setting in order of name. */
 enum status settings_each(const struct session *s,
                           enum status (*fn)(void *ctx, const char *name, const char *value,
@@ -256,6 +257,13 @@ enum status session__explain_cancel(struct session *s, enum status result);
 enum status session__run_utility(struct session *s, const struct statement *st, struct slice text,
                                  const struct exec_params *params, const struct result_sink *sink,
                                  char tag[64]) MUST;
+/* EXPLAIN (explain.c). */
+enum status session__explain(struct session *s, const struct statement *st, struct slice text,
+                             const struct exec_params *params,
+                             const struct result_sink *sink) MUST;
+/* Fills in the settings that are not the default and bear on plans; in the statement's arena. */
+enum status explain__take_settings(struct session *s, struct explain_options *o) MUST;
+bool explain__format(const char *word, enum explain_format *ret);
 /* Checks cancel, termination and timeouts; also called by the executor through the waiter. */
 enum status session__check_interrupts(struct session *s) MUST;
 /* Sends rows that are at hand: columns, then rows of text. */

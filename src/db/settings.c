@@ -106,6 +106,12 @@ const char *settings_get(const struct session *s, const char *name)
     return i >= 0 ? value_of(s, i) : map_get(&s->settings.custom, slice_of(name));
 }
 
+bool settings_is_default(const struct session *s, const char *name)
+{
+    int i = find(name);
+    return i < 0 || strcmp(value_of(s, i), definitions[i].default_value) == 0;
+}
+
 enum status settings_each(const struct session *s,
                           enum status (*fn)(void *ctx, const char *name, const char *value,
                                             const char *help),

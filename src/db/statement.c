@@ -428,79 +428,6 @@ static enum status discard(struct session *s, const struct ast_discard *a,
     return OK;
 }
 
-static bool option_on(const struct ast_def_elem *d)
-{
-    const struct ast_const *c = (const struct ast_const *)d->arg;
-    if (!c) return true;
-    if (c->type == CONST_STRING || c->type == CONST_FLOAT)
-        return !str_eq_nocase(c->text, "off") && !str_eq_nocase(c->text, "false");
-    return c->ival != 0;
-}
-
-static enum status explain_options(const struct ast_explain *a, struct explain_options *o)
-{
-    bool summary_given = false, timing_given = false;
-    *o = (struct explain_options){.costs = true};
-    for (uint32_t i = 0; i < a->options.count; i++) {
-        const struct ast_def_elem *d = AST(a->options.items[i], ast_def_elem);
-        if (str_eq_nocase(d->name, "analyze")) o->analyze = option_on(d);
-        else if (str_eq_nocase(d->name, "verbose")) o->verbose = option_on(d);
-        else if (str_eq_nocase(d->name, "costs")) o->costs = option_on(d);
-        else if (str_eq_nocase(d->name, "buffers")) o->buffers = option_on(d);
-        else if (str_eq_nocase(d->name, "timing")) o->timing = option_on(d), timing_given = true;
-        else if (str_eq_nocase(d->name, "summary")) o->summary = option_on(d), summary_given = true;
-        else if (str_eq_nocase(d->name, "settings") || str_eq_nocase(d->name, "wal")) continue;
-        else if (str_eq_nocase(d->name, "format")) {
-            const char *f = d->arg ? ((const struct ast_const *)d->arg)->text : "text";
-            if (!str_eq_nocase(f, "text") && !str_eq_nocase(f, "json"))
-                return FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN format \"%s\" is not supported yet", f);
-            o->format = str_eq_nocase(f, "json");
-        } else {
-            return FAIL(SYNTAX_ERROR, "unrecognized EXPLAIN option \"%s\"", d->name);
-        }
-    }
-    if (!timing_given) o->timing = o->analyze;
-    if (!summary_given) o->summary = o->analyze;
-    return OK;
-}
-
-static enum status explain(struct session *s, const struct statement *st, struct slice text,
-                           const struct exec_params *params, const struct result_sink *sink)
-{
-    const struct ast_explain *a = AST(st->ast, ast_explain);
-    struct explain_options o;
-    struct statement inner = *st;
-    uint32_t param_count = 0;
-    enum status result;
-    TRY(explain_options(a, &o));
-    inner.ast = a->query;
-    if (!is_plannable(inner.ast))
-        return FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
-    struct cached_plan *p = session__plan(s, &inner, text, NULL, &param_count, params->count > 0, &result);
-    if (!p) return result;
-    struct strbuf out;
-    strbuf_init(&out, &s->arena);
-    result = session__lock_plan(s, p);
-    if (result == OK) {
-        txn_statement_begin(s->txn);
-        result = exec_explain(p->plan, &o, s->txn, &s->exec, params, &s->arena, &out);
-        txn_statement_end(s->txn);
-    }
-    cached_plan_unref(p);
-    if (result != OK) return session__explain_cancel(s, result);
-    ARRAY(const char *const *) rows = {0};
-    for (char *line = out.data; line && *line;) {
-        char *end = o.format == 1 ? NULL : strchr(line, '\n');
-        const char **row = ARENA_ARRAY(&s->arena, const char *, 1);
-        row[0] = line;
-        if (end) *end = '\0';
-        ARENA_PUSH(&s->arena, &rows, row);
-        line = end ? end + 1 : NULL;
-    }
-    static const char *const names[] = {"QUERY PLAN"};
-    return session__send_text_rows(s, sink, names, 1, rows.data, (uint32_t)rows.count);
-}
-
 static enum status lock_statement(struct session *s, const struct ast_lock *a)
 {
     if (s->block == BLOCK_NONE || s->block == BLOCK_IMPLICIT)
@@ -535,7 +462,7 @@ static enum status run_utility(struct session *s, const struct statement *st, st
     case AST_DISCARD:
         set_tag(tag, AST(a, ast_discard)->target == 0 ? "DISCARD ALL" : "DISCARD");
         return discard(s, AST(a, ast_discard), sink);
-    case AST_EXPLAIN: set_tag(tag, "EXPLAIN"); return explain(s, st, text, params, sink);
+    case AST_EXPLAIN: set_tag(tag, "EXPLAIN"); return session__explain(s, st, text, params, sink);
     case AST_PREPARE:
         set_tag(tag, "PREPARE");
         return session__prepare_statement(s, AST(a, ast_prepare), text);

@@ -61,15 +61,30 @@ struct exec_params {
     uint32_t count;
 };
 
+/* Blocks of the cache, bytes of spills, versions written. */
+struct exec_usage {
+    uint64_t blocks_hit, blocks_read;
+    uint64_t temp_read, temp_written;
+    uint64_t wal_records, wal_bytes;
+};
+
 struct exec_result {
     uint64_t rows_processed; /* returned by SELECT; touched by INSERT, UPDATE, DELETE */
     uint64_t rows_read;      /* of a stream, and done with */
+    uint64_t temp_read, temp_written; /* bytes of spills */
 };
 
 /* Runs to the end: each batch of output columns (plan->output) goes to the sink. */
 enum status exec_run(const struct plan *p, struct txn *t, const struct exec_session *s,
                      const struct exec_params *params, struct arena *a,
                      const struct exec_sink *sink, struct exec_result *ret) MUST;
+
+/* As exec_run, counting what EXPLAIN ANALYZE shows, for exec_explain_counted. */
+struct node_stats;
+enum status exec_run_counted(const struct plan *p, struct txn *t, const struct exec_session *s,
+                             const struct exec_params *params, struct arena *a,
+                             const struct exec_sink *sink, struct exec_result *ret,
+                             const struct node_stats **ret_stats) MUST;
 
 /* The fast path: a POINT plan (sql/plan.h) run without batches: at most one row comes out. With
  * *ret_found false there is none. Values of the row reference storage until the statement ends. */
@@ -89,14 +104,27 @@ enum status exec_constant(const struct expr *e, const struct exec_session *s,
                           struct datum *ret) MUST;
 
 /* --- EXPLAIN ------------------------------------------------------------------------------- */
-struct explain_options {
-    bool analyze, verbose, costs, timing, summary, buffers;
-    uint8_t format; /* 0 text, 1 json */
+enum explain_format { EXPLAIN_FORMAT_TEXT, EXPLAIN_FORMAT_JSON, EXPLAIN_FORMAT_YAML, EXPLAIN_FORMAT_XML };
+struct explain_setting {
+    const char *name, *value;
 };
-/* One line a row for text; the whole document for JSON. With analyze it runs the plan first. */
+struct explain_options {
+    bool analyze, verbose, costs, timing, summary, buffers, wal, settings;
+    enum explain_format format;
+    int64_t planning_us;                  /* for summary; below 0: not known */
+    struct exec_usage planning;           /* for buffers */
+    const struct explain_setting *changed; /* for settings: those of the session that are not the default */
+    uint32_t changed_count;
+    const char *query_text;               /* shown first in a document; NULL: not */
+};
+/* One line a row for text; else the whole document. With analyze it runs the plan first. */
 enum status exec_explain(const struct plan *p, const struct explain_options *o, struct txn *t,
                          const struct exec_session *s, const struct exec_params *params,
                          struct arena *a, struct strbuf *out) MUST;
+/* The plan of a run that is over; `stats` NULL: it was not counted. */
+enum status exec_explain_counted(const struct plan *p, const struct explain_options *o,
+                                 const struct exec_session *s, const struct node_stats *stats,
+                                 int64_t run_us, struct arena *a, struct strbuf *out) MUST;
 
 /* --- for the function library (exec/functions) ----------------------------------------------- */
 

@@ -18,6 +18,7 @@ struct node_stats {
     uint64_t memory_bytes, spilled_bytes;
     uint64_t batches;              /* of a hash join: parts joined in; else: times that input was read */
     uint64_t buckets;              /* of a hash join's table */
+    struct exec_usage usage;       /* children included */
     uint64_t unmatched;            /* left out by a scan, as no row of a join above has the key */
 };
 
@@ -36,6 +37,7 @@ struct execution {
     struct owned_arena *arenas;
     struct spill *spills;
     uint64_t spilled_bytes, spilled_bytes_most; /* on disk: now, and at most so far */
+    uint64_t temp_read, temp_written; /* bytes of spills, so far */
     size_t arena_base;       /* bytes of `arena` before the run */
     void **states;           /* by plan_node.id; each operator's own */
     struct datum *outer;     /* values of EXPR_OUTER */

@@ -126,6 +126,7 @@ static enum status flush(struct spill *s)
     }
     TRY(file_write(s->file, s->buffer, s->end, s->written));
     s->written += s->end;
+    s->x->temp_written += s->end;
     s->x->spilled_bytes += s->end;
     if (s->x->spilled_bytes > s->x->spilled_bytes_most) s->x->spilled_bytes_most = s->x->spilled_bytes;
     s->end = 0;
@@ -238,6 +239,7 @@ static enum status fill(struct spill *s)
         if (!n) return FAIL(DATA_CORRUPTED, "temporary file \"%s\" ends within a row", s->file->path);
         TRY(file_read(s->file, s->buffer + kept, (size_t)n, s->read));
         s->read += n;
+        s->x->temp_read += n;
         s->end += (size_t)n;
     }
 }
@@ -273,6 +275,7 @@ enum status spill_fetch(struct spill *s, uint64_t from, uint64_t bytes, struct a
     uint32_t n = 0;
     if (from + bytes > s->written) TRY(flush(s));
     TRY(file_read(s->file, data, bytes, from));
+    s->x->temp_read += bytes;
     while (at + LENGTH_BYTES <= bytes && n < BATCH_ROWS) {
         uint32_t len;
         memcpy(&len, data + at, LENGTH_BYTES);

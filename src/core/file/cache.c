@@ -218,6 +218,9 @@ struct cache_page *cache_lookup(struct cache *c, uint64_t key, bool for_scan)
         cache_pin(p);
         if (!for_scan && p->use < USE_MAX) p->use++;
     }
+    struct work_counts *work = work_counts();
+    if (p) work->blocks_hit++;
+    else work->blocks_read++;
     uint64_t *counter = p ? &s->hits : &s->misses;
     __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
     spin_unlock(&s->lock);

@@ -197,6 +197,12 @@ bool txn_has_writes(const struct txn *t)
     return t->writes.count > 0 || t->changes.count > 0;
 }
 
+void txn_get_written(const struct txn *t, uint64_t *ret_rows, uint64_t *ret_bytes)
+{
+    *ret_rows = t->writes.count;
+    *ret_bytes = t->bytes;
+}
+
 struct store *txn_store(const struct txn *t)
 {
     return t->store;

@@ -1,4 +1,4 @@
-/* EXPLAIN: the plan as text or JSON, and with ANALYZE what running it counted. */
+/* EXPLAIN: the plan as text or as a document, and with ANALYZE what running it counted. */
 #include "exec/ops/explain_priv.h"
 
 #include "base/fiber.h"
@@ -27,21 +27,37 @@ static enum status run(struct explain *x, struct txn *t, const struct exec_param
     return st == END_OF_DATA ? OK : st;
 }
 
+static enum status print(struct explain *x, struct strbuf *out)
+{
+    struct arena *a = x->arena;
+    const struct plan *p = x->plan;
+    x->aliases = ARENA_ARRAY(a, const char *, p->node_count);
+    x->cte_names = ARENA_ARRAY(a, const char *, p->cte_count);
+    x->subplan_numbers = ARENA_ARRAY(a, uint32_t, p->subplan_count);
+    x->outers = ARENA_ARRAY(a, struct explain_outer, p->outer_value_count);
+    explain__name_relations(x);
+    if (x->status != OK) return x->status;
+    const struct explain_node *root = explain__build(x, p->root);
+    if (x->status != OK) return x->status;
+    if (x->options->format == EXPLAIN_FORMAT_TEXT) explain__print_text(x, root, out);
+    else explain__print_document(x, root, out);
+    return OK;
+}
+
+enum status exec_explain_counted(const struct plan *p, const struct explain_options *o,
+                                 const struct exec_session *s, const struct node_stats *stats,
+                                 int64_t run_us, struct arena *a, struct strbuf *out)
+{
+    struct explain x = {.plan = p, .options = o, .session = s, .arena = a, .stats = stats,
+                        .status = OK, .run_us = run_us};
+    return print(&x, out);
+}
+
 enum status exec_explain(const struct plan *p, const struct explain_options *o, struct txn *t,
                          const struct exec_session *s, const struct exec_params *params,
                          struct arena *a, struct strbuf *out)
 {
     struct explain x = {.plan = p, .options = o, .session = s, .arena = a, .status = OK};
-    x.aliases = ARENA_ARRAY(a, const char *, p->node_count);
-    x.cte_names = ARENA_ARRAY(a, const char *, p->cte_count);
-    x.subplan_numbers = ARENA_ARRAY(a, uint32_t, p->subplan_count);
-    x.outers = ARENA_ARRAY(a, struct explain_outer, p->outer_value_count);
     if (o->analyze) TRY(run(&x, t, params));
-    explain__name_relations(&x);
-    if (x.status != OK) return x.status;
-    const struct explain_node *root = explain__build(&x, p->root);
-    if (x.status != OK) return x.status;
-    if (o->format == 1) explain__print_json(&x, root, out);
-    else explain__print_text(&x, root, out);
-    return OK;
+    return print(&x, out);
 }

@@ -217,6 +217,30 @@ static void describe_distinct(struct explain *x, struct explain_node *e, const s
     if (n->column_count) explain__add_list(x, e, "Group Key", items, n->column_count);
 }
 
+static void only_in(struct explain *x, struct explain_node *e, uint8_t where, const char *name,
+                    enum explain_form form, const char *text)
+{
+    struct explain_prop p = {name, form, where, text, NULL, 0};
+    ARENA_PUSH(x->arena, &e->props, p);
+}
+
+/* Of a hash table that rows are gathered in: parts, memory, and what of it went to disk. */
+static void describe_hashing(struct explain *x, struct explain_node *e, const struct plan_node *n)
+{
+    const struct node_stats *s = x->stats ? &x->stats[n->id] : NULL;
+    if (!s || !s->loops || (!s->batches && !s->memory_bytes)) return;
+    unsigned long long batches = s->batches ? s->batches : 1, kb = (s->memory_bytes + 1023) >> 10,
+                       disk = (s->spilled_bytes + 1023) >> 10;
+    const char *text = arena_printf(x->arena, "%llu  Memory Usage: %llukB", batches, kb);
+    if (disk) text = arena_printf(x->arena, "%s  Disk Usage: %llukB", text, disk);
+    only_in(x, e, EXPLAIN_IN_TEXT, "Batches", EXPLAIN_BARE, text);
+    only_in(x, e, EXPLAIN_IN_JSON, "HashAgg Batches", EXPLAIN_BARE,
+            arena_printf(x->arena, "%llu", batches));
+    only_in(x, e, EXPLAIN_IN_JSON, "Peak Memory Usage", EXPLAIN_BARE,
+            arena_printf(x->arena, "%llu", kb));
+    only_in(x, e, EXPLAIN_IN_JSON, "Disk Usage", EXPLAIN_BARE, arena_printf(x->arena, "%llu", disk));
+}
+
 static void describe_sort(struct explain *x, struct explain_node *e, const struct plan_node *n)
 {
     const struct explain_scope s = explain__scope(n, n);
@@ -233,10 +257,19 @@ static void describe_sort(struct explain *x, struct explain_node *e, const struc
     }
     explain__add_list(x, e, "Sort Key", items, n->sort.item_count);
     if (!x->stats || !x->stats[n->id].loops) return;
-    const char *method = n->sort.limit ? "top-N heapsort" : "quicksort";
-    uint64_t kb = (x->stats[n->id].memory_bytes + 1023) >> 10;
-    if (kb) method = arena_printf(x->arena, "%s  Memory: %llukB", method, (unsigned long long)kb);
-    explain__add(x, e, "Sort Method", method);
+    const struct node_stats *stats = &x->stats[n->id];
+    bool disk = stats->spilled_bytes != 0;
+    const char *method = disk ? "external merge" : n->sort.limit ? "top-N heapsort" : "quicksort";
+    uint64_t kb = ((disk ? stats->spilled_bytes : stats->memory_bytes) + 1023) >> 10;
+    const char *space = disk ? "Disk" : "Memory";
+    const char *line = !kb ? method : arena_printf(x->arena, "%s  %s: %llukB", method, space,
+                                                   (unsigned long long)kb);
+    only_in(x, e, EXPLAIN_IN_TEXT, "Sort Method", EXPLAIN_TEXT, line);
+    only_in(x, e, EXPLAIN_IN_JSON, "Sort Method", EXPLAIN_TEXT, method);
+    if (!kb) return;
+    line = arena_printf(x->arena, "%llu", (unsigned long long)kb);
+    only_in(x, e, EXPLAIN_IN_JSON, "Sort Space Used", EXPLAIN_BARE, line);
+    only_in(x, e, EXPLAIN_IN_JSON, "Sort Space Type", EXPLAIN_TEXT, space);
 }
 
 static void describe_function(struct explain *x, struct explain_node *e, const struct plan_node *n)
@@ -278,7 +311,10 @@ void explain__describe(struct explain *x, struct explain_node *e, const struct p
     case PLAN_FUNCTION_SCAN: describe_function(x, e, bottom); break;
     case PLAN_NESTED_LOOP:
     case PLAN_HASH_JOIN: describe_join(x, e, bottom); break;
-    case PLAN_AGGREGATE: describe_aggregate(x, e, bottom); break;
+    case PLAN_AGGREGATE:
+        describe_aggregate(x, e, bottom);
+        if (bottom->aggregate.group_count) describe_hashing(x, e, bottom);
+        break;
     case PLAN_DISTINCT: describe_distinct(x, e, bottom); break;
     case PLAN_SORT: describe_sort(x, e, bottom); break;
     case PLAN_INSERT: describe_conflict(x, e, bottom); break;

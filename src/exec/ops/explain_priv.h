@@ -1,6 +1,7 @@
 /* EXPLAIN, for its own files: explain.c the entry; explain_build.c the tree, explain_node.c the
  * names and explain_describe.c the properties of its nodes; explain_expr.c expressions with the
- * names of slots; explain_text.c and explain_json.c the two forms. The plan becomes a tree of its
+ * names of slots; explain_text.c and explain_fields.c the two
+ * forms, the latter by explain_document.c. The plan becomes a tree of its
  * own first, so that both forms say the same: nodes that PostgreSQL does not have (projection,
  * filter) are folded into what they stand on. */
 #ifndef HELIOS_EXEC_OPS_EXPLAIN_PRIV_H
@@ -104,12 +105,33 @@ const char *explain__range(struct explain *x, const struct plan_node *n);
 
 struct explain_node *explain__build(struct explain *x, const struct plan_node *n);
 
+/* --- explain_document.c: what is written between begin and end is one object --- */
+
+struct explain_doc {
+    struct strbuf *out;
+    enum explain_format format;
+    uint32_t depth;
+    bool any;       /* the present group has a member */
+    bool same_line; /* YAML: the next member follows a "- " */
+};
+void explain__begin(struct explain_doc *d, enum explain_format format, struct strbuf *out);
+void explain__end(struct explain_doc *d);
+/* name NULL: a member of a list. */
+void explain__open(struct explain_doc *d, const char *tag, const char *name, bool list);
+void explain__close(struct explain_doc *d, const char *tag, bool list);
+void explain__field(struct explain_doc *d, const char *name, const char *value, bool bare);
+void explain__number(struct explain_doc *d, const char *name, double value, int decimals);
+void explain__items(struct explain_doc *d, const char *name, const char *const *items,
+                    uint32_t count);
+
 /* --- forms --- */
 
 void explain__print_text(const struct explain *x, const struct explain_node *root,
                          struct strbuf *out);
-void explain__print_json(const struct explain *x, const struct explain_node *root,
-                         struct strbuf *out);
+void explain__print_document(const struct explain *x, const struct explain_node *root,
+                             struct strbuf *out);
+/* Of PostgreSQL's size, so that its readers of plans are not misled. */
+uint64_t explain__blocks(uint64_t bytes);
 /* Milliseconds a loop. */
 double explain__ms(const struct node_stats *s, bool first);
 

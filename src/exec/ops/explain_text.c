@@ -17,6 +17,12 @@ double explain__ms(const struct node_stats *s, bool first)
     return s->loops ? (double)s->total_us / 1000.0 / (double)s->loops : 0;
 }
 
+uint64_t explain__blocks(uint64_t bytes)
+{
+    enum { BLOCK = 8192 };
+    return (bytes + BLOCK - 1) / BLOCK;
+}
+
 static void print_counts(const struct explain *x, const struct explain_node *e, struct strbuf *out)
 {
     if (x->options->costs)
@@ -52,6 +58,46 @@ static void print_props(const struct explain_node *e, uint32_t columns, struct s
     }
 }
 
+static void print_pair(struct strbuf *out, const char *title, const char *names[2], uint64_t a,
+                       uint64_t b, bool *any)
+{
+    if (!a && !b) return;
+    strbuf_addf(out, "%s %s", *any ? "," : "", title);
+    if (a) strbuf_addf(out, " %s=%llu", names[0], (unsigned long long)a);
+    if (b) strbuf_addf(out, " %s=%llu", names[1], (unsigned long long)b);
+    *any = true;
+}
+
+static bool has_buffers(const struct exec_usage *u)
+{
+    return u->blocks_hit || u->blocks_read || u->temp_read || u->temp_written;
+}
+
+static void print_buffers(const struct exec_usage *u, uint32_t columns, struct strbuf *out)
+{
+    static const char *shared[] = {"hit", "read"}, *temp[] = {"read", "written"};
+    bool any = false;
+    if (!has_buffers(u)) return;
+    indent(out, columns);
+    strbuf_adds(out, "Buffers:");
+    print_pair(out, "shared", shared, u->blocks_hit, u->blocks_read, &any);
+    print_pair(out, "temp", temp, explain__blocks(u->temp_read), explain__blocks(u->temp_written),
+               &any);
+    strbuf_addc(out, '\n');
+}
+
+static void print_usage(const struct explain *x, const struct explain_node *e, uint32_t columns,
+                        struct strbuf *out)
+{
+    if (!x->stats) return;
+    const struct exec_usage *u = &x->stats[e->plan->id].usage;
+    if (x->options->buffers) print_buffers(u, columns, out);
+    if (!x->options->wal || !u->wal_records) return;
+    indent(out, columns);
+    strbuf_addf(out, "WAL: records=%llu bytes=%llu\n", (unsigned long long)u->wal_records,
+                (unsigned long long)u->wal_bytes);
+}
+
 /* `columns`: where the node's arrow stands; the root has none. */
 static void print_node(const struct explain *x, const struct explain_node *e, uint32_t columns,
                        bool root, struct strbuf *out)
@@ -65,6 +111,7 @@ static void print_node(const struct explain *x, const struct explain_node *e, ui
     print_counts(x, e, out);
     strbuf_addc(out, '\n');
     print_props(e, inside, out);
+    print_usage(x, e, inside, out);
     for (size_t i = 0; i < e->before.count; i++) {
         indent(out, inside);
         strbuf_addf(out, "%s\n", e->before.data[i]->label);
@@ -82,7 +129,17 @@ static void print_node(const struct explain *x, const struct explain_node *e, ui
 void explain__print_text(const struct explain *x, const struct explain_node *root,
                          struct strbuf *out)
 {
+    const struct explain_options *o = x->options;
     print_node(x, root, 0, true, out);
-    if (x->stats && x->options->summary)
+    for (uint32_t i = 0; o->settings && i < o->changed_count; i++)
+        strbuf_addf(out, "%s%s = '%s'%s", i ? ", " : "Settings: ", o->changed[i].name,
+                    o->changed[i].value, i + 1 < o->changed_count ? "" : "\n");
+    if (o->buffers && o->planning_us >= 0 && has_buffers(&o->planning)) {
+        strbuf_adds(out, "Planning:\n");
+        print_buffers(&o->planning, 2, out);
+    }
+    if (o->summary && o->planning_us >= 0)
+        strbuf_addf(out, "Planning Time: %.3f ms\n", (double)o->planning_us / 1000.0);
+    if (x->stats && o->summary)
         strbuf_addf(out, "Execution Time: %.3f ms\n", (double)x->run_us / 1000.0);
 }

@@ -38,9 +38,31 @@ static enum status dispatch(struct execution *x, const struct plan_node *n,
 
 struct counted {
     const struct exec_sink *out;
+    struct execution *x;
     struct node_stats *stats;
-    int64_t start_us, sink_us; /* sink_us: spent in whoever takes the rows */
+    int64_t start_us, sink_us;      /* sink_us: spent in whoever takes the rows */
+    struct exec_usage start, sink;
 };
+
+static struct exec_usage usage_now(const struct execution *x)
+{
+    const struct work_counts *w = work_counts();
+    struct exec_usage u = {.blocks_hit = w->blocks_hit, .blocks_read = w->blocks_read,
+                           .temp_read = x->temp_read, .temp_written = x->temp_written};
+    txn_get_written(x->txn, &u.wal_records, &u.wal_bytes);
+    return u;
+}
+
+/* *to += b - a */
+static void add_usage(struct exec_usage *to, const struct exec_usage *b, const struct exec_usage *a)
+{
+    to->blocks_hit += b->blocks_hit - a->blocks_hit;
+    to->blocks_read += b->blocks_read - a->blocks_read;
+    to->temp_read += b->temp_read - a->temp_read;
+    to->temp_written += b->temp_written - a->temp_written;
+    to->wal_records += b->wal_records - a->wal_records;
+    to->wal_bytes += b->wal_bytes - a->wal_bytes;
+}
 
 static enum status count_rows(void *ctx, const struct batch *b)
 {
@@ -48,7 +70,10 @@ static enum status count_rows(void *ctx, const struct batch *b)
     int64_t now = monotonic_us();
     if (c->stats->rows == 0) c->stats->first_us = now - c->start_us;
     c->stats->rows += b->count;
+    struct exec_usage before = usage_now(c->x);
     enum status st = c->out->rows(c->out->ctx, b);
+    struct exec_usage after = usage_now(c->x);
+    add_usage(&c->sink, &after, &before);
     c->sink_us += monotonic_us() - now;
     return st;
 }
@@ -57,11 +82,15 @@ enum status op__run(struct execution *x, const struct plan_node *n, const struct
 {
     TRY(exec_check_stack());
     if (!x->stats) return dispatch(x, n, out);
-    struct counted c = {out, &x->stats[n->id], monotonic_us(), 0};
+    struct counted c = {.out = out, .x = x, .stats = &x->stats[n->id],
+                        .start_us = monotonic_us(), .start = usage_now(x)};
     struct exec_sink sink = {count_rows, &c};
     enum status st = dispatch(x, n, &sink);
     c.stats->loops++;
     c.stats->total_us += monotonic_us() - c.start_us - c.sink_us;
+    struct exec_usage end = usage_now(x), mine = {0};
+    add_usage(&mine, &end, &c.start);
+    add_usage(&c.stats->usage, &mine, &c.sink);
     return st;
 }
 
@@ -79,20 +108,43 @@ static enum status pass_on(void *ctx, const struct batch *b)
     return c->out ? c->out->rows(c->out->ctx, b) : OK;
 }
 
-enum status exec_run(const struct plan *p, struct txn *t, const struct exec_session *s,
-                     const struct exec_params *params, struct arena *a,
-                     const struct exec_sink *sink, struct exec_result *ret)
+static enum status run(const struct plan *p, struct txn *t, const struct exec_session *s,
+                       const struct exec_params *params, struct arena *a,
+                       const struct exec_sink *sink, struct exec_result *ret,
+                       struct node_stats *stats)
 {
     struct execution x;
     exec_begin(&x, p, t, s, params, a);
     x.run = op__run;
+    x.stats = stats;
     struct counter c = {sink, 0};
     struct exec_sink counted = {pass_on, &c};
     enum status st = op__run(&x, p->root, &counted);
     if (st == END_OF_DATA) st = OK;
-    if (ret) ret->rows_processed = p->command == CMD_SELECT ? c.rows : x.rows_processed;
+    if (ret) {
+        ret->rows_processed = p->command == CMD_SELECT ? c.rows : x.rows_processed;
+        ret->temp_read = x.temp_read;
+        ret->temp_written = x.temp_written;
+    }
     exec_end(&x);
     return st;
+}
+
+enum status exec_run(const struct plan *p, struct txn *t, const struct exec_session *s,
+                     const struct exec_params *params, struct arena *a,
+                     const struct exec_sink *sink, struct exec_result *ret)
+{
+    return run(p, t, s, params, a, sink, ret, NULL);
+}
+
+enum status exec_run_counted(const struct plan *p, struct txn *t, const struct exec_session *s,
+                             const struct exec_params *params, struct arena *a,
+                             const struct exec_sink *sink, struct exec_result *ret,
+                             const struct node_stats **ret_stats)
+{
+    struct node_stats *stats = ARENA_ARRAY(a, struct node_stats, p->node_count);
+    *ret_stats = stats;
+    return run(p, t, s, params, a, sink, ret, stats);
 }
 
 enum status exec_constant(const struct expr *e, const struct exec_session *s,
