@@ -144,6 +144,7 @@ enum status db_open(const struct db_options *o, struct db **ret)
                                   (uint32_t)config_int(o->config, "max_queued_statements"),
                                   config_int(o->config, "max_queue_wait") * 1000);
     db__metrics_init(db);
+    db__stat_statements_init(db);
     db->started_us = db__now_us(db);
     *ret = db;
     return OK;
@@ -153,6 +154,7 @@ enum status db_close(struct db *db)
 {
     ASSERT(db->sessions == NULL);
     plan_cache_free(db->plans);
+    if (db->statement_stats) statement_stats_free(db->statement_stats);
     sequences_free(db->sequences);
     admission_free(db->admission);
     catalog_unref(db->catalog);

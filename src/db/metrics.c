@@ -46,13 +46,16 @@ void session__time_begin(struct session *s)
 {
     /* Not the first of each session: that one is planned more often than others. */
     bool sampled = (s->pid + s->statement_number++) % SAMPLE_EVERY == 0;
-    s->timed_us = sampled ? monotonic_us() : 0;
+    s->sampled = sampled;
+    s->timed_us = sampled || s->settings.slow.statement_us >= 0 ? monotonic_us() : 0;
 }
 
-void session__time_end(struct session *s)
+void session__time_end(struct session *s, const char *how, const char *name, struct slice text)
 {
     if (!s->timed_us) return;
-    histogram_record(s->db->statement_seconds, (uint64_t)(monotonic_us() - s->timed_us));
+    int64_t took_us = monotonic_us() - s->timed_us;
+    if (s->sampled) histogram_record(s->db->statement_seconds, (uint64_t)took_us);
+    if (s->settings.slow.statement_us >= 0) slow_log__statement(s, took_us, how, name, text);
     s->timed_us = 0;
 }
 

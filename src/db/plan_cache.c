@@ -65,6 +65,7 @@ void cached_plan_release(struct cached_plan *p)
     arena_release(&p->arena);
     arena_release(&p->trees);
     catalog_unref(p->catalog);
+    if (p->entry) statement_entry_unref(p->entry);
     mem_free(MEM_PLAN, p->key);
     mem_free(MEM_PLAN, p);
 }

@@ -4,6 +4,7 @@
 #define HELIOS_DB_PLAN_CACHE_H
 
 #include "catalog/catalog.h"
+#include "db/statement_stats.h"
 #include "sql/plan.h"
 
 struct plan_cache;
@@ -18,6 +19,7 @@ struct cached_plan {
     struct arena trees;      /* of the syntax tree, whose names the plan uses */
     struct catalog *catalog; /* a reference: the plan points into it */
     const struct plan *plan;
+    struct statement_entry *entry; /* where runs are counted: a reference; NULL: nowhere */
 };
 
 struct plan_cache *plan_cache_new(void);

@@ -382,15 +382,27 @@ enum status session_execute(struct session *s, const char *portal, uint64_t max_
                             const struct result_sink *sink)
 {
     struct portal *p;
+    struct prepared *held = NULL;
+    const char *name = "";
+    struct slice text = {0};
     enum status result = find_portal(s, portal, &p);
     if (result == OK) {
         session__time_begin(s);
         session__begin_statement(s, p->query_text);
+        /* The portal may end with the transaction; its statement's text is still wanted. */
+        bool wanted = s->settings.slow.statement_us >= 0;
+        if (wanted && p->prepared) {
+            held = p->prepared;
+            held->refs++;
+            name = held->name;
+            text = p->query_text;
+        }
         result = execute(s, p, max_rows, sink);
     }
     if (result != OK) session__statement_failed(s, sink);
     session__end_statement(s);
-    session__time_end(s);
+    session__time_end(s, "execute", name, text);
+    if (held) prepared__unref(held);
     return result;
 }
 

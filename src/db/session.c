@@ -158,6 +158,7 @@ enum status session_new(struct db *db, const struct session_options *o, struct s
     enum status result = check_login(s);
     if (result == OK) result = link_session(s), linked = result == OK;
     fill_exec(s);
+    slow_log__derive(s);
     s->exec.setting = exec_setting;
     s->exec.set_setting = exec_set_setting;
     for (uint32_t i = 0; result == OK && i < o->setting_count; i++)
@@ -318,12 +319,15 @@ void session__begin_statement(struct session *s, struct slice text)
     waiter_cancel_at(s->waiter, s->deadline_us);
     __atomic_store_n(&s->activity_us, s->statement_us, __ATOMIC_RELAXED);
     __atomic_store_n(&s->running, 1, __ATOMIC_RELAXED);
-    if (text.data) activity_text_set(&s->activity, text);
+    if (!text.data) return;
+    s->running_text = text;
+    activity_text_set(&s->activity, text);
 }
 
 void session__end_statement(struct session *s)
 {
     s->deadline_us = 0;
+    s->running_text = slice_make(NULL, 0);
     __atomic_store_n(&s->running, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&s->cancel, 0, __ATOMIC_RELEASE);
     waiter_clear_cancel(s->waiter);
@@ -540,6 +544,6 @@ enum status session_query(struct session *s, struct slice text, const struct res
     }
     if (!handled && result == OK) result = query_parsed(s, text, sink);
     session__end_statement(s);
-    session__time_end(s);
+    session__time_end(s, "statement", "", text);
     return result;
 }

@@ -2,6 +2,7 @@
 #ifndef HELIOS_DB_SESSION_PRIV_H
 #define HELIOS_DB_SESSION_PRIV_H
 
+#include "base/log.h"
 #include "base/map.h"
 #include "base/random.h"
 #include "catalog/edit.h"
@@ -29,6 +30,9 @@ struct db {
     uint64_t catalog_version;      /* atomic: of the published snapshot */
     uint32_t ddl_pending;          /* atomic: commits of DDL whose snapshot is not published yet */
     struct plan_cache *plans;
+    struct statement_stats *statement_stats; /* NULL: statements are not counted */
+    bool counts_utility;           /* statements without a plan, too */
+    int64_t statement_stats_us;    /* atomic: since when, µs since 2000-01-01 UTC */
     struct sequences *sequences;
     struct fmutex sessions_mutex;
     struct session *sessions;      /* guarded by sessions_mutex; doubly linked */
@@ -56,7 +60,7 @@ void db__metrics_init(struct db *db);
 void session__count(struct session *s, enum statement_kind kind);
 /* Around a statement that a client asked for. */
 void session__time_begin(struct session *s);
-void session__time_end(struct session *s);
+void session__time_end(struct session *s, const char *how, const char *name, struct slice text);
 
 /* The newest published snapshot, with a reference for the caller. */
 struct catalog *db__catalog(struct db *db);
@@ -70,6 +74,12 @@ int64_t db__now_us(const struct db *db); /* µs since 2000-01-01 UTC */
 
 /* --- settings (settings.c) --- */
 struct setting_undo;
+/* What goes to the log (slow_log.c). */
+struct slow_log {
+    int64_t statement_us, plan_us; /* below 0: never */
+    bool analyze, buffers, wal, timing, verbose, settings;
+    enum explain_format format;
+};
 struct settings {
     const char **values;           /* by index into the table of definitions; NULL: default */
     struct map custom;             /* "a.b" -> heap string */
@@ -78,6 +88,7 @@ struct settings {
     struct format_options format;  /* worked out from the values */
     int64_t statement_timeout_us, lock_timeout_us, idle_in_transaction_us, idle_session_us;
     int64_t client_check_us;       /* not 0: statements of clients that hung up end */
+    struct slow_log slow;
     enum isolation default_isolation;
     bool default_read_uncommitted;
     bool default_read_only;
@@ -96,12 +107,39 @@ enum status settings_set_statement(struct session *s, const struct ast_set *a,
 /* As a (sub)transaction ends: `level` and deeper are undone, or kept but for SET LOCAL. */
 void settings_end(struct session *s, uint32_t level, bool committed,
                   const struct result_sink *sink);
+int64_t settings_ms(const struct session *s, const char *name); /* -1: off */
 bool settings_is_default(const struct session *s, const char *name);
 /* Calls fn for every setting in order of name. */
 enum status settings_each(const struct session *s,
                           enum status (*fn)(void *ctx, const char *name, const char *value,
                                             const char *help),
                           void *ctx) MUST;
+
+/* --- statement statistics (stat_statements.c) --- */
+void db__stat_statements_init(struct db *db);
+struct statement_run {
+    int64_t start_us;
+    struct exec_usage before;
+};
+/* Around a run; `end` counts it. */
+void session__run_begin(struct session *s, struct statement_run *r);
+void session__run_end(struct session *s, const struct statement_run *r, struct cached_plan *p,
+                      const struct exec_result *result);
+void session__utility_end(struct session *s, const struct statement_run *r,
+                          const struct statement *st, struct slice text);
+/* The plan's entry, and what planning it took. */
+void session__count_plan(struct session *s, struct cached_plan *p, const struct statement *st,
+                         struct slice text, int64_t took_us);
+
+/* --- slow statements (slow_log.c) --- */
+bool slow_log__is_setting(const char *name);
+void slow_log__derive(struct session *s);
+/* Logs it, if it took long enough and logging is on. */
+void slow_log__plan(struct session *s, const struct plan *p, const struct exec_result *r,
+                    int64_t took_us);
+/* `how`: "statement", or "execute" with the prepared statement's name. */
+void slow_log__statement(struct session *s, int64_t took_us, const char *how, const char *name,
+                         struct slice text);
 
 /* --- transactions (transaction.c) --- */
 enum block_state {
@@ -155,6 +193,7 @@ struct session {
     uint64_t path_catalog_version, path_generation;
 
     struct arena arena;              /* of the statement */
+    struct slice running_text;       /* stays while it runs */
     struct rng random;
     struct exec_session exec;
     struct map prepared;             /* name -> struct prepared */
@@ -174,6 +213,7 @@ struct session {
     uint32_t running;                /* atomic: a statement runs */
     uint32_t statement_number;
     int64_t timed_us;                /* when the running statement began, if it is timed; else 0 */
+    bool sampled;                    /* it is for the histogram, too */
 };
 
 enum session_state { SESSION_IDLE, SESSION_ACTIVE, SESSION_IN_TRANSACTION, SESSION_ABORTED };

@@ -8,7 +8,7 @@
 #include "core/txn.h"
 #include "db/session_priv.h"
 
-enum { FLAG_R = 1, FLAG_P = 2, FLAG_F = 4 };
+enum { FLAG_R = 1, FLAG_P = 2, FLAG_F = 4, FLAG_S = 8 };
 
 static const struct definition {
     const char *name;
@@ -21,6 +21,7 @@ static const struct definition {
 #define FLAGS_R FLAG_R
 #define FLAGS_P FLAG_P
 #define FLAGS_F FLAG_F
+#define FLAGS_S FLAG_S
 #define FLAGS_RP (FLAG_R | FLAG_P)
 #define FLAGS_RF (FLAG_R | FLAG_F)
 #define X(name, kind, value, flags, allowed, help) {name, #kind[0], value, FLAGS_##flags, allowed, help},
@@ -96,8 +97,8 @@ static const char *value_of(const struct session *s, int i)
     if (strcmp(d->name, "transaction_read_only") == 0) return s->read_only ? "on" : "off";
     if (strcmp(d->name, "session_authorization") == 0) return s->user;
     if (strcmp(d->name, "is_superuser") == 0) return s->superuser ? "on" : "off";
-    if (d->default_value[0] == '@') return config_string(s->db->config, d->name);
-    return s->settings.values[i] ? s->settings.values[i] : d->default_value;
+    if (s->settings.values[i]) return s->settings.values[i];
+    return d->default_value[0] == '@' ? config_string(s->db->config, d->name) : d->default_value;
 }
 
 const char *settings_get(const struct session *s, const char *name)
@@ -158,6 +159,12 @@ static bool parse_ms(const char *v, int64_t *ret)
         return true;
     }
     return false;
+}
+
+int64_t settings_ms(const struct session *s, const char *name)
+{
+    int64_t ms;
+    return parse_ms(settings_get(s, name), &ms) ? ms : -1;
 }
 
 static void print_ms(int64_t ms, struct strbuf *out)
@@ -268,6 +275,10 @@ static enum status canonical(struct session *s, const struct definition *d, cons
         strbuf_adds(out, b ? "on" : "off");
         return OK;
     case 'M':
+        if (d->flags & FLAG_S && strcmp(value, "-1") == 0) {
+            strbuf_adds(out, value);
+            return OK;
+        }
         if (!parse_ms(value, &n)) return bad_value(d, value);
         print_ms(n, out);
         return OK;
@@ -355,6 +366,7 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
     } else if (strcmp(d->name, "synchronous_commit") == 0) {
         g->commit_mode = strcmp(v, "off") == 0 ? COMMIT_ASYNC : s->db->commit_mode;
     }
+    if (d->flags & FLAG_S && slow_log__is_setting(d->name)) slow_log__derive(s);
     if (d->flags & FLAG_P) g->generation++;
     if ((d->flags & FLAG_R) && sink && sink->parameter) (void)sink->parameter(sink->ctx, d->name, v);
 }
@@ -437,6 +449,8 @@ enum status settings_set(struct session *s, const char *name, const char *value,
     const struct definition *d = &definitions[i];
     if (d->flags & FLAG_F && strcmp(d->name, "session_authorization") != 0)
         return FAIL(CANT_CHANGE_RUNTIME_PARAM, "parameter \"%s\" cannot be changed", d->name);
+    if (d->flags & FLAG_S && !s->superuser)
+        return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied to set parameter \"%s\"", d->name);
     if (!value) {
         if (strcmp(d->name, "transaction_isolation") == 0 ||
             strcmp(d->name, "transaction_read_only") == 0)

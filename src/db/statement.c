@@ -149,7 +149,9 @@ struct cached_plan *session__plan(struct session *s, const struct statement *st,
                                   enum status *ret_status)
 {
     struct cached_plan *p = cached_plan_new(s->catalog);
+    int64_t start = s->db->statement_stats ? monotonic_us() : 0;
     *ret_status = make_plan(s, st, text, param_types, param_count, variable_params, p);
+    if (*ret_status == OK && start) session__count_plan(s, p, st, text, monotonic_us() - start);
     if (*ret_status == OK) return p;
     cached_plan_release(p);
     return NULL;
@@ -269,10 +271,13 @@ static enum status run_locked(struct session *s, const struct plan *p, const str
                     : p->command == CMD_DELETE ? "DELETE"
                                                : "SELECT FOR UPDATE");
     if (p->returns_rows && o->describe) TRY(send_columns(s, p, sink));
-    if (p->point) return run_point(s, p, o, sink, result);
+    const struct slow_log *slow = &s->settings.slow;
+    bool count = slow->plan_us >= 0 && slow->analyze;
+    if (p->point && !count) return run_point(s, p, o, sink, result);
     struct writer_sink writer = {sink, false};
     struct exec_sink to = {sink->rows, sink->ctx};
     if (p->writes) to = (struct exec_sink){writer_rows, &writer};
+    if (count) return exec_run_counted(p, s->txn, &s->exec, o->params, &s->arena, &to, result);
     return exec_run(p, s->txn, &s->exec, o->params, &s->arena, &to, result);
 }
 
@@ -309,7 +314,10 @@ enum status session__run_plan(struct session *s, struct cached_plan *p,
         enum status admitted = admission_enter(s->db->admission);
         if (admitted != OK) return session__explain_cancel(s, admitted);
     }
+    struct statement_run r;
+    session__run_begin(s, &r);
     enum status st = run_plan(s, p, o, sink, &result);
+    if (st == OK) session__run_end(s, &r, p, &result);
     if (limited) admission_leave(s->db->admission);
     if (st == PLAN_STALE) return st;
     if (st != OK) return session__explain_cancel(s, st);
@@ -499,8 +507,11 @@ enum status session__run_utility(struct session *s, const struct statement *st, 
                                  const struct exec_params *params, const struct result_sink *sink,
                                  char tag[64])
 {
+    struct statement_run r;
+    session__run_begin(s, &r);
     TRY(session__explain_cancel(s, run_utility(s, st, text, params, sink, tag)));
     if (st->ast->kind == AST_EXECUTE) return OK; /* what it ran was counted */
+    session__utility_end(s, &r, st, text);
     session__count(s, st->ast->kind == AST_COPY ? STATEMENT_COPY : STATEMENT_OTHER);
     return OK;
 }

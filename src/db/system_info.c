@@ -311,6 +311,7 @@ const struct sys_binding sys_info_functions[] = {
     {"pg_current_xact_id_if_assigned", current_xact_id},
     {"xid_age", xid_age},
     {"pg_cancel_backend", cancel_backend},
+    {"stat_statements_reset", sys_stat_statements_reset},
     {"pg_terminate_backend", terminate_backend},
     {"pg_sequence_last_value", sequence_last_value},
     {"pg_stat_get_numscans", no_count},

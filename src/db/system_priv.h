@@ -163,6 +163,8 @@ SYS_ROWS(sys_pg_namespace);
 SYS_ROWS(sys_pg_tablespace);
 SYS_ROWS(sys_pg_settings);
 SYS_ROWS(sys_pg_stat_activity);
+SYS_ROWS(sys_stat_statements);
+SYS_ROWS(sys_stat_statements_info);
 SYS_ROWS(sys_pg_stat_database);
 SYS_ROWS(sys_pg_stat_tables);
 SYS_ROWS(sys_pg_stat_indexes);

@@ -61,6 +61,8 @@ struct exec_params {
     uint32_t count;
 };
 
+struct node_stats;
+
 /* Blocks of the cache, bytes of spills, versions written. */
 struct exec_usage {
     uint64_t blocks_hit, blocks_read;
@@ -72,6 +74,7 @@ struct exec_result {
     uint64_t rows_processed; /* returned by SELECT; touched by INSERT, UPDATE, DELETE */
     uint64_t rows_read;      /* of a stream, and done with */
     uint64_t temp_read, temp_written; /* bytes of spills */
+    const struct node_stats *stats;   /* of exec_run_counted; in the arena */
 };
 
 /* Runs to the end: each batch of output columns (plan->output) goes to the sink. */
@@ -80,11 +83,9 @@ enum status exec_run(const struct plan *p, struct txn *t, const struct exec_sess
                      const struct exec_sink *sink, struct exec_result *ret) MUST;
 
 /* As exec_run, counting what EXPLAIN ANALYZE shows, for exec_explain_counted. */
-struct node_stats;
 enum status exec_run_counted(const struct plan *p, struct txn *t, const struct exec_session *s,
                              const struct exec_params *params, struct arena *a,
-                             const struct exec_sink *sink, struct exec_result *ret,
-                             const struct node_stats **ret_stats) MUST;
+                             const struct exec_sink *sink, struct exec_result *ret) MUST;
 
 /* The fast path: a POINT plan (sql/plan.h) run without batches: at most one row comes out. With
  * *ret_found false there is none. Values of the row reference storage until the statement ends. */

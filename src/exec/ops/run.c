@@ -139,11 +139,10 @@ enum status exec_run(const struct plan *p, struct txn *t, const struct exec_sess
 
 enum status exec_run_counted(const struct plan *p, struct txn *t, const struct exec_session *s,
                              const struct exec_params *params, struct arena *a,
-                             const struct exec_sink *sink, struct exec_result *ret,
-                             const struct node_stats **ret_stats)
+                             const struct exec_sink *sink, struct exec_result *ret)
 {
     struct node_stats *stats = ARENA_ARRAY(a, struct node_stats, p->node_count);
-    *ret_stats = stats;
+    ret->stats = stats;
     return run(p, t, s, params, a, sink, ret, stats);
 }
 

@@ -35,4 +35,8 @@ struct literal {
 };
 bool sql_normalize(struct slice text, struct strbuf *out, struct literal *ret, uint32_t *ret_count);
 
+/* What a statement says but for its constants, which become $n (out), and a number that depends on that
+ * alone: for statistics. Never 0. Any text, other statements than queries too. */
+uint64_t sql_fingerprint(struct slice text, struct strbuf *out);
+
 #endif
