@@ -142,21 +142,26 @@ static void reserve(struct spill *s, size_t need)
     s->buffer = mem_alloc(MEM_QUERY, s->cap);
 }
 
-enum status spill_add_row(struct spill *s, const struct datum *row)
+enum status spill_add_bytes(struct spill *s, struct slice bytes)
 {
-    ASSERT(!s->reading);
-    strbuf_clear(&s->row);
-    row_encode(s->layout, row, &s->row);
-    uint32_t len = (uint32_t)s->row.len;
+    ASSERT(!s->reading && bytes.len <= UINT32_MAX - LENGTH_BYTES);
+    uint32_t len = (uint32_t)bytes.len;
     if (s->end + LENGTH_BYTES + len > s->cap) {
         TRY(flush(s));
         reserve(s, LENGTH_BYTES + len);
     }
     memcpy(s->buffer + s->end, &len, LENGTH_BYTES);
-    memcpy(s->buffer + s->end + LENGTH_BYTES, s->row.data, len);
+    memcpy(s->buffer + s->end + LENGTH_BYTES, bytes.data, len);
     s->end += LENGTH_BYTES + len;
     s->rows++;
     return OK;
+}
+
+enum status spill_add_row(struct spill *s, const struct datum *row)
+{
+    strbuf_clear(&s->row);
+    row_encode(s->layout, row, &s->row);
+    return spill_add_bytes(s, strbuf_slice(&s->row));
 }
 
 enum status spill_add_batch(struct spill *s, const struct batch *b)
@@ -292,16 +297,23 @@ enum status spill_fetch(struct spill *s, uint64_t from, uint64_t bytes, struct a
     return OK;
 }
 
-enum status spill_next_row(struct spill *s, struct datum *ret)
+enum status spill_next_bytes(struct spill *s, struct slice *ret)
 {
     size_t need;
     ASSERT(s->reading);
     TRY(fill(s));
-    struct slice row = row_at(s, s->start, &need);
+    *ret = row_at(s, s->start, &need);
+    s->start += need;
+    return OK;
+}
+
+enum status spill_next_row(struct spill *s, struct datum *ret)
+{
+    struct slice row;
+    TRY(spill_next_bytes(s, &row));
     for (uint16_t c = 0; c < s->columns; c++) {
         bool there = row_get(s->layout, row, c, &ret[c]);
         ASSERT(there);
     }
-    s->start += need;
     return OK;
 }

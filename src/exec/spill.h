@@ -26,6 +26,8 @@ enum status spill_new(struct execution *x, uint16_t columns, const type_id *type
 void spill_free(struct spill *s);
 enum status spill_add_row(struct spill *s, const struct datum *row) MUST;
 enum status spill_add_batch(struct spill *s, const struct batch *b) MUST; /* the selected rows */
+/* Bytes in a row's place, of any form: what is written so is read by spill_next_bytes. */
+enum status spill_add_bytes(struct spill *s, struct slice bytes) MUST;
 uint64_t spill_row_count(const struct spill *s);
 uint64_t spill_bytes(const struct spill *s);
 
@@ -44,5 +46,6 @@ enum status spill_fetch(struct spill *s, uint64_t from, uint64_t bytes, struct a
                         struct batch *ret) MUST;
 /* One row at a time, for merges; ret[0..columns). Bytes stay until the next call. */
 enum status spill_next_row(struct spill *s, struct datum *ret) MUST;
+enum status spill_next_bytes(struct spill *s, struct slice *ret) MUST;
 
 #endif

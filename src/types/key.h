@@ -10,6 +10,8 @@
 
 #include "types/value.h"
 
+enum { KEY_NULL_FIRST = 1, KEY_NOT_NULL = 2, KEY_NULL_LAST = 3 };
+
 struct key_part {
     type_id type;
     bool descending;

@@ -3,9 +3,6 @@
 #define HELIOS_TYPES_KEY_PRIV_H
 
 enum {
-    KEY_NULL_FIRST = 1,
-    KEY_NOT_NULL = 2,
-    KEY_NULL_LAST = 3,
     KEY_ARRAY_END = 1, /* below both markers of an element: the shorter array is less */
     KEY_EXPONENT_BIAS = 1 << 23,
 };
