@@ -238,6 +238,15 @@ enum status config_set(struct config *c, const char *name, const char *value,
     return OK;
 }
 
+bool config_read(const char *name, const char *value, int64_t *ret)
+{
+    int i = find(name);
+    ASSERT(i >= 0);
+    if (parse(&defs[i], value, ret) == OK) return true;
+    error_clear();
+    return false;
+}
+
 /* --- environment ------------------------------------------------------------------------------- */
 
 /* Whether the variable, without HELIOS_, spells the setting. */

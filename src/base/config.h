@@ -36,6 +36,8 @@ enum status config_load_env(struct config *c, char **environ_list);
  * times ms s min h. */
 enum status config_set(struct config *c, const char *name, const char *value,
                        enum setting_source source);
+/* What a value of that setting would be, in bytes or ms; false: it cannot be one. */
+bool config_read(const char *name, const char *value, int64_t *ret);
 const char *config_string(const struct config *c, const char *name);
 int64_t config_int(const struct config *c, const char *name); /* bytes and ms too */
 bool config_bool(const struct config *c, const char *name);

@@ -282,6 +282,17 @@ static enum status canonical(struct session *s, const struct definition *d, cons
         if (!parse_ms(value, &n)) return bad_value(d, value);
         print_ms(n, out);
         return OK;
+    case 'Z':
+        if (!config_read(d->name, value, &n)) {
+            (void)bad_value(d, value);
+            return error_hint("docs/settings.md has its unit and bounds; a size is written as 64MB.");
+        }
+        if ((uint64_t)n > s->db->query_memory_bytes && !s->superuser) {
+            FAIL(INSUFFICIENT_PRIVILEGE, "permission denied to set parameter \"%s\"", d->name);
+            return error_hint("Only a superuser may exceed the server's value.");
+        }
+        strbuf_adds(out, value);
+        return OK;
     case 'I':
         if (!str_to_i64(slice_of(value), &n)) return bad_value(d, value);
         if (strcmp(d->name, "extra_float_digits") == 0 && (n < -15 || n > 3))
@@ -358,6 +369,10 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
         if (!s->txn) s->read_only = g->default_read_only;
     } else if (strcmp(d->name, "role") == 0) {
         session__use_role(s, v);
+    } else if (strcmp(d->name, "query.memory_limit") == 0) {
+        int64_t bytes = 0;
+        if (g->values[i] && !config_read(d->name, v, &bytes)) bytes = 0; /* checked before */
+        s->exec.memory_limit_bytes = bytes ? (uint64_t)bytes : s->db->query_memory_bytes;
     } else if (strcmp(d->name, "commit_mode") == 0) {
         g->commit_mode = !g->values[i]  ? s->db->commit_mode
                          : v[0] == 'b' ? COMMIT_BATCH
