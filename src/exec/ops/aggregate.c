@@ -265,7 +265,7 @@ static uint64_t memory_of(const struct agg_run *r)
 {
     uint64_t bytes = arena_bytes(r->keep) + arena_bytes(r->slots[0]) + arena_bytes(r->slots[1]);
     for (uint32_t i = 0; i < r->call_count; i++)
-        if (r->calls[i].collects) bytes += arena_bytes(r->calls[i].kept.arena);
+        if (r->calls[i].collects) bytes += sorter_memory(r->calls[i].kept.sorter);
     return bytes;
 }
 
@@ -273,12 +273,9 @@ static enum status check_memory(struct agg_run *r)
 {
     uint64_t bytes = memory_of(r);
     if (bytes > r->memory_most) r->memory_most = bytes;
-    if (r->can_spill && exec_memory_pressed(r->x)) {
+    if (r->can_spill && exec_memory_pressed(r->x))
         r->frozen = r->frozen || (r->key_count && r->depth < AGG_DEPTH_MAX &&
                                   r->table.count >= GROUPS_LEAST);
-        for (uint32_t i = 0; i < r->call_count; i++)
-            if (r->calls[i].collects) TRY(agg__collect_spill(r, &r->calls[i]));
-    }
     return exec_check(r->x);
 }
 
@@ -392,7 +389,7 @@ static enum status begin_level(struct agg_run *r)
         struct agg_call *c = &r->calls[i];
         c->ctx = (struct call_ctx){.session = r->x->session, .arena = r->batch, .keep = r->keep,
                                    .expr = c->call->call};
-        if (c->collects) TRY(agg__collect_init(r, c));
+        if (c->collects) agg__collect_init(r, c);
     }
     if (!r->key_count) reserve_states(r, 1);
     return OK;

@@ -4,19 +4,16 @@
 
 #include "exec/ops/group_table.h"
 #include "exec/ops/ops_priv.h"
+#include "exec/ops/sorter.h"
 #include "exec/spill.h"
 
-enum { AGG_PARTITIONS = 16, AGG_PARTITION_BITS = 4, AGG_DEPTH_MAX = 7, AGG_RUNS_MAX = 16 };
+enum { AGG_PARTITIONS = 16, AGG_PARTITION_BITS = 4, AGG_DEPTH_MAX = 7 };
 
-/* Rows of a DISTINCT or ordered call: group number (int8), arguments, sort keys. What does not fit in
- * memory lies in sorted runs, each row with its sort key in front. */
+/* Rows of a DISTINCT or ordered call: group number (int8), arguments. */
 struct agg_collected {
-    struct rowset rows;
-    struct arena *arena; /* of the rows */
-    uint32_t columns;
-    const type_id *types;     /* of a run's rows: the key, then the columns */
-    struct spill *runs[AGG_RUNS_MAX];
-    uint32_t run_count;
+    struct sorter *sorter;
+    struct arena *arena; /* of a batch that comes back */
+    uint64_t disk_bytes; /* of the sorter, so far */
 };
 
 struct agg_call {
@@ -67,11 +64,9 @@ bool agg__skips(const struct agg_call *c, const struct datum *args);
 enum status agg__share(struct agg_run *r) MUST;
 
 /* aggregate_collect.c */
-enum status agg__collect_init(struct agg_run *r, struct agg_call *c) MUST;
+void agg__collect_init(struct agg_run *r, struct agg_call *c);
 enum status agg__collect(struct agg_run *r, struct agg_call *c, const struct batch *b,
                          const struct vec *args, const uint32_t *ids) MUST;
-/* To disk, when memory is pressed. */
-enum status agg__collect_spill(struct agg_run *r, struct agg_call *c) MUST;
 /* Feeds the states in the order asked for, and forgets the rows. */
 enum status agg__collect_feed(struct agg_run *r, struct agg_call *c) MUST;
 

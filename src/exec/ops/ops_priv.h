@@ -91,13 +91,6 @@ enum status row_pusher__flush(struct row_pusher *p) MUST;
 enum status op__limit_value(struct execution *x, const struct expr *e, bool is_offset,
                             uint64_t *ret) MUST;
 
-struct cte_state {
-    struct rowset rows;
-    struct rowset *working; /* of a recursion in progress */
-    bool done;              /* rows holds all */
-};
-struct cte_state *op__cte_state(struct execution *x, uint32_t cte);
-
 /* Sort keys as bytes whose order is the rows' order. */
 enum status op__sort_key(struct execution *x, const struct sort_item *items, uint32_t count,
                          const struct datum *values, struct strbuf *out) MUST;

@@ -26,6 +26,14 @@ void row_store_clear(struct row_store *s)
     s->spilled = s->count = 0;
 }
 
+void row_store_end(struct row_store *s)
+{
+    row_store_clear(s);
+    arena_release(s->arena);
+    for (unsigned i = 0; i < STORE_CACHED; i++)
+        if (s->cache[i].arena) arena_release(s->cache[i].arena);
+}
+
 static void make_chunk(struct row_store *s, struct batch *b, uint32_t rows)
 {
     *b = (struct batch){.column_count = s->columns};
@@ -106,6 +114,25 @@ enum status row_store_add(struct row_store *s, const struct batch *b, const uint
         s->count += m;
         done += m;
     }
+    return OK;
+}
+
+enum status row_store_add_batch(struct row_store *s, const struct batch *b)
+{
+    uint16_t all[BATCH_ROWS];
+    if (b->sel) return row_store_add(s, b, b->sel, b->count);
+    for (uint32_t i = 0; i < b->count; i++) all[i] = (uint16_t)i;
+    return row_store_add(s, b, all, b->count);
+}
+
+enum status row_store_read(struct row_store *s, uint64_t chunk, struct arena *a, struct batch *ret)
+{
+    if (chunk < s->spilled) {
+        TRY(exec_check(s->x));
+        return spill_fetch(s->spill, s->places[chunk], s->places[chunk + 1] - s->places[chunk], a,
+                           ret);
+    }
+    *ret = s->chunks[chunk - s->spilled];
     return OK;
 }
 

@@ -1,4 +1,5 @@
-/* Rows by number that may be more than fit in memory: what a window looks back and ahead at.
+/* Rows by number that may be more than fit in memory: what a window looks back and ahead at, CTEs, the
+ * inner side of a nested loop.
  *
  * Rows lie in chunks, the newest in memory. When the run's memory is pressed all whole chunks go to
  * a spill, whence they are read again one at a time; a few of them are kept. Reading that moves
@@ -44,6 +45,18 @@ enum status row_store_add(struct row_store *s, const struct batch *b, const uint
 /* The chunk that holds the row; it stays until STORE_CACHED - 1 others have been asked for, or rows
  * are added. */
 enum status row_store_chunk(struct row_store *s, uint64_t row, const struct batch **ret) MUST;
+/* The whole selection of a batch. */
+enum status row_store_add_batch(struct row_store *s, const struct batch *b) MUST;
+static inline uint64_t row_store_chunks(const struct row_store *s)
+{
+    return (s->count + STORE_CHUNK_ROWS - 1) / STORE_CHUNK_ROWS;
+}
+/* A chunk for a reader of its own: from disk into *ret and `a`, which the reader clears; it stays as
+ * long as no rows are added. Several may read at once. */
+enum status row_store_read(struct row_store *s, uint64_t chunk, struct arena *a,
+                           struct batch *ret) MUST;
+/* Gives memory and disk back; empty then. */
+void row_store_end(struct row_store *s);
 static inline enum status row_store_get(struct row_store *s, uint64_t row, uint32_t column,
                                         struct datum *ret)
 {

@@ -77,7 +77,7 @@ uint64_t sorter_row_count(const struct sorter *s)
 
 uint64_t sorter_memory_most(const struct sorter *s)
 {
-    uint64_t now = sorter__memory(s);
+    uint64_t now = sorter_memory(s);
     return now > s->memory_most ? now : s->memory_most;
 }
 

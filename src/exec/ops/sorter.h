@@ -31,6 +31,7 @@ enum status sorter_next(struct sorter *s, struct arena *a, struct batch *ret,
 void sorter_end(struct sorter *s);
 
 uint64_t sorter_row_count(const struct sorter *s);    /* kept so far */
+uint64_t sorter_memory(const struct sorter *s);       /* bytes, now */
 uint64_t sorter_memory_most(const struct sorter *s);  /* bytes, since it was made */
 uint64_t sorter_disk_bytes(const struct sorter *s);   /* written to disk, since it was made */
 

@@ -88,7 +88,6 @@ struct sorter {
 /* --- sorter_runs.c --- */
 /* Is it time to write what is at hand, before `growth` more bytes are taken? */
 bool sorter__is_full(const struct sorter *s, uint64_t growth);
-uint64_t sorter__memory(const struct sorter *s);
 /* Sorts what is at hand. */
 enum status sorter__sort(struct sorter *s) MUST;
 /* Sorts it, and writes it as a run. */

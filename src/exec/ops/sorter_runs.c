@@ -11,7 +11,7 @@ enum {
     CHECK_ROWS = 2048,
 };
 
-uint64_t sorter__memory(const struct sorter *s)
+uint64_t sorter_memory(const struct sorter *s)
 {
     uint64_t bytes = 0;
     for (unsigned i = 0; i < 2; i++)
@@ -25,7 +25,7 @@ bool sorter__is_full(const struct sorter *s, uint64_t growth)
     if (limit == UINT64_MAX) return false;
     uint64_t spare = s->count * sizeof *s->entries; /* sorting needs it */
     if (exec_memory_used(s->x) + growth + spare <= limit / 100 * FULL_PERCENT) return false;
-    return sorter__memory(s) + spare >= limit / LEAST_SHARE;
+    return sorter_memory(s) + spare >= limit / LEAST_SHARE;
 }
 
 enum status sorter__sort(struct sorter *s)
@@ -36,7 +36,7 @@ enum status sorter__sort(struct sorter *s)
     struct sort_entry *spare = arena_alloc(other, s->count * sizeof *spare);
     arena_clear(s->batch);
     enum status st = sorter__order(s->x, s->entries, spare, s->count, s->batch);
-    uint64_t now = sorter__memory(s);
+    uint64_t now = sorter_memory(s);
     if (now > s->memory_most) s->memory_most = now;
     arena_release(other);
     return st;

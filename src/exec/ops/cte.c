@@ -1,0 +1,266 @@
+/* CTEs: materialised ones, run at their first use and kept, and recursive ones. Rows lie in row stores,
+ * which go to disk when memory is pressed. */
+#include "exec/ops/ops_priv.h"
+#include "exec/ops/row_store.h"
+
+struct cte_state {
+    struct row_store rows;
+    struct row_store *working; /* of a recursion in progress */
+    bool done;                 /* rows holds all */
+};
+
+static struct cte_state *state_of(struct execution *x, uint32_t cte)
+{
+    if (!x->ctes) x->ctes = ARENA_ARRAY(x->arena, struct cte_state, x->plan->cte_count);
+    return &x->ctes[cte];
+}
+
+static enum status keep_rows(void *ctx, const struct batch *b)
+{
+    return row_store_add_batch(ctx, b);
+}
+
+/* How many scans of the CTE stand in the plan below a node. */
+static uint32_t count_scans(const struct plan_node *n, uint32_t cte)
+{
+    if (!n) return 0;
+    uint32_t count = n->kind == PLAN_CTE_SCAN && n->cte.cte == cte && !n->cte.working;
+    if (n->kind == PLAN_APPEND)
+        for (uint32_t i = 0; i < n->append.child_count; i++)
+            count += count_scans(n->append.children[i], cte);
+    return count + count_scans(n->left, cte) + count_scans(n->right, cte);
+}
+
+static bool read_once(const struct plan *p, uint32_t cte)
+{
+    uint32_t count = count_scans(p->root, cte);
+    for (uint32_t i = 0; i < p->subplan_count; i++) count += count_scans(p->subplans[i].root, cte);
+    for (uint32_t i = 0; i < p->cte_count; i++) count += count_scans(p->ctes[i], cte);
+    return count == 1;
+}
+
+/* Empty, for the rows of a plan. */
+static void begin_rows(struct execution *x, struct cte_state *s, const struct plan_node *root)
+{
+    if (s->rows.x) row_store_clear(&s->rows);
+    else row_store_init(&s->rows, x, (uint16_t)root->column_count, op__types(x, root),
+                        exec_arena(x), exec_arena(x));
+}
+
+/* Runs it to its end. */
+static enum status run_cte(struct execution *x, struct cte_state *s, const struct plan_node *root)
+{
+    begin_rows(x, s, root);
+    struct exec_sink sink = {keep_rows, &s->rows};
+    enum status st = op__run(x, root, &sink);
+    s->done = st == OK;
+    return st == END_OF_DATA ? OK : st;
+}
+
+struct cte_reader {
+    struct execution *x;
+    const struct plan_node *n;
+    const struct exec_sink *out;
+    struct arena *arena, *chunk;
+    struct row_store *keep; /* the rows are kept as they pass */
+};
+
+static enum status read_cte(void *ctx, const struct batch *in)
+{
+    struct cte_reader *r = ctx;
+    struct batch b = *in;
+    if (r->keep) TRY(row_store_add_batch(r->keep, in));
+    if (r->n->filter) {
+        arena_clear(r->arena);
+        uint16_t *sel = arena_alloc(r->arena, b.rows * sizeof *sel);
+        TRY(exec_filter(r->x, r->n->filter, in, r->arena, sel, &b.count));
+        b.sel = sel;
+    }
+    return op__push(r->x, r->out, &b);
+}
+
+/* The only reader runs the CTE and passes its rows on as they come, so that a LIMIT above can stop a
+ * recursion without end; a run that came to its end is kept, should the reader run again. */
+static enum status first_read(struct cte_reader *r, struct cte_state *s, const struct plan_node *root)
+{
+    begin_rows(r->x, s, root);
+    r->keep = &s->rows;
+    struct exec_sink sink = {read_cte, r};
+    enum status st = op__run(r->x, root, &sink);
+    s->done = st == OK;
+    return st;
+}
+
+enum status op__cte_scan(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
+{
+    struct cte_state *s = state_of(x, n->cte.cte);
+    const struct plan_node *root = x->plan->ctes[n->cte.cte];
+    struct cte_reader r = {.x = x, .n = n, .out = out, .arena = op__arena(x, n, 0),
+                           .chunk = op__arena(x, n, 1)};
+    if (root && !s->done && read_once(x->plan, n->cte.cte)) return first_read(&r, s, root);
+    if (root && !s->done) TRY(run_cte(x, s, root));
+    struct row_store *rows = n->cte.working && s->working ? s->working : &s->rows;
+    for (uint64_t i = 0; i < row_store_chunks(rows); i++) {
+        struct batch b;
+        arena_clear(r.chunk);
+        TRY(row_store_read(rows, i, r.chunk, &b));
+        TRY(read_cte(&r, &b));
+    }
+    return OK;
+}
+
+/* --- recursion --------------------------------------------------------------------------------- */
+
+/* Left once; then the right side over the last round's rows until it adds nothing. UNION without ALL
+ * remembers every row: the row itself in a store, and in `slots`, by open addressing, the upper half of
+ * its hash and its number + 1. */
+struct recursion {
+    struct execution *x;
+    struct row_store rounds[2], *fresh; /* fresh: this round's rows */
+    bool distinct;
+    struct row_store all;
+    struct arena *arenas[2]; /* of the slots: the side in use */
+    unsigned side;
+    uint64_t *slots, mask;
+};
+
+enum { FIRST_SLOTS = 256 };
+#define UPPER_HALF (~0ull << 32)
+
+static void begin_slots(struct recursion *r, uint64_t count)
+{
+    r->side ^= 1;
+    arena_release(r->arenas[r->side]);
+    r->slots = arena_zalloc(r->arenas[r->side], count * sizeof *r->slots);
+    r->mask = count - 1;
+}
+
+static void add_slot(struct recursion *r, uint64_t slot)
+{
+    uint64_t at = slot >> 32 & r->mask;
+    while (r->slots[at]) at = (at + 1) & r->mask;
+    r->slots[at] = slot;
+}
+
+static void grow_slots(struct recursion *r)
+{
+    const uint64_t *old = r->slots;
+    uint64_t count = r->mask + 1;
+    begin_slots(r, count * 2);
+    for (uint64_t i = 0; i < count; i++)
+        if (old[i]) add_slot(r, old[i]);
+    arena_release(r->arenas[r->side ^ 1]);
+}
+
+static enum status is_equal(struct recursion *r, const struct batch *b, uint32_t row, uint64_t other,
+                            bool *ret)
+{
+    *ret = true;
+    for (uint32_t c = 0; c < b->column_count && *ret; c++) {
+        struct datum p, q = vec_get(&b->columns[c], row);
+        TRY(row_store_get(&r->all, other, c, &p));
+        *ret = p.null == q.null &&
+               (p.null || value_compare(b->columns[c].type, &p.v, &q.v) == 0);
+    }
+    return OK;
+}
+
+/* Remembers the row if it is new. */
+static enum status is_new(struct recursion *r, const struct batch *b, uint32_t row, uint64_t hash,
+                          bool *ret)
+{
+    uint16_t sel = (uint16_t)row;
+    *ret = false;
+    for (uint64_t at = hash >> 32 & r->mask; r->slots[at]; at = (at + 1) & r->mask) {
+        bool equal;
+        if ((r->slots[at] ^ hash) & UPPER_HALF) continue;
+        TRY(is_equal(r, b, row, (r->slots[at] & ~UPPER_HALF) - 1, &equal));
+        if (equal) return OK;
+    }
+    if (r->all.count >= UINT32_MAX - 1)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "a recursive query has too many rows");
+    if (r->all.count * 4 >= r->mask * 3) grow_slots(r);
+    TRY(row_store_add(&r->all, b, &sel, 1));
+    add_slot(r, (hash & UPPER_HALF) | r->all.count);
+    *ret = true;
+    return OK;
+}
+
+static enum status take_round(void *ctx, const struct batch *b)
+{
+    struct recursion *r = ctx;
+    uint64_t hashes[BATCH_ROWS];
+    uint16_t sel[BATCH_ROWS];
+    uint32_t n = 0;
+    if (!r->distinct) {
+        TRY(row_store_add_batch(r->fresh, b));
+        return exec_check(r->x);
+    }
+    for (uint32_t c = 0; c < b->column_count; c++)
+        vec_hash(&b->columns[c], b->sel, b->count, c == 0, hashes);
+    for (uint32_t i = 0; i < b->count; i++) {
+        bool new;
+        TRY(is_new(r, b, op__row(b, i), b->column_count ? hashes[i] : 0, &new));
+        if (new) sel[n++] = (uint16_t)op__row(b, i);
+    }
+    TRY(row_store_add(r->fresh, b, sel, n));
+    return exec_check(r->x);
+}
+
+static enum status push_rows(struct execution *x, struct row_store *s, struct arena *a,
+                             const struct exec_sink *out)
+{
+    for (uint64_t i = 0; i < row_store_chunks(s); i++) {
+        struct batch b;
+        arena_clear(a);
+        TRY(row_store_read(s, i, a, &b));
+        TRY(op__push(x, out, &b));
+    }
+    return OK;
+}
+
+/* One a node, for all its runs. */
+static struct recursion *begin_recursion(struct execution *x, const struct plan_node *n)
+{
+    bool fresh;
+    const type_id *types = op__types(x, n);
+    struct op_state *state = exec_state(x, n, sizeof *state, &fresh);
+    struct recursion *r = state->own;
+    if (!r) {
+        uint16_t columns = (uint16_t)n->column_count;
+        r = state->own = ARENA_NEW(x->arena, struct recursion);
+        r->x = x;
+        for (unsigned i = 0; i < 2; i++) {
+            row_store_init(&r->rounds[i], x, columns, types, exec_arena(x), exec_arena(x));
+            r->arenas[i] = exec_arena(x);
+        }
+        row_store_init(&r->all, x, columns, types, exec_arena(x), exec_arena(x));
+    }
+    r->distinct = !n->cte.all;
+    if (r->distinct) begin_slots(r, FIRST_SLOTS);
+    row_store_clear(&r->all);
+    row_store_clear(&r->rounds[0]);
+    r->fresh = &r->rounds[0];
+    return r;
+}
+
+enum status op__recursive_union(struct execution *x, const struct plan_node *n,
+                                const struct exec_sink *out)
+{
+    struct cte_state *s = state_of(x, n->cte.cte);
+    struct recursion *r = begin_recursion(x, n);
+    struct arena *chunk = op__arena(x, n, 1);
+    struct exec_sink sink = {take_round, r};
+    TRY(op__run(x, n->left, &sink));
+    for (unsigned round = 0; r->rounds[round & 1].count > 0; round++) {
+        TRY(push_rows(x, &r->rounds[round & 1], chunk, out));
+        s->working = &r->rounds[round & 1];
+        r->fresh = &r->rounds[(round + 1) & 1];
+        row_store_clear(r->fresh);
+        enum status st = op__run(x, n->right, &sink);
+        s->working = NULL;
+        TRY(st);
+    }
+    row_store_end(&r->all);
+    return OK;
+}
