@@ -15,6 +15,7 @@ struct scan_state {
     const type_id *types;
     struct datum *missing; /* by table column; NULL: none has one */
     struct slice *keys, *rows, *entry_rows;
+    uint32_t room; /* for rows, in the three */
 };
 
 struct scan_run {
@@ -52,11 +53,12 @@ static struct scan_state *scan_state(struct execution *x, const struct plan_node
 static void reserve(struct scan_run *r)
 {
     struct scan_state *s = r->s;
-    if (s->keys && r->batch_rows <= FIRST_ROWS) return;
+    if (r->batch_rows <= s->room) return;
     uint32_t rows = r->batch_rows <= FIRST_ROWS ? FIRST_ROWS : BATCH_ROWS;
     s->keys = ARENA_ARRAY(r->x->arena, struct slice, rows);
     s->rows = ARENA_ARRAY(r->x->arena, struct slice, rows);
     s->entry_rows = ARENA_ARRAY(r->x->arena, struct slice, rows);
+    s->room = rows;
 }
 
 static void fill_constant_slots(struct scan_run *r, struct batch *b, const struct slice *keys,
