@@ -10,7 +10,7 @@
  * are those whose bytes the buffer holds whole: it is filled anew only when none is left, so that rows
  * can be pointed to. A row larger than the buffer makes the buffer grow. */
 
-enum { BUFFER_BYTES = 128 << 10, BUFFER_MIN = 16 << 10, LENGTH_BYTES = 4, PRESSED_PERCENT = 60 };
+enum { BUFFER_BYTES = 128 << 10, BUFFER_MIN = 16 << 10, BUFFER_SHARE = 128, LENGTH_BYTES = 4, PRESSED_PERCENT = 60 };
 
 struct spill {
     struct execution *x;
@@ -50,7 +50,7 @@ bool exec_memory_pressed(const struct execution *x)
 
 uint64_t spill_buffer_bytes(const struct execution *x)
 {
-    uint64_t share = exec_memory_limit(x) / 64;
+    uint64_t share = exec_memory_limit(x) / BUFFER_SHARE;
     return share > BUFFER_BYTES ? BUFFER_BYTES : share < BUFFER_MIN ? BUFFER_MIN : share;
 }
 

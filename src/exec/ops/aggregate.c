@@ -11,7 +11,7 @@
  * were the input, and may be parted again. */
 #include "exec/ops/aggregate_priv.h"
 
-enum { FIRST_GROUPS = 64, GROUPS_LEAST = 256 };
+enum { FIRST_GROUPS = 64, GROUPS_LEAST = 256, FULL_PERCENT = 45 };
 
 /* --- what stays the same in all runs of the node --------------------------------------------- */
 
@@ -269,11 +269,17 @@ static uint64_t memory_of(const struct agg_run *r)
     return bytes;
 }
 
+static bool is_full(const struct agg_run *r)
+{
+    uint64_t limit = exec_memory_limit(r->x);
+    return limit != UINT64_MAX && exec_memory_used(r->x) > limit / 100 * FULL_PERCENT;
+}
+
 static enum status check_memory(struct agg_run *r)
 {
     uint64_t bytes = memory_of(r);
     if (bytes > r->memory_most) r->memory_most = bytes;
-    if (r->can_spill && exec_memory_pressed(r->x))
+    if (r->can_spill && is_full(r))
         r->frozen = r->frozen || (r->key_count && r->depth < AGG_DEPTH_MAX &&
                                   r->table.count >= GROUPS_LEAST);
     return exec_check(r->x);
@@ -296,8 +302,11 @@ static enum status take_input(struct agg_run *r, const struct batch *b, int only
         TRY(exec_eval(r->x, n->aggregate.groups[g], b, r->batch, &keys[g]));
     for (uint32_t i = 0; i < r->call_count; i++) r->calls[i].values = NULL;
     if (!n->aggregate.set_count) TRY(feed_set(r, b, &whole, keys, -1));
-    for (uint32_t s = 0; s < n->aggregate.set_count; s++)
-        if (only_set < 0 || only_set == (int)s) TRY(feed_set(r, b, &whole, keys, (int)s));
+    for (uint32_t s = 0; s < n->aggregate.set_count; s++) {
+        if (only_set >= 0 && only_set != (int)s) continue;
+        TRY(feed_set(r, b, &whole, keys, (int)s));
+        if (s + 1 < n->aggregate.set_count) TRY(check_memory(r));
+    }
     return check_memory(r);
 }
 
@@ -305,7 +314,7 @@ static enum status take_rows(void *ctx, const struct batch *b)
 {
     struct agg_run *r = ctx;
     arena_clear(r->batch);
-    exec_arena_prime(r->batch, b->count);
+    op__prime(r->x, r->batch, b->count);
     return take_input(r, b, -1);
 }
 
@@ -397,6 +406,8 @@ static enum status begin_level(struct agg_run *r)
 
 static enum status end_level(struct agg_run *r)
 {
+    for (uint32_t i = 0; i < r->call_count; i++)
+        if (r->calls[i].collects) TRY(sorter_rest(r->calls[i].kept.sorter));
     for (uint32_t i = 0; i < r->call_count; i++) {
         arena_clear(r->batch);
         if (r->calls[i].collects) TRY(agg__collect_feed(r, &r->calls[i]));

@@ -132,6 +132,6 @@ enum status op__nested_loop(struct execution *x, const struct plan_node *n,
     struct exec_sink sink = {loop_rows, l};
     TRY(op__run(x, n->left, &sink));
     TRY(push_unmatched(l));
-    row_store_clear(&l->rows);
+    row_store_end(&l->rows);
     return OK;
 }

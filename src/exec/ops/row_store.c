@@ -1,6 +1,6 @@
 #include "exec/ops/row_store.h"
 
-enum { FIRST_ROWS = 32 };
+enum { FIRST_ROWS = 32, KEPT_BYTES = 32 << 10, SLACK_BYTES = 2048 };
 
 void row_store_init(struct row_store *s, struct execution *x, uint16_t columns,
                     const type_id *types, struct arena *arena, struct arena *index)
@@ -29,7 +29,7 @@ void row_store_clear(struct row_store *s)
 void row_store_end(struct row_store *s)
 {
     row_store_clear(s);
-    arena_release(s->arena);
+    if (arena_bytes(s->arena) > KEPT_BYTES) arena_release(s->arena);
     for (unsigned i = 0; i < STORE_CACHED; i++)
         if (s->cache[i].arena) arena_release(s->cache[i].arena);
 }
@@ -65,6 +65,7 @@ static enum status spill_chunks(struct row_store *s)
     }
     for (uint32_t i = 0; i < s->chunk_count; i++) {
         TRY(spill_add_batch(s->spill, &s->chunks[i]));
+        TRY(exec_check(s->x));
         s->spilled++;
         TRY(note_place(s));
     }
@@ -136,6 +137,18 @@ enum status row_store_read(struct row_store *s, uint64_t chunk, struct arena *a,
     return OK;
 }
 
+/* One piece of memory for a chunk from disk: grown by doubling it would be twice as much. */
+static void make_space(struct row_store *s, struct arena *a, uint64_t bytes)
+{
+    uint64_t vectors = (uint64_t)(s->columns + 1) * STORE_CHUNK_ROWS * (sizeof(union value) + 1);
+    uint64_t whole = bytes + vectors + BATCH_ROWS * sizeof(struct slice) + SLACK_BYTES;
+    arena_clear(a);
+    if (arena_bytes(a) >= whole) return;
+    arena_release(a);
+    arena_alloc(a, whole);
+    arena_clear(a);
+}
+
 static enum status load(struct row_store *s, uint64_t chunk, const struct batch **ret)
 {
     struct store_cached *oldest = &s->cache[0];
@@ -149,11 +162,11 @@ static enum status load(struct row_store *s, uint64_t chunk, const struct batch 
         if (c->used < oldest->used) oldest = c;
     }
     if (!oldest->arena) oldest->arena = exec_arena(s->x);
-    arena_clear(oldest->arena);
+    uint64_t bytes = s->places[chunk + 1] - s->places[chunk];
+    make_space(s, oldest->arena, bytes);
     oldest->used = 0;
     TRY(exec_check(s->x));
-    TRY(spill_fetch(s->spill, s->places[chunk], s->places[chunk + 1] - s->places[chunk],
-                    oldest->arena, &oldest->batch));
+    TRY(spill_fetch(s->spill, s->places[chunk], bytes, oldest->arena, &oldest->batch));
     oldest->chunk = chunk;
     oldest->used = ++s->clock;
     *ret = &oldest->batch;

@@ -55,7 +55,7 @@ static inline uint64_t row_store_chunks(const struct row_store *s)
  * long as no rows are added. Several may read at once. */
 enum status row_store_read(struct row_store *s, uint64_t chunk, struct arena *a,
                            struct batch *ret) MUST;
-/* Gives memory and disk back; empty then. */
+/* Gives disk and most memory back; empty then. */
 void row_store_end(struct row_store *s);
 static inline enum status row_store_get(struct row_store *s, uint64_t row, uint32_t column,
                                         struct datum *ret)

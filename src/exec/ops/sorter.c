@@ -2,7 +2,7 @@
 
 #include "exec/ops/sorter_priv.h"
 
-enum { CUT_SLACK_ROWS = 256, BATCH_BYTES_MAX = 1 << 20, BATCH_SHARE = 32, KEPT_BYTES = 32 << 10 };
+enum { CUT_SLACK_ROWS = 256, BATCH_BYTES_MAX = 1 << 20, BATCH_SHARE = 32, KEPT_BYTES = 32 << 10, REST_SHARE = 32 };
 
 struct sorter *sorter_new(struct execution *x, uint16_t columns, const type_id *types,
                           const struct key_part *parts, uint32_t part_count)
@@ -215,6 +215,13 @@ enum status sorter_add(struct sorter *s, const struct batch *b, const struct vec
         TRY(add_row(s, b, flat, b->sel ? b->sel[i] : i));
     if (s->count > UINT32_MAX) return FAIL(PROGRAM_LIMIT_EXCEEDED, "too many rows to sort");
     return exec_check(s->x);
+}
+
+enum status sorter_rest(struct sorter *s)
+{
+    uint64_t limit = exec_memory_limit(s->x);
+    bool much = sorter_memory(s) >= limit / REST_SHARE && exec_memory_used(s->x) > limit / 3;
+    return s->count && limit != UINT64_MAX && much ? sorter__write_run(s) : OK;
 }
 
 enum status sorter_finish(struct sorter *s)

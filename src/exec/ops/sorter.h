@@ -21,6 +21,8 @@ struct sorter *sorter_new(struct execution *x, uint16_t columns, const type_id *
 void sorter_begin(struct sorter *s, uint64_t limit);
 /* The batch's selected rows; `keys` are vectors over the batch, one a part. */
 enum status sorter_add(struct sorter *s, const struct batch *b, const struct vec *keys) MUST;
+/* To disk with what is at hand, if memory gets short and there is much of it. */
+enum status sorter_rest(struct sorter *s) MUST;
 /* No more come. */
 enum status sorter_finish(struct sorter *s) MUST;
 /* The next rows as flat vectors in `a`; END_OF_DATA (no message) after the last. Bytes stay until the

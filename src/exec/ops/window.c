@@ -231,6 +231,6 @@ enum status op__window(struct execution *x, const struct plan_node *n, const str
     TRY(op__run(x, n->left, &sink));
     TRY(end_partition(&r));
     TRY(push_chunk(&r, r.store->count));
-    row_store_clear(r.store);
+    row_store_end(r.store);
     return OK;
 }
