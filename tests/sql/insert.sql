@@ -119,3 +119,13 @@ insert into o values (1, 2, 3) returning sum(a);
 insert into o values (1, 2, 3) returning (select count(*) from o) as before;
 insert into o (a) values ('5'), (6), (7.6) returning a;
 insert into o (a) values (1), ('x');
+-- what RETURNING and ON CONFLICT read in subqueries is the row written
+create table w (id int primary key, v int, t text);
+create table look (id int, name text);
+insert into look values (1, 'one'), (2, 'two'), (3, null);
+insert into w values (1, 10, 'a'), (2, 20, 'b') returning id, (select name from look where look.id = w.id);
+insert into w values (3, 30, 'c') returning exists (select from look where look.id = w.id and name is null), w.v in (select 10 * look.id from look), v = any (select 30);
+insert into w values (1, 2, 'x') on conflict (id) do update set t = (select name from look where look.id = excluded.v) || (select max(look.id) from look where look.id <= w.id)::text;
+insert into w values (2, 3, 'x') on conflict (id) do update set t = 'never' where exists (select from look where look.id = excluded.v and name is not null);
+insert into w values (2, 1, 'x') on conflict (id) do update set v = excluded.v where w.id in (select look.id from look) returning id, v, (select name from look where look.id = w.v);
+select * from w order by id;

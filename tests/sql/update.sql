@@ -124,3 +124,11 @@ delete from sw where id = 20;
 select * from sw order by id;
 commit;
 select * from sw order by id;
+-- RETURNING sees the row as it is written, in subqueries too
+create table ret (id int primary key, v int);
+create table names (n int, name text);
+insert into ret values (1, 1), (2, 2);
+insert into names values (1, 'one'), (2, 'two'), (3, 'three');
+update ret set v = v + 1 returning id, v, (select name from names where n = v), v in (select n from names where n > 2);
+update ret r set v = names.n from names where names.n = r.id returning r.id, names.name, (select count(*) from names x where x.n <= r.v and x.n >= names.n);
+delete from ret where id = 1 returning (select name from names where n = ret.v);

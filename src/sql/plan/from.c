@@ -203,7 +203,9 @@ static enum status join_sources(struct level *l, enum join_kind kind, const stru
     node->cost_total = a->node->cost_total + b->node->cost_total;
     node->cost_total += keys ? (a->node->rows + b->node->rows * 2) * 0.01
                              : a->node->rows * b->node->rows * 0.005;
-    if (!keys && kind == JOIN_FULL && left_over)
+    bool merge = true; /* PostgreSQL merges by no key when the condition is constant */
+    for (uint32_t i = 0; i < left_over; i++) merge &= rest[i]->kind == EXPR_CONST;
+    if (!keys && kind == JOIN_FULL && !merge)
         return FAIL(FEATURE_NOT_SUPPORTED,
                     "FULL JOIN is only supported with merge-joinable or hash-joinable join conditions");
     return OK;
@@ -691,12 +693,16 @@ static enum status plan_from_item(struct level *l, const struct from_item *f, st
 {
     if (f->kind == FROM_RELATION)
         return plan_base(l, f->relation, extra, extra_count, true, ret);
+    /* What reads no relation is the item's own when it came with it: an outer join may stand above. */
+    struct expr **rest, **constants;
+    uint32_t constant_count = take_conjuncts(l, relset_new(l), NULL, &constants);
     for (uint32_t i = 0; i < extra_count; i++)
         ARENA_PUSH(l->planner->arena, &l->conjuncts, extra[i]);
     struct from_item *item = (struct from_item *)(uintptr_t)f;
     TRY(plan_pool(l, &item, 1, ret));
-    struct expr **rest;
-    uint32_t n = take_conjuncts(l, ret->relations, ret->relations, &rest);
+    uint32_t n = take_conjuncts(l, ret->relations, NULL, &rest);
+    for (uint32_t i = 0; i < constant_count; i++)
+        ARENA_PUSH(l->planner->arena, &l->conjuncts, constants[i]);
     return with_filter(l, ret, rest, n);
 }
 

@@ -12,16 +12,45 @@ static bool flat(const struct query *q)
            q->set_op == SETOP_NONE && q->cte_count == 0 && q->locking_count == 0 && q->from_count > 0;
 }
 
+static bool has_outer_join(const struct from_item *f)
+{
+    if (f->kind == FROM_RELATION) return false;
+    return f->join != JOIN_INNER || has_outer_join(f->left) || has_outer_join(f->right);
+}
+
+struct reads {
+    const struct query *query;
+    bool found;
+};
+
+static void note_read(void *ctx, const struct query *owner, uint32_t relation, uint32_t column)
+{
+    struct reads *r = ctx;
+    (void)relation;
+    (void)column;
+    r->found |= owner == r->query;
+}
+
+/* A side of an outer join is planned without what stands beside the subquery in the enclosing one. */
+static bool outer_join_reads(const struct query *q, struct query *s)
+{
+    struct reads r = {.query = q};
+    bool any = false;
+    for (uint32_t i = 0; i < s->from_count; i++) any |= has_outer_join(s->from[i]);
+    if (any) query_columns(s, note_read, &r);
+    return r.found;
+}
+
 static bool may_pull(const struct query *q, const struct relation *r)
 {
-    const struct query *s = r->subquery;
+    struct query *s = r->subquery;
     if (r->kind != REL_SUBQUERY || !flat(s) || s->parent != q || s->target_count < r->column_count)
         return false;
     for (uint32_t i = 0; i < s->target_count; i++) {
         const struct expr *e = s->targets[i].expr;
         if (s->targets[i].junk || expr_has_subquery(e) || expr_is_volatile(e)) return false;
     }
-    return true;
+    return !outer_join_reads(q, s);
 }
 
 /* --- pulling -------------------------------------------------------------------------------- */

@@ -126,27 +126,6 @@ void collect_outers(struct level *l, const struct level *inner, struct expr ***r
 
 /* --- subqueries ----------------------------------------------------------------------------- */
 
-static enum status subquery(struct level *l, const struct expr *e, struct expr **ret)
-{
-    struct planner *p = l->planner;
-    struct subplan s = {.type = e->subquery.type, .ops = e->subquery.ops, .negated = e->subquery.negated,
-                        .result = e->type, .test_count = e->arg_count,
-                        .memo = !expr_is_volatile(e)};
-    struct level *inner;
-    struct level *saved = p->levels;
-    TRY(plan_select(p, e->subquery.query, &s.root, &inner));
-    p->levels = saved;
-    TRY(rewrite_all(l, e->args, e->arg_count, &s.test));
-    collect_outers(l, inner, &s.outer, &s.outer_index, &s.outer_count);
-    TRY(rewrite_all(l, s.outer, s.outer_count, &s.outer));
-    struct expr *copy = arena_memdup(p->arena, e, sizeof *e);
-    copy->args = s.test;
-    copy->subquery.plan_index = (uint32_t)p->subplans.count;
-    ARENA_PUSH(p->arena, &p->subplans, s);
-    *ret = copy;
-    return OK;
-}
-
 struct expr *sublink_value(const struct level *l, const struct expr *e)
 {
     for (size_t i = 0; i < l->sublinks.count; i++)
@@ -169,6 +148,38 @@ static struct expr *fail(struct walk *w, enum status s)
 {
     w->status = s;
     return NULL;
+}
+
+/* What a subplan reads of this level stands where the walk's other columns do. */
+static enum status rewrite_list(const struct walk *w, struct expr **in, uint32_t n, struct expr ***ret)
+{
+    struct expr **out = ARENA_ARRAY(w->level->planner->arena, struct expr *, n);
+    for (uint32_t i = 0; i < n; i++)
+        TRY(rewrite_rows(w->level, in[i], w->shapes, w->shape_count, w->shift, &out[i]));
+    *ret = out;
+    return OK;
+}
+
+static enum status subquery(struct walk *w, const struct expr *e, struct expr **ret)
+{
+    struct level *l = w->level;
+    struct planner *p = l->planner;
+    struct subplan s = {.type = e->subquery.type, .ops = e->subquery.ops, .negated = e->subquery.negated,
+                        .result = e->type, .test_count = e->arg_count,
+                        .memo = !expr_is_volatile(e)};
+    struct level *inner;
+    struct level *saved = p->levels;
+    TRY(plan_select(p, e->subquery.query, &s.root, &inner));
+    p->levels = saved;
+    TRY(rewrite_list(w, e->args, e->arg_count, &s.test));
+    collect_outers(l, inner, &s.outer, &s.outer_index, &s.outer_count);
+    TRY(rewrite_list(w, s.outer, s.outer_count, &s.outer));
+    struct expr *copy = arena_memdup(p->arena, e, sizeof *e);
+    copy->args = s.test;
+    copy->subquery.plan_index = (uint32_t)p->subplans.count;
+    ARENA_PUSH(p->arena, &p->subplans, s);
+    *ret = copy;
+    return OK;
 }
 
 static enum status add_aggregate(struct level *l, struct expr *e, uint32_t *ret_slot)
@@ -294,7 +305,7 @@ static struct expr *rewrite_child(void *ctx, struct expr *e)
     if (e->kind == EXPR_SUBQUERY) {
         made = w->shift || l->grouped ? NULL : sublink_value(l, e);
         if (made) return made;
-        enum status s = subquery(l, e, &made);
+        enum status s = subquery(w, e, &made);
         return s == OK ? made : fail(w, s);
     }
     if (e->kind == EXPR_WINDOW) {
