@@ -5,7 +5,7 @@ DATA ?= helios-data
 PREFIX ?= /usr/local
 MESON_FLAGS ?= --buildtype=debugoptimized
 
-.PHONY: all deps run install test lint drivers asan tsan torture mutants bench clean fuzz
+.PHONY: all deps run install test lint drivers asan tsan torture mutants bench clean fuzz random
 
 all: deps $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -68,6 +68,14 @@ torture: all
 	@$(BUILD)/tests/unit/db/test_db_disk_faults
 	@SEED=$${SEED:-1} FLIPS=10000 $(BUILD)/tests/unit/db/test_db_bit_rot
 	@/usr/bin/python3 tests/crash/kill.py $(BUILD)/src/bin/heliosd 200
+
+# Random queries and writes on random tables, here and on PostgreSQL 15 (installed when it is missing):
+# what differs is made small and printed. SEED=7 for others than the first; then on ours alone.
+SEED ?= 1
+ROUNDS ?= 25
+random: all
+	@/usr/bin/python3 tests/random/campaign.py $(BUILD)/src/bin/heliosd --seed $(SEED) --rounds $(ROUNDS)
+	@/usr/bin/python3 tests/random/alone.py $(BUILD)/src/bin/heliosd --seed $(SEED) --rounds $(ROUNDS)
 
 # Are the tests any good? Some 100 planted bugs, one at a time: fails when less than 95 % are noticed.
 mutants: deps

@@ -63,6 +63,7 @@ static void fill_exec(struct session *s)
                                     .backend_pid = s->pid,
                                     .waiter = s->waiter,
                                     .memory_limit_bytes = s->db->query_memory_bytes,
+                                    .batch_rows = BATCH_ROWS,
                                     .os = s->db->os,
                                     .temp_dir = s->db->temp_dir,
                                     .temp_limit_bytes = s->db->query_temp_bytes,

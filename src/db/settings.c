@@ -240,12 +240,23 @@ static enum status check_date_style(struct session *s, const char *value, struct
     return OK;
 }
 
+/* Of an integer: "least,greatest", or anything when nothing is said. */
+static bool in_range(const struct definition *d, int64_t n, long long *ret_low, long long *ret_high)
+{
+    const char *comma = strchr(d->allowed, ',');
+    if (!comma) return true;
+    *ret_low = strtoll(d->allowed, NULL, 10);
+    *ret_high = strtoll(comma + 1, NULL, 10);
+    return n >= *ret_low && n <= *ret_high;
+}
+
 /* Checks and brings to canonical form. `name` is the setting's as the user wrote it. */
 static enum status canonical(struct session *s, const struct definition *d, const char *name,
                              const char *value, struct strbuf *out)
 {
     bool b;
     int64_t n;
+    long long low, high;
     const struct timezone *zone;
     if (strlen(value) > VALUE_BYTES_MAX) return bad_value(d, "…");
     if (strcmp(d->name, "DateStyle") == 0) return check_date_style(s, value, out);
@@ -295,10 +306,10 @@ static enum status canonical(struct session *s, const struct definition *d, cons
         return OK;
     case 'I':
         if (!str_to_i64(slice_of(value), &n)) return bad_value(d, value);
-        if (strcmp(d->name, "extra_float_digits") == 0 && (n < -15 || n > 3))
+        if (!in_range(d, n, &low, &high))
             return FAIL(INVALID_PARAMETER_VALUE,
-                        "%lld is outside the valid range for parameter \"%s\" (-15 .. 3)",
-                        (long long)n, d->name);
+                        "%lld is outside the valid range for parameter \"%s\" (%lld .. %lld)",
+                        (long long)n, d->name, low, high);
         strbuf_addf(out, "%lld", (long long)n);
         return OK;
     case 'E':
@@ -337,7 +348,9 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
         memcpy(s->application, v, len);
         s->application[len] = '\0';
         fmutex_unlock(&s->db->sessions_mutex);
-    } else if (strcmp(d->name, "bytea_output") == 0) g->format.bytea_escape = v[0] == 'e';
+    } else if (strcmp(d->name, "helios.batch_rows") == 0)
+        s->exec.batch_rows = (uint32_t)strtoul(v, NULL, 10);
+    else if (strcmp(d->name, "bytea_output") == 0) g->format.bytea_escape = v[0] == 'e';
     else if (strcmp(d->name, "extra_float_digits") == 0)
         g->format.extra_float_digits = (int8_t)strtol(v, NULL, 10);
     else if (strcmp(d->name, "TimeZone") == 0) {

@@ -65,20 +65,21 @@ static bool is_printable_union(const struct query *q, int depth)
 
 /* --- expressions ----------------------------------------------------------------------------- */
 
-static const char *text_of(struct view_text *v, const struct query *q, const struct expr *e)
+static const char *text_of(struct view_text *v, const struct query *q, const struct expr *e, bool key)
 {
     struct strbuf b;
     struct deparse_options o = {DEPARSE_DISPLAY, true, v->s->catalog, session__path(v->s)};
     strbuf_init(&b, v->a);
     strbuf_reserve(&b, 16);
-    expr_deparse(e, q, &o, &b);
+    if (key) expr_deparse_key(e, q, &o, &b);
+    else expr_deparse(e, q, &o, &b);
     return v->pretty ? sys_pretty(v->a, b.data) : b.data;
 }
 
 /* In GROUP BY and ORDER BY all but columns stand in brackets. */
 static void print_key(struct view_text *v, const struct query *q, const struct expr *e)
 {
-    const char *text = text_of(v, q, e);
+    const char *text = text_of(v, q, e, e->kind == EXPR_CONST);
     bool bracket = e->kind != EXPR_COLUMN && e->kind != EXPR_CONST && text[0] != '(';
     strbuf_addf(v->out, bracket ? "(%s)" : "%s", text);
 }
@@ -92,7 +93,7 @@ static void print_count(struct view_text *v, const struct query *q, const char *
     if (e->kind == EXPR_CONST && !e->constant.null && e->type == TYPE_INT8)
         strbuf_addf(v->out, "\n %s %lld", word, (long long)e->constant.v.i64);
     else
-        strbuf_addf(v->out, "\n %s %s", word, text_of(v, q, e));
+        strbuf_addf(v->out, "\n %s %s", word, text_of(v, q, e, false));
 }
 
 /* A CASE begins on its own line; its lines stand further in than the targets. */
@@ -126,7 +127,7 @@ static void print_targets(struct view_text *v, const struct query *q, const stru
         if (e->kind == EXPR_COLUMN && e->column.levels_up == 0)
             own = q->relations[e->column.relation]->columns[e->column.column].name;
         if (n++) strbuf_adds(v->out, ",\n    ");
-        print_target(v, text_of(v, q, t->expr));
+        print_target(v, text_of(v, q, t->expr, false));
         if (own ? strcmp(own, name) != 0 : strcmp(name, "?column?") != 0)
             strbuf_addf(v->out, " AS %s", sys_quote(v->a, name));
     }
@@ -153,7 +154,7 @@ static void print_from_item(struct view_text *v, const struct query *q, const st
     print_from_item(v, q, f->right);
     if (right) strbuf_addc(v->out, ')');
     if (f->condition)
-        strbuf_addf(v->out, v->pretty ? " ON %s" : " ON (%s)", text_of(v, q, f->condition));
+        strbuf_addf(v->out, v->pretty ? " ON %s" : " ON (%s)", text_of(v, q, f->condition, false));
     if (!v->pretty) strbuf_addc(v->out, ')');
 }
 
@@ -191,12 +192,12 @@ static void print_select(struct view_text *v, const struct query *q, const struc
         strbuf_adds(v->out, i ? ",\n    " : "\n   FROM ");
         print_from_item(v, q, q->from[i]);
     }
-    if (q->where) strbuf_addf(v->out, "\n  WHERE %s", text_of(v, q, q->where));
+    if (q->where) strbuf_addf(v->out, "\n  WHERE %s", text_of(v, q, q->where, false));
     for (uint32_t i = 0; i < q->group_count; i++) {
         strbuf_adds(v->out, i ? ", " : "\n  GROUP BY ");
         print_key(v, q, q->group_by[i]);
     }
-    if (q->having) strbuf_addf(v->out, "\n HAVING %s", text_of(v, q, q->having));
+    if (q->having) strbuf_addf(v->out, "\n HAVING %s", text_of(v, q, q->having, false));
     print_order(v, q);
     print_count(v, q, "OFFSET", q->offset);
     print_count(v, q, "LIMIT", q->limit);

@@ -22,6 +22,7 @@ struct exec_session {
     uint32_t backend_pid;
     struct waiter *waiter;                  /* cancellation */
     uint64_t memory_limit_bytes;            /* of one query; 0: none */
+    uint32_t batch_rows;                    /* of a batch between operators, at most; 0: no less than usual */
     struct os *os;
     const char *temp_dir;                   /* for spills; NULL: none */
     uint64_t temp_limit_bytes;              /* of one query's spills; 0: none */

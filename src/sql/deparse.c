@@ -111,22 +111,38 @@ static void print_call(struct deparse *d, const struct expr *e)
     strbuf_addc(d->out, ')');
 }
 
+static void print_key(struct deparse *d, const struct expr *e)
+{
+    size_t from = d->out->len;
+    bool call = (e->kind == EXPR_CALL && !e->call.op) || e->kind == EXPR_AGGREGATE ||
+                e->kind == EXPR_WINDOW ||
+                (e->kind == EXPR_CAST && e->cast.method == CAST_FUNCTION);
+    if (call) strbuf_addc(d->out, '(');
+    print(d, e, true);
+    if (call) strbuf_addc(d->out, ')');
+    bool bare = e->type == TYPE_BOOL || e->type == TYPE_INT4 || e->type == TYPE_NUMERIC;
+    if (e->kind != EXPR_CONST || !bare || strstr(d->out->data + from, "::")) return;
+    strbuf_adds(d->out, "::");
+    deparse__type(d->out, e->type, e->typmod);
+}
+
 static void print_aggregate(struct deparse *d, const struct expr *e)
 {
     bool window = e->kind == EXPR_WINDOW;
     uint32_t direct = window ? 0 : e->aggregate.direct_count;
+    bool within = !window && e->aggregate.within_group;
     uint32_t orders = window ? 0 : e->aggregate.order_count;
     const struct expr *filter = window ? e->window.filter : e->aggregate.filter;
     deparse__identifier(d->out, window ? e->window.proc->name : e->aggregate.proc->name);
     strbuf_addc(d->out, '(');
     if (!window && e->aggregate.distinct) strbuf_adds(d->out, "DISTINCT ");
     if (window ? e->window.star : e->aggregate.star) strbuf_addc(d->out, '*');
-    print_list(d, e->args, direct ? direct : e->arg_count);
-    if (direct) strbuf_adds(d->out, ") WITHIN GROUP (");
+    print_list(d, e->args, within ? direct : e->arg_count);
+    if (within) strbuf_adds(d->out, ") WITHIN GROUP (");
     for (uint32_t i = 0; i < orders; i++) {
         const struct sort_item *o = &e->aggregate.order_by[i];
-        strbuf_adds(d->out, i ? ", " : direct ? "ORDER BY " : " ORDER BY ");
-        print(d, o->expr, true);
+        strbuf_adds(d->out, i ? ", " : within ? "ORDER BY " : " ORDER BY ");
+        print_key(d, o->expr);
         if (o->descending) strbuf_adds(d->out, " DESC");
         if (o->nulls_first != o->descending)
             strbuf_adds(d->out, o->nulls_first ? " NULLS FIRST" : " NULLS LAST");
@@ -401,4 +417,11 @@ void expr_deparse(const struct expr *e, const struct query *q, const struct depa
 {
     struct deparse d = {.query = q, .options = o, .out = out};
     print(&d, e, false);
+}
+
+void expr_deparse_key(const struct expr *e, const struct query *q, const struct deparse_options *o,
+                      struct strbuf *out)
+{
+    struct deparse d = {.query = q, .options = o, .out = out};
+    print_key(&d, e);
 }

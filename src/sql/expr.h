@@ -99,6 +99,7 @@ struct expr {
             struct sort_item *order_by;
             uint32_t order_count;
             uint32_t direct_count;                   /* ordered-set: leading direct args */
+            bool within_group;                       /* ordered-set */
             uint32_t slot;                           /* planner's */
         } aggregate;                                 /* AGGREGATE */
         struct {
@@ -150,5 +151,8 @@ struct deparse_options {
 void expr_identifier(const char *name, struct strbuf *out);
 void expr_deparse(const struct expr *e, const struct query *q, const struct deparse_options *o,
                   struct strbuf *out);
+/* As a key of ORDER BY or GROUP BY: calls stand in brackets, and no constant reads as a position. */
+void expr_deparse_key(const struct expr *e, const struct query *q, const struct deparse_options *o,
+                      struct strbuf *out);
 
 #endif

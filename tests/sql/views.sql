@@ -109,3 +109,15 @@ drop view a1 cascade;
 select * from a3;
 create view vempty as select from t;
 select count(*) from vempty;
+-- columns alike by name under a star; an ordered-set aggregate without direct arguments
+create table alike (a int, b text);
+insert into alike values (1, 'x'), (2, 'y'), (2, 'z');
+create view alike_star(x, y, z) as select * from (select a, a, b from alike) s;
+select * from alike_star order by 1, 2, 3;
+create view alike_more(p, q, x, y) as select * from (select 1, 2) s, (values (3, 4)) v;
+select * from alike_more;
+create view alike_cte(x, y) as with w as (select count(*), count(b) from alike) select * from w;
+select * from alike_cte;
+create view alike_mode as select mode() within group (order by a desc) as m, rank(2) within group (order by a) as r, percentile_cont(0.5) within group (order by a) filter (where a > 1) as p from alike;
+select * from alike_mode;
+select pg_get_viewdef('alike_mode'::regclass);

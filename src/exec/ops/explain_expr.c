@@ -325,6 +325,7 @@ void explain__call(struct explain *x, const struct aggregate_call *c, const stru
         e.aggregate.order_by = c->order_by;
         e.aggregate.order_count = c->order_count;
         e.aggregate.direct_count = c->direct_count;
+        e.aggregate.within_group = c->call->aggregate.within_group;
     }
     explain__expr(x, &e, s, prefix, out);
 }

@@ -38,12 +38,16 @@ OP(insert);
 OP(update);
 OP(delete);
 
+enum status op__push_slices(struct execution *x, const struct exec_sink *out,
+                            const struct batch *b) MUST;
 /* Pushes a batch, and lets the run be cancelled. Pushes nest as deep as the plan does. */
 static inline enum status op__push(struct execution *x, const struct exec_sink *out,
                                    const struct batch *b)
 {
     TRY(exec_check(x));
     TRY(exec_check_stack());
+    uint32_t most = x->session->batch_rows;
+    if (most && b->count > most) return op__push_slices(x, out, b);
     return b->count ? out->rows(out->ctx, b) : OK;
 }
 static inline uint32_t op__row(const struct batch *b, uint32_t i) { return b->sel ? b->sel[i] : i; }

@@ -160,6 +160,22 @@ enum status exec_constant(const struct expr *e, const struct exec_session *s,
 
 /* --- shared by operators ----------------------------------------------------------------------- */
 
+/* The session wants batches of fewer rows (helios.batch_rows): the same columns, a few rows at a time. */
+enum status op__push_slices(struct execution *x, const struct exec_sink *out, const struct batch *b)
+{
+    uint16_t rows[BATCH_ROWS];
+    uint32_t most = x->session->batch_rows;
+    for (uint32_t i = 0; i < b->count; i++) rows[i] = (uint16_t)op__row(b, i);
+    for (uint32_t at = 0; at < b->count; at += most) {
+        struct batch some = *b;
+        some.sel = rows + at;
+        some.count = b->count - at < most ? b->count - at : most;
+        TRY(exec_check(x));
+        TRY(out->rows(out->ctx, &some));
+    }
+    return OK;
+}
+
 const type_id *op__types(struct execution *x, const struct plan_node *n)
 {
     bool fresh;

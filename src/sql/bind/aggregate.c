@@ -187,6 +187,7 @@ enum status bind__aggregate(struct scope *s, const struct call_site *c, struct e
     e->aggregate.proc = c->proc;
     e->aggregate.star = c->ast->star;
     e->aggregate.direct_count = c->direct_count;
+    e->aggregate.within_group = c->ast->within_group;
     TRY(bind_order(s, c, e));
     if (c->ast->distinct) TRY(check_distinct(s, c, e));
     TRY(bind_filter(s, c->ast->filter, &e->aggregate.filter));

@@ -271,6 +271,26 @@ static void print_column(struct scope *level, uint32_t relation, uint32_t column
     expr_identifier(r->columns[column].name, out);
 }
 
+/* Items [at, …) that are all columns of one item of FROM, some alike by name: how many, or 0. Columns of
+ * what the text itself defines do not change, and only its star names them all. */
+static uint32_t same_names(const struct scope *level, const target_array *list, size_t at)
+{
+    const struct expr *e = list->data[at].expr;
+    if (e->kind != EXPR_COLUMN || e->column.levels_up) return 0;
+    const struct relation *r = level->query->relations[e->column.relation];
+    if (r->kind == REL_TABLE || r->kind == REL_JOIN || at + r->column_count > list->count) return 0;
+    bool alike = false;
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        const struct expr *c = list->data[at + i].expr;
+        if (c->kind != EXPR_COLUMN || c->column.relation != e->column.relation ||
+            c->column.column != i)
+            return 0;
+        for (uint32_t k = 0; k < i && !alike; k++)
+            alike = strcmp(r->columns[i].name, r->columns[k].name) == 0;
+    }
+    return alike ? r->column_count : 0;
+}
+
 static void note_star(struct scope *s, struct scope *level, int location, const target_array *list)
 {
     struct strbuf b;
@@ -278,8 +298,13 @@ static void note_star(struct scope *s, struct scope *level, int location, const 
     strbuf_init(&b, s->env->arena);
     for (size_t i = 0; i < list->count; i++) {
         const struct expr *e = list->data[i].expr;
+        uint32_t whole = same_names(level, list, i);
         if (i) strbuf_adds(&b, ", ");
-        if (e->kind == EXPR_COLUMN) print_column(level, e->column.relation, e->column.column, &b);
+        if (whole) {
+            expr_identifier(level->query->relations[e->column.relation]->alias, &b);
+            strbuf_adds(&b, ".*");
+            i += whole - 1;
+        } else if (e->kind == EXPR_COLUMN) print_column(level, e->column.relation, e->column.column, &b);
         else expr_identifier(list->data[i].name, &b);
     }
     ARENA_PUSH(s->env->arena, &s->env->uses,
