@@ -49,7 +49,7 @@ static struct exec_usage usage_now(const struct execution *x)
     const struct work_counts *w = work_counts();
     struct exec_usage u = {.blocks_hit = w->blocks_hit, .blocks_read = w->blocks_read,
                            .temp_read = x->temp_read, .temp_written = x->temp_written};
-    txn_get_written(x->txn, &u.wal_records, &u.wal_bytes);
+    if (x->txn) txn_get_written(x->txn, &u.wal_records, &u.wal_bytes);
     return u;
 }
 
