@@ -36,6 +36,7 @@ struct store_options {
     uint64_t cache_bytes;         /* block cache */
     uint64_t memtable_bytes;      /* of one tree, before it is frozen */
     uint64_t memtable_total_bytes;/* of all; back-pressure sets in as it is neared */
+    uint64_t load_bytes;          /* buffers of one bulk load */
     uint64_t wal_file_bytes;
     uint64_t level1_bytes;        /* what level 1 may hold; each deeper level ten times as much */
     uint64_t run_bytes;           /* of one run of level 1 and deeper */
@@ -133,6 +134,35 @@ struct write_request {
     struct slice row; /* copied */
 };
 enum status store_write(struct txn *t, const struct write_request *q) MUST;
+
+/* --- bulk loads ---------------------------------------------------------------------------- */
+
+/* New rows of a table and entries of its indexes, many of them, past memtables and log: within one
+ * statement, which sees none of them; later ones of the transaction do. Memory is bounded. */
+struct load;
+struct load_tree {
+    tree_id tree;
+    bool unique; /* keys are held against what is there; else the caller knows that they are new */
+};
+/* What UNIQUE_VIOLATION (no message) of a load is about: the first such row, of those that were looked
+ * at together. The slices stay until the load is freed. */
+struct load_conflict {
+    uint32_t tree;    /* its number among the trees */
+    uint64_t tag;
+    struct slice key;
+    struct slice row; /* of the first tree, with the same tag; data NULL: not known */
+};
+/* The first tree is the table's. */
+enum status store_load_begin(struct txn *t, const struct load_tree *trees, uint32_t n,
+                             struct load **ret) MUST;
+/* A row of the first tree, then its entries of others. `tag` names it in a conflict: rising. Errors, of
+ * earlier rows, too, fail the statement: it must be rolled back. */
+enum status store_load_add(struct load *l, uint32_t tree, struct slice key, struct slice row,
+                           uint64_t tag) MUST;
+/* Before the statement ends. */
+enum status store_load_finish(struct load *l) MUST;
+const struct load_conflict *store_load_conflict(const struct load *l);
+void store_load_free(struct load *l); /* may be NULL; unfinished: what was not written is dropped */
 
 /* A tree made in a transaction is usable in it at once and by others after commit; a dropped one's
  * space is freed after commit, when no snapshot needs it. */

@@ -3,15 +3,22 @@
  * Level 0 is due at LEVEL0_RUNS_DUE runs: all of them merge with what they overlap in level 1. A deeper
  * level is due when it outgrows its target (LEVEL_RATIO times the one above): one run of it, taken round
  * robin, merges with what it overlaps below. Old runs leave the manifest in the edit that names the
- * new ones; their extents are freed when no reader's shape names them. */
+ * new ones; their extents are freed when no reader's shape names them.
+ *
+ * A run that overlaps nothing on its way down, and has nothing to be dropped, is moved as it is. Runs
+ * that a transaction has loaded and not committed stay where they are; those older than one that is
+ * committed, but not yet installed, may go, while newer ones may hold newer versions of its keys. */
 #include "core/lsm/tree_priv.h"
 
 #include "base/mem.h"
 #include "base/point.h"
 
+enum { INPUTS_MAX = 256, MOVED_PART = 16 };
+
 struct compaction {
     struct tree *tree;
     uint32_t from, to;              /* levels */
+    bool moves;                     /* the inputs themselves go one level down */
     ARRAY(struct run_ref *) inputs; /* a reference on each; newer ones first */
     bool bottom;                    /* nothing older lies below */
     struct run_edit edit;
@@ -32,10 +39,26 @@ static uint64_t level_target(const struct forest *f, uint32_t level)
     return bytes;
 }
 
+static enum run_state state_of(const struct run_ref *r)
+{
+    return (enum run_state)__atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
+}
+
+/* The runs of level 0 that may be taken lie from here to the end, loaded ones between them apart. */
+static uint32_t first_free(const struct shape *s)
+{
+    uint32_t i = s->levels[0].count;
+    while (i > 0 && state_of(s->levels[0].runs[i - 1]) != RUN_PREPARED) i--;
+    return i;
+}
+
 /* The most urgent level, or LEVELS_MAX. */
 static uint32_t due_level(const struct forest *f, const struct shape *s)
 {
-    if (s->levels[0].count >= LEVEL0_RUNS_DUE) return 0;
+    uint32_t free = 0;
+    for (uint32_t i = first_free(s); i < s->levels[0].count; i++)
+        free += state_of(s->levels[0].runs[i]) == RUN_INSTALLED;
+    if (free >= LEVEL0_RUNS_DUE) return 0;
     for (uint32_t l = 1; l + 1 < LEVELS_MAX; l++)
         if (level_bytes(s, l) > level_target(f, l)) return l;
     return LEVELS_MAX;
@@ -64,17 +87,62 @@ static void take_overlapping(struct compaction *c, const struct level *v, struct
     }
 }
 
+static bool overlaps(const struct run *a, const struct run *b)
+{
+    return slice_cmp(run_max_key(a), run_min_key(b)) >= 0 &&
+           slice_cmp(run_min_key(a), run_max_key(b)) <= 0;
+}
+
+static bool overlaps_level(const struct run *r, const struct level *v)
+{
+    for (uint32_t i = 0; i < v->count; i++)
+        if (overlaps(r, v->runs[i]->run)) return true;
+    return false;
+}
+
+/* Run `at` of the level may go down as it is. Small ones are merged, or they would stay so. */
+static bool movable(const struct compaction *c, const struct shape *s, uint32_t level, uint32_t at)
+{
+    const struct level *from = &s->levels[level];
+    const struct run *r = from->runs[at]->run;
+    if (run_tombstone_count(r) || run_entry_count(r) != run_key_count(r)) return false;
+    if (run_bytes(r) < c->tree->forest->o.run_bytes / MOVED_PART) return false;
+    if (overlaps_level(r, &s->levels[level + 1])) return false;
+    for (uint32_t i = at + 1; level == 0 && i < from->count; i++) /* older ones */
+        if (overlaps(r, from->runs[i]->run)) return false;
+    return true;
+}
+
+static void pick_level0(struct compaction *c, const struct shape *s)
+{
+    const struct level *from = &s->levels[0];
+    uint32_t first = first_free(s);
+    for (uint32_t i = first; i < from->count; i++) {
+        if (state_of(from->runs[i]) != RUN_INSTALLED || !movable(c, s, 0, i)) continue;
+        c->moves = true;
+        take_input(c, from->runs[i]);
+    }
+    if (c->moves) return;
+    uint32_t at = from->count, count = 0; /* the oldest, if they are too many */
+    while (at > first && count < INPUTS_MAX)
+        count += state_of(from->runs[--at]) == RUN_INSTALLED;
+    for (; at < from->count; at++)
+        if (state_of(from->runs[at]) == RUN_INSTALLED) take_input(c, from->runs[at]);
+}
+
 static void pick_inputs(struct compaction *c, const struct shape *s, uint32_t level)
 {
     const struct level *from = &s->levels[level];
     c->from = level;
     c->to = level + 1;
     if (level == 0) {
-        for (uint32_t i = 0; i < from->count; i++) take_input(c, from->runs[i]);
+        pick_level0(c, s);
     } else {
         uint32_t at = c->tree->next_compaction[level]++ % from->count;
         take_input(c, from->runs[at]);
+        c->moves = movable(c, s, level, at);
     }
+    if (c->moves) return;
     struct slice min = run_min_key(c->inputs.data[0]->run);
     struct slice max = run_max_key(c->inputs.data[0]->run);
     for (size_t i = 1; i < c->inputs.count; i++) {
@@ -118,6 +186,17 @@ static enum status merge_inputs(struct compaction *c)
     return st;
 }
 
+static enum status move_inputs(struct compaction *c)
+{
+    for (size_t i = 0; i < c->inputs.count; i++) {
+        struct run_ref *r = c->inputs.data[i];
+        __atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
+        ARRAY_PUSH(&c->edit.added, r);
+        ARRAY_PUSH(&c->edit.added_level, c->to);
+    }
+    return OK;
+}
+
 static enum status install(struct compaction *c)
 {
     struct tree *t = c->tree;
@@ -135,12 +214,12 @@ static enum status install(struct compaction *c)
     if (st == OK) {
         struct shape *next = shape__copy(t->shape);
         for (size_t i = 0; i < c->inputs.count; i++) {
-            __atomic_store_n(&c->inputs.data[i]->doomed, true, __ATOMIC_RELEASE);
+            if (!c->moves) __atomic_store_n(&c->inputs.data[i]->doomed, true, __ATOMIC_RELEASE);
             shape__remove_run(next, c->inputs.data[i]->id);
         }
         for (size_t i = 0; i < c->edit.added.count; i++) {
             struct run_ref *r = c->edit.added.data[i];
-            r->doomed = t->dropped;
+            if (t->dropped || !c->moves) __atomic_store_n(&r->doomed, t->dropped, __ATOMIC_RELEASE);
             shape__add_run(next, c->to, r);
         }
         tree__set_shape(t, next);
@@ -190,12 +269,12 @@ static enum status run_compaction(struct compaction *c)
 {
     enum status st = OK;
     if (c->inputs.count > 0) {
-        st = merge_inputs(c);
+        st = c->moves ? move_inputs(c) : merge_inputs(c);
         if (st == OK) st = install(c);
-        if (st == OK) count_compaction(c);
+        if (st == OK && !c->moves) count_compaction(c);
     }
     if (st != OK)
-        for (size_t i = 0; i < c->edit.added.count; i++)
+        for (size_t i = 0; i < c->edit.added.count && !c->moves; i++)
             c->edit.added.data[i]->doomed = true;
     /* An epoch section keeps no reference of ours: a throw-away shape gives them all back. */
     struct shape *held = mem_alloc(MEM_RUN, sizeof *held);
@@ -237,8 +316,9 @@ enum status tree_compact_all(struct tree *t)
     struct compaction c = {.tree = t, .edit.tree = t->id, .to = 1, .bottom = true};
     fmutex_lock(&t->mutex);
     for (uint32_t l = 0; l < LEVELS_MAX; l++) {
-        for (uint32_t i = 0; i < t->shape->levels[l].count; i++)
-            take_input(&c, t->shape->levels[l].runs[i]);
+        for (uint32_t i = l ? 0 : first_free(t->shape); i < t->shape->levels[l].count; i++)
+            if (state_of(t->shape->levels[l].runs[i]) == RUN_INSTALLED)
+                take_input(&c, t->shape->levels[l].runs[i]);
         if (t->shape->levels[l].count && l > c.to) c.to = l;
     }
     fmutex_unlock(&t->mutex);

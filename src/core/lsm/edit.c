@@ -8,13 +8,17 @@
  *   4 COUNTERS u64 next_tree in the place of the tree
  *   5 LOG      u64 LSN from which the log is needed, in the place of the tree | u32 session |
  *              u64 timestamp of the last commit before it, at least
+ *   6 PENDING  u64 run | meta: in front of level 0 once its log record is found or it is installed
+ *   7 INSTALL  u64 run, pending until now | u64 timestamp | i64 rows of the tree
+ *   8 FORGET   u64 run, pending until now
  *
  * Little-endian. The log is rewritten as one EDIT a tree once it has grown. */
 #include "core/lsm/tree_priv.h"
 
 #include "base/mem.h"
 
-enum edit_kind { EDIT_CREATE = 1, EDIT_DROP, EDIT_RUNS, EDIT_COUNTERS, EDIT_LOG };
+enum edit_kind { EDIT_CREATE = 1, EDIT_DROP, EDIT_RUNS, EDIT_COUNTERS, EDIT_LOG, EDIT_PENDING,
+                 EDIT_INSTALL, EDIT_FORGET };
 enum { REWRITE_BYTES_MIN = 4 << 20 };
 
 void run_edit_release(struct run_edit *e)
@@ -72,6 +76,18 @@ static void encode_log_start(const struct log_start *at, struct strbuf *out)
     put_u64(out, at->ts);
 }
 
+static void encode_load(enum load_record kind, const struct loaded_run *l, uint64_t ts,
+                        struct strbuf *out)
+{
+    strbuf_addc(out, (char)(EDIT_PENDING + kind));
+    put_u64(out, l->tree->id);
+    put_u64(out, l->ref->id);
+    if (kind == LOAD_PENDING) strbuf_add(out, l->ref->meta.data, l->ref->meta.len);
+    if (kind != LOAD_INSTALLED) return;
+    put_u64(out, ts);
+    put_u64(out, (uint64_t)__atomic_load_n(&l->tree->rows, __ATOMIC_RELAXED));
+}
+
 /* --- writing ----------------------------------------------------------------------------------- */
 
 struct rewrite {
@@ -80,22 +96,56 @@ struct rewrite {
     ARRAY(size_t) ends;
 };
 
+static void rewrite_runs(struct rewrite *w, struct run_edit *e)
+{
+    encode_edit(e, __atomic_load_n(&w->forest->next_run, __ATOMIC_RELAXED), &w->bytes);
+    ARRAY_PUSH(&w->ends, w->bytes.len);
+    e->added.count = e->added_level.count = 0;
+}
+
+static void rewrite_level(struct run_edit *e, const struct shape *s, uint32_t level)
+{
+    for (uint32_t i = 0; i < s->levels[level].count; i++) {
+        ARRAY_PUSH(&e->added, s->levels[level].runs[i]);
+        ARRAY_PUSH(&e->added_level, level);
+    }
+}
+
 static enum status rewrite_tree(void *ctx, struct tree *t)
 {
     struct rewrite *w = ctx;
-    if (!__atomic_load_n(&t->created, __ATOMIC_ACQUIRE) || t->drop_logged) return OK;
+    bool created = __atomic_load_n(&t->created, __ATOMIC_ACQUIRE);
+    if (t->drop_logged) return OK;
     struct run_edit e = {.tree = t->id, .replay_lsn = t->replay_lsn,
                          .rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED)};
     const struct shape *s = tree_shape(t);
-    for (int l = 0; l < LEVELS_MAX; l++)
-        for (uint32_t i = s->levels[l].count; i-- > 0;) { /* level 0: oldest first */
-            ARRAY_PUSH(&e.added, s->levels[l].runs[i]);
-            ARRAY_PUSH(&e.added_level, (uint32_t)l);
+    for (uint32_t l = 1; l < LEVELS_MAX; l++) rewrite_level(&e, s, l);
+    if (created) rewrite_runs(w, &e);
+    for (uint32_t i = s->levels[0].count; i-- > 0;) { /* oldest first; a pending one has its place */
+        struct run_ref *r = s->levels[0].runs[i];
+        if (r->state == RUN_LOADED) continue;
+        if (r->state == RUN_INSTALLED) {
+            ARRAY_PUSH(&e.added, r);
+            ARRAY_PUSH(&e.added_level, 0);
+            if (created) rewrite_runs(w, &e);
+            continue;
         }
-    encode_edit(&e, __atomic_load_n(&w->forest->next_run, __ATOMIC_RELAXED), &w->bytes);
-    ARRAY_PUSH(&w->ends, w->bytes.len);
+        encode_load(LOAD_PENDING, &(struct loaded_run){t, r}, 0, &w->bytes);
+        ARRAY_PUSH(&w->ends, w->bytes.len);
+    }
     run_edit_release(&e);
     return OK;
+}
+
+static struct slice *records_of(const struct rewrite *w)
+{
+    struct slice *records = mem_alloc(MEM_RUN, w->ends.count * sizeof *records);
+    size_t start = 0;
+    for (size_t i = 0; i < w->ends.count; i++) {
+        records[i] = slice_make(w->bytes.data + start, w->ends.data[i] - start);
+        start = w->ends.data[i];
+    }
+    return records;
 }
 
 /* Under manifest_mutex. Every edit is logged and its shape set under the mutex, so that the shapes
@@ -110,12 +160,7 @@ static enum status rewrite_manifest(struct forest *f)
     encode_log_start(&f->log_start, &w.bytes);
     ARRAY_PUSH(&w.ends, w.bytes.len);
     enum status st = forest_each(f, rewrite_tree, &w);
-    struct slice *records = mem_alloc(MEM_RUN, w.ends.count * sizeof *records);
-    size_t start = 0;
-    for (size_t i = 0; i < w.ends.count; i++) {
-        records[i] = slice_make(w.bytes.data + start, w.ends.data[i] - start);
-        start = w.ends.data[i];
-    }
+    struct slice *records = records_of(&w);
     if (st == OK) st = manifest_rewrite(f->manifest, records, (uint32_t)w.ends.count);
     mem_free(MEM_RUN, records);
     strbuf_release(&w.bytes);
@@ -138,6 +183,45 @@ enum status forest__log_edit(struct forest *f, const struct run_edit *e)
     encode_edit(e, __atomic_load_n(&f->next_run, __ATOMIC_RELAXED), &b);
     enum status st = append_record(f, &b);
     strbuf_release(&b);
+    return st;
+}
+
+enum status forest__log_loads(struct forest *f, enum load_record kind, const struct loaded_run *runs,
+                              size_t n, uint64_t ts)
+{
+    struct rewrite w = {.forest = f};
+    strbuf_init(&w.bytes, NULL);
+    for (size_t i = 0; i < n; i++) {
+        encode_load(kind, &runs[i], ts, &w.bytes);
+        ARRAY_PUSH(&w.ends, w.bytes.len);
+    }
+    struct slice *records = records_of(&w);
+    enum status st = OK;
+    if (manifest_bytes(f->manifest) > REWRITE_BYTES_MIN) st = rewrite_manifest(f);
+    if (st == OK) st = manifest_append(f->manifest, records, (uint32_t)n);
+    mem_free(MEM_RUN, records);
+    strbuf_release(&w.bytes);
+    ARRAY_RELEASE(&w.ends);
+    return st;
+}
+
+enum status forest__log_claim(struct forest *f, const struct loaded_run *l)
+{
+    struct rewrite w = {.forest = f};
+    struct run_edit e = {.tree = l->tree->id, .replay_lsn = l->tree->replay_lsn,
+                         .rows = __atomic_load_n(&l->tree->rows, __ATOMIC_RELAXED)};
+    strbuf_init(&w.bytes, NULL);
+    encode_load(LOAD_FORGOTTEN, l, 0, &w.bytes);
+    ARRAY_PUSH(&w.ends, w.bytes.len);
+    ARRAY_PUSH(&e.added, l->ref);
+    ARRAY_PUSH(&e.added_level, 0);
+    rewrite_runs(&w, &e);
+    struct slice *records = records_of(&w);
+    enum status st = manifest_append(f->manifest, records, 2);
+    mem_free(MEM_RUN, records);
+    run_edit_release(&e);
+    strbuf_release(&w.bytes);
+    ARRAY_RELEASE(&w.ends);
     return st;
 }
 
@@ -249,6 +333,45 @@ static enum status replay_runs(struct forest *f, tree_id id, struct reader *r)
     return st;
 }
 
+/* Not opened yet, as above. */
+static enum status replay_pending(struct forest *f, tree_id id, struct reader *r)
+{
+    uint64_t run = take(r, 8);
+    struct tree *t;
+    if (r->bad) return malformed();
+    TRY(forest_add(f, id, 0, &t));
+    if (run >= f->next_run) f->next_run = run + 1;
+    struct run_ref *ref = run_ref__new(run, NULL, r->left);
+    ref->state = RUN_PREPARED;
+    ref->begin = UINT64_MAX - 1; /* nobody sees it */
+    shape__add_run(t->shape, 0, ref);
+    return OK;
+}
+
+/* A pending run that is none any more. */
+static enum status replay_outcome(struct forest *f, tree_id id, bool install, struct reader *r)
+{
+    uint64_t run = take(r, 8), ts = install ? take(r, 8) : 0, rows = install ? take(r, 8) : 0;
+    struct tree *t = forest_tree(f, id);
+    if (r->bad) return malformed();
+    if (!t) return OK;
+    if (!install) {
+        shape__remove_run(t->shape, run);
+        return OK;
+    }
+    t->rows = (int64_t)rows;
+    for (uint32_t i = 0; i < t->shape->levels[0].count; i++) {
+        struct run_ref *ref = t->shape->levels[0].runs[i];
+        if (ref->id != run || ref->state != RUN_PREPARED) continue;
+        if (!run_meta_stampable(ref->meta)) return malformed();
+        run_meta_stamp(ref->meta, ts);
+        ref->state = RUN_INSTALLED;
+        ref->begin = 0;
+        return OK;
+    }
+    return malformed();
+}
+
 enum status forest__replay(void *ctx, struct slice record)
 {
     struct forest *f = ctx;
@@ -278,6 +401,9 @@ enum status forest__replay(void *ctx, struct slice record)
         f->log_start.ts = take(&r, 8);
         if (f->log_start.ts > f->max_ts) f->max_ts = f->log_start.ts;
         return r.bad ? malformed() : OK;
+    case EDIT_PENDING: return replay_pending(f, id, &r);
+    case EDIT_INSTALL: return replay_outcome(f, id, true, &r);
+    case EDIT_FORGET: return replay_outcome(f, id, false, &r);
     default: return malformed();
     }
 }

@@ -320,6 +320,7 @@ static enum status open_run(struct forest *f, struct tree *t, struct run_ref *r,
         return FAIL(DATA_CORRUPTED, "the manifest gives tree %llu a run of tree %llu",
                     (unsigned long long)t->id, (unsigned long long)run_tree(r->run));
     if (run_max_ts(r->run) > f->max_ts) f->max_ts = run_max_ts(r->run);
+    if (run_max_ts(r->run) > t->newest_ts) t->newest_ts = run_max_ts(r->run);
     return OK;
 }
 

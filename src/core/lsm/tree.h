@@ -30,12 +30,22 @@ struct memory {
     bool flushed;        /* told to forest.flushed_bytes instead: only readers keep it */
 };
 
+/* How far a run is on its way into the manifest. A loaded one belongs to a transaction (lsm/load.c). */
+enum run_state {
+    RUN_INSTALLED, /* the manifest names it, or is about to with the shape */
+    RUN_LOADED,    /* in the shape only: a crash leaves nothing of it */
+    RUN_PREPARED,  /* the manifest names it as pending: the log decides */
+};
+
 struct run_ref {
     uint64_t id; /* of the run, in the manifest */
     struct run *run;
     struct slice meta; /* heap */
     uint32_t refs;     /* atomic: shapes that name it; destroyed by the last when `doomed` */
     bool doomed;       /* superseded in the manifest: its extents go too */
+    uint8_t state;     /* atomic: enum run_state; changes under manifest_mutex */
+    uint32_t command;  /* of the transaction that loaded it; immutable */
+    uint64_t begin;    /* atomic: 0: entries tell; else as in struct version, for all of them */
 };
 
 struct level {
@@ -63,6 +73,7 @@ struct tree {
     bool drop_logged;        /* atomic; set under manifest_mutex: the manifest must not name it again */
     bool dropped;            /* atomic: gone for all; memory goes by epoch */
     uint64_t needed_lsn;     /* replay_lsn at open; of recovery */
+    uint64_t newest_ts;      /* of its runs at open, and of those claimed since; of recovery */
     uint32_t recovery_lane;  /* of recovery: 0 none yet, else its number + 1 */
     uint32_t refs;           /* atomic: the forest's, and of work under way; the last frees it */
     uint32_t next_compaction[LEVELS_MAX]; /* round robin; owner: the compaction */
@@ -147,6 +158,33 @@ static inline struct shape *tree_shape(const struct tree *t)
 }
 /* Puts a fresh active memtable on top when `m` still is the active one and holds anything. */
 enum status tree_freeze(struct tree *t, struct memory *m) MUST;
+/* --- loaded runs (lsm/load.c) --- */
+
+struct loaded_run {
+    struct tree *tree;
+    struct run_ref *ref;
+};
+/* Puts a run, just built and stamped, into the tree's shape in front of level 0, as a writer would put
+ * versions: `begin` says whose it is. *ret_shape is the shape that has it first; it stays while the
+ * caller's epoch section does. */
+enum status tree_publish_run(struct tree *t, struct slice meta, uint64_t begin, uint32_t command,
+                             struct run_ref **ret, const struct shape **ret_shape) MUST;
+/* Takes it out again; its space is given back when no reader can hold it. */
+void tree_unpublish_run(struct tree *t, struct run_ref *r);
+/* Durable on return: the manifest names these runs as pending. An error leaves them as they were. */
+enum status forest_prepare_runs(struct forest *f, const struct loaded_run *runs, size_t n) MUST;
+/* They were not committed, though prepared. An error keeps their space until the next open. */
+enum status forest_forget_runs(struct forest *f, const struct loaded_run *runs, size_t n) MUST;
+/* They were committed at `ts`, and the log has it. */
+enum status forest_install_runs(struct forest *f, const struct loaded_run *runs, size_t n,
+                                uint64_t ts) MUST;
+/* Of recovery: the record at `lsn` says that the run was committed at `ts`. Nothing when it is no longer
+ * pending. All of the log before that is in the tree, and nobody else writes to it. */
+enum status forest_claim_run(struct forest *f, struct tree *t, uint64_t run, uint64_t lsn,
+                             uint64_t ts) MUST;
+/* Of recovery, after the log: no record has named them. Trees that were never committed go, too. */
+enum status forest_drop_unclaimed(struct forest *f) MUST;
+
 /* After writes under the latch: counts its growth. Returns its bytes. */
 uint64_t memory_account(struct forest *f, struct memory *m);
 

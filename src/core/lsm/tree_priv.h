@@ -16,6 +16,12 @@ struct run_edit {
 void run_edit_release(struct run_edit *e);
 /* Durable on return. */
 enum status forest__log_edit(struct forest *f, const struct run_edit *e) MUST;
+/* Records about loaded runs, one a tree; all or none, durable on return. Under manifest_mutex. */
+enum load_record { LOAD_PENDING, LOAD_INSTALLED, LOAD_FORGOTTEN };
+/* The pending run goes to the front of level 0, installed. Under manifest_mutex. */
+enum status forest__log_claim(struct forest *f, const struct loaded_run *l) MUST;
+enum status forest__log_loads(struct forest *f, enum load_record kind, const struct loaded_run *runs,
+                              size_t n, uint64_t ts) MUST;
 /* Applies one record of the manifest at open. */
 enum status forest__replay(void *ctx, struct slice record);
 

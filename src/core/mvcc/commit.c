@@ -1,6 +1,7 @@
 /* The redo of a transaction, as its log record holds it (docs/format/wal.md): entries one after another
  *
  *   u8 op | u64 tree                                    CREATE, DROP
+ *   u8 op | u64 tree | u64 run                          RUN: loaded, and pending in the manifest
  *   u8 op | u64 tree | u32 key bytes | u32 row bytes | key | row    PUT, DELETE (no row)
  *
  * Little-endian. Only the newest version of a key is logged; key locks are not. */
@@ -30,11 +31,17 @@ enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end)
     arena_init(&scratch, MEM_TXN);
     struct slice *parts = arena_alloc(&scratch, (3 * n + 1) * sizeof *parts);
     uint32_t count = 0;
-    size_t change = 0;
+    size_t change = 0, load = 0;
     for (size_t i = 0; i < n; i++) {
         const struct write_entry *w = &t->writes.data[i];
         uint8_t *head = arena_alloc(&scratch, REDO_ROW_BYTES);
         if (!w->version) {
+            if (w->load) {
+                const struct loaded_run *l = &t->loads.data[load++];
+                memcpy(put_header(head, REDO_RUN, l->tree->id), &l->ref->id, 8);
+                parts[count++] = slice_make(head, REDO_RUN_BYTES);
+                continue;
+            }
             const struct tree_change *c = &t->changes.data[change++];
             put_header(head, c->drop ? REDO_DROP : REDO_CREATE, c->tree->id);
             parts[count++] = slice_make(head, REDO_TREE_BYTES);

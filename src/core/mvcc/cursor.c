@@ -216,7 +216,8 @@ static void add_sources(struct cursor *c, const struct shape *shape)
         s->leaves = mem_alloc(MEM_TXN, WALK_LEAVES * sizeof *s->leaves);
     }
     for (uint32_t i = 0; i < shape->levels[0].count; i++)
-        add_runs(c, &shape->levels[0].runs[i], 1);
+        if (mvcc__run_visible(&c->view, shape->levels[0].runs[i]))
+            add_runs(c, &shape->levels[0].runs[i], 1);
     for (int l = 1; l < LEVELS_MAX; l++)
         if (shape->levels[l].count) add_runs(c, shape->levels[l].runs, shape->levels[l].count);
 }

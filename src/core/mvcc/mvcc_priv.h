@@ -20,6 +20,7 @@ struct relation_shard;
 
 struct wait_node { /* somebody parked until a transaction ends */
     struct waiter *waiter;
+    struct txn *txn;
     struct wait_node *next;
 };
 
@@ -27,8 +28,9 @@ struct write_entry {
     struct tree *tree;
     struct memory *memory;
     struct leaf *leaf;
-    struct version *version; /* NULL: marks the place of the newest tree change */
+    struct version *version; /* NULL: marks the place of the newest tree change, or loaded run */
     int8_t rows; /* what it adds to the tree's row count */
+    bool load;   /* marks a loaded run */
 };
 
 struct tree_change { /* CREATE or DROP of a tree in this transaction */
@@ -60,6 +62,7 @@ struct txn {
     uint64_t snapshot;           /* atomic: 0 none, 1 being taken */
     ARRAY(struct write_entry) writes;
     ARRAY(struct tree_change) changes;
+    ARRAY(struct loaded_run) loads; /* published, in order */
     ARRAY(struct end_hook) hooks;
     ARRAY(struct held_lock) locks;
     struct page_pins pins;       /* of the statement */
@@ -138,33 +141,52 @@ static inline struct view txn__view(const struct txn *t)
 {
     return (struct view){t->view_of, t->snapshot, t->command};
 }
-/* When the version was committed: TS_ABORTED for one that was taken out, 0 while it is in flight. *ret
- * is whose it still is, or NULL once settled. A transaction is used again when all its versions are
- * settled, so what was read of it counts only if the version names it still. */
-static inline uint64_t mvcc__begin(const struct version *v, struct txn **ret)
+/* When the version (or loaded run) with this `begin` was committed: TS_ABORTED for one that was taken
+ * out, 0 while it is in flight. *ret is whose it still is, or NULL once settled. A transaction is used
+ * again when all its versions are settled, so what was read of it counts only if the version names it
+ * still. */
+static inline uint64_t mvcc__begin_of(const uint64_t *at, struct txn **ret)
 {
-    uint64_t begin = __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE);
+    uint64_t begin = __atomic_load_n(at, __ATOMIC_ACQUIRE);
     while (begin & 1) {
         struct txn *x = tagged_txn(begin);
         uint64_t ts = __atomic_load_n(&x->commit_ts, __ATOMIC_ACQUIRE);
-        uint64_t again = __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE);
+        uint64_t again = __atomic_load_n(at, __ATOMIC_ACQUIRE);
         if (again == begin) return *ret = x, ts;
         begin = again;
     }
     return *ret = NULL, begin;
 }
+static inline uint64_t mvcc__begin(const struct version *v, struct txn **ret)
+{
+    return mvcc__begin_of(&v->begin, ret);
+}
 /* The version that the view sees, or NULL; a tombstone is returned as such. */
 const struct version *mvcc__visible(const struct view *v, const struct version *head);
+/* Whether the view may look into this run of level 0. */
+static inline bool mvcc__run_visible(const struct view *v, const struct run_ref *r)
+{
+    if (!__atomic_load_n(&r->begin, __ATOMIC_ACQUIRE)) return true;
+    struct txn *x;
+    uint64_t ts = mvcc__begin_of(&r->begin, &x);
+    return x == v->txn ? r->command < v->command : ts && ts <= v->snapshot;
+}
 enum status mvcc__tree(struct txn *t, tree_id id, struct tree **ret) MUST;
 struct newest {
     bool found;         /* any version at all */
     bool tombstone;
     uint64_t ts;        /* commit timestamp; 0: own */
     struct slice row;
+    struct txn *holder; /* who has loaded the key and may commit it yet: to be waited for */
+    uint64_t holder_id;
 };
-/* The newest version of the key in the runs, whatever the snapshot. */
-enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, struct slice key,
-                                 struct newest *ret) MUST;
+/* The newest version of the key in the runs, `except` one (may be NULL), whatever the snapshot. */
+enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const struct run_ref *except,
+                                 struct slice key, struct page_pins *pins, struct newest *ret) MUST;
+/* Another transaction that still has what `begin` belongs to in its hand (`locks`: a key lock, which
+ * it has until it ends); else NULL, and *ret_own tells whether it is ours. */
+struct txn *mvcc__in_flight(const struct txn *t, const uint64_t *begin, bool locks, bool *ret_own,
+                            uint64_t *ret_id);
 
 /* --- waiting (wait.c) --- */
 
@@ -184,10 +206,14 @@ void txn__free_idle(struct store *s);
 void txn__undo(struct txn *t, size_t from);
 /* One version in the memtable is no longer in flight: a frozen one may be flushed after the last. */
 void txn__resolved(struct txn *t, struct memory *m);
+/* A version of ours of a key that one of our loaded runs has, too, since an older one in a memtable
+ * would hide it (load.c). `unique`: UNIQUE_VIOLATION when another version is live. */
+enum status txn__write_over(struct txn *t, struct tree *tree, const struct run_ref *loaded,
+                            bool unique, struct slice key, struct slice row) MUST;
 enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end) MUST;
 /* What a log record holds (commit.c). */
-enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP };
-enum { REDO_TREE_BYTES = 9, REDO_ROW_BYTES = 17 };
+enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP, REDO_RUN };
+enum { REDO_TREE_BYTES = 9, REDO_ROW_BYTES = 17, REDO_RUN_BYTES = 17 };
 /* From the log into the memtables (recover.c). */
 enum status store__recover(struct store *s) MUST;
 uint32_t store__recovery_threads(const struct store_options *o);

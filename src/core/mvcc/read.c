@@ -27,11 +27,11 @@ enum status mvcc__tree(struct txn *t, tree_id id, struct tree **ret)
 }
 
 /* In one run: OK with *ret, NOT_FOUND. */
-static enum status get_in_run(struct txn *t, struct run *r, struct slice key, uint64_t hash,
-                              uint64_t ts, struct entry *ret)
+static enum status get_in_run(struct run *r, struct slice key, uint64_t hash, uint64_t ts,
+                              struct page_pins *pins, struct entry *ret)
 {
     if (!run_may_contain(r, key, hash)) return NOT_FOUND;
-    return run_get(r, key, hash, ts, &t->pins, ret);
+    return run_get(r, key, hash, ts, pins, ret);
 }
 
 /* The run of a sorted level that may hold the key, or NULL. */
@@ -46,33 +46,65 @@ static struct run *run_of_level(const struct level *v, struct slice key)
     return lo < v->count ? v->runs[lo]->run : NULL;
 }
 
-/* The newest entry with ts <= max_ts in the runs; NOT_FOUND. */
-static enum status get_in_runs(struct txn *t, const struct shape *s, struct slice key,
-                               uint64_t max_ts, struct entry *ret)
+/* The newest entry with ts <= max_ts in level 1 and deeper; NOT_FOUND. */
+static enum status get_in_levels(const struct shape *s, struct slice key, uint64_t hash,
+                                 uint64_t max_ts, struct page_pins *pins, struct entry *ret)
 {
-    uint64_t hash = run_key_hash(key);
-    for (uint32_t i = 0; i < s->levels[0].count; i++) {
-        enum status st = get_in_run(t, s->levels[0].runs[i]->run, key, hash, max_ts, ret);
-        if (st != NOT_FOUND) return st;
-    }
     for (uint32_t l = 1; l < LEVELS_MAX; l++) {
         struct run *r = s->levels[l].count ? run_of_level(&s->levels[l], key) : NULL;
         if (!r) continue;
-        enum status st = get_in_run(t, r, key, hash, max_ts, ret);
+        enum status st = get_in_run(r, key, hash, max_ts, pins, ret);
         if (st != NOT_FOUND) return st;
     }
     return NOT_FOUND;
 }
 
-enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, struct slice key,
-                                 struct newest *ret)
+/* The version that the view sees in the runs; NOT_FOUND. */
+static enum status get_in_runs(struct txn *t, const struct view *view, const struct shape *s,
+                               struct slice key, struct entry *ret)
+{
+    uint64_t hash = run_key_hash(key);
+    for (uint32_t i = 0; i < s->levels[0].count; i++) {
+        struct run_ref *r = s->levels[0].runs[i];
+        if (!mvcc__run_visible(view, r)) continue;
+        enum status st = get_in_run(r->run, key, hash, view->snapshot, &t->pins, ret);
+        if (st != NOT_FOUND) return st;
+    }
+    return get_in_levels(s, key, hash, view->snapshot, &t->pins, ret);
+}
+
+/* Whose the loaded run is; sets ret->ts, or ret->holder. False: it was taken out. */
+static bool judge_loaded(const struct txn *t, const struct run_ref *r, struct newest *ret)
+{
+    bool own;
+    struct txn *x;
+    ret->holder = mvcc__in_flight(t, &r->begin, false, &own, &ret->holder_id);
+    if (ret->holder) return true;
+    ret->ts = own ? 0 : mvcc__begin_of(&r->begin, &x);
+    return ret->ts != TS_ABORTED;
+}
+
+enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const struct run_ref *except,
+                                 struct slice key, struct page_pins *pins, struct newest *ret)
 {
     struct entry e;
-    enum status st = get_in_runs(t, s, key, UINT64_MAX, &e);
+    uint64_t hash = run_key_hash(key);
     *ret = (struct newest){0};
+    for (uint32_t i = 0; i < s->levels[0].count; i++) {
+        const struct run_ref *r = s->levels[0].runs[i];
+        if (r == except) continue;
+        enum status st = get_in_run(r->run, key, hash, UINT64_MAX, pins, &e);
+        if (st == NOT_FOUND) continue;
+        TRY(st);
+        struct newest n = {true, e.tombstone, e.ts, e.row, NULL, 0};
+        if (__atomic_load_n(&r->begin, __ATOMIC_ACQUIRE) && !judge_loaded(t, r, &n)) continue;
+        *ret = n;
+        return OK;
+    }
+    enum status st = get_in_levels(s, key, hash, UINT64_MAX, pins, &e);
     if (st == NOT_FOUND) return OK;
     TRY(st);
-    *ret = (struct newest){true, e.tombstone, e.ts, e.row};
+    *ret = (struct newest){true, e.tombstone, e.ts, e.row, NULL, 0};
     return OK;
 }
 
@@ -91,7 +123,7 @@ enum status store_point_get(struct txn *t, const struct point_get_request *q, st
         return OK;
     }
     struct entry e;
-    enum status st = get_in_runs(t, s, q->key, view.snapshot, &e);
+    enum status st = get_in_runs(t, &view, s, q->key, &e);
     if (st != OK) return st;
     if (e.tombstone) return NOT_FOUND;
     *ret_row = e.row;

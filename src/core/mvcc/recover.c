@@ -58,10 +58,27 @@ struct recovery {
 
 /* --- one row ----------------------------------------------------------------------------------- */
 
+/* Whether the runs have a newer version of the key: one that was loaded, for those that were logged are
+ * replayed, too. Few rows ask: most are newer than all runs. */
+static enum status is_outdated(const struct redo_row *r, struct slice key, bool *ret)
+{
+    struct page_pins pins = {0};
+    struct newest n;
+    *ret = false;
+    if (r->ts >= r->tree->newest_ts) return OK;
+    enum status st = mvcc__newest_in_runs(NULL, tree_shape(r->tree), NULL, key, &pins, &n);
+    *ret = st == OK && n.found && n.ts > r->ts;
+    page_pins_free(&pins);
+    return st;
+}
+
 static enum status apply_row(struct store *s, const struct redo_row *r, struct slice key,
                              struct slice row)
 {
     struct tree *tree = r->tree;
+    bool outdated;
+    TRY(is_outdated(r, key, &outdated));
+    if (outdated) return OK;
     struct memory *m = tree_shape(tree)->memories[0];
     memtable_latch(m->table);
     if (memtable_key_count(m->table) == 0) m->first_lsn = r->lsn;
@@ -257,6 +274,20 @@ static enum status take_row(struct recovery *r, uint64_t lsn, uint64_t ts, struc
     return apply_row(r->store, &row, slice_make(key, lens[0]), slice_make(key + lens[0], lens[1]));
 }
 
+/* A RUN at the payload's start: its rows lie in it, committed by this record. */
+static enum status take_run(struct recovery *r, uint64_t lsn, uint64_t ts, struct slice payload,
+                            size_t *ret_used)
+{
+    uint64_t id, run;
+    if (payload.len < REDO_RUN_BYTES) return malformed(lsn);
+    memcpy(&id, payload.data + 1, sizeof id);
+    memcpy(&run, payload.data + REDO_TREE_BYTES, sizeof run);
+    *ret_used = REDO_RUN_BYTES;
+    TRY(drain(r));
+    struct tree *tree = forest_tree(r->store->forest, id);
+    return tree ? forest_claim_run(r->store->forest, tree, run, lsn, ts) : OK;
+}
+
 static void tell_progress(struct recovery *r, uint64_t lsn)
 {
     int64_t now = monotonic_us();
@@ -282,6 +313,8 @@ static enum status replay_record(void *ctx, lsn_t lsn, uint64_t ts, struct slice
             TRY(apply_change(r, lsn.v, op == REDO_DROP, id));
         else if (op == REDO_PUT || op == REDO_DELETE)
             TRY(take_row(r, lsn.v, ts, payload, &used));
+        else if (op == REDO_RUN)
+            TRY(take_run(r, lsn.v, ts, payload, &used));
         else
             return malformed(lsn.v);
         payload.data += used;
@@ -360,6 +393,7 @@ enum status store__recover(struct store *s)
     if (st == OK) st = drain(&r);
     stop_lanes(&r);
     TRY(st);
+    TRY(forest_drop_unclaimed(s->forest));
     hlc_observe(&s->clock, r.max_ts);
     s->visible_ts = r.max_ts;
     s->forest->wal = s->wal;

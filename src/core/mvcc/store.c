@@ -16,6 +16,7 @@ void store_options_init(struct store_options *o)
         .cache_bytes = 256ull << 20,
         .memtable_bytes = 64ull << 20,
         .memtable_total_bytes = 1ull << 30,
+        .load_bytes = 64ull << 20,
         .wal_file_bytes = 64ull << 20,
         .level1_bytes = 256ull << 20,
         .run_bytes = 64ull << 20,

@@ -42,7 +42,7 @@ static void trim(struct txn *t)
 {
     if (t->writes.cap > 4096) ARRAY_RELEASE(&t->writes);
     if (t->locks.cap > 256) ARRAY_RELEASE(&t->locks);
-    t->writes.count = t->changes.count = t->hooks.count = t->locks.count = 0;
+    t->loads.count = t->writes.count = t->changes.count = t->hooks.count = t->locks.count = 0;
     t->outer_commands.count = 0;
 }
 
@@ -63,6 +63,7 @@ static void txn_free(struct txn *t)
     page_pins_free(&t->pins);
     ARRAY_RELEASE(&t->writes);
     ARRAY_RELEASE(&t->changes);
+    ARRAY_RELEASE(&t->loads);
     ARRAY_RELEASE(&t->hooks);
     ARRAY_RELEASE(&t->locks);
     ARRAY_RELEASE(&t->outer_commands);
@@ -314,6 +315,13 @@ static void settle_versions(struct txn *t, uint64_t ts)
         }
         txn__resolved(t, w->memory);
     }
+    for (size_t i = 0; i < t->loads.count; i++) {
+        struct loaded_run *l = &t->loads.data[i];
+        int64_t rows = (int64_t)run_entry_count(l->ref->run);
+        run_stamp(l->ref->run, ts);
+        __atomic_store_n(&l->ref->begin, ts, __ATOMIC_RELEASE);
+        __atomic_add_fetch(&l->tree->rows, rows, __ATOMIC_RELAXED);
+    }
 }
 
 static void queue_drop(struct store *s, struct tree *tree, uint64_t ts)
@@ -323,30 +331,50 @@ static void queue_drop(struct store *s, struct tree *tree, uint64_t ts)
     fmutex_unlock(&s->drops_mutex);
 }
 
-/* Trees made and dropped, once the log has it. The commit is durable by then, so a manifest that
- * cannot be written (a full disk) does not undo it: the log is kept from here on, whose replay does
- * it, and what was dropped keeps its space until then. Returns whether the manifest has it all. */
+static bool logged(enum status st)
+{
+    if (st == OK) return true;
+    log_error(LOG_ERROR, "store");
+    error_clear();
+    return false;
+}
+
+/* Trees made and dropped, runs loaded, once the log has it. The commit is durable by then, so a
+ * manifest that cannot be written (a full disk) does not undo it: the log is kept from here on, whose
+ * replay does it, and what was dropped keeps its space until then. Returns whether the manifest has it
+ * all. A tree must be there before its runs: a rewritten manifest knows none of a tree that is not. */
 static bool apply_changes(struct txn *t, uint64_t ts)
 {
     struct store *s = t->store;
     bool whole = true;
     for (size_t i = 0; i < t->changes.count; i++) {
         struct tree_change *c = &t->changes.data[i];
-        enum status st = c->drop ? forest_log_drop(s->forest, c->tree)
-                                 : forest_log_create(s->forest, c->tree);
-        if (st == OK && c->drop) queue_drop(s, c->tree, ts);
-        if (st == OK) continue;
+        if (c->drop || logged(forest_log_create(s->forest, c->tree))) continue;
         whole = false;
-        if (!c->drop) __atomic_store_n(&c->tree->created, true, __ATOMIC_RELEASE);
-        log_error(LOG_ERROR, "store");
-        error_clear();
+        __atomic_store_n(&c->tree->created, true, __ATOMIC_RELEASE);
+    }
+    if (t->loads.count)
+        whole &= logged(forest_install_runs(s->forest, t->loads.data, t->loads.count, ts));
+    for (size_t i = 0; i < t->changes.count; i++) {
+        struct tree_change *c = &t->changes.data[i];
+        if (!c->drop) continue;
+        if (logged(forest_log_drop(s->forest, c->tree))) queue_drop(s, c->tree, ts);
+        else whole = false;
     }
     return whole;
 }
 
+/* The commit has failed before the log had it. */
+static void forget_loads(struct txn *t)
+{
+    struct error saved = *error_current();
+    (void)logged(forest_forget_runs(t->store->forest, t->loads.data, t->loads.count));
+    *error_current() = saved;
+}
+
 static bool writes_rows(const struct txn *t)
 {
-    if (t->changes.count) return true;
+    if (t->changes.count || t->loads.count) return true;
     for (size_t i = 0; i < t->writes.count; i++)
         if (t->writes.data[i].version && !t->writes.data[i].version->lock_only) return true;
     return false;
@@ -376,11 +404,18 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     struct store *s = t->store;
     if (ret_ts) *ret_ts = 0;
     if (!writes_rows(t)) return commit_reads(t);
-    bool changes = t->changes.count > 0;
-    if (changes) __atomic_add_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
+    bool changes = t->changes.count > 0 || t->loads.count > 0;
     lsn_t end;
-    enum status st = txn__log(t, mode == COMMIT_BATCH, &end);
+    enum status st = OK;
+    if (t->loads.count) st = forest_prepare_runs(s->forest, t->loads.data, t->loads.count);
     if (st != OK) {
+        txn_abort(t);
+        return st;
+    }
+    if (changes) __atomic_add_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
+    st = txn__log(t, mode == COMMIT_BATCH, &end);
+    if (st != OK) {
+        if (t->loads.count) forget_loads(t);
         if (changes) __atomic_sub_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
         txn_abort(t);
         return st;
@@ -396,6 +431,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     if (changes && (st != OK || apply_changes(t, ts)))
         __atomic_sub_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
     if (ret_ts) *ret_ts = ts;
+    if (t->loads.count) store__schedule(s);
     finish(t, st == OK);
     return st;
 }

@@ -160,7 +160,7 @@ static bool has_ended(struct txn *holder, uint64_t id)
 enum status txn__wait_for(struct txn *t, struct txn *holder, uint64_t id)
 {
     struct store *s = t->store;
-    struct wait_node node = {.waiter = waiter_self()};
+    struct wait_node node = {.waiter = waiter_self(), .txn = t};
     fmutex_lock(&s->wait_mutex);
     bool waits = add_waiter(holder, id, &node);
     bool cycle = waits && reaches(holder, t, 0);
@@ -187,13 +187,20 @@ enum status txn__wait_for(struct txn *t, struct txn *holder, uint64_t id)
     return park_status(r);
 }
 
+/* Who is woken waits no more, though it may not run yet: else a transaction that goes on, and soon waits
+ * for it, would find a cycle that is none. */
 void txn__wake_waiters(struct txn *t, bool ended)
 {
+    if (!ended) fmutex_lock(&t->store->wait_mutex);
     spin_lock(&t->waiters_lock);
     t->ended = ended;
     /* Under the lock: a woken waiter takes it before its node goes. */
-    for (struct wait_node *n = t->waiters; n; n = n->next) waiter_wake(n->waiter);
+    for (struct wait_node *n = t->waiters; n; n = n->next) {
+        if (!ended) n->txn->waiting_for = NULL;
+        waiter_wake(n->waiter);
+    }
     spin_unlock(&t->waiters_lock);
+    if (!ended) fmutex_unlock(&t->store->wait_mutex);
 }
 
 /* --- relation locks ---------------------------------------------------------------------------- */

@@ -19,18 +19,16 @@ struct key_state {
     const struct version *newest; /* newest version with a row or tombstone; NULL: not in memtables */
 };
 
-/* Another transaction that still has the version in its hand; else NULL, and *ret_own tells whether it
- * is ours. */
-static struct txn *in_flight(const struct txn *t, const struct version *v, bool *ret_own,
-                             uint64_t *ret_id)
+struct txn *mvcc__in_flight(const struct txn *t, const uint64_t *begin, bool locks, bool *ret_own,
+                            uint64_t *ret_id)
 {
     for (;;) {
         struct txn *x, *same;
-        uint64_t ts = mvcc__begin(v, &x);
-        *ret_own = x == t;
-        if (!x || x == t || (ts && ts != TS_ABORTED && !v->lock_only)) return NULL;
+        uint64_t ts = mvcc__begin_of(begin, &x);
+        *ret_own = x && x == t;
+        if (!x || x == t || (ts && ts != TS_ABORTED && !locks)) return NULL;
         *ret_id = __atomic_load_n(&x->id, __ATOMIC_ACQUIRE);
-        (void)mvcc__begin(v, &same);
+        (void)mvcc__begin_of(begin, &same);
         if (same == x) return x; /* still: so that was its number */
     }
 }
@@ -39,7 +37,7 @@ static void inspect_chain(const struct txn *t, const struct version *v, struct k
 {
     for (; v; v = __atomic_load_n(&v->older, __ATOMIC_ACQUIRE)) {
         bool own;
-        ret->holder = in_flight(t, v, &own, &ret->holder_id);
+        ret->holder = mvcc__in_flight(t, &v->begin, v->lock_only, &own, &ret->holder_id);
         if (ret->holder) return;
         ret->locked |= own;
         /* Taken out of the chain of a frozen memtable while we were on it. */
@@ -89,7 +87,7 @@ static struct version *push_version(struct txn *t, struct tree *tree, struct mem
     v->command = t->command;
     v->older = leaf_head(leaf);
     __atomic_add_fetch(&m->unresolved, 1, __ATOMIC_RELAXED);
-    ARRAY_PUSH(&t->writes, (struct write_entry){tree, m, leaf, v, 0});
+    ARRAY_PUSH(&t->writes, (struct write_entry){tree, m, leaf, v, 0, false});
     t->bytes += key.len + row.len + sizeof *v;
     t->shown = true;
     return v;
@@ -138,6 +136,11 @@ void txn__undo(struct txn *t, size_t from)
         if (w->version) {
             unlink_version(w);
             txn__resolved(t, w->memory);
+        } else if (w->load) {
+            struct loaded_run l = ARRAY_LAST(&t->loads);
+            t->loads.count--;
+            __atomic_store_n(&l.ref->begin, TS_ABORTED, __ATOMIC_RELEASE);
+            tree_unpublish_run(l.tree, l.ref);
         } else {
             struct tree_change c = ARRAY_LAST(&t->changes);
             t->changes.count--;
@@ -168,32 +171,52 @@ static enum status lock_answer(struct txn *t, const struct newest *n, struct loc
     return OK;
 }
 
-enum status store_lock(struct txn *t, const struct lock_request *q, struct lock_result *ret)
+/* Our newest version goes, and who waits for it may look again. */
+static void take_back(struct txn *t)
 {
-    struct tree *tree;
-    TRY(mvcc__tree(t, q->tree, &tree));
-    TRY(store__admit(t));
+    txn__undo(t, t->writes.count - 1);
+    txn__wake_waiters(t, false);
+}
+
+/* One try: n->holder is set when somebody is to be waited for. */
+static enum status try_lock(struct txn *t, struct tree *tree, struct slice key, struct newest *n)
+{
     struct key_state k;
-    for (;;) {
-        latch_key(t, tree, q->key, &k);
-        if (!k.holder) break;
+    latch_key(t, tree, key, &k);
+    *n = (struct newest){.holder = k.holder, .holder_id = k.holder_id};
+    if (k.holder) {
         memtable_unlatch(k.active->table);
-        if (q->skip_locked) return WOULD_BLOCK;
-        if (q->nowait) return FAIL(LOCK_NOT_AVAILABLE, "could not obtain lock on row");
-        TRY(txn__wait_for(t, k.holder, k.holder_id));
+        return OK;
     }
     if (!k.locked) {
-        struct version *v = push_version(t, tree, k.active, q->key, (struct slice){0});
+        struct version *v = push_version(t, tree, k.active, key, (struct slice){0});
         v->lock_only = 1;
         leaf_set_head(ARRAY_LAST(&t->writes).leaf, v);
     }
-    struct newest n = {0};
     if (k.newest)
-        n = (struct newest){true, k.newest->tombstone, version_ts(t, k.newest),
-                            slice_make(k.newest->row, k.newest->len)};
+        *n = (struct newest){true, k.newest->tombstone, version_ts(t, k.newest),
+                             slice_make(k.newest->row, k.newest->len), NULL, 0};
     TRY(unlatch(t, tree, k.active));
-    if (!n.found) TRY(mvcc__newest_in_runs(t, k.shape, q->key, &n));
-    return lock_answer(t, &n, ret);
+    if (n->found) return OK;
+    /* The shape of now: it has the runs that were loaded before the lock was put. */
+    TRY(mvcc__newest_in_runs(t, tree_shape(tree), NULL, key, &t->pins, n));
+    if (n->holder && !k.locked) take_back(t);
+    return OK;
+}
+
+enum status store_lock(struct txn *t, const struct lock_request *q, struct lock_result *ret)
+{
+    struct tree *tree;
+    struct newest n;
+    TRY(mvcc__tree(t, q->tree, &tree));
+    TRY(store__admit(t));
+    for (;;) {
+        TRY(try_lock(t, tree, q->key, &n));
+        if (!n.holder) return lock_answer(t, &n, ret);
+        if (q->skip_locked) return WOULD_BLOCK;
+        if (q->nowait) return FAIL(LOCK_NOT_AVAILABLE, "could not obtain lock on row");
+        TRY(txn__wait_for(t, n.holder, n.holder_id));
+    }
 }
 
 /* --- writes ------------------------------------------------------------------------------------ */
@@ -229,26 +252,20 @@ static enum status check_request(const struct txn *t, const struct write_request
     return OK;
 }
 
-enum status store_write(struct txn *t, const struct write_request *q)
+/* One try: n->holder is set when somebody is to be waited for. */
+static enum status try_write(struct txn *t, struct tree *tree, const struct write_request *q,
+                             struct newest *n)
 {
-    struct tree *tree;
-    TRY(check_request(t, q));
-    TRY(mvcc__tree(t, q->tree, &tree));
-    TRY(store__admit(t));
     struct key_state k;
-    for (;;) {
-        latch_key(t, tree, q->key, &k);
-        if (!k.holder) break;
+    latch_key(t, tree, q->key, &k);
+    *n = (struct newest){.holder = k.holder, .holder_id = k.holder_id};
+    enum status st = OK;
+    if (k.newest && !k.holder)
+        *n = (struct newest){true, k.newest->tombstone, version_ts(t, k.newest), {0}, NULL, 0};
+    if (n->found) st = judge(t, q->op, n);
+    if (k.holder || st != OK) {
         memtable_unlatch(k.active->table);
-        TRY(txn__wait_for(t, k.holder, k.holder_id));
-    }
-    if (k.newest) {
-        struct newest n = {true, k.newest->tombstone, version_ts(t, k.newest), {0}};
-        enum status st = judge(t, q->op, &n);
-        if (st != OK) {
-            memtable_unlatch(k.active->table);
-            return st;
-        }
+        return st;
     }
     bool delete = q->op == WRITE_DELETE;
     struct version *v = push_version(t, tree, k.active, q->key, delete ? (struct slice){0} : q->row);
@@ -259,12 +276,55 @@ enum status store_write(struct txn *t, const struct write_request *q)
     TRY(unlatch(t, tree, k.active));
     /* A lock of our own answered already what the runs hold. */
     if (k.newest || q->op == WRITE_PUT || (k.locked && q->op != WRITE_INSERT)) return OK;
-    struct newest n = {0};
-    enum status st = OK;
-    if (has_runs(k.shape)) st = mvcc__newest_in_runs(t, k.shape, q->key, &n);
-    if (st == OK) st = judge(t, q->op, &n);
-    if (st != OK) txn__undo(t, t->writes.count - 1);
+    /* The shape of now: it has the runs that were loaded before the version was put. */
+    const struct shape *s = tree_shape(tree);
+    if (has_runs(s)) st = mvcc__newest_in_runs(t, s, NULL, q->key, &t->pins, n);
+    if (st == OK && !n->holder) st = judge(t, q->op, n);
+    if (n->holder) take_back(t);
+    else if (st != OK) txn__undo(t, t->writes.count - 1);
     return st;
+}
+
+enum status store_write(struct txn *t, const struct write_request *q)
+{
+    struct tree *tree;
+    struct newest n;
+    TRY(check_request(t, q));
+    TRY(mvcc__tree(t, q->tree, &tree));
+    TRY(store__admit(t));
+    for (;;) {
+        enum status st = try_write(t, tree, q, &n);
+        if (st != OK || !n.holder) return st;
+        TRY(txn__wait_for(t, n.holder, n.holder_id));
+    }
+}
+
+enum status txn__write_over(struct txn *t, struct tree *tree, const struct run_ref *loaded,
+                            bool unique, struct slice key, struct slice row)
+{
+    struct key_state k;
+    TRY(store__admit(t));
+    for (;;) {
+        latch_key(t, tree, key, &k);
+        if (!k.holder) break;
+        memtable_unlatch(k.active->table);
+        TRY(txn__wait_for(t, k.holder, k.holder_id));
+    }
+    if (unique && k.newest && !k.newest->tombstone) {
+        memtable_unlatch(k.active->table);
+        return UNIQUE_VIOLATION;
+    }
+    struct version *v = push_version(t, tree, k.active, key, row);
+    leaf_set_head(ARRAY_LAST(&t->writes).leaf, v);
+    TRY(unlatch(t, tree, k.active));
+    /* What was in a memtable when we looked may lie in a run by now. */
+    while (unique && !k.newest) {
+        struct newest n;
+        TRY(mvcc__newest_in_runs(t, tree_shape(tree), loaded, key, &t->pins, &n));
+        if (!n.holder) return n.found && !n.tombstone ? UNIQUE_VIOLATION : OK;
+        TRY(txn__wait_for(t, n.holder, n.holder_id));
+    }
+    return OK;
 }
 
 /* --- trees ------------------------------------------------------------------------------------- */

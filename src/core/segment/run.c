@@ -29,6 +29,7 @@ struct run {
     uint32_t common; /* bytes that all fences begin with */
     uint32_t *filter;
     uint32_t filter_blocks;
+    uint64_t stamp; /* atomic: of all entries of a stamped run; 0: not told yet */
 };
 
 static enum status corrupted(const struct run *r, struct place p, const char *what)
@@ -42,7 +43,7 @@ static enum status corrupted(const struct run *r, struct place p, const char *wh
 
 /* --- meta ------------------------------------------------------------------------------------- */
 
-enum { META_MAGIC = 0x314e5248 /* "HRN1" */, META_VERSION = 1 };
+enum { META_MAGIC = 0x314e5248 /* "HRN1" */, META_VERSION = 1, META_VERSION_STAMPED = 2 };
 
 /* docs/format/run.md; extents, keys and a CRC-32C follow. */
 struct meta_fixed {
@@ -58,7 +59,8 @@ _Static_assert(sizeof(struct extent) == 12, "docs/format/run.md");
 void run_meta__encode(const struct run_meta *m, struct strbuf *out)
 {
     struct meta_fixed f = {
-        .magic = META_MAGIC, .version = META_VERSION, .tree = m->tree, .entries = m->entries,
+        .magic = META_MAGIC, .version = m->stamped ? META_VERSION_STAMPED : META_VERSION,
+        .tree = m->tree, .entries = m->entries,
         .tombstones = m->tombstones, .keys = m->keys, .min_ts = m->min_ts, .max_ts = m->max_ts,
         .segments = m->segments, .extents = m->extent_count, .fences = m->fences,
         .filter = m->filter, .min_key_len = (uint32_t)m->min_key.len,
@@ -90,7 +92,7 @@ enum status run_meta__decode(struct slice blob, struct arena *a, struct run_meta
         memcpy(&crc, blob.data + len, sizeof crc);
     }
     if (blob.len < sizeof f + sizeof crc || crc32c(0, blob.data, len) != crc ||
-        f.magic != META_MAGIC || f.version != META_VERSION)
+        f.magic != META_MAGIC || f.version < META_VERSION || f.version > META_VERSION_STAMPED)
         return FAIL(DATA_CORRUPTED, "invalid description of a run");
     const char *at = blob.data + sizeof f;
     uint64_t need = sizeof f + (uint64_t)f.extents * sizeof(struct extent) + f.min_key_len +
@@ -100,6 +102,7 @@ enum status run_meta__decode(struct slice blob, struct arena *a, struct run_meta
         .tree = f.tree, .entries = f.entries, .tombstones = f.tombstones, .keys = f.keys,
         .min_ts = f.min_ts, .max_ts = f.max_ts, .segments = f.segments, .fences = f.fences,
         .filter = f.filter, .extent_count = f.extents,
+        .stamped = f.version == META_VERSION_STAMPED,
     };
     ret->extents = arena_memdup(a, at, f.extents * sizeof(struct extent));
     at += f.extents * sizeof(struct extent);
@@ -121,6 +124,27 @@ enum status run_meta_extents(struct slice meta, struct arena *a, struct extent *
     *ret = m.extents;
     *ret_count = m.extent_count;
     return OK;
+}
+
+bool run_meta_stampable(struct slice meta)
+{
+    struct meta_fixed f;
+    if (meta.len < sizeof f + sizeof(uint32_t)) return false;
+    memcpy(&f, meta.data, sizeof f);
+    return f.version == META_VERSION_STAMPED;
+}
+
+void run_meta_stamp(struct slice meta, uint64_t ts)
+{
+    struct meta_fixed f;
+    char *at = (char *)meta.data;
+    memcpy(&f, at, sizeof f);
+    ASSERT(f.version == META_VERSION_STAMPED);
+    f.min_ts = f.max_ts = ts;
+    memcpy(at, &f, sizeof f);
+    size_t len = meta.len - sizeof(uint32_t);
+    uint32_t crc = crc32c(0, at, len);
+    memcpy(at + len, &crc, sizeof crc);
 }
 
 /* --- open ------------------------------------------------------------------------------------- */
@@ -225,6 +249,7 @@ enum status run_open(struct blocks *b, struct cache *c, struct slice meta, struc
         run_close(r);
         return s;
     }
+    if (r->meta.stamped) r->stamp = r->meta.max_ts;
     for (uint32_t i = 0; i < r->meta.extent_count; i++)
         r->bytes += (uint64_t)r->meta.extents[i].blocks * BLOCK_BYTES;
     *ret = r;
@@ -255,8 +280,27 @@ uint64_t run_tombstone_count(const struct run *r) { return r->meta.tombstones; }
 uint64_t run_bytes(const struct run *r) { return r->bytes; }
 struct slice run_min_key(const struct run *r) { return r->meta.min_key; }
 struct slice run_max_key(const struct run *r) { return r->meta.max_key; }
-uint64_t run_min_ts(const struct run *r) { return r->meta.min_ts; }
-uint64_t run_max_ts(const struct run *r) { return r->meta.max_ts; }
+uint64_t run_key_count(const struct run *r) { return r->meta.keys; }
+
+static uint64_t stamp_of(const struct run *r)
+{
+    return __atomic_load_n(&r->stamp, __ATOMIC_ACQUIRE);
+}
+
+uint64_t run_min_ts(const struct run *r) { return r->meta.stamped ? stamp_of(r) : r->meta.min_ts; }
+uint64_t run_max_ts(const struct run *r) { return r->meta.stamped ? stamp_of(r) : r->meta.max_ts; }
+
+void run_stamp(struct run *r, uint64_t ts)
+{
+    ASSERT(r->meta.stamped);
+    __atomic_store_n(&r->stamp, ts, __ATOMIC_RELEASE);
+}
+
+void run__date(const struct run *r, struct entry *e)
+{
+    if (r->meta.stamped) e->ts = stamp_of(r);
+}
+
 uint32_t run__segment_count(const struct run *r) { return r->meta.segments; }
 struct cache *run__cache(const struct run *r) { return r->cache; }
 
@@ -323,7 +367,7 @@ uint64_t run_key_hash(struct slice key)
 enum status run_get(struct run *r, struct slice key, uint64_t key_hash, uint64_t max_ts,
                     struct page_pins *pins, struct entry *ret)
 {
-    if (max_ts < r->meta.min_ts || !run_may_contain(r, key, key_hash)) return NOT_FOUND;
+    if (max_ts < run_min_ts(r) || !run_may_contain(r, key, key_hash)) return NOT_FOUND;
     struct cache_page *page;
     /* The versions of a key may go over several segments. */
     for (uint32_t i = run__find_segment(r, key);; i++) {
@@ -333,6 +377,7 @@ enum status run_get(struct run *r, struct slice key, uint64_t key_hash, uint64_t
         if (at < s.h->count) {
             if (!slice_eq(segment__key(&s, at), key)) break;
             segment__entry(&s, at, ret);
+            run__date(r, ret);
             if (pins->pages.count && ARRAY_LAST(&pins->pages) == page) {
                 cache_unpin(r->cache, page);
             } else {
@@ -394,7 +439,8 @@ static const char *verify_segment(const struct run *r, struct verify *v, uint32_
         if (i == 0 && slice_cmp(fence, e.key) > 0) return "its first key is below its fence";
         if (i == 0 && v->entries && c < 0 && slice_cmp(strbuf_slice(&v->last_key), fence) >= 0)
             return "its fence does not part it from the one before";
-        if (e.ts < r->meta.min_ts || e.ts > r->meta.max_ts) return "a timestamp is out of range";
+        if (r->meta.stamped ? e.ts != 0 : e.ts < r->meta.min_ts || e.ts > r->meta.max_ts)
+            return "a timestamp is out of range";
         if (segment__lower_bound(&s, e.key, e.ts) != i) return "an entry is not found by its key";
         if (!run_may_contain(r, e.key, run_key_hash(e.key))) return "a key is not in the filter";
         if (c) {

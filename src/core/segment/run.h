@@ -30,6 +30,7 @@ struct run_options {
     uint32_t segment_bytes; /* target before compression; 0: 32 KiB, within 8 KiB … 16 MiB */
     uint8_t filter_bits;    /* Bloom bits a key; 0: no filter */
     bool compress;          /* LZ4 where it saves an eighth */
+    bool stamped;           /* one timestamp for all entries, told by run_stamp; theirs must be 0 */
 };
 
 enum status run_builder_new(const struct run_options *o, struct run_builder **ret) MUST;
@@ -44,6 +45,11 @@ uint64_t run_builder_bytes(const struct run_builder *b);
 /* Reads fences and filter. */
 enum status run_open(struct blocks *b, struct cache *c, struct slice meta, struct run **ret) MUST;
 void run_close(struct run *r);               /* the extents stay */
+/* All entries of a run that was built `stamped` get this timestamp. Readers may be at work. */
+void run_stamp(struct run *r, uint64_t ts);
+/* The same in its meta blob, in place, if it is that of such a run. */
+bool run_meta_stampable(struct slice meta);
+void run_meta_stamp(struct slice meta, uint64_t ts);
 void run_destroy(struct run *r);             /* frees the extents, forgets cached pages, closes */
 /* The extents that a meta blob names, for blocks_mark_used. */
 enum status run_meta_extents(struct slice meta, struct arena *a, struct extent **ret,
@@ -51,6 +57,7 @@ enum status run_meta_extents(struct slice meta, struct arena *a, struct extent *
 
 uint64_t run_tree(const struct run *r);
 uint64_t run_entry_count(const struct run *r);
+uint64_t run_key_count(const struct run *r);
 uint64_t run_tombstone_count(const struct run *r);
 uint64_t run_bytes(const struct run *r); /* on disk */
 struct slice run_min_key(const struct run *r);

@@ -49,6 +49,7 @@ enum status run_builder_new(const struct run_options *o, struct run_builder **re
     if (*bytes < SEGMENT_BYTES_MIN) *bytes = SEGMENT_BYTES_MIN;
     if (*bytes > SEGMENT_BYTES_MAX) *bytes = SEGMENT_BYTES_MAX;
     b->meta.tree = o->tree;
+    b->meta.stamped = o->stamped;
     strbuf_init(&b->fence_keys, NULL);
     strbuf_init(&b->min_key, NULL);
     strbuf_init(&b->last_key, NULL);

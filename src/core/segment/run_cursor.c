@@ -61,6 +61,7 @@ static enum status here(struct run_cursor *c, struct entry *ret)
 {
     c->where = AT_ENTRY;
     segment__entry(&c->s, c->entry, ret);
+    run__date(c->r, ret);
     return OK;
 }
 

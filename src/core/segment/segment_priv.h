@@ -149,6 +149,7 @@ struct run_meta {
     struct slice min_key, max_key;
     struct extent *extents;
     uint32_t extent_count;
+    bool stamped;
 };
 void run_meta__encode(const struct run_meta *m, struct strbuf *out);
 /* Keys point into the blob, extents into the arena. */
@@ -158,6 +159,8 @@ enum status run_meta__decode(struct slice blob, struct arena *a, struct run_meta
 
 uint32_t run__segment_count(const struct run *r);
 struct cache *run__cache(const struct run *r);
+/* Gives the entry the timestamp that all of a stamped run have. */
+void run__date(const struct run *r, struct entry *e);
 /* The page of that segment, pinned. */
 enum status run__load(struct run *r, uint32_t segment, bool for_scan, struct cache_page **ret) MUST;
 /* The segment in which the first entry at or after the key's versions may be, or just before. */

@@ -1,0 +1,369 @@
+/* Bulk loads (docs/design/bulk-load.md): rows go to a buffer; a full one is sorted and written as runs by
+ * a worker while the next fills; then its runs are put into the shapes of their trees, and only after
+ * that are their keys held against what is there. So of two who insert a key at least one sees the
+ * other: writers look at the runs after they have put their version.
+ *
+ * What is published belongs to the transaction (txn.loads) and is undone as its writes are. */
+#include "core/mvcc/load_priv.h"
+
+#include "base/mem.h"
+
+enum { POLL_EVERY = 4096, TOTAL_PART = 4 };
+
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
+
+/* One buffer to be written, by a worker or, if none has come to it when it is needed, by the loader
+ * itself. */
+struct load_job {
+    uint32_t refs;  /* atomic: the loader's, and the pool's */
+    uint32_t state; /* atomic */
+    struct load_buffer *buffer;
+    struct forest *forest;
+    struct waiter *waiter;
+    enum status st;
+    struct error error; /* of st */
+};
+
+struct load {
+    struct txn *txn;
+    struct load_tree *trees;
+    uint32_t count;
+    struct load_buffer buffers[2];
+    uint32_t filling;      /* the other one is with the job, if there is one */
+    struct load_job *job;
+    uint64_t buffer_bytes; /* when one is full */
+    uint64_t counted;      /* told to forest.memtable_bytes */
+    struct load_conflict conflict;
+};
+
+enum status store_load_begin(struct txn *t, const struct load_tree *trees, uint32_t n,
+                             struct load **ret)
+{
+    if (t->options.read_only)
+        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction");
+    for (uint32_t i = 0; i < n; i++) {
+        struct tree *tree;
+        TRY(mvcc__tree(t, trees[i].tree, &tree));
+    }
+    TRY(store__admit(t));
+    struct load *l = mem_alloc(MEM_RUN, sizeof *l);
+    l->txn = t;
+    l->count = n;
+    l->trees = mem_alloc(MEM_RUN, n * sizeof *trees);
+    memcpy(l->trees, trees, n * sizeof *trees);
+    for (int i = 0; i < 2; i++) load_buffer__init(&l->buffers[i], trees, n);
+    l->counted = t->store->o.load_bytes;
+    if (l->counted > t->store->o.memtable_total_bytes / TOTAL_PART)
+        l->counted = t->store->o.memtable_total_bytes / TOTAL_PART;
+    l->buffer_bytes = l->counted / 2;
+    __atomic_add_fetch(&t->store->forest->memtable_bytes, l->counted, __ATOMIC_RELAXED);
+    *ret = l;
+    return OK;
+}
+
+/* --- writing ----------------------------------------------------------------------------------- */
+
+static void unref_job(struct load_job *j)
+{
+    if (__atomic_sub_fetch(&j->refs, 1, __ATOMIC_ACQ_REL) == 0) mem_free(MEM_RUN, j);
+}
+
+static bool claim_job(struct load_job *j)
+{
+    uint32_t queued = JOB_QUEUED;
+    return __atomic_compare_exchange_n(&j->state, &queued, JOB_RUNNING, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
+
+static void run_job(struct load_job *j)
+{
+    j->st = load_buffer__write(j->buffer, j->forest);
+    if (j->st != OK) j->error = *error_current();
+    __atomic_store_n(&j->state, JOB_DONE, __ATOMIC_RELEASE);
+}
+
+static void worker_job(void *arg)
+{
+    struct load_job *j = arg;
+    if (claim_job(j)) {
+        struct waiter *w = j->waiter;
+        run_job(j);
+        waiter_wake(w);
+    }
+    unref_job(j);
+}
+
+static void start_job(struct load *l, struct load_buffer *b)
+{
+    struct store *s = l->txn->store;
+    struct load_job *j = mem_alloc(MEM_RUN, sizeof *j);
+    j->refs = 2;
+    j->buffer = b;
+    j->forest = s->forest;
+    j->waiter = waiter_self();
+    l->job = j;
+    if (!s->o.background || !pool_submit(s->o.background, worker_job, j)) unref_job(j);
+}
+
+/* Waits for it, or does it. */
+static enum status end_job(struct load *l)
+{
+    struct load_job *j = l->job;
+    if (claim_job(j)) run_job(j);
+    while (__atomic_load_n(&j->state, __ATOMIC_ACQUIRE) != JOB_DONE)
+        (void)waiter_park_uncancelable(j->waiter, 0);
+    enum status st = j->st;
+    if (st != OK) *error_current() = j->error;
+    l->job = NULL;
+    unref_job(j);
+    return st;
+}
+
+/* --- publishing -------------------------------------------------------------------------------- */
+
+/* Of what its caller has published just now. */
+struct check {
+    struct load *load;
+    uint32_t part;
+    struct tree *tree;
+    const struct run_ref *ref;
+    const struct shape *shape; /* the first that has the run */
+    const struct load_item *found; /* of those that are there already, the first in the input */
+};
+
+static void found(struct check *c, const struct load_item *i)
+{
+    if (!c->found || i->tag < c->found->tag) c->found = i;
+}
+
+static enum status poll(size_t i)
+{
+    if (i % POLL_EVERY == POLL_EVERY - 1 && waiter_canceled(waiter_self()))
+        return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+    return OK;
+}
+
+/* Where the key lies among the entries; NULL: it does not. */
+static struct load_item *find_item(const struct load_part *p, struct slice key)
+{
+    size_t lo = 0, hi = p->entries.count;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        int c = slice_cmp(load_key(p->entries.data[mid].item), key);
+        if (c == 0) return p->entries.data[mid].item;
+        if (c < 0) lo = mid + 1;
+        else hi = mid;
+    }
+    return NULL;
+}
+
+static enum status check_key(struct check *c, const struct load_part *p, struct leaf *leaf)
+{
+    struct slice key = leaf_key(leaf);
+    if (!leaf_head(leaf) || !run_may_contain(c->ref->run, key, run_key_hash(key))) return OK;
+    struct load_item *i = find_item(p, key);
+    if (!i || i->written) return OK;
+    i->written = true;
+    enum status st = txn__write_over(c->load->txn, c->tree, c->ref, c->load->trees[c->part].unique,
+                                     key, load_row(i));
+    if (st != UNIQUE_VIOLATION) return st;
+    found(c, i);
+    return OK;
+}
+
+/* The run lies below the memtables. A key that one of them has is written over it. */
+static enum status check_memory(struct check *c, const struct load_part *p, const struct memory *m)
+{
+    enum { LEAVES = 128 };
+    struct leaf *leaves[LEAVES];
+    struct slice from = run_min_key(c->ref->run), max = run_max_key(c->ref->run);
+    bool after = false;
+    for (;;) {
+        uint32_t n = memtable_walk(m->table, from, after, false, leaves, LEAVES);
+        for (uint32_t i = 0; i < n; i++) {
+            if (slice_cmp(leaf_key(leaves[i]), max) > 0) return OK;
+            TRY(check_key(c, p, leaves[i]));
+        }
+        if (n < LEAVES) return OK;
+        from = leaf_key(leaves[n - 1]);
+        after = true;
+        TRY(poll(POLL_EVERY - 1));
+    }
+}
+
+static bool range_overlaps(const struct run *a, const struct run *b)
+{
+    return slice_cmp(run_max_key(a), run_min_key(b)) >= 0 &&
+           slice_cmp(run_min_key(a), run_max_key(b)) <= 0;
+}
+
+static bool overlaps_any(const struct check *c)
+{
+    for (int l = 0; l < LEVELS_MAX; l++)
+        for (uint32_t i = 0; i < c->shape->levels[l].count; i++) {
+            const struct run_ref *r = c->shape->levels[l].runs[i];
+            if (r != c->ref && range_overlaps(r->run, c->ref->run)) return true;
+        }
+    return false;
+}
+
+/* Whether a live version of the key is there, once all who may commit one have ended. */
+static enum status live_in_runs(struct check *c, struct slice key, bool *ret_live)
+{
+    struct txn *t = c->load->txn;
+    struct page_pins pins = {0};
+    struct newest n;
+    enum status st;
+    for (;;) {
+        st = mvcc__newest_in_runs(t, c->shape, c->ref, key, &pins, &n);
+        page_pins_release(&pins);
+        if (st == OK && n.holder) st = txn__wait_for(t, n.holder, n.holder_id);
+        else break;
+        if (st != OK) break;
+    }
+    page_pins_free(&pins);
+    *ret_live = st == OK && n.found && !n.tombstone;
+    return st;
+}
+
+static enum status check_runs(struct check *c, const struct load_part *p)
+{
+    if (!c->load->trees[c->part].unique || !overlaps_any(c)) return OK;
+    for (size_t i = 0; i < p->entries.count; i++) {
+        const struct load_item *item = p->entries.data[i].item;
+        bool live;
+        TRY(poll(i));
+        if (item->written) continue; /* judged by what is newer than any run */
+        TRY(live_in_runs(c, load_key(item), &live));
+        if (live) found(c, item);
+    }
+    return OK;
+}
+
+static enum status conflict(struct load *l, const struct load_buffer *b, uint32_t part,
+                            const struct load_item *item)
+{
+    const struct load_part *table = &b->parts[0];
+    l->conflict = (struct load_conflict){.tree = part, .tag = item->tag, .key = load_key(item)};
+    for (size_t i = 0; i < table->entries.count; i++)
+        if (table->entries.data[i].item->tag == item->tag)
+            l->conflict.row = load_row(table->entries.data[i].item);
+    return UNIQUE_VIOLATION;
+}
+
+static enum status publish_part(struct load *l, const struct load_buffer *b, uint32_t part)
+{
+    struct txn *t = l->txn;
+    const struct load_part *p = &b->parts[part];
+    struct check c = {.load = l, .part = part};
+    struct run_ref *ref;
+    if (p->twice) return conflict(l, b, part, p->twice);
+    if (!p->meta.len) return OK;
+    TRY(mvcc__tree(t, p->tree, &c.tree));
+    t->shown = true;
+    TRY(tree_publish_run(c.tree, strbuf_slice(&p->meta), (uint64_t)(uintptr_t)t | 1, t->command, &ref,
+                         &c.shape));
+    ARRAY_PUSH(&t->loads, (struct loaded_run){c.tree, ref});
+    ARRAY_PUSH(&t->writes, (struct write_entry){.tree = c.tree, .load = true});
+    c.ref = ref;
+    for (uint32_t i = 0; i < c.shape->memory_count; i++)
+        TRY(check_memory(&c, p, c.shape->memories[i]));
+    TRY(check_runs(&c, p));
+    return c.found ? conflict(l, b, part, c.found) : OK;
+}
+
+/* Gives back the space of runs that were written and not published. */
+static void discard(struct load *l, const struct load_buffer *b, uint32_t from)
+{
+    struct forest *f = l->txn->store->forest;
+    struct arena scratch;
+    arena_init(&scratch, MEM_RUN);
+    for (uint32_t i = from; i < b->count; i++) {
+        struct extent *e;
+        uint32_t n;
+        if (!b->parts[i].meta.len) continue;
+        enum status st = run_meta_extents(strbuf_slice(&b->parts[i].meta), &scratch, &e, &n);
+        ASSERT(st == OK);
+        for (uint32_t k = 0; k < n; k++) blocks_free(f->blocks, e[k]);
+    }
+    arena_release(&scratch);
+}
+
+/* The table first: what a row of its is waited for, its index entries need not be. */
+static enum status publish(struct load *l, const struct load_buffer *b)
+{
+    for (uint32_t i = 0; i < b->count; i++) {
+        size_t before = l->txn->loads.count;
+        enum status st = publish_part(l, b, i);
+        if (st == OK) continue;
+        discard(l, b, l->txn->loads.count > before ? i + 1 : i);
+        return st;
+    }
+    return OK;
+}
+
+/* Writes the buffer that is with the job and publishes it. */
+static enum status settle_job(struct load *l)
+{
+    struct load_buffer *b = &l->buffers[l->filling ^ 1];
+    if (!l->job) return OK;
+    enum status st = end_job(l);
+    if (st == OK) return publish(l, b);
+    discard(l, b, 0);
+    return st;
+}
+
+/* --- rows -------------------------------------------------------------------------------------- */
+
+static enum status turn(struct load *l)
+{
+    TRY(settle_job(l));
+    struct load_buffer *full = &l->buffers[l->filling];
+    l->filling ^= 1;
+    load_buffer__clear(&l->buffers[l->filling]);
+    start_job(l, full);
+    return OK;
+}
+
+enum status store_load_add(struct load *l, uint32_t tree, struct slice key, struct slice row,
+                           uint64_t tag)
+{
+    if (key.len > STORE_KEY_BYTES_MAX)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "key of %zu bytes exceeds the maximum of %d", key.len,
+                    STORE_KEY_BYTES_MAX);
+    if (row.len > STORE_ROW_BYTES_MAX)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "row of %zu bytes exceeds the maximum of %d", row.len,
+                    STORE_ROW_BYTES_MAX);
+    /* A row and its index entries stay together. */
+    if (tree == 0 && l->buffers[l->filling].bytes >= l->buffer_bytes) TRY(turn(l));
+    load_buffer__add(&l->buffers[l->filling], tree, key, row, tag);
+    return OK;
+}
+
+enum status store_load_finish(struct load *l)
+{
+    TRY(turn(l));
+    return settle_job(l);
+}
+
+const struct load_conflict *store_load_conflict(const struct load *l)
+{
+    return &l->conflict;
+}
+
+void store_load_free(struct load *l)
+{
+    if (!l) return;
+    if (l->job) {
+        struct error saved = *error_current();
+        enum status st = end_job(l);
+        discard(l, &l->buffers[l->filling ^ 1], 0);
+        if (st != OK) *error_current() = saved;
+    }
+    struct store *s = l->txn->store;
+    __atomic_sub_fetch(&s->forest->memtable_bytes, l->counted, __ATOMIC_RELAXED);
+    fcond_broadcast(&s->space);
+    for (int i = 0; i < 2; i++) load_buffer__release(&l->buffers[i]);
+    mem_free(MEM_RUN, l->trees);
+    mem_free(MEM_RUN, l);
+}

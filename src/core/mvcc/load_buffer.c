@@ -1,0 +1,118 @@
+/* The buffer of a bulk load: rows as they come, then sorted, then a run. Input that comes in key order
+ * is not sorted again. Knows nothing of transactions, so that a worker may write it out. */
+#include "core/mvcc/load_priv.h"
+
+#include <endian.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+void load_buffer__init(struct load_buffer *b, const struct load_tree *trees, uint32_t n)
+{
+    *b = (struct load_buffer){.count = n};
+    b->parts = mem_alloc(MEM_RUN, n * sizeof *b->parts);
+    for (uint32_t i = 0; i < n; i++) {
+        b->parts[i].tree = trees[i].tree;
+        strbuf_init(&b->parts[i].meta, NULL);
+    }
+    arena_init(&b->arena, MEM_RUN);
+}
+
+void load_buffer__release(struct load_buffer *b)
+{
+    for (uint32_t i = 0; i < b->count; i++) {
+        ARRAY_RELEASE(&b->parts[i].entries);
+        strbuf_release(&b->parts[i].meta);
+    }
+    mem_free(MEM_RUN, b->parts);
+    arena_release(&b->arena);
+}
+
+void load_buffer__clear(struct load_buffer *b)
+{
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct load_part *p = &b->parts[i];
+        p->entries.count = 0;
+        p->unsorted = false;
+        p->twice = NULL;
+        strbuf_clear(&p->meta);
+    }
+    arena_clear(&b->arena);
+    b->bytes = 0;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct load_entry *x = a, *y = b;
+    if (x->head != y->head) return x->head < y->head ? -1 : 1;
+    int c = slice_cmp(load_key(x->item), load_key(y->item));
+    if (c) return c;
+    return (x->item->tag > y->item->tag) - (x->item->tag < y->item->tag);
+}
+
+void load_buffer__add(struct load_buffer *b, uint32_t part, struct slice key, struct slice row,
+                      uint64_t tag)
+{
+    struct load_part *p = &b->parts[part];
+    struct load_item *i = arena_alloc(&b->arena, sizeof *i + key.len + row.len);
+    i->key_len = (uint32_t)key.len;
+    i->row_len = (uint32_t)row.len;
+    i->tag = tag;
+    i->written = false;
+    memcpy(i->bytes, key.data, key.len);
+    if (row.len) memcpy(i->bytes + key.len, row.data, row.len);
+    struct load_entry e = {.item = i};
+    if (key.len) memcpy(&e.head, key.data, key.len < 8 ? key.len : 8);
+    e.head = be64toh(e.head);
+    if (p->entries.count && !p->unsorted)
+        p->unsorted = compare_entries(&ARRAY_LAST(&p->entries), &e) > 0;
+    ARRAY_PUSH(&p->entries, e);
+    b->bytes += sizeof *i + sizeof e + key.len + row.len;
+}
+
+/* Equal keys lie side by side, in the order of the input. */
+static const struct load_item *find_twice(const struct load_part *p)
+{
+    const struct load_item *first = NULL;
+    for (size_t i = 1; i < p->entries.count; i++) {
+        const struct load_entry *e = &p->entries.data[i];
+        if (e->head != e[-1].head || !slice_eq(load_key(e->item), load_key(e[-1].item))) continue;
+        if (!first || e->item->tag < first->tag) first = e->item;
+    }
+    return first;
+}
+
+static enum status add_all(struct run_builder *b, const struct load_part *p)
+{
+    for (size_t i = 0; i < p->entries.count; i++) {
+        const struct load_item *item = p->entries.data[i].item;
+        struct entry e = {.key = load_key(item), .row = load_row(item)};
+        TRY(run_builder_add(b, &e));
+    }
+    return OK;
+}
+
+static enum status write_part(struct load_part *p, struct forest *f)
+{
+    struct run_options o = {.blocks = f->blocks, .cache = f->cache, .tree = p->tree,
+                            .filter_bits = 10, .compress = true, .stamped = true};
+    struct run_builder *b;
+    if (!p->entries.count) return OK;
+    if (p->unsorted)
+        qsort(p->entries.data, p->entries.count, sizeof *p->entries.data, compare_entries);
+    p->twice = find_twice(p);
+    if (p->twice) return OK;
+    TRY(run_builder_new(&o, &b));
+    enum status st = add_all(b, p);
+    if (st != OK) {
+        run_builder_abort(b);
+        return st;
+    }
+    return run_builder_finish(b, &p->meta);
+}
+
+enum status load_buffer__write(struct load_buffer *b, struct forest *f)
+{
+    for (uint32_t i = 0; i < b->count; i++) TRY(write_part(&b->parts[i], f));
+    return OK;
+}
