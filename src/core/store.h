@@ -152,6 +152,8 @@ struct load_conflict {
     struct slice key;
     struct slice row; /* of the first tree, with the same tag; data NULL: not known */
 };
+/* Bytes of rows after which a statement does well to go on as a load. */
+uint64_t store_load_threshold(const struct txn *t);
 /* The first tree is the table's. */
 enum status store_load_begin(struct txn *t, const struct load_tree *trees, uint32_t n,
                              struct load **ret) MUST;

@@ -142,6 +142,12 @@ static enum status next_batch(void *ctx, struct batch *ret)
     return OK;
 }
 
+static uint64_t line_of(void *ctx, uint32_t row)
+{
+    const struct copy_in *in = ctx;
+    return in->lines[row].number;
+}
+
 /* --- the plan ------------------------------------------------------------------------------- */
 
 /* INSERT INTO schema.table (columns) OVERRIDING SYSTEM VALUE VALUES ($1, …): COPY always takes
@@ -191,13 +197,16 @@ static enum status make_plan(const struct copy *c, struct cached_plan **ret)
 /* The executor sees batches; how many rows it did tells which line an error of its own is about.
  * As in PostgreSQL, which fills its indexes a batch later than it checks rows, a duplicate key does
  * not come before a bad line, and shows no text. */
-static enum status add_where(struct copy_in *in, uint64_t rows_done, enum status result)
+static enum status add_where(struct copy_in *in, const struct exec_result *done,
+                             enum status result)
 {
     const struct error *e = error_current();
     if (e->code != result || e->where[0] != '\0') return result;
     if (result == UNIQUE_VIOLATION && in->late) return raise_late(in);
-    uint64_t row = rows_done - in->rows_before;
-    if (row < in->batch.rows) {
+    uint64_t row = done->rows_read - in->rows_before;
+    if (done->place) {
+        in->line = done->place;
+    } else if (row < in->batch.rows) {
         in->line = in->lines[row].number;
         in->line_text = in->lines[row].text;
     }
@@ -232,9 +241,9 @@ static enum status load(struct copy_in *in, const struct plan *p, uint64_t *ret_
     if (!in->file)
         TRY(sink->copy_in(sink->ctx, in->c->o.format == COPY_BINARY, in->c->column_count));
     TRY(begin_format(in));
-    enum status result =
-        exec_insert_stream(p, s->txn, &s->exec, &s->arena, next_batch, in, &done);
-    if (result != OK) return add_where(in, done.rows_read, result);
+    const struct exec_stream stream = {next_batch, line_of, in};
+    enum status result = exec_insert_stream(p, s->txn, &s->exec, &s->arena, &stream, &done);
+    if (result != OK) return add_where(in, &done, result);
     TRY(copy__finish(in));
     *ret_rows = done.rows_processed;
     return OK;

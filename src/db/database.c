@@ -63,6 +63,7 @@ static enum status open_store(struct db *db, const struct db_options *o)
     so.cache_bytes = (uint64_t)config_int(o->config, "cache_bytes");
     so.memtable_bytes = (uint64_t)config_int(o->config, "memtable_bytes");
     so.memtable_total_bytes = (uint64_t)config_int(o->config, "memtable_total_bytes");
+    so.load_bytes = (uint64_t)config_int(o->config, "load_bytes");
     so.wal_file_bytes = (uint64_t)config_int(o->config, "wal.file_bytes");
     so.group_commit_window_us = config_int(o->config, "wal.group_commit_window") * 1000;
     so.background = o->background;

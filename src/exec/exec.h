@@ -76,6 +76,7 @@ struct exec_result {
     uint64_t rows_read;      /* of a stream, and done with */
     uint64_t temp_read, temp_written; /* bytes of spills */
     const struct node_stats *stats;   /* of exec_run_counted; in the arena */
+    uint64_t place;          /* in the stream, of the row that an error is about; 0: the one being read */
 };
 
 /* Runs to the end: each batch of output columns (plan->output) goes to the sink. */
@@ -94,11 +95,16 @@ enum status exec_point(const struct plan *p, struct txn *t, const struct exec_se
                        const struct exec_params *params, struct arena *a, struct datum *ret_row,
                        bool *ret_found, struct exec_result *ret) MUST;
 
-/* A plan of INSERT whose source rows are replaced by the batches that `next` gives (END_OF_DATA at the
- * end), one column per insert column: COPY. A batch stays until the next call. */
+/* Rows for exec_insert_stream, one column per insert column. */
+struct exec_stream {
+    enum status (*next)(void *ctx, struct batch *ret); /* stays until the next call; END_OF_DATA */
+    uint64_t (*place)(void *ctx, uint32_t row); /* of a row of the batch in the input: rising, from 1 */
+    void *ctx;
+};
+/* A plan of INSERT whose source rows are replaced by those of the stream: COPY. */
 enum status exec_insert_stream(const struct plan *p, struct txn *t, const struct exec_session *s,
-                               struct arena *a, enum status (*next)(void *ctx, struct batch *ret),
-                               void *ctx, struct exec_result *ret) MUST;
+                               struct arena *a, const struct exec_stream *stream,
+                               struct exec_result *ret) MUST;
 
 /* Evaluates an expression without columns (defaults, EXECUTE arguments, SET). */
 enum status exec_constant(const struct expr *e, const struct exec_session *s,

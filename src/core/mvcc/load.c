@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 
-enum { POLL_EVERY = 4096, TOTAL_PART = 4 };
+enum { POLL_EVERY = 4096, TOTAL_PART = 4, THRESHOLD_MAX = 4 << 20, THRESHOLD_PART = 32 };
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
 
@@ -19,7 +19,7 @@ struct load_job {
     uint32_t state; /* atomic */
     struct load_buffer *buffer;
     struct forest *forest;
-    struct waiter *waiter;
+    struct waiter *waiter; /* atomic: of who waits; NULL: nobody yet */
     enum status st;
     struct error error; /* of st */
 };
@@ -35,6 +35,12 @@ struct load {
     uint64_t counted;      /* told to forest.memtable_bytes */
     struct load_conflict conflict;
 };
+
+uint64_t store_load_threshold(const struct txn *t)
+{
+    uint64_t bytes = t->store->o.memtable_total_bytes / THRESHOLD_PART;
+    return bytes < THRESHOLD_MAX ? bytes : THRESHOLD_MAX;
+}
 
 enum status store_load_begin(struct txn *t, const struct load_tree *trees, uint32_t n,
                              struct load **ret)
@@ -79,16 +85,16 @@ static void run_job(struct load_job *j)
 {
     j->st = load_buffer__write(j->buffer, j->forest);
     if (j->st != OK) j->error = *error_current();
-    __atomic_store_n(&j->state, JOB_DONE, __ATOMIC_RELEASE);
+    __atomic_store_n(&j->state, JOB_DONE, __ATOMIC_SEQ_CST);
 }
 
 static void worker_job(void *arg)
 {
     struct load_job *j = arg;
     if (claim_job(j)) {
-        struct waiter *w = j->waiter;
         run_job(j);
-        waiter_wake(w);
+        struct waiter *w = __atomic_load_n(&j->waiter, __ATOMIC_SEQ_CST);
+        if (w) waiter_wake(w);
     }
     unref_job(j);
 }
@@ -100,18 +106,19 @@ static void start_job(struct load *l, struct load_buffer *b)
     j->refs = 2;
     j->buffer = b;
     j->forest = s->forest;
-    j->waiter = waiter_self();
     l->job = j;
     if (!s->o.background || !pool_submit(s->o.background, worker_job, j)) unref_job(j);
 }
 
-/* Waits for it, or does it. */
+/* Waits for it, or does it. The caller may be another thread than began it: of a coroutine. */
 static enum status end_job(struct load *l)
 {
     struct load_job *j = l->job;
+    struct waiter *self = waiter_self();
     if (claim_job(j)) run_job(j);
-    while (__atomic_load_n(&j->state, __ATOMIC_ACQUIRE) != JOB_DONE)
-        (void)waiter_park_uncancelable(j->waiter, 0);
+    __atomic_store_n(&j->waiter, self, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&j->state, __ATOMIC_SEQ_CST) != JOB_DONE)
+        (void)waiter_park_uncancelable(self, 0);
     enum status st = j->st;
     if (st != OK) *error_current() = j->error;
     l->job = NULL;

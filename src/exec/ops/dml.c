@@ -27,6 +27,7 @@ void dml_release(struct dml_run *d)
     strbuf_release(&d->old_entry);
     strbuf_release(&d->new_key);
     map_release(&d->seen);
+    store_load_free(d->load);
 }
 
 bool dml_seen(struct dml_run *d, struct slice key)
@@ -160,6 +161,7 @@ enum status dml_insert(struct dml_run *d, const struct datum *row)
     struct slice key = strbuf_slice(&d->key);
     strbuf_clear(&d->row);
     row_encode(d->table->layout, row, &d->row);
+    if (d->load) return dml_load(d, row);
     struct write_request w = {.tree = d->table->tree, .op = WRITE_INSERT, .key = key,
                               .row = strbuf_slice(&d->row)};
     enum status st = store_write(d->x->txn, &w);
@@ -174,7 +176,7 @@ enum status dml_insert(struct dml_run *d, const struct datum *row)
         op__index_key(d->table, index, row, key, &d->entry, &unique);
         TRY(put_entry(d, index, key, strbuf_slice(&d->entry), unique, row));
     }
-    return OK;
+    return dml_wrote(d, key.len + d->row.len);
 }
 
 static bool touches(const struct index_def *i, const bool *changed)

@@ -14,6 +14,12 @@ struct dml_run {
     struct strbuf key, row, entry, old_entry, new_key;
     struct map seen;          /* keys touched by this statement, when one could come twice */
     bool tracks;
+    /* Insertion of many rows (bulk.c): */
+    bool bulk;                /* allowed */
+    size_t wrote;             /* bytes, before the load began */
+    struct load *load;        /* NULL: not yet */
+    uint64_t tag;             /* of the row: rising */
+    uint64_t place;           /* tag of a row given before, which the error is about; 0: none */
 };
 
 void dml_init(struct dml_run *d, struct execution *x, const struct plan_node *n, bool tracks);
@@ -25,6 +31,12 @@ enum status dml_finish_row(struct dml_run *d, struct datum *row) MUST;
 enum status dml_new_key(struct dml_run *d, const struct datum *row) MUST;
 /* Writes the row of d->key and its entries. 23505. */
 enum status dml_insert(struct dml_run *d, const struct datum *row) MUST;
+/* After the last row that was inserted. 23505. */
+enum status dml_end(struct dml_run *d) MUST;
+/* Tells how much was inserted, and begins a load when it is much. */
+enum status dml_wrote(struct dml_run *d, size_t bytes) MUST;
+/* The row of d->key and d->row, and its entries, into the load. */
+enum status dml_load(struct dml_run *d, const struct datum *row) MUST;
 /* The row of `key`, locked, becomes `row`. `old`: its values now. */
 enum status dml_update(struct dml_run *d, struct slice key, const struct datum *old,
                        struct datum *row, const bool *changed) MUST;

@@ -10,6 +10,7 @@ struct insert_run {
     struct arena *batch;
     struct strbuf found; /* key of the conflicting row */
     uint64_t rows_read;  /* and done with */
+    const struct exec_stream *stream; /* COPY's, or NULL */
 };
 
 /* --- ON CONFLICT ------------------------------------------------------------------------------- */
@@ -121,6 +122,7 @@ static enum status insert_rows(void *ctx, const struct batch *in)
         uint32_t at = op__row(in, i);
         arena_clear(r->d.arena);
         for (uint32_t c = 0; c < columns; c++) r->row[c] = vec_get(&values[c], at);
+        r->d.tag = r->stream ? r->stream->place(r->stream->ctx, at) : r->rows_read + 1;
         if (r->d.returning) op__get_row(in, at, input);
         TRY(insert_row(r, input, r->d.returning ? in->column_count : 0));
         r->rows_read++;
@@ -145,6 +147,7 @@ static void insert_init(struct insert_run *r, struct execution *x, const struct 
         row_pusher__init(&r->pusher, x, n, out);
         r->d.returning = &r->pusher;
     }
+    r->d.bulk = n->dml.conflict == CONFLICT_NONE && !n->dml.returning_count;
 }
 
 static void insert_release(struct insert_run *r)
@@ -159,6 +162,7 @@ enum status op__insert(struct execution *x, const struct plan_node *n, const str
     insert_init(&r, x, n, out);
     struct exec_sink sink = {insert_rows, &r};
     enum status st = op__run(x, n->left, &sink);
+    if (st == OK) st = dml_end(&r.d);
     insert_release(&r);
     return st;
 }
@@ -166,8 +170,8 @@ enum status op__insert(struct execution *x, const struct plan_node *n, const str
 /* --- COPY -------------------------------------------------------------------------------------- */
 
 enum status exec_insert_stream(const struct plan *p, struct txn *t, const struct exec_session *s,
-                               struct arena *a, enum status (*next)(void *ctx, struct batch *ret),
-                               void *ctx, struct exec_result *ret)
+                               struct arena *a, const struct exec_stream *stream,
+                               struct exec_result *ret)
 {
     struct execution x;
     struct insert_run r = {0};
@@ -177,15 +181,17 @@ enum status exec_insert_stream(const struct plan *p, struct txn *t, const struct
     exec_begin(&x, p, t, s, NULL, a);
     x.run = op__run;
     insert_init(&r, &x, p->root, &nowhere);
+    r.stream = stream;
     enum status st;
     for (;;) {
         struct batch b;
-        st = next(ctx, &b);
+        st = stream->next(stream->ctx, &b);
         if (st == OK) st = insert_rows(&r, &b);
         if (st != OK) break;
     }
-    if (ret) *ret = (struct exec_result){x.rows_processed, r.rows_read};
+    if (st == END_OF_DATA) st = dml_end(&r.d);
+    if (ret) *ret = (struct exec_result){x.rows_processed, r.rows_read, r.d.place};
     insert_release(&r);
     exec_end(&x);
-    return st == END_OF_DATA ? OK : st;
+    return st;
 }
