@@ -1,8 +1,10 @@
 /* Fields of text and csv to values, straight into the batch's vectors, and the context that
- * errors get. Integers and short strings, most of what is loaded, are read here without the
- * general road of value_from_text; whatever is not plain (blanks, overflow, nonsense) goes
- * there for its error. */
+ * errors get. Integers, decimals, ISO dates and strings, most of what is loaded, are read here
+ * without the general road of value_from_text; whatever is not plain (blanks, overflow, nonsense)
+ * goes there for its error. */
 #include "db/copy_priv.h"
+
+#include "types/numeric.h"
 
 /* --- context -------------------------------------------------------------------------------- */
 
@@ -66,6 +68,88 @@ static inline bool plain_string(const struct copy_column *c, size_t len)
     return c->type == TYPE_VARCHAR && (c->typmod < 4 || len <= (size_t)c->typmod - 4);
 }
 
+static const int64_t powers_of_ten[] = {
+    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
+    100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
+    10000000000000000, 100000000000000000, 1000000000000000000,
+};
+enum { DIGITS_MAX = 18 };
+
+/* Up to 18 digits, a point among them or not, that numeric(p,s) takes without rounding. */
+static inline bool plain_numeric(struct slice s, int32_t typmod, struct numeric *ret)
+{
+    const char *p = s.data, *end = s.data + s.len, *point = NULL;
+    bool negative = p < end && *p == '-';
+    int64_t v = 0;
+    p += negative;
+    const char *first = p;
+    if (end - p > DIGITS_MAX) return false;
+    for (; p < end; p++) {
+        unsigned digit = (unsigned char)*p - '0';
+        if (digit <= 9) v = v * 10 + digit;
+        else if (*p == '.' && !point) point = p;
+        else return false;
+    }
+    if (first == end || point == first || point == end - 1) return false;
+    int fraction = point ? (int)(end - point) - 1 : 0, scale = fraction;
+    if (typmod >= 4) { /* ((precision << 16) | 11 bits of scale) + 4 */
+        int precision = (typmod - 4) >> 16 & 0xffff;
+        scale = (((typmod - 4) & 0x7ff) ^ 1024) - 1024;
+        if (scale < fraction || scale - fraction + (end - first) > DIGITS_MAX) return false;
+        v *= powers_of_ten[scale - fraction];
+        if (precision <= DIGITS_MAX && v >= powers_of_ten[precision]) return false;
+    }
+    *ret = numeric_small(negative ? -v : v, (uint16_t)scale);
+    return true;
+}
+
+static inline unsigned two_digits(const char *p)
+{
+    unsigned tens = (unsigned char)p[0] - '0', ones = (unsigned char)p[1] - '0';
+    return tens <= 9 && ones <= 9 ? tens * 10 + ones : 100;
+}
+
+/* YYYY-MM-DD, which every DateStyle reads alike. Days count from March, so that leap days come last. */
+static inline bool plain_date(struct slice s, int32_t *ret)
+{
+    static const uint8_t month_days[] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    enum { LEN = 10, DAYS_TO_2000 = 730425 };
+    const char *p = s.data;
+    if (s.len != LEN || p[4] != '-' || p[7] != '-') return false;
+    unsigned century = two_digits(p), year = two_digits(p + 2), month = two_digits(p + 5),
+             day = two_digits(p + 8);
+    if (century > 99 || year > 99 || month - 1 > 11) return false;
+    year += century * 100;
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (year == 0 || day - 1 >= month_days[month] + (unsigned)(leap && month == 2)) return false;
+    year -= month <= 2;
+    month = month > 2 ? month - 3 : month + 9;
+    unsigned days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    *ret = (int32_t)days - DAYS_TO_2000;
+    return true;
+}
+
+static inline bool is_ascii(const char *p, size_t len)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < len; i++) all |= (unsigned char)p[i];
+    return all < 0x80;
+}
+
+/* char(n), filled up with blanks. */
+static inline bool plain_char(struct copy_in *in, const struct copy_column *c, struct slice text,
+                              struct bytes *ret)
+{
+    size_t n = c->typmod < 4 ? 0 : (size_t)c->typmod - 4;
+    char few[BYTES_INLINE_MAX];
+    if (text.len > n || !is_ascii(text.data, text.len)) return false;
+    char *to = n <= sizeof few ? few : arena_alloc(&in->values, n);
+    memcpy(to, text.data, text.len);
+    memset(to + text.len, ' ', n - text.len);
+    *ret = bytes_ref(to, (uint32_t)n);
+    return true;
+}
+
 static enum status put_any(struct copy_in *in, const struct copy_column *c, struct vec *v,
                            uint32_t row, struct slice text)
 {
@@ -98,6 +182,15 @@ static inline enum status put(struct copy_in *in, const struct copy_column *c, s
     case TYPE_VARCHAR:
         if (!plain_string(c, text.len)) break;
         VEC_DATA(v, struct bytes)[row] = bytes_from_slice(&in->values, text);
+        return OK;
+    case TYPE_NUMERIC:
+        if (!plain_numeric(text, c->typmod, &VEC_DATA(v, struct numeric)[row])) break;
+        return OK;
+    case TYPE_DATE:
+        if (!plain_date(text, &VEC_DATA(v, int32_t)[row])) break;
+        return OK;
+    case TYPE_BPCHAR:
+        if (!plain_char(in, c, text, &VEC_DATA(v, struct bytes)[row])) break;
         return OK;
     default: break;
     }

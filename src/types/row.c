@@ -28,15 +28,18 @@ const struct row_layout *row_layout_new(struct arena *a, const type_id *types, u
 {
     struct row_layout *l = ARENA_NEW(a, struct row_layout);
     type_id *ids = ARENA_ARRAY(a, type_id, count);
+    uint8_t *reps = ARENA_ARRAY(a, uint8_t, count);
     uint32_t *slots = ARENA_ARRAY(a, uint32_t, count);
     uint32_t *fixed = ARENA_ARRAY(a, uint32_t, (size_t)count + 1);
     for (uint16_t i = 0; i < count; i++) {
         ids[i] = types[i];
+        reps[i] = (uint8_t)type_rep(types[i]);
         slots[i] = fixed[i];
-        fixed[i + 1] = fixed[i] + slot_bytes[type_rep(types[i])];
+        fixed[i + 1] = fixed[i] + slot_bytes[reps[i]];
     }
     l->column_count = count;
     l->types = ids;
+    l->reps = reps;
     l->slot_offset = slots;
     l->fixed_bytes = fixed;
     return l;
@@ -118,7 +121,7 @@ void row_encode(const struct row_layout *l, const struct datum *values, struct s
         if (values[i].null)
             out->data[start + HEADER_BYTES + (i >> 3)] |= (char)(1 << (i & 7));
         else
-            encode_value(&w, type_rep(l->types[i]), &values[i].v, slots + l->slot_offset[i]);
+            encode_value(&w, (enum rep)l->reps[i], &values[i].v, slots + l->slot_offset[i]);
     }
     ASSERT(out->len - start <= UINT32_MAX);
 }
@@ -178,7 +181,7 @@ bool row_get(const struct row_layout *l, struct slice row, uint16_t column, stru
     ret->null = is_null(row.data, column);
     if (ret->null) return true;
     const char *slot = row.data + head_bytes(n) + l->slot_offset[column];
-    enum rep rep = type_rep(l->types[column]);
+    enum rep rep = (enum rep)l->reps[column];
     switch (rep) {
     case REP_BYTES:
         ret->v.bytes = load_bytes(l, row, slot);
@@ -406,7 +409,7 @@ bool row_valid(const struct row_layout *l, struct slice row)
     if (n & 7 && (uint8_t)row.data[head - 1] >> (n & 7)) return false;
     struct tail t = {.data = row.data + start, .len = row.len - start, .start = start};
     for (uint16_t i = 0; i < n; i++) {
-        enum rep rep = type_rep(l->types[i]);
+        enum rep rep = (enum rep)l->reps[i];
         const char *slot = row.data + head + l->slot_offset[i];
         if (is_null(row.data, i) ? !zero_bytes(slot, slot_bytes[rep])
                                  : !slot_valid(rep, slot, &t))

@@ -17,6 +17,7 @@
 struct row_layout {
     uint16_t column_count;
     const type_id *types;
+    const uint8_t *reps;         /* enum rep of each */
     const uint32_t *slot_offset; /* from the start of the fixed area */
     const uint32_t *fixed_bytes; /* [n]: size of the fixed area of a row of n columns; n+1 entries */
 };

@@ -46,6 +46,22 @@ void vec_init_flat_rows(struct vec *v, type_id type, uint32_t rows, struct arena
 void vec_init_const(struct vec *v, type_id type, struct datum d, struct arena *a);
 /* One value of any form. */
 struct datum vec_get(const struct vec *v, uint32_t row);
+/* The same into *ret, for loops over rows. */
+static inline void vec_load(const struct vec *v, uint32_t row, struct datum *ret)
+{
+    const char *from = (const char *)v->data + (size_t)row * v->width;
+    if (v->form != VEC_FLAT || nulls_get(v->nulls, row)) {
+        *ret = vec_get(v, row);
+        return;
+    }
+    *ret = (struct datum){.null = false};
+    switch (v->width) { /* known sizes are single moves */
+    case 4: memcpy(&ret->v, from, 4); return;
+    case 8: memcpy(&ret->v, from, 8); return;
+    case 16: memcpy(&ret->v, from, 16); return;
+    default: memcpy(&ret->v, from, v->width);
+    }
+}
 /* Into a flat vector; the bytes are kept by reference. */
 void vec_set(struct vec *v, uint32_t row, struct datum d);
 /* out := v as a flat vector (shares data when it is flat already); `rows` physical rows. */

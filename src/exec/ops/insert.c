@@ -121,7 +121,7 @@ static enum status insert_rows(void *ctx, const struct batch *in)
     for (uint32_t i = 0; i < in->count; i++) {
         uint32_t at = op__row(in, i);
         arena_clear(r->d.arena);
-        for (uint32_t c = 0; c < columns; c++) r->row[c] = vec_get(&values[c], at);
+        for (uint32_t c = 0; c < columns; c++) vec_load(&values[c], at, &r->row[c]);
         r->d.tag = r->stream ? r->stream->place(r->stream->ctx, at) : r->rows_read + 1;
         if (r->d.returning) op__get_row(in, at, input);
         TRY(insert_row(r, input, r->d.returning ? in->column_count : 0));
