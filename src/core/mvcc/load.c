@@ -8,7 +8,8 @@
 
 #include "base/mem.h"
 
-enum { POLL_EVERY = 4096, TOTAL_PART = 4, THRESHOLD_MAX = 4 << 20, THRESHOLD_PART = 32 };
+enum { POLL_EVERY = 4096, THRESHOLD_MAX = 4 << 20, THRESHOLD_PART = 32, ALL_PART = 2,
+       BUFFERS_MIN = 256 << 10 };
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
 
@@ -32,7 +33,7 @@ struct load {
     uint32_t filling;      /* the other one is with the job, if there is one */
     struct load_job *job;
     uint64_t buffer_bytes; /* when one is full */
-    uint64_t counted;      /* told to forest.memtable_bytes */
+    uint64_t counted;      /* told to store.loading */
     struct load_conflict conflict;
 };
 
@@ -40,6 +41,19 @@ uint64_t store_load_threshold(const struct txn *t)
 {
     uint64_t bytes = t->store->o.memtable_total_bytes / THRESHOLD_PART;
     return bytes < THRESHOLD_MAX ? bytes : THRESHOLD_MAX;
+}
+
+/* All loads together take as much as half of what memtables may, each at most half of what is left; but
+ * none so little that its runs would be tiny. */
+static uint64_t take_share(struct store *s)
+{
+    uint64_t all = s->o.memtable_total_bytes / ALL_PART, share = s->o.load_bytes;
+    uint64_t taken = __atomic_load_n(&s->loading, __ATOMIC_RELAXED);
+    uint64_t left = taken < all ? (all - taken) / 2 : 0;
+    if (left < BUFFERS_MIN) left = BUFFERS_MIN;
+    if (share > left) share = left;
+    __atomic_add_fetch(&s->loading, share, __ATOMIC_RELAXED);
+    return share;
 }
 
 enum status store_load_begin(struct txn *t, const struct load_tree *trees, uint32_t n,
@@ -58,11 +72,8 @@ enum status store_load_begin(struct txn *t, const struct load_tree *trees, uint3
     l->trees = mem_alloc(MEM_RUN, n * sizeof *trees);
     memcpy(l->trees, trees, n * sizeof *trees);
     for (int i = 0; i < 2; i++) load_buffer__init(&l->buffers[i], trees, n);
-    l->counted = t->store->o.load_bytes;
-    if (l->counted > t->store->o.memtable_total_bytes / TOTAL_PART)
-        l->counted = t->store->o.memtable_total_bytes / TOTAL_PART;
+    l->counted = take_share(t->store);
     l->buffer_bytes = l->counted / 2;
-    __atomic_add_fetch(&t->store->forest->memtable_bytes, l->counted, __ATOMIC_RELAXED);
     *ret = l;
     return OK;
 }
@@ -368,8 +379,7 @@ void store_load_free(struct load *l)
         if (st != OK) *error_current() = saved;
     }
     struct store *s = l->txn->store;
-    __atomic_sub_fetch(&s->forest->memtable_bytes, l->counted, __ATOMIC_RELAXED);
-    fcond_broadcast(&s->space);
+    __atomic_sub_fetch(&s->loading, l->counted, __ATOMIC_RELAXED);
     for (int i = 0; i < 2; i++) load_buffer__release(&l->buffers[i]);
     mem_free(MEM_RUN, l->trees);
     mem_free(MEM_RUN, l);

@@ -119,6 +119,7 @@ struct store {
     bool failed;                 /* atomic: background work failed for good; writes are refused */
     char failure[256];           /* written before `failed` is set */
     struct fmutex checkpoint_mutex;
+    uint64_t loading;            /* atomic: bytes that buffers of bulk loads may take */
     uint64_t recovered_rows;     /* of the log, at the open */
     int64_t recovery_us;         /* how long that took */
     struct counter *commits, *rollbacks, *logged, *deadlocks;
