@@ -7,7 +7,7 @@
 
 enum work_kind { WORK_FLUSH, WORK_COMPACT };
 enum { LOG_FILES_KEPT = 16, ADMIT_WAIT_US = 20000, ADMIT_ROUNDS_MAX = 1500, FULL_ROUNDS_MAX = 25,
-       FLUSHED_LIMITS = 3 };
+       FLUSHED_LIMITS = 3, SQUEEZE_ROUNDS = 12 };
 
 /* NULL: there is space again. */
 static void set_full(struct store *s, const char *why)
@@ -234,6 +234,27 @@ static bool has_room(struct store *s)
     return held < limit && kept < FLUSHED_LIMITS * limit;
 }
 
+struct squeeze {
+    struct store *store;
+    uint64_t least; /* bytes of a memtable that is frozen */
+};
+
+static enum status squeeze_tree(void *ctx, struct tree *t)
+{
+    const struct squeeze *q = ctx;
+    struct memory *m = tree_shape(t)->memories[0];
+    return memtable_bytes(m->table) >= q->least ? tree_freeze(t, m) : OK;
+}
+
+/* Many trees may be over the bound together with none of their memtables full: large ones are frozen, and
+ * smaller ones round by round. */
+static enum status squeeze(struct store *s, int round)
+{
+    struct squeeze q = {s, round < SQUEEZE_ROUNDS ? s->o.memtable_total_bytes >> (3 + round) : 1};
+    if (round > SQUEEZE_ROUNDS) return OK;
+    return forest_each(s->forest, squeeze_tree, &q);
+}
+
 /* The bound was not met in time. */
 static enum status no_room(struct store *s)
 {
@@ -257,6 +278,7 @@ enum status store__admit(struct txn *t)
     for (int round = 0; round < ADMIT_ROUNDS_MAX; round++) {
         if (t->bytes > limit / 2) return too_large();
         if (round == FULL_ROUNDS_MAX) TRY(check_full(s));
+        TRY(squeeze(s, round));
         store__schedule(s);
         if (!s->o.background) {
             bool worked;

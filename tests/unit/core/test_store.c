@@ -325,11 +325,45 @@ static void power_loss(void **state)
     }
 }
 
+/* Together over the bound while none of their memtables is full. */
+static void many_trees(void **state)
+{
+    enum { TREES = 20, ROWS = 60, ROW_BYTES = 1000 };
+    struct sim_options so = {.seed = 1};
+    struct os *os = sim_new(&so);
+    struct store_options o;
+    struct store *s;
+    char row[ROW_BYTES] = "row", kb[16];
+    (void)state;
+    store_options_init(&o);
+    o.os = os;
+    o.dir = "data";
+    o.memtable_bytes = 256 << 10;
+    o.memtable_total_bytes = 512 << 10;
+    assert_int_equal(store_open(&o, &s), OK);
+    for (int i = 0; i < TREES; i++) {
+        tree_id tree = make_tree(s);
+        struct txn_options to = {0};
+        struct txn *t;
+        assert_int_equal(txn_begin(s, &to, &t), OK);
+        txn_statement_begin(t);
+        for (int k = 0; k < ROWS; k++) {
+            struct write_request w = {tree, WRITE_INSERT, key_of(k, kb), slice_make(row, sizeof row)};
+            if (store_write(t, &w) != OK) fail_msg("tree %d: %s", i, error_current()->message);
+        }
+        txn_statement_end(t);
+        assert_int_equal(txn_commit(t, COMMIT_SYNC, NULL), OK);
+    }
+    assert_int_equal(store_close(s), OK);
+    sim_free(os);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(model),
         cmocka_unit_test(power_loss),
+        cmocka_unit_test(many_trees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
