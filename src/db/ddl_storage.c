@@ -6,7 +6,7 @@
  *                  row: the table key
  *
  * The table is locked against writers, so what is scanned stays; all writes are the transaction's
- * own and vanish with it. */
+ * own and vanish with it. Beyond store_load_threshold they go on as a bulk load. */
 #include "db/ddl_priv.h"
 #include "types/key.h"
 
@@ -114,41 +114,115 @@ static enum status duplicated(struct ddl *d, const struct table_def *t, const st
     return error_object(schema_name(d, t), t->name, NULL, x->name);
 }
 
-static enum status write_entry(struct ddl *d, const struct table_def *t, const struct index_def *x,
-                               struct slice key, const struct datum *row, struct strbuf *entry)
+/* --- writing rows and entries ---------------------------------------------------------------- */
+
+/* Into trees that are new, so that what is there already is our own. */
+struct fill {
+    struct ddl *ddl;
+    const struct table_def *table;
+    const struct index_def **indexes; /* those with trees */
+    uint32_t index_count;
+    bool with_table;   /* the rows are written, too: tree 0 of the load */
+    struct load *load; /* NULL: not yet */
+    size_t wrote;
+    uint64_t rows;
+    struct strbuf entry;
+};
+
+static void fill_begin(struct fill *f, struct ddl *d, const struct table_def *t,
+                       const struct index_def *only)
 {
-    bool unique;
-    strbuf_clear(entry);
-    ddl__entry_key(x, key, row, entry, &unique);
-    struct write_request w = {x->tree, unique ? WRITE_INSERT : WRITE_PUT, strbuf_slice(entry), key};
-    enum status s = store_write(d->s->txn, &w);
-    return s == UNIQUE_VIOLATION ? duplicated(d, t, x, row) : s;
+    *f = (struct fill){.ddl = d, .table = t, .with_table = !only};
+    f->indexes = ARENA_ARRAY(d->a, const struct index_def *, t->index_count + 1);
+    if (only) f->indexes[f->index_count++] = only;
+    for (uint16_t i = 0; !only && i < t->index_count; i++)
+        if (t->indexes[i]->tree) f->indexes[f->index_count++] = t->indexes[i];
+    strbuf_init(&f->entry, NULL);
+}
+
+static enum status begin_load(struct fill *f)
+{
+    struct load_tree *trees = ARENA_ARRAY(f->ddl->a, struct load_tree, f->index_count + 1);
+    uint32_t n = 0;
+    if (f->with_table)
+        trees[n++] = (struct load_tree){f->table->tree, f->table->primary != NULL};
+    for (uint32_t i = 0; i < f->index_count; i++)
+        trees[n++] = (struct load_tree){f->indexes[i]->tree, f->indexes[i]->unique};
+    return store_load_begin(f->ddl->s->txn, trees, n, &f->load);
+}
+
+/* UNIQUE_VIOLATION of the load gets its words: the row is found again by what the load kept of it. */
+static enum status judge_load(struct fill *f, enum status s)
+{
+    if (s != UNIQUE_VIOLATION) return s;
+    const struct load_conflict *c = store_load_conflict(f->load);
+    struct datum *values = ARENA_ARRAY(f->ddl->a, struct datum, f->table->column_count + 1);
+    struct slice row = c->row;
+    uint32_t tree = c->tree;
+    if (!f->with_table) {
+        struct point_get_request q = {f->table->tree, c->row};
+        TRY(store_point_get(f->ddl->s->txn, &q, &row));
+    }
+    ddl__decode(f->table, row, values);
+    if (f->with_table && tree-- == 0)
+        return duplicated(f->ddl, f->table, f->table->primary, values);
+    return duplicated(f->ddl, f->table, f->indexes[tree], values);
+}
+
+static enum status write_one(struct fill *f, uint32_t tree, const struct write_request *w,
+                             const struct index_def *x, const struct datum *row)
+{
+    f->wrote += w->key.len + w->row.len;
+    if (f->load) return judge_load(f, store_load_add(f->load, tree, w->key, w->row, f->rows));
+    enum status s = store_write(f->ddl->s->txn, w);
+    return s == UNIQUE_VIOLATION && x ? duplicated(f->ddl, f->table, x, row) : s;
+}
+
+/* `bytes`: of the row; data NULL when the table has it already. */
+static enum status fill_row(struct fill *f, struct slice key, struct slice bytes,
+                            const struct datum *row)
+{
+    uint32_t tree = 0;
+    if (!f->load && f->wrote > store_load_threshold(f->ddl->s->txn)) TRY(begin_load(f));
+    f->rows++;
+    if (f->with_table) {
+        struct write_request w = {f->table->tree, WRITE_INSERT, key, bytes};
+        TRY(write_one(f, tree++, &w, f->table->primary, row));
+    }
+    for (uint32_t i = 0; i < f->index_count; i++) {
+        bool unique;
+        strbuf_clear(&f->entry);
+        ddl__entry_key(f->indexes[i], key, row, &f->entry, &unique);
+        struct write_request w = {f->indexes[i]->tree, unique ? WRITE_INSERT : WRITE_PUT,
+                                  strbuf_slice(&f->entry), key};
+        TRY(write_one(f, tree++, &w, f->indexes[i], row));
+    }
+    return OK;
+}
+
+/* `s`: of the rows. */
+static enum status fill_end(struct fill *f, enum status s)
+{
+    if (s == OK && f->load) s = judge_load(f, store_load_finish(f->load));
+    store_load_free(f->load);
+    strbuf_release(&f->entry);
+    txn_next_command(f->ddl->s->txn);
+    return s;
 }
 
 /* --- filling an index ----------------------------------------------------------------------- */
 
-struct build {
-    struct ddl *ddl;
-    const struct table_def *table;
-    const struct index_def *index;
-    struct strbuf entry;
-};
-
 static enum status build_row(void *ctx, struct slice key, struct datum *row)
 {
-    struct build *b = ctx;
-    return write_entry(b->ddl, b->table, b->index, key, row, &b->entry);
+    return fill_row(ctx, key, (struct slice){0}, row);
 }
 
 enum status ddl__build_index(struct ddl *d, const struct table_def *t, const struct index_def *x)
 {
-    struct build b = {.ddl = d, .table = t, .index = x};
-    struct row_scan q = {t, build_row, &b};
-    strbuf_init(&b.entry, NULL);
-    enum status s = ddl__scan(d, &q);
-    strbuf_release(&b.entry);
-    txn_next_command(d->s->txn);
-    return s;
+    struct fill f;
+    fill_begin(&f, d, t, x);
+    struct row_scan q = {t, build_row, &f};
+    return fill_end(&f, ddl__scan(d, &q));
 }
 
 /* --- moving rows ---------------------------------------------------------------------------- */
@@ -157,7 +231,8 @@ struct move {
     struct ddl *ddl;
     const struct rewrite *q;
     struct datum *values;
-    struct strbuf key, row, entry;
+    struct strbuf key, row;
+    struct fill fill;
 };
 
 static enum status new_key(struct move *m, struct slice old_key)
@@ -197,15 +272,7 @@ static enum status move_row(void *ctx, struct slice old_key, struct datum *row)
     TRY(new_key(m, old_key));
     strbuf_clear(&m->row);
     row_encode(to->layout, m->values, &m->row);
-    struct slice key = strbuf_slice(&m->key);
-    struct write_request w = {to->tree, WRITE_INSERT, key, strbuf_slice(&m->row)};
-    enum status s = store_write(m->ddl->s->txn, &w);
-    if (s == UNIQUE_VIOLATION && to->primary) return duplicated(m->ddl, to, to->primary, m->values);
-    TRY(s);
-    for (uint16_t i = 0; i < to->index_count; i++)
-        if (to->indexes[i]->tree)
-            TRY(write_entry(m->ddl, to, to->indexes[i], key, m->values, &m->entry));
-    return OK;
+    return fill_row(&m->fill, strbuf_slice(&m->key), strbuf_slice(&m->row), m->values);
 }
 
 enum status ddl__rewrite(struct ddl *d, const struct rewrite *q)
@@ -215,12 +282,10 @@ enum status ddl__rewrite(struct ddl *d, const struct rewrite *q)
     m.values = ARENA_ARRAY(d->a, struct datum, q->to->column_count + 1);
     strbuf_init(&m.key, NULL);
     strbuf_init(&m.row, NULL);
-    strbuf_init(&m.entry, NULL);
-    enum status s = ddl__scan(d, &scan);
+    fill_begin(&m.fill, d, q->to, NULL);
+    enum status s = fill_end(&m.fill, ddl__scan(d, &scan));
     strbuf_release(&m.key);
     strbuf_release(&m.row);
-    strbuf_release(&m.entry);
-    txn_next_command(d->s->txn);
     return s;
 }
 
