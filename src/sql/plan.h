@@ -51,6 +51,9 @@ struct plan_column {
     type_id type;
     int32_t typmod;
     const char *name;
+    /* For the planner's estimates. */
+    const struct column_statistics *statistics; /* of the table column that it is; NULL */
+    double distinct;                            /* values in all; 0: not known */
 };
 
 enum agg_strategy { AGG_PLAIN, AGG_HASH };

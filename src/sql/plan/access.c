@@ -174,12 +174,11 @@ static void take(struct level *l, struct access_path *p, const struct match *m)
 
 /* A bound on the next column. */
 static void add_range(struct level *l, const struct matches *m, uint32_t column,
-                      const struct index_column *ic, struct access_path *p, double *rows)
+                      struct access_path *p)
 {
     const struct match *low = find_match(m, column, MATCH_GE), *high = find_match(m, column, MATCH_LE);
     if (!low) low = find_match(m, column, MATCH_GT);
     if (!high) high = find_match(m, column, MATCH_LT);
-    (void)ic;
     if (low) {
         p->range.lower = low->value;
         p->range.lower_inclusive = low->kind == MATCH_GE;
@@ -190,8 +189,25 @@ static void add_range(struct level *l, const struct matches *m, uint32_t column,
         p->range.upper_inclusive = high->kind == MATCH_LE;
         take(l, p, high);
     }
-    if (low && high) *rows *= 0.005;
-    else if (low || high) *rows /= 3;
+}
+
+/* Which part of the table a key range holds: by the conditions it stands for, and where the index
+ * tells how many values its first columns have together, by that. */
+static double keyed_fraction(struct level *l, uint32_t relation, const struct index_def *x,
+                             const struct access_path *p)
+{
+    struct planner *planner = l->planner;
+    const struct table_def *t = l->query->relations[relation]->table;
+    uint32_t n = p->range.equal_count;
+    double given = 1, rows = relation_rows(l, t);
+    if (n < 2 || !x->prefix_distinct || x->prefix_distinct[n - 1] == 0)
+        return condition_fraction(planner, l, NULL,
+                                  make_and(planner, p->keyed.data, (uint32_t)p->keyed.count));
+    given = 1 / statistics_distinct(x->prefix_distinct[n - 1], rows);
+    if (p->keyed.count > n)
+        given *= condition_fraction(planner, l, NULL,
+                                    make_and(planner, p->keyed.data + n, (uint32_t)p->keyed.count - n));
+    return given;
 }
 
 static void use_index(struct level *l, uint32_t relation, const struct index_def *x,
@@ -208,7 +224,6 @@ static void use_index(struct level *l, uint32_t relation, const struct index_def
             columns[i] == UINT32_MAX ? NULL : find_match(m, columns[i], MATCH_EQ);
         if (eq) {
             p.range.equal[p.range.equal_count++] = eq->value;
-            p.rows *= 0.005;
             take(l, &p, eq);
             continue;
         }
@@ -225,11 +240,12 @@ static void use_index(struct level *l, uint32_t relation, const struct index_def
             probes = 10;
             take(l, &p, any);
         } else {
-            add_range(l, m, columns[i], &x->columns[i], &p, &p.rows);
+            add_range(l, m, columns[i], &p);
         }
-        if (in || any) p.rows *= 0.005 * probes;
         break;
     }
+    if (!p.keyed.count) return;
+    p.rows *= keyed_fraction(l, relation, x, &p);
     bool full = p.range.equal_count + (p.range.in_list || p.range.in_array) == x->key_count;
     p.unique = x->unique && p.range.equal_count == x->key_count;
     if (x->unique && full && p.rows > probes) p.rows = probes;
@@ -285,6 +301,7 @@ static void fetch_columns(struct level *l, uint32_t relation, struct plan_node *
     n->columns = ARENA_ARRAY(p->arena, struct plan_column, max);
     ret->slots = ARENA_ARRAY(p->arena, struct slot_source, max);
     n->scan.key_slot = n->scan.tableoid_slot = -1;
+    uint32_t width = 0;
     for (uint32_t c = 0; c < r->column_count; c++) {
         bool wanted = l->used[relation][c / 64] >> c % 64 & 1;
         if (r->columns[c].attnum < 0) {
@@ -296,8 +313,17 @@ static void fetch_columns(struct level *l, uint32_t relation, struct plan_node *
             n->scan.fetch[n->scan.fetch_count++] = (uint16_t)table_column_of(r, c);
         }
         ret->slots[n->column_count] = (struct slot_source){relation, c};
-        n->columns[n->column_count++] =
+        n->columns[n->column_count] =
             (struct plan_column){r->columns[c].type, r->columns[c].typmod, r->columns[c].name};
+        struct expr column = {.kind = EXPR_COLUMN, .type = r->columns[c].type,
+                              .column = {relation, c, 0}};
+        struct column_facts f;
+        (void)column_facts_of(l, NULL, &column, &f);
+        n->columns[n->column_count].statistics = f.statistics;
+        n->columns[n->column_count++].distinct = f.distinct;
+        const struct type_info *type = type_get(f.type);
+        width += f.statistics ? f.statistics->width
+                              : type && type->typlen > 0 ? (uint32_t)type->typlen : 32;
     }
     if (l->key_slots[relation] >= 0) {
         n->scan.key_slot = (int32_t)n->column_count;
@@ -305,7 +331,7 @@ static void fetch_columns(struct level *l, uint32_t relation, struct plan_node *
         n->columns[n->column_count++] = (struct plan_column){TYPE_BYTEA, -1, "ctid"};
     }
     ret->slot_count = n->column_count;
-    n->width = n->column_count * 8;
+    n->width = width;
 }
 
 /* System columns are fetched last of all, so that slots of plain columns are dense from 0. */
@@ -333,7 +359,17 @@ enum status make_scan(struct level *l, uint32_t relation, struct access_path *pa
     for (uint32_t i = 0; i < n; i++)
         if (!is_keyed(path, conjuncts[i])) ARENA_PUSH(p->arena, &rest, conjuncts[i]);
     condition = make_and(p, rest.data, (uint32_t)rest.count);
-    node->rows = path->rows * filter_selectivity(condition);
+    if (path->range.equal_count >= 2) {
+        node->rows = path->rows * condition_fraction(p, l, NULL, condition);
+    } else {
+        ARRAY(struct expr *) all = {0};
+        for (size_t i = 0; i < path->keyed.count; i++)
+            ARENA_PUSH(p->arena, &all, path->keyed.data[i]);
+        for (size_t i = 0; i < rest.count; i++) ARENA_PUSH(p->arena, &all, rest.data[i]);
+        node->rows = relation_rows(l, t) *
+                     condition_fraction(p, l, NULL, make_and(p, all.data, (uint32_t)all.count));
+    }
+    if (path->unique && node->rows > 1) node->rows = 1;
     if (node->rows < 1) node->rows = 1;
     node->cost_total = path->cost;
     planner_use_table(p, t, 1);

@@ -1,11 +1,11 @@
 /* FROM and WHERE: relations, conditions at the lowest place that has what they read, join order.
  *
  * Inner joins and the comma list are one pool of sources; outer joins are sources of their own, whose
- * inside is planned first. The pool is joined greedily: begin with the smallest, then always the
- * connected source whose join is estimated smallest; unconnected ones come last. A join is by hash
+ * inside is planned first. The order of joins in the pool is chosen in join_pool.c. A join is by hash
  * when there is an equality, by index when the inner side has one and few outer rows ask, else a
  * nested loop. A LATERAL source is a nested loop's inner side with outer values. */
 #include "base/fiber.h"
+#include "sql/plan/join_order.h"
 #include "sql/plan/pullup.h"
 
 struct pool {
@@ -86,6 +86,7 @@ enum status plan_relation(struct level *l, uint32_t relation, struct source *ret
     default: return FAIL(INTERNAL_ERROR, "relation kind %d cannot be planned", r->kind);
     }
     plain_slots(l, relation, n, ret);
+    l->planned[relation] = n;
     return OK;
 }
 
@@ -113,11 +114,13 @@ static enum status with_filter(struct level *l, struct source *s, struct expr **
     struct expr *condition = make_and(l->planner, conjuncts, n);
     struct source saved = l->current;
     if (!condition) return OK;
+    double part = condition_fraction(l->planner, l, NULL, condition);
     l->current = *s;
     enum status result = rewrite(l, condition, &condition);
     l->current = saved;
     TRY(result);
     s->node = node_filter(l->planner, s->node, condition);
+    s->node->rows = s->node->left->rows * part < 1 ? 1 : s->node->left->rows * part;
     return OK;
 }
 
@@ -127,6 +130,7 @@ static void join_slots(struct level *l, const struct source *a, const struct sou
                        bool left_only, struct source *ret)
 {
     struct arena *arena = l->planner->arena;
+    ret->may_probe = false;
     ret->slot_count = a->slot_count + (left_only ? 0 : b->slot_count);
     ret->slots = ARENA_ARRAY(arena, struct slot_source, ret->slot_count);
     if (a->slot_count) memcpy(ret->slots, a->slots, a->slot_count * sizeof *a->slots);
@@ -137,9 +141,8 @@ static void join_slots(struct level *l, const struct source *a, const struct sou
     relset_union(l, ret->relations, b->relations);
 }
 
-/* left = right, one side of each source, by a hashable operator of one type. */
-static bool equality_sides(struct level *l, const struct expr *e, const struct source *a,
-                           const struct source *b, struct expr **ret_a, struct expr **ret_b)
+bool equality_sides(struct level *l, const struct expr *e, const struct source *a,
+                    const struct source *b, struct expr **ret_a, struct expr **ret_b)
 {
     struct expr *sides[2];
     if (!hashable_equality(l->planner->arena, e, &sides[0], &sides[1])) return false;
@@ -173,15 +176,11 @@ static enum status join_sources(struct level *l, enum join_kind kind, const stru
     struct expr **ka = ARENA_ARRAY(p->arena, struct expr *, n), **kb = ARENA_ARRAY(p->arena, struct expr *, n);
     struct expr **rest = ARENA_ARRAY(p->arena, struct expr *, n);
     uint32_t keys = 0, left_over = 0;
-    double fraction = 1;
     for (uint32_t i = 0; i < n; i++) {
-        if (!equality_sides(l, conjuncts[i], a, b, &ka[keys], &kb[keys])) {
-            rest[left_over++] = conjuncts[i];
-            continue;
-        }
-        fraction *= equality_fraction(l, ka[keys], kb[keys], a->node->rows, b->node->rows);
-        keys++;
+        if (equality_sides(l, conjuncts[i], a, b, &ka[keys], &kb[keys])) keys++;
+        else rest[left_over++] = conjuncts[i];
     }
+    double fraction = equalities_fraction(l, ka, kb, keys, a->node->rows, b->node->rows);
     struct plan_node *node = node_new(p, keys ? PLAN_HASH_JOIN : PLAN_NESTED_LOOP);
     join_slots(l, a, b, false, ret);
     ret->node = node;
@@ -192,17 +191,17 @@ static enum status join_sources(struct level *l, enum join_kind kind, const stru
     TRY(rewrite_over(l, a, ka, keys, &node->join.left_keys));
     TRY(rewrite_over(l, b, kb, keys, &node->join.right_keys));
     struct expr *condition = make_and(p, rest, left_over);
+    fraction *= condition_fraction(p, l, NULL, condition);
     if (condition) {
         struct expr **out;
         TRY(rewrite_over(l, ret, &condition, 1, &out));
         node->join.condition = out[0];
     }
     node_columns_concat(p, node, a->node, b->node);
-    node->rows = join_rows(kind, a->node->rows, b->node->rows,
-                           fraction * filter_selectivity(condition));
+    node->rows = join_rows(kind, a->node->rows, b->node->rows, fraction);
     node->cost_total = a->node->cost_total + b->node->cost_total;
-    node->cost_total += keys ? (a->node->rows + b->node->rows * 2) * 0.01
-                             : a->node->rows * b->node->rows * 0.005;
+    node->cost_total += keys ? a->node->rows * COST_HASH_PROBE + b->node->rows * COST_HASH_BUILD
+                             : a->node->rows * b->node->rows * COST_LOOP_PAIR;
     bool merge = true; /* PostgreSQL merges by no key when the condition is constant */
     for (uint32_t i = 0; i < left_over; i++) merge &= rest[i]->kind == EXPR_CONST;
     if (!keys && kind == JOIN_FULL && !merge)
@@ -257,22 +256,45 @@ static struct plan_node *loop_node(struct level *l, enum join_kind kind, const s
     return node;
 }
 
+/* Rows of a join by the conditions among these that read both sides. */
+static double joined_rows(struct level *l, enum join_kind kind, const struct source *a,
+                          const struct source *b, struct expr **conjuncts, uint32_t n)
+{
+    struct arena *arena = l->planner->arena;
+    struct expr **left = ARENA_ARRAY(arena, struct expr *, n);
+    struct expr **right = ARENA_ARRAY(arena, struct expr *, n);
+    struct expr **rest = ARENA_ARRAY(arena, struct expr *, n);
+    uint32_t keys = 0, others = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!relset_overlap(l, expr_relations(l, conjuncts[i]), a->relations)) continue;
+        if (equality_sides(l, conjuncts[i], a, b, &left[keys], &right[keys])) keys++;
+        else rest[others++] = conjuncts[i];
+    }
+    double fraction = equalities_fraction(l, left, right, keys, a->node->rows, b->node->rows);
+    fraction *= condition_fraction(l->planner, l, NULL, make_and(l->planner, rest, others));
+    return join_rows(kind, a->node->rows, b->node->rows, fraction);
+}
+
 /* Joins `a` to the base table `relation` by probing an index of it; false when that is not worth it. */
 static enum status index_join(struct level *l, enum join_kind kind, const struct source *a,
                               uint32_t relation, struct expr **conjuncts, uint32_t n,
                               const struct source *plain, bool *ret_done, struct source *ret)
 {
     struct access_path path;
-    struct source b;
+    struct source b = {0};
     struct outer_side o = {.level = l, .outer = a};
     *ret_done = false;
     const struct relation *r = l->query->relations[relation];
     if (r->kind != REL_TABLE || !r->table->tree) return OK;
     choose_access(l, relation, conjuncts, n, a->relations, &path);
     if (!path.index || path.keyed.count == 0) return OK;
-    double by_index = a->node->rows * (path.cost + 0.01);
-    double by_hash = plain->node->cost_total + (a->node->rows + plain->node->rows * 2) * 0.01;
+    bool smaller = a->node->rows < plain->node->rows;
+    double build = smaller && kind == JOIN_INNER ? a->node->rows : plain->node->rows;
+    double probe = a->node->rows + plain->node->rows - build;
+    double by_index = a->node->rows * (path.cost + COST_LOOKUP);
+    double by_hash = plain->node->cost_total + probe * COST_HASH_PROBE + build * COST_HASH_BUILD;
     if (by_index >= by_hash) return OK;
+    double rows = joined_rows(l, kind, a, plain, conjuncts, n);
     for (uint32_t i = 0; i < path.range.equal_count; i++)
         path.range.equal[i] = to_outer(&o, path.range.equal[i]);
     if (path.range.lower) path.range.lower = to_outer(&o, path.range.lower);
@@ -303,8 +325,7 @@ static enum status index_join(struct level *l, enum join_kind kind, const struct
         TRY(rewrite_over(l, ret, &condition, 1, &out));
         node->join.condition = out[0];
     }
-    node->rows = a->node->rows * b.node->rows * filter_selectivity(condition);
-    if (node->rows < 1) node->rows = 1;
+    node->rows = rows;
     node->cost_total = a->node->cost_total + by_index;
     *ret_done = true;
     return OK;
@@ -356,7 +377,7 @@ static enum status lateral_join(struct level *l, enum join_kind kind, const stru
 {
     struct relation *r = l->query->relations[relation];
     struct outer_side o = {.level = l, .outer = a};
-    struct source b;
+    struct source b = {0};
     struct planner *p = l->planner;
     if (r->kind == REL_SUBQUERY) {
         struct level *inner, *saved = p->levels;
@@ -444,6 +465,10 @@ static enum status plan_base(struct level *l, uint32_t relation, struct expr **e
         struct access_path path;
         choose_access(l, relation, all, n, relset_new(l), &path);
         TRY(make_scan(l, relation, &path, all, n, ret));
+        ret->conjuncts = all;
+        ret->conjunct_count = n;
+        ret->may_probe = true;
+        for (uint32_t i = 0; i < n; i++) ret->may_probe &= !expr_has_subquery(all[i]);
         lock_rows(l, relation, ret);
         return OK;
     }
@@ -472,7 +497,7 @@ static enum status plan_outer_join(struct level *l, const struct from_item *f, s
 {
     enum join_kind kind = f->join;
     const struct from_item *left = f->left, *right = f->right;
-    struct source a, b;
+    struct source a = {0}, b = {0};
     if (kind == JOIN_RIGHT) {
         left = f->right;
         right = f->left;
@@ -543,7 +568,7 @@ static enum status fill_pool(struct level *l, const struct from_item *f, struct 
             ARENA_PUSH(l->planner->arena, &pool->laterals, f->relation);
             return OK;
         }
-        struct source s;
+        struct source s = {0};
         TRY(plan_base(l, f->relation, NULL, 0, true, &s));
         ARENA_PUSH(l->planner->arena, &pool->sources, s);
         return OK;
@@ -552,7 +577,7 @@ static enum status fill_pool(struct level *l, const struct from_item *f, struct 
         TRY(fill_pool(l, f->left, pool));
         return fill_pool(l, f->right, pool);
     }
-    struct source s;
+    struct source s = {0};
     TRY(plan_outer_join(l, f, &s));
     ARENA_PUSH(l->planner->arena, &pool->sources, s);
     return OK;
@@ -567,50 +592,40 @@ static void gather_conditions(struct level *l, const struct from_item *f)
     split_conjuncts(l, expand_joins(l, f->condition));
 }
 
-static bool connected(struct level *l, const struct source *a, const struct source *b, double *ret_rows)
+bool can_probe(struct level *l, const struct source *s, uint32_t *ret_relation)
 {
-    uint64_t *have = relset_new(l);
-    bool any = false;
-    double fraction = 1;
-    relset_union(l, have, a->relations);
-    relset_union(l, have, b->relations);
-    for (size_t i = 0; i < l->conjuncts.count; i++) {
-        const struct expr *e = l->conjuncts.data[i];
-        struct expr *x, *y;
-        uint64_t *reads = expr_relations(l, e);
-        if (!relset_subset(l, reads, have) || !relset_overlap(l, reads, a->relations) ||
-            !relset_overlap(l, reads, b->relations))
-            continue;
-        any = true;
-        if (equality_sides(l, e, a, b, &x, &y))
-            fraction *= equality_fraction(l, x, y, a->node->rows, b->node->rows);
-        else
-            fraction *= filter_selectivity(e);
-    }
-    *ret_rows = join_rows(JOIN_INNER, a->node->rows, b->node->rows, fraction);
-    return any;
+    return !l->query->locking_count && s->may_probe && single_table(l, s, ret_relation) &&
+           l->key_slots[*ret_relation] < 0;
 }
 
-static enum status join_step(struct level *l, struct source *sofar, struct source *next)
+/* The join by lookups in `inner`, when that is cheaper than by hash. */
+static enum status try_lookups(struct level *l, const struct source *outer,
+                               const struct source *inner, struct expr **conjuncts, uint32_t n,
+                               bool *ret_done, struct source *ret)
+{
+    uint32_t relation;
+    if (!can_probe(l, inner, &relation)) return OK;
+    /* The plain scan has its own filter already: a lookup needs those conditions too. */
+    struct expr **all =
+        ARENA_ARRAY(l->planner->arena, struct expr *, n + inner->conjunct_count);
+    if (n) memcpy(all, conjuncts, n * sizeof *all);
+    if (inner->conjunct_count)
+        memcpy(all + n, inner->conjuncts, inner->conjunct_count * sizeof *all);
+    return index_join(l, JOIN_INNER, outer, relation, all, n + inner->conjunct_count, inner,
+                      ret_done, ret);
+}
+
+enum status join_step(struct level *l, struct source *sofar, struct source *next)
 {
     struct expr **conjuncts;
-    struct source joined;
+    struct source joined = {0};
     uint64_t *have = relset_new(l);
     bool done = false;
-    uint32_t relation;
     relset_union(l, have, sofar->relations);
     relset_union(l, have, next->relations);
     uint32_t n = take_conjuncts(l, have, next->relations, &conjuncts);
-    bool locked = l->query->locking_count > 0;
-    if (!locked && single_table(l, next, &relation) && l->key_slots[relation] < 0) {
-        /* The plain scan has its own filter already: an index join needs those conditions too. */
-        struct expr **all = ARENA_ARRAY(l->planner->arena, struct expr *, n);
-        memcpy(all, conjuncts, n * sizeof *all);
-        if (next->node->kind == PLAN_SCAN && !next->node->filter && !next->node->scan.range.equal_count &&
-            !next->node->scan.range.lower && !next->node->scan.range.upper &&
-            !next->node->scan.range.in_list && !next->node->scan.range.in_array)
-            TRY(index_join(l, JOIN_INNER, sofar, relation, all, n, next, &done, &joined));
-    }
+    TRY(try_lookups(l, sofar, next, conjuncts, n, &done, &joined));
+    if (!done) TRY(try_lookups(l, next, sofar, conjuncts, n, &done, &joined));
     if (!done) {
         /* Build the hash table on the smaller side. */
         struct source *a = sofar, *b = next;
@@ -618,34 +633,6 @@ static enum status join_step(struct level *l, struct source *sofar, struct sourc
         TRY(join_sources(l, JOIN_INNER, a, b, conjuncts, n, &joined));
     }
     *sofar = joined;
-    return OK;
-}
-
-static enum status join_pool(struct level *l, struct pool *pool, struct source *ret)
-{
-    struct source *s = pool->sources.data;
-    size_t n = pool->sources.count, first = 0;
-    for (size_t i = 1; i < n; i++)
-        if (s[i].node->rows < s[first].node->rows) first = i;
-    *ret = s[first];
-    s[first] = s[--n];
-    while (n > 0) {
-        size_t best = 0;
-        double best_rows = -1;
-        bool best_connected = false;
-        for (size_t i = 0; i < n; i++) {
-            double rows;
-            bool c = connected(l, ret, &s[i], &rows);
-            if (best_rows < 0 || (c && !best_connected) || (c == best_connected && rows < best_rows)) {
-                best = i;
-                best_rows = rows;
-                best_connected = c;
-            }
-        }
-        struct source next = s[best];
-        s[best] = s[--n];
-        TRY(join_step(l, ret, &next));
-    }
     return OK;
 }
 
@@ -660,7 +647,7 @@ static enum status join_laterals(struct level *l, struct pool *pool, struct sour
         uint32_t relation = pool->laterals.data[pick];
         memmove(&pool->laterals.data[pick], &pool->laterals.data[pick + 1],
                 (--pool->laterals.count - pick) * sizeof(uint32_t));
-        struct source joined;
+        struct source joined = {0};
         struct expr **conjuncts;
         uint64_t *have = relset_new(l), *own = relset_new(l);
         relset_add(own, relation);
@@ -684,7 +671,7 @@ static enum status plan_pool(struct level *l, struct from_item *const *items, ui
         struct source one = {.node = node_new(l->planner, PLAN_RESULT), .relations = relset_new(l)};
         ARENA_PUSH(l->planner->arena, &pool.sources, one);
     }
-    TRY(join_pool(l, &pool, ret));
+    TRY(join_pool(l, pool.sources.data, pool.sources.count, ret));
     return join_laterals(l, &pool, ret);
 }
 

@@ -1,4 +1,4 @@
-/* Making plan nodes, and the estimates that need no statistics. */
+/* Making plan nodes. */
 #include "sql/plan/plan_priv.h"
 
 struct plan_node *node_new(struct planner *p, enum plan_kind kind)
@@ -28,32 +28,6 @@ void node_columns_concat(struct planner *p, struct plan_node *n, const struct pl
     n->width = a->width + b->width;
 }
 
-static bool is_equality(const struct expr *e)
-{
-    return e->kind == EXPR_CALL && e->call.op && strcmp(e->call.op->name, "=") == 0;
-}
-
-/* PostgreSQL's defaults for what is not known (utils/selfuncs.h documents them). */
-double filter_selectivity(const struct expr *e)
-{
-    double s = 1;
-    if (!e) return 1;
-    if (e->kind == EXPR_BOOL) {
-        if (e->bool_op == BOOL_NOT) return 1 - filter_selectivity(e->args[0]);
-        for (uint32_t i = 0; i < e->arg_count; i++) {
-            double one = filter_selectivity(e->args[i]);
-            s *= e->bool_op == BOOL_AND ? one : 1 - one;
-        }
-        return e->bool_op == BOOL_AND ? s : 1 - s;
-    }
-    if (is_equality(e)) return 0.005;
-    if (e->kind == EXPR_IN_LIST)
-        return e->arg_count * 0.005 > 0.5 ? 0.5 : (e->arg_count - 1) * 0.005;
-    if (e->kind == EXPR_NULL_TEST) return e->negated ? 0.995 : 0.005;
-    if (e->kind == EXPR_CALL && e->call.op) return 1.0 / 3;
-    return 0.5;
-}
-
 struct plan_node *node_filter(struct planner *p, struct plan_node *input, struct expr *condition)
 {
     if (!condition) return input;
@@ -61,7 +35,8 @@ struct plan_node *node_filter(struct planner *p, struct plan_node *input, struct
     n->left = input;
     n->filter = condition;
     node_columns_from(p, n, input);
-    n->rows = input->rows * filter_selectivity(condition);
+    n->rows = input->rows * condition_fraction(p, NULL, input, condition);
+    if (n->rows < 1) n->rows = 1;
     n->cost_start = input->cost_start;
     n->cost_total = input->cost_total + input->rows * 0.0025;
     return n;
@@ -79,6 +54,7 @@ struct plan_node *node_project(struct planner *p, struct plan_node *input, struc
         const struct type_info *t = type_get(exprs[i]->type);
         node->columns[i] =
             (struct plan_column){exprs[i]->type, exprs[i]->typmod, names ? names[i] : NULL};
+        node_column_facts(node, i, input, exprs[i]);
         node->width += t && t->typlen > 0 ? (uint32_t)t->typlen : 32;
     }
     node->rows = input->rows;

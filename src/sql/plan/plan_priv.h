@@ -3,7 +3,9 @@
 #define HELIOS_SQL_PLAN_PLAN_PRIV_H
 
 #include "base/array.h"
+#include "catalog/column_statistics.h"
 #include "sql/plan/planner.h"
+#include "sql/plan/stats.h"
 
 /* One planning. */
 struct planner {
@@ -35,6 +37,9 @@ struct source {
     struct slot_source *slots;
     uint32_t slot_count;
     uint64_t *relations;  /* bit set over the query's relations */
+    struct expr **conjuncts; /* of a table by itself: the conditions that its node checks */
+    uint32_t conjunct_count;
+    bool may_probe;       /* a table that a join may look up by an index instead */
     /* Key slots, for DML and row locks: relation -> slot. */
 };
 
@@ -56,6 +61,7 @@ struct level {
     bool *used_whole;          /* all columns of the relation are wanted (DML target) */
     int32_t *key_slots;        /* a relation each: wants its key (-1: no) */
     uint32_t word_count;       /* of a bit set over relations */
+    struct plan_node **planned; /* a relation each that is no table: its plan, once there is one */
     ARRAY(struct expr *) conjuncts; /* WHERE and inner join conditions not yet placed */
     /* After grouping: */
     bool grouped;
@@ -107,7 +113,6 @@ struct plan_node *node_filter(struct planner *p, struct plan_node *input, struct
 struct plan_node *node_project(struct planner *p, struct plan_node *input, struct expr **exprs,
                                uint32_t n, const char *const *names);
 struct expr *expr_slot(struct planner *p, uint32_t slot, type_id type, int32_t typmod);
-double filter_selectivity(const struct expr *e);
 void planner_use_table(struct planner *p, const struct table_def *t, uint8_t lock);
 
 /* --- rewriting (rewrite.c) --- */
@@ -153,10 +158,42 @@ void choose_access(struct level *l, uint32_t relation, struct expr **conjuncts, 
 enum status make_scan(struct level *l, uint32_t relation, struct access_path *path,
                       struct expr **conjuncts, uint32_t n, struct source *ret) MUST;
 double relation_rows(struct level *l, const struct table_def *t);
-/* Estimates of joins (estimate.c). The fraction of pairs that an equality keeps. */
-double equality_fraction(struct level *l, const struct expr *a, const struct expr *b, double rows_a,
-                         double rows_b);
+
+/* --- joins (from.c, join_pool.c) --- */
+#define COST_LOOKUP 0.01 /* of starting a lookup for one outer row */
+/* left = right, one side of each source, by a hashable operator of one type. */
+bool equality_sides(struct level *l, const struct expr *e, const struct source *a,
+                    const struct source *b, struct expr **ret_a, struct expr **ret_b);
+bool can_probe(struct level *l, const struct source *s, uint32_t *ret_relation);
+/* Joins the next source by the conditions that can be checked then: by an index, else by hash with the
+ * smaller side in the table. */
+enum status join_step(struct level *l, struct source *sofar, struct source *next) MUST;
+/* Joins them all, in the order that is estimated cheapest. */
+enum status join_pool(struct level *l, struct source *sources, size_t n, struct source *ret) MUST;
+
+/* --- estimates (selectivity.c, estimate.c) --- */
+/* Which part of the rows a condition keeps; over columns of `l`, or slots of `input`. Either may be
+ * NULL, so may `e`. */
+double condition_fraction(struct planner *p, struct level *l, const struct plan_node *input,
+                          const struct expr *e);
+/* False when the expression is no column. */
+bool column_facts_of(struct level *l, const struct plan_node *input, const struct expr *e,
+                     struct column_facts *ret);
+/* The part of the pairs that equalities of columns keep; `conjuncts` in the form of the query. */
+double equalities_fraction(struct level *l, struct expr *const *left, struct expr *const *right,
+                           uint32_t n, double rows_left, double rows_right);
+/* Distinct rows of the node by its first n columns. */
+double distinct_rows(const struct plan_node *n, uint32_t columns);
 double join_rows(enum join_kind kind, double a, double b, double fraction);
+/* The part of the left rows that find a match. Over slots of the two nodes. */
+double semi_join_fraction(const struct plan_node *left, struct expr *const *left_keys,
+                          const struct plan_node *right, struct expr *const *right_keys,
+                          uint32_t n);
+/* Groups of the node's rows by expressions over its slots. */
+double group_rows(const struct plan_node *input, struct expr *const *groups, uint32_t n);
+void node_column_facts(struct plan_node *n, uint32_t column, const struct plan_node *input,
+                       const struct expr *e);
+
 /* Adds to the conjuncts what equalities with constants imply (implied.c). */
 void add_implied(struct level *l);
 /* Conditions whose subqueries can be joins (semijoin.c, decorrelate.c): taken out of the level's

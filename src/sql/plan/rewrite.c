@@ -15,6 +15,7 @@ struct level *level_new(struct planner *p, struct query *q)
     l->used = ARENA_ARRAY(p->arena, uint64_t *, q->relation_count + 1);
     l->used_whole = ARENA_ARRAY(p->arena, bool, q->relation_count + 1);
     l->key_slots = ARENA_ARRAY(p->arena, int32_t, q->relation_count + 1);
+    l->planned = ARENA_ARRAY(p->arena, struct plan_node *, q->relation_count + 1);
     for (uint32_t i = 0; i < q->relation_count; i++) {
         l->used[i] = ARENA_ARRAY(p->arena, uint64_t, q->relations[i]->column_count / 64 + 1);
         l->key_slots[i] = -1;

@@ -159,12 +159,14 @@ static enum status plan_group(struct level *l, struct expr **above, uint32_t abo
     n->left = before.node;
     n->column_count = n->aggregate.group_count + n->aggregate.call_count;
     n->columns = ARENA_ARRAY(p->arena, struct plan_column, n->column_count);
-    for (uint32_t i = 0; i < n->aggregate.group_count; i++)
+    for (uint32_t i = 0; i < n->aggregate.group_count; i++) {
         n->columns[i] = (struct plan_column){l->groups.data[i]->type, l->groups.data[i]->typmod, NULL};
+        node_column_facts(n, i, before.node, n->aggregate.groups[i]);
+    }
     for (uint32_t i = 0; i < n->aggregate.call_count; i++)
         n->columns[n->aggregate.group_count + i] =
             (struct plan_column){l->aggregates.data[i].result, -1, NULL};
-    n->rows = n->aggregate.group_count ? before.node->rows / 10 + 1 : 1;
+    n->rows = group_rows(before.node, n->aggregate.groups, n->aggregate.group_count);
     n->cost_total = before.node->cost_total + before.node->rows * 0.0125;
     n->width = 8 * n->column_count;
     group_source(l, n);
@@ -326,7 +328,7 @@ static enum status order_and_limit(struct level *l, struct plan_node *n, bool or
         n->distinct.slots = ARENA_ARRAY(l->planner->arena, uint32_t, visible);
         for (uint32_t i = 0, k = 0; i < q->target_count; i++)
             if (!q->targets[i].junk) n->distinct.slots[k++] = i;
-        n->rows = n->rows / 5 + 1;
+        n->rows = distinct_rows(n->left, visible);
     }
     if (q->order_count && !ordered) {
         n = unary(l, PLAN_SORT, n);

@@ -129,11 +129,19 @@ static struct plan_node *join_node(struct level *l, const struct semi_join *s,
     node->join.type = s->anti ? JOIN_ANTI : JOIN_SEMI;
     node->join.key_count = keys;
     node_columns_from(l->planner, node, left);
-    node->rows = left->rows > 2 ? left->rows / 2 : 1;
+    return node;
+}
+
+/* Once the keys are there: how many rows stay, and what that takes. */
+static void estimate(struct plan_node *node, uint32_t keys)
+{
+    const struct plan_node *left = node->left, *right = node->right;
+    double part = semi_join_fraction(left, node->join.left_keys, right, node->join.right_keys, keys);
+    node->rows = left->rows * (node->join.type == JOIN_ANTI ? 1 - part : part);
+    if (node->rows < 1) node->rows = 1;
     node->cost_total = left->cost_total + right->cost_total;
     node->cost_total += keys ? (left->rows + right->rows * 2) * 0.01
                              : left->rows * right->rows * 0.005;
-    return node;
 }
 
 static enum status plan_whole(struct level *l, struct semi_join *s, struct plan_node **ret)
@@ -187,8 +195,10 @@ static enum status apply(struct level *l, struct expr *e, struct semi_join *s)
     double by_rows;
     if (s->whole) {
         TRY(plan_whole(l, s, &node));
+        estimate(node, (uint32_t)s->left.count);
     } else {
         TRY(plan_tied(l, s, &node));
+        estimate(node, (uint32_t)s->ties.outer_keys.count);
         TRY(subplan_cost(l, s->sub, left->rows, &by_rows));
         if (by_rows < node->cost_total - left->cost_total) {
             TRY(rewrite(l, e, &e));
