@@ -9,6 +9,7 @@ enum {
     BATCH_ARENA_BYTES = 512 << 10,
     PRIME_ROWS = 256,
     TURN_US = 2000,
+    CHECK_US = 100,
 };
 
 struct call_state {
@@ -50,18 +51,17 @@ void exec_arena_prime(struct arena *a, uint32_t rows)
     arena_clear(a);
 }
 
-/* A long query lets the other fibers of its worker run. */
-static void take_turns(struct execution *x)
-{
-    int64_t now = monotonic_us();
-    if (now < x->yield_us) return;
-    if (x->yield_us) fiber_yield();
-    x->yield_us = now + TURN_US;
-}
-
+/* Whoever pushes rows asks often; the answer changes seldom. */
 enum status exec_check(struct execution *x)
 {
-    take_turns(x);
+    int64_t now = monotonic_us();
+    if (now < x->check_us) return OK;
+    x->check_us = now + CHECK_US;
+    /* A long query lets the other fibers of its worker run. */
+    if (now >= x->yield_us) {
+        if (x->yield_us) fiber_yield();
+        x->yield_us = now + TURN_US;
+    }
     if (x->session->waiter && waiter_canceled(x->session->waiter))
         return FAIL(QUERY_CANCELED, "canceling statement due to user request");
     uint64_t limit = exec_memory_limit(x);

@@ -48,6 +48,7 @@ struct execution {
     struct call_state *call_states; /* hash table: scalar call sites that keep something */
     uint32_t call_state_count, call_state_cap;
     uint64_t rows_processed;        /* by the DML node at the root */
+    int64_t check_us;               /* when exec_check looks again */
     int64_t yield_us;               /* when other fibers get their turn; 0: not begun */
     /* Runs a node, pushing its rows into `out`; exec/ops fills it. */
     enum status (*run)(struct execution *x, const struct plan_node *n, const struct exec_sink *out);
