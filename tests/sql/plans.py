@@ -45,7 +45,7 @@ PLANS = [
     ("select plain.id from plain join part on part.id = plain.part and plain.id = 7",
      ["line_pkey", "part_pkey"], ["Hash"]),
     ("select 1 from line l join part p on l.part = p.id where p.id = 5", ["part = 5"], []),
-    ("select 1 from part p left join line l on l.part = p.id where l.qty = 2", ["part_pkey"], ["Left"]),
+    ("select 1 from part p left join line l on l.part = p.id where l.qty = 2", ["Hash Join"], ["Left"]),
     ("select 1 from part p left join line l on l.part = p.id where l.qty is null", ["Left"], []),
 ]
 

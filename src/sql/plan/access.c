@@ -1,16 +1,12 @@
 /* How a table is read: whole, by its primary key, or by a secondary index.
  *
  * A conjunct `column op value` serves an index when op is the column type's own comparison and value
- * reads nothing of the table. What the key range says exactly is not checked again. Costs are in units
- * of one row of a sequential scan, times 0.01 for PostgreSQL's page unit. */
+ * reads nothing of the table. What the key range says exactly is not checked again. */
 #include "sql/plan/plan_priv.h"
 #include "types/cast.h"
 
 enum { IN_LIST_MAX = 1000 };
 
-#define COST_ROW 0.01        /* a row of a scan in key order */
-#define COST_PROBE 0.04      /* a descent to a key */
-#define COST_FETCH 0.05      /* a row fetched through a secondary index */
 #define ROWS_UNKNOWN 1000.0
 
 double relation_rows(struct level *l, const struct table_def *t)

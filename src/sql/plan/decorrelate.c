@@ -188,7 +188,8 @@ static enum status join_one(struct level *l, const struct expr *link, struct tie
     TRY(plan_select(p, q, &right, &inner));
     p->levels = saved;
     TRY(subplan_cost(l, t->sub, rows, &by_rows));
-    if (by_rows < right->cost_total + (left->rows + right->rows * 2) * 0.01) return OK;
+    if (by_rows < right->cost_total + left->rows * COST_HASH_PROBE + right->rows * COST_HASH_BUILD)
+        return OK;
     struct plan_node *node = node_new(p, PLAN_HASH_JOIN);
     node->left = left;
     node->right = right;
@@ -204,7 +205,8 @@ static enum status join_one(struct level *l, const struct expr *link, struct tie
     TRY(rewrite_all(l, keys, n, &node->join.left_keys));
     node_columns_concat(p, node, left, right);
     node->rows = left->rows;
-    node->cost_total = left->cost_total + right->cost_total + (left->rows + right->rows * 2) * 0.01;
+    node->cost_total = left->cost_total + right->cost_total + left->rows * COST_HASH_PROBE +
+                       right->rows * COST_HASH_BUILD;
     l->current.node = node;
     struct sublink_value v = {t->sub, value_of(p, link, expr_slot(p, base, first->type, -1), base + n)};
     ARENA_PUSH(p->arena, &l->sublinks, v);

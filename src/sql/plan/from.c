@@ -420,7 +420,7 @@ static enum status lateral_join(struct level *l, enum join_kind kind, const stru
         ret->node->join.condition = out[0];
     }
     ret->node->rows = a->node->rows * b.node->rows;
-    ret->node->cost_total = a->node->cost_total + a->node->rows * (b.node->cost_total + 0.01);
+    ret->node->cost_total = a->node->cost_total + a->node->rows * (b.node->cost_total + COST_LOOKUP);
     return OK;
 }
 

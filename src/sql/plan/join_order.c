@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "sql/plan/cost.h"
+
 static bool subset(uint64_t a, uint64_t b)
 {
     return (a & ~b) == 0;
@@ -52,6 +54,7 @@ static uint64_t reachable(const struct order_problem *p, uint64_t set)
 
 bool order_joinable(const struct order_problem *p, uint64_t a, uint64_t b)
 {
+    if (p->any_pair) return true;
     for (uint32_t i = 0; i < p->edge_count; i++)
         if (connects(&p->edges[i], a, b)) return true;
     /* A cross product of whole components, which somebody has to make. */
@@ -132,7 +135,8 @@ static int32_t emit(struct order *o, const struct best *best, uint32_t set)
     return (int32_t)o->count++;
 }
 
-static void exact(struct arena *a, const struct order_problem *p, struct order *ret)
+/* False: no tree. */
+static bool exact(struct arena *a, const struct order_problem *p, struct order *ret)
 {
     uint32_t all = (1u << p->count) - 1;
     struct best *best = ARENA_ARRAY(a, struct best, (size_t)all + 1);
@@ -153,7 +157,9 @@ static void exact(struct arena *a, const struct order_problem *p, struct order *
             if (sub == 0) break;
         }
     }
+    if (!best[all].left) return false;
     (void)emit(ret, best, all);
+    return true;
 }
 
 /* --- greedy --------------------------------------------------------------------------------- */
@@ -163,6 +169,23 @@ struct part {
     int32_t node;
 };
 
+/* The pair to join next; false: no condition connects any. */
+static bool fewest_rows(const struct order_problem *p, const struct part *parts, uint32_t n,
+                        bool any_pair, uint32_t *ret_x, uint32_t *ret_y)
+{
+    double fewest = INFINITY;
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = i + 1; k < n; k++) {
+            if (!any_pair && !order_joinable(p, parts[i].set, parts[k].set)) continue;
+            double rows = order_rows(p, parts[i].set | parts[k].set);
+            if (rows >= fewest) continue;
+            fewest = rows;
+            *ret_x = i;
+            *ret_y = k;
+        }
+    return fewest < INFINITY;
+}
+
 static void greedy(const struct order_problem *p, struct order *ret)
 {
     struct part parts[ORDER_SOURCES_MAX];
@@ -170,16 +193,7 @@ static void greedy(const struct order_problem *p, struct order *ret)
     for (uint32_t i = 0; i < n; i++) parts[i] = (struct part){1ull << i, (int32_t)i};
     while (n > 1) {
         uint32_t x = 0, y = 1;
-        double fewest = INFINITY;
-        for (uint32_t i = 0; i < n; i++)
-            for (uint32_t k = i + 1; k < n; k++) {
-                if (!order_joinable(p, parts[i].set, parts[k].set)) continue;
-                double rows = order_rows(p, parts[i].set | parts[k].set);
-                if (rows >= fewest) continue;
-                fewest = rows;
-                x = i;
-                y = k;
-            }
+        if (!fewest_rows(p, parts, n, false, &x, &y)) (void)fewest_rows(p, parts, n, true, &x, &y);
         double rows = order_rows(p, parts[x].set | parts[y].set), best = INFINITY;
         struct order_node node = {0};
         for (int turn = 0; turn < 2; turn++) {
@@ -204,6 +218,11 @@ void order_joins(struct arena *a, const struct order_problem *p, struct order *r
     for (uint32_t i = 0; i < p->count; i++)
         ret->nodes[i] = (struct order_node){ORDER_NONE, ORDER_NONE, false, p->rows[i], p->cost[i]};
     if (p->count < 2) return;
-    if (p->count <= ORDER_EXACT_MAX) exact(a, p, ret);
-    else greedy(p, ret);
+    if (p->count > ORDER_EXACT_MAX) {
+        greedy(p, ret);
+    } else if (!exact(a, p, ret)) {
+        struct order_problem any = *p;
+        any.any_pair = true;
+        (void)exact(a, &any, ret);
+    }
 }

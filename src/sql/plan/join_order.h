@@ -8,12 +8,6 @@
 
 enum { ORDER_EXACT_MAX = 12, ORDER_SOURCES_MAX = 64, ORDER_NONE = -1 };
 
-/* Costs in PostgreSQL's unit, a page read: what the executor's operators take for a row. */
-#define COST_HASH_PROBE 0.01
-#define COST_HASH_BUILD 0.02
-#define COST_LOOP_PAIR 0.005
-#define COST_JOIN_OUTPUT 0.002
-
 /* Conditions between sources: all of `left` on one side, all of `right` on the other make them keys of
  * a hash join. Without sides (left = 0) it is just a condition that reads `right`. */
 struct order_edge {
@@ -26,6 +20,7 @@ struct order_problem {
     const struct order_edge *edges;
     const double *probe;              /* [i * count + k]: cost of a lookup in source i by a row that has
                                          source k; 0: there is no index for that */
+    bool any_pair;                    /* also what no condition connects may be joined */
 };
 /* A tree: the sources first (nodes 0 .. count-1), then joins; the last one is the root. */
 struct order_node {
@@ -38,7 +33,8 @@ struct order {
     uint32_t count;
 };
 
-/* The cheapest tree up to ORDER_EXACT_MAX sources, a good one beyond. At most ORDER_SOURCES_MAX. */
+/* The cheapest tree up to ORDER_EXACT_MAX sources, a good one beyond. At most ORDER_SOURCES_MAX. When
+ * there is none (a condition reads three sources that nothing else connects), then of any pairs. */
 void order_joins(struct arena *a, const struct order_problem *p, struct order *ret);
 /* Rows of the join of a set of sources. */
 double order_rows(const struct order_problem *p, uint64_t set);

@@ -38,7 +38,7 @@ struct plan_node *node_filter(struct planner *p, struct plan_node *input, struct
     n->rows = input->rows * condition_fraction(p, NULL, input, condition);
     if (n->rows < 1) n->rows = 1;
     n->cost_start = input->cost_start;
-    n->cost_total = input->cost_total + input->rows * 0.0025;
+    n->cost_total = input->cost_total + input->rows * COST_FILTER;
     return n;
 }
 
@@ -59,7 +59,7 @@ struct plan_node *node_project(struct planner *p, struct plan_node *input, struc
     }
     node->rows = input->rows;
     node->cost_start = input->cost_start;
-    node->cost_total = input->cost_total + input->rows * 0.0025;
+    node->cost_total = input->cost_total + input->rows * COST_FILTER;
     return node;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "catalog/column_statistics.h"
+#include "sql/plan/cost.h"
 #include "sql/plan/planner.h"
 #include "sql/plan/stats.h"
 
@@ -160,7 +161,6 @@ enum status make_scan(struct level *l, uint32_t relation, struct access_path *pa
 double relation_rows(struct level *l, const struct table_def *t);
 
 /* --- joins (from.c, join_pool.c) --- */
-#define COST_LOOKUP 0.01 /* of starting a lookup for one outer row */
 /* left = right, one side of each source, by a hashable operator of one type. */
 bool equality_sides(struct level *l, const struct expr *e, const struct source *a,
                     const struct source *b, struct expr **ret_a, struct expr **ret_b);

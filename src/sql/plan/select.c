@@ -167,7 +167,7 @@ static enum status plan_group(struct level *l, struct expr **above, uint32_t abo
         n->columns[n->aggregate.group_count + i] =
             (struct plan_column){l->aggregates.data[i].result, -1, NULL};
     n->rows = group_rows(before.node, n->aggregate.groups, n->aggregate.group_count);
-    n->cost_total = before.node->cost_total + before.node->rows * 0.0125;
+    n->cost_total = before.node->cost_total + before.node->rows * COST_AGGREGATE;
     n->width = 8 * n->column_count;
     group_source(l, n);
     return OK;
@@ -334,7 +334,7 @@ static enum status order_and_limit(struct level *l, struct plan_node *n, bool or
         n = unary(l, PLAN_SORT, n);
         n->sort.items = sort_items(l, n, &n->sort.item_count);
         if (!(q->distinct && q->distinct_on_count)) TRY(limit_expr(l, &n->sort.limit));
-        n->cost_start = n->cost_total = n->cost_total + n->rows * 0.02;
+        n->cost_start = n->cost_total = n->cost_total + n->rows * COST_SORT;
     }
     if (q->distinct && q->distinct_on_count) {
         n = unary(l, PLAN_DISTINCT, n);

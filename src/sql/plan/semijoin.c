@@ -140,8 +140,8 @@ static void estimate(struct plan_node *node, uint32_t keys)
     node->rows = left->rows * (node->join.type == JOIN_ANTI ? 1 - part : part);
     if (node->rows < 1) node->rows = 1;
     node->cost_total = left->cost_total + right->cost_total;
-    node->cost_total += keys ? (left->rows + right->rows * 2) * 0.01
-                             : left->rows * right->rows * 0.005;
+    node->cost_total += keys ? left->rows * COST_HASH_PROBE + right->rows * COST_HASH_BUILD
+                             : left->rows * right->rows * COST_LOOP_PAIR;
 }
 
 static enum status plan_whole(struct level *l, struct semi_join *s, struct plan_node **ret)
@@ -224,7 +224,7 @@ enum status subplan_cost(struct level *l, const struct query *q, double rows, do
     p->estimating = false;
     p->levels = saved;
     TRY(s);
-    *ret = rows * (root->cost_total + 0.02);
+    *ret = rows * (root->cost_total + COST_LOOKUP);
     return OK;
 }
 

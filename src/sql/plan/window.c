@@ -194,7 +194,7 @@ static enum status sort_for(struct level *l, const struct active_window *a)
         sort->sort.items[i] = a->sort.items.data[i];
         TRY(rewrite(l, a->sort.items.data[i].expr, &sort->sort.items[i].expr));
     }
-    sort->cost_start = sort->cost_total = input->cost_total + input->rows * 0.02;
+    sort->cost_start = sort->cost_total = input->cost_total + input->rows * COST_SORT;
     l->current.node = sort;
     l->window_order = a->sort.items.data;
     l->window_order_count = (uint32_t)n;
@@ -225,7 +225,7 @@ static enum status window_node(struct level *l, const struct active_window *a)
         n->columns[input->column_count + i] = (struct plan_column){calls.data[i].result, -1, NULL};
     n->rows = input->rows;
     n->cost_start = input->cost_start;
-    n->cost_total = input->cost_total + input->rows * 0.02;
+    n->cost_total = input->cost_total + input->rows * COST_SORT;
     n->width = input->width + 8 * n->window.call_count;
     l->current.node = n;
     return OK;
