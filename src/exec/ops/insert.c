@@ -190,7 +190,9 @@ enum status exec_insert_stream(const struct plan *p, struct txn *t, const struct
         if (st != OK) break;
     }
     if (st == END_OF_DATA) st = dml_end(&r.d);
-    if (ret) *ret = (struct exec_result){x.rows_processed, r.rows_read, r.d.place};
+    if (ret)
+        *ret = (struct exec_result){.rows_processed = x.rows_processed, .rows_read = r.rows_read,
+                                    .place = r.d.place};
     insert_release(&r);
     exec_end(&x);
     return st;
