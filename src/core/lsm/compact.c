@@ -142,7 +142,7 @@ static void pick_inputs(struct compaction *c, const struct shape *s, uint32_t le
         take_input(c, from->runs[at]);
         c->moves = movable(c, s, level, at);
     }
-    if (c->moves) return;
+    if (c->moves || c->inputs.count == 0) return; /* none: loads went on meanwhile */
     struct slice min = run_min_key(c->inputs.data[0]->run);
     struct slice max = run_max_key(c->inputs.data[0]->run);
     for (size_t i = 1; i < c->inputs.count; i++) {
