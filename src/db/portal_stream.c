@@ -150,7 +150,9 @@ enum status stream_send(struct stream *st, uint64_t max, const struct result_sin
         b.count = (uint32_t)n;
         st->at += (uint32_t)n;
         *ret_sent += n;
-        if (sink) TRY(sink->rows(sink->ctx, &b));
+        enum status sent = sink ? sink->rows(sink->ctx, &b) : OK;
+        if (sent == END_OF_DATA) return OK; /* no more are wanted: it stands where they ended */
+        TRY(sent);
     }
     return OK;
 }

@@ -3,6 +3,7 @@
 
     sqlsmith --target=... --dry-run | sqlsmith.py HOST PORT SECONDS
 
+Every third SELECT is run as a cursor, a few rows at a time, forward and back.
 Fails when the server goes away, or when a statement ends with an internal error (SQLSTATE XX…); such
 statements are printed.
 """
@@ -34,8 +35,17 @@ def connect(host, port):
     return db
 
 
+def by_cursor(c, text):
+    c.execute("declare c cursor for " + text)
+    c.execute("declare d no scroll cursor for " + text)
+    for step in ("fetch 3 from c", "fetch 5 from d", "fetch 3000 from c", "fetch all from d",
+                 "fetch backward 2 from c", "fetch absolute 2 from c", "fetch all from c"):
+        c.execute(step)
+
+
 def main():
     host, port, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    seen = 0
     tally, words, bad, end = collections.Counter(), {}, [], time.time() + seconds
     db = connect(host, port)
     for text in statements(sys.stdin):
@@ -44,7 +54,11 @@ def main():
         try:
             with db.cursor() as c:
                 c.execute("begin")
-                c.execute(text)
+                seen += 1
+                if seen % 3 == 0 and text.lstrip()[:6].lower() == "select":
+                    by_cursor(c, text)
+                else:
+                    c.execute(text)
                 tally["00000"] += 1
         except psycopg2.Error as e:
             state = e.pgcode or "gone"

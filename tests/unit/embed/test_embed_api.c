@@ -301,6 +301,35 @@ static void test_transactions(void **state)
     assert_int_equal(number(c, "select count(*) from t where id = 78"), 0);
 }
 
+/* Cursors over results that have no end; one is left in the middle of a FETCH. */
+static void test_cursors(void **state)
+{
+    (void)state;
+    struct helios *d = connect_db(db);
+    run(d, "begin");
+    run(d, "declare a cursor for select generate_series(1, 4000000000)");
+    run(d, "declare b no scroll cursor for select g from generate_series(1, 4000000000) g");
+    for (int i = 0; i < 50; i++) {
+        struct helios_stmt *s = prepare(d, i % 2 ? "fetch 5000 from a" : "fetch 5000 from b");
+        for (int64_t n = 1; n <= 5000; n++) {
+            assert_int_equal(helios_step(s), HELIOS_ROW);
+            assert_int_equal(helios_int64(s, 0), i / 2 * 5000 + n);
+        }
+        assert_int_equal(helios_step(s), HELIOS_DONE);
+        helios_finish(s);
+    }
+    struct helios_stmt *s = prepare(d, "fetch all from a");
+    assert_int_equal(helios_step(s), HELIOS_ROW);
+    assert_int_equal(helios_int64(s, 0), 125001);
+    helios_finish(s);
+    s = prepare(d, "fetch 1 from b");
+    assert_int_equal(helios_step(s), HELIOS_ROW);
+    assert_int_equal(helios_int64(s, 0), 125001);
+    helios_finish(s);
+    run(d, "close b");
+    helios_disconnect(d); /* with a cursor in the middle */
+}
+
 static void test_copy_is_refused(void **state)
 {
     (void)state;
@@ -426,6 +455,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_error_fields, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_error_while_stepping, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_transactions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cursors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_copy_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_notices, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_misuse, set_up, tear_down),
