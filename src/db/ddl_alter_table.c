@@ -275,6 +275,7 @@ enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
     for (uint32_t i = 0; i < n->cmds.count; i++)
         TRY(check_kind(t, AST(n->cmds.items[i], ast_alter_cmd)));
     TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
+    TRY(session__check_unused(d->s, t, "ALTER TABLE"));
     oid_t oid = t->oid;
     for (int pass = 0; pass < PASSES; pass++)
         for (uint32_t i = 0; i < n->cmds.count; i++) {

@@ -261,6 +261,8 @@ enum status ddl__drop_items(struct ddl *d, const struct drop_item *items, uint32
     TRY(ddl__cascade_notice(d, s.words.data, (uint32_t)s.words.count));
     for (size_t i = 0; i < s.items.count; i++)
         TRY(ddl__lock(d, s.items.data[i].item.table->oid, LOCK_ACCESS_EXCLUSIVE));
+    for (size_t i = 0; i < s.items.count; i++)
+        TRY(session__check_unused(d->s, s.items.data[i].item.table, "DROP TABLE"));
     for (size_t i = 0; i < s.items.count; i++) TRY(drop_victim(d, &s.items.data[i]));
     return OK;
 }

@@ -95,6 +95,7 @@ static enum status drop_one_index(struct ddl *d, const struct ast_drop *n, uint3
         return error_hint("You can drop constraint %s on %s instead.", name, ddl__words(d, t));
     }
     TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
+    TRY(session__check_unused(d->s, t, "DROP INDEX"));
     return ddl__drop_index(d, x);
 }
 
@@ -212,6 +213,7 @@ enum status ddl__truncate(struct ddl *d, const struct ast_truncate *n)
         if (!ddl__is_owner(d->s, t->owner) && !ddl__acl_allows(t->acl, session__user(d->s), 'D'))
             return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for table %s", t->name);
         TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
+        TRY(session__check_unused(d->s, t, "TRUNCATE"));
         tables[count++] = t;
     }
     for (uint32_t i = 0; i < count; i++) {

@@ -165,6 +165,25 @@ void session__lift_portals(struct session *s, uint32_t level)
     }
 }
 
+static bool reads_table(const struct portal *p, oid_t table)
+{
+    const struct plan *plan = p->stream && p->plan ? p->plan->plan : NULL;
+    for (uint32_t i = 0; plan && i < plan->table_count; i++)
+        if (plan->tables[i]->oid == table) return true;
+    return false;
+}
+
+enum status session__check_unused(struct session *s, const struct table_def *t, const char *what)
+{
+    size_t pos = 0;
+    void *v;
+    while (map_next(&s->portals, &pos, NULL, NULL, &v))
+        if (reads_table(v, t->oid))
+            return FAIL(OBJECT_IN_USE, "cannot %s \"%s\" because it is being used by active queries "
+                                       "in this session", what, t->name);
+    return OK;
+}
+
 static enum status find_portal(struct session *s, const char *name, struct portal **ret)
 {
     *ret = map_get(&s->portals, slice_of(name));
@@ -188,7 +207,7 @@ static enum status new_portal(struct session *s, const char *name, struct portal
     p->name = arena_strdup(&a, name);
     p->arena = a;
     p->made_us = s->statement_us;
-    p->level = s->savepoints ? s->savepoints->level : 0;
+    p->level = (s->savepoints ? s->savepoints->level : 0) + 1;
     *ret = p;
     return OK;
 }

@@ -372,7 +372,7 @@ struct portal {
     struct result_column *columns;
     uint32_t column_count;
     bool started, done, failed, held, scroll, is_cursor, materialised;
-    uint32_t level;                 /* of savepoints, when it was made */
+    uint32_t level;                 /* 1 and up: of savepoints, when it was made; 0: by a transaction before */
     struct stream *stream;          /* its run, standing; NULL: none, or it was at its end */
     struct row_store rows;          /* when materialised; more come while there is a stream */
     int64_t position;               /* 0: before the first row; n: on row n */
@@ -393,9 +393,12 @@ void stream_rewind(struct stream *st); /* to before the first row */
 void stream_rest(struct stream *st);   /* its statement is over */
 void stream_close(struct stream *st);
 
-/* At a rollback to a savepoint: closes what was opened within it. At its release: those are the outer
- * level's. */
+/* 55006 when a cursor of this session is reading the table: `what` would take it from under it. */
+enum status session__check_unused(struct session *s, const struct table_def *t,
+                                  const char *what) MUST;
+/* Closes those of that level and above: what was opened since a savepoint, or in the transaction. */
 void session__close_portals_of(struct session *s, uint32_t level);
+/* Those above are of that level now: a savepoint was released, or the transaction committed. */
 void session__lift_portals(struct session *s, uint32_t level);
 enum status session__declare_cursor(struct session *s, const struct ast_declare_cursor *a,
                                     const struct statement *st, struct slice text) MUST;

@@ -146,7 +146,7 @@ enum status session__commit(struct session *s, const struct result_sink *sink)
 void session__abort(struct session *s, const struct result_sink *sink)
 {
     struct error kept = *error_current();
-    session__close_portals(s, false);
+    session__close_portals_of(s, 1);
     if (s->txn) txn_abort(s->txn);
     ended(s, false, sink);
     *error_current() = kept;
@@ -271,11 +271,11 @@ static enum status savepoint_statement(struct session *s, const struct ast_trans
     if (!p) return FAIL(INVALID_SAVEPOINT, "savepoint \"%s\" does not exist", a->name);
     if (a->type == TXN_RELEASE) {
         free_savepoints(s, p->outer);
-        session__lift_portals(s, s->savepoints ? s->savepoints->level : 0);
+        session__lift_portals(s, (s->savepoints ? s->savepoints->level : 0) + 1);
         return OK;
     }
     free_savepoints(s, p);
-    session__close_portals_of(s, p->level);
+    session__close_portals_of(s, p->level + 1);
     txn_rollback_to(s->txn, p->mark);
     drop_own_catalog(s);
     s->own_catalog = p->catalog ? catalog_ref(p->catalog) : NULL;
