@@ -98,7 +98,7 @@ def test_huge_results(server):
         c.bind("p%d" % i, sql)
         c.run("declare c%d no scroll cursor for %s" % (i, sql))
     before = resident_kb(server)
-    for _ in range(60):
+    for _ in range(20):
         for i in range(len(queries)):
             rows, end = c.step("p%d" % i, 3000)
             assert len(rows) == 3000 and end == "s", (len(rows), end)
@@ -132,7 +132,7 @@ def test_model(server, seed):
 
     orders = {"asc": "select id, v from m order by id", "desc": "select id, v from m order by id desc",
               "sorted": "select id, v from m order by v, id"}
-    for _ in range(1500):
+    for _ in range(700):
         what = dice.random()
         if what < 0.15 and len(portals) < 90:
             name, order = "p%d" % made, dice.choice(list(orders))
