@@ -69,8 +69,8 @@ void spin_lock(struct spinlock *l);
 bool spin_trylock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
 
-/* What the running fiber, coroutine or thread has done since it began; they only grow. Who wants to know
- * what a piece of work did takes a difference. */
+/* What the running fiber, coroutine or thread has done since it began; they only grow. Who wants to
+ * know what a piece of work did takes a difference. */
 struct work_counts {
     uint64_t blocks_hit, blocks_read; /* of the block cache */
 };

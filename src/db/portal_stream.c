@@ -27,6 +27,9 @@ struct stream {
     bool begun, ended, stop;
     bool admitted;             /* holds a place among the active statements */
     enum status result;        /* of the run, once ended */
+    int64_t took_us;           /* so far, for statistics, as are: */
+    uint64_t rows;
+    struct exec_usage usage;
     const struct batch *batch; /* at hand; NULL: none */
     uint32_t at;               /* rows of it that were given */
     uint16_t window[BATCH_ROWS];
@@ -103,9 +106,12 @@ static void run(void *arg)
 {
     struct stream *st = arg;
     struct exec_sink sink = {take_batch, st};
-    struct exec_result unused;
+    struct exec_result ran;
     st->result = exec_run(st->plan->plan, st->reader, &st->exec, &st->params, &st->arena, &sink,
-                          &unused);
+                          &ran);
+    if (st->result != OK) return;
+    st->usage.temp_read += ran.temp_read;
+    st->usage.temp_written += ran.temp_written;
 }
 
 static void stop(struct stream *st)
@@ -135,7 +141,7 @@ static enum status fill(struct stream *st, bool *ret_end)
     return session__explain_cancel(st->s, st->result);
 }
 
-enum status stream_send(struct stream *st, uint64_t max, const struct result_sink *sink,
+static enum status send(struct stream *st, uint64_t max, const struct result_sink *sink,
                         uint64_t *ret_sent, bool *ret_end)
 {
     *ret_sent = 0;
@@ -157,6 +163,17 @@ enum status stream_send(struct stream *st, uint64_t max, const struct result_sin
     return OK;
 }
 
+enum status stream_send(struct stream *st, uint64_t max, const struct result_sink *sink,
+                        uint64_t *ret_sent, bool *ret_end)
+{
+    struct statement_run r;
+    session__run_begin(st->s, &r);
+    enum status result = send(st, max, sink, ret_sent, ret_end);
+    st->rows += *ret_sent;
+    session__run_pause(st->s, &r, &st->took_us, &st->usage);
+    return result;
+}
+
 void stream_rewind(struct stream *st)
 {
     stop(st);
@@ -175,6 +192,7 @@ void stream_close(struct stream *st)
 {
     stop(st);
     stream_rest(st);
+    if (st->begun) session__run_over(st->s, st->plan, st->took_us, st->rows, &st->usage);
     txn_end_reader(st->reader);
     arena_release(&st->arena);
     give_siding(st->s, st->siding);

@@ -125,6 +125,11 @@ struct statement_run {
 void session__run_begin(struct session *s, struct statement_run *r);
 void session__run_end(struct session *s, const struct statement_run *r, struct cached_plan *p,
                       const struct exec_result *result);
+/* Of a run in steps: what this one took is added; then it is counted as one. */
+void session__run_pause(struct session *s, const struct statement_run *r, int64_t *took_us,
+                        struct exec_usage *usage);
+void session__run_over(struct session *s, struct cached_plan *p, int64_t took_us, uint64_t rows,
+                       const struct exec_usage *usage);
 void session__utility_end(struct session *s, const struct statement_run *r,
                           const struct statement *st, struct slice text);
 /* The plan's entry, and what planning it took. */

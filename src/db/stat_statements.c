@@ -61,6 +61,24 @@ void session__run_end(struct session *s, const struct statement_run *r, struct c
     statement_stats_count(s->db->statement_stats, p->entry, took_us, result->rows_processed, &u);
 }
 
+void session__run_pause(struct session *s, const struct statement_run *r, int64_t *took_us,
+                        struct exec_usage *usage)
+{
+    if (!r->start_us) return;
+    struct exec_usage u = usage_since(s, &r->before);
+    usage->blocks_hit += u.blocks_hit;
+    usage->blocks_read += u.blocks_read;
+    *took_us += monotonic_us() - r->start_us;
+}
+
+void session__run_over(struct session *s, struct cached_plan *p, int64_t took_us, uint64_t rows,
+                       const struct exec_usage *usage)
+{
+    struct exec_result result = {.rows_processed = rows};
+    if (s->settings.slow.plan_us >= 0) slow_log__plan(s, p->plan, &result, took_us);
+    if (p->entry) statement_stats_count(s->db->statement_stats, p->entry, took_us, rows, usage);
+}
+
 /* Of a string of several statements, the one. */
 static struct slice text_of(const struct statement *st, struct slice text)
 {

@@ -112,7 +112,9 @@ enum status exec_constant(const struct expr *e, const struct exec_session *s,
                           struct datum *ret) MUST;
 
 /* --- EXPLAIN ------------------------------------------------------------------------------- */
-enum explain_format { EXPLAIN_FORMAT_TEXT, EXPLAIN_FORMAT_JSON, EXPLAIN_FORMAT_YAML, EXPLAIN_FORMAT_XML };
+enum explain_format {
+    EXPLAIN_FORMAT_TEXT, EXPLAIN_FORMAT_JSON, EXPLAIN_FORMAT_YAML, EXPLAIN_FORMAT_XML
+};
 struct explain_setting {
     const char *name, *value;
 };
@@ -121,7 +123,7 @@ struct explain_options {
     enum explain_format format;
     int64_t planning_us;                  /* for summary; below 0: not known */
     struct exec_usage planning;           /* for buffers */
-    const struct explain_setting *changed; /* for settings: those of the session that are not the default */
+    const struct explain_setting *changed; /* for settings: the session's own */
     uint32_t changed_count;
     const char *query_text;               /* shown first in a document; NULL: not */
 };

@@ -220,10 +220,15 @@ def stat_statements(server, s):
     assert 0 <= least <= mean <= most <= total and abs(mean * calls - total) < 1e-6 * total + 1e-9
     assert 1 <= plans <= 10
     s.ask("begin")
+    s.ask("declare c cursor for select id from t order by id")
+    assert len(s.ask("fetch 7 from c")) == 7 and len(s.ask("fetch 5 from c")) == 5
+    s.ask("close c")
     s.ask("create role eve password 'secret' login")
     s.ask("commit")
     assert not counted(s, "%secret%") and counted(s, "create role eve password $1 login")
     assert counted(s, "begin")[0][0] == 1
+    cursor, = counted(s, "declare c cursor for %")
+    assert cursor[1] in (0, 12), cursor
     assert not counted(s, "execute%") and not counted(s, "prepare%")
     s.ask("insert into t select n, 'y', 0 from generate_series(30001, 30010) n")
     wal = s.ask("select wal_records, wal_bytes > 0, rows from pg_stat_statements where query like 'insert%'")

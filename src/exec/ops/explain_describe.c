@@ -238,7 +238,8 @@ static void describe_hashing(struct explain *x, struct explain_node *e, const st
             arena_printf(x->arena, "%llu", batches));
     only_in(x, e, EXPLAIN_IN_JSON, "Peak Memory Usage", EXPLAIN_BARE,
             arena_printf(x->arena, "%llu", kb));
-    only_in(x, e, EXPLAIN_IN_JSON, "Disk Usage", EXPLAIN_BARE, arena_printf(x->arena, "%llu", disk));
+    only_in(x, e, EXPLAIN_IN_JSON, "Disk Usage", EXPLAIN_BARE,
+            arena_printf(x->arena, "%llu", disk));
 }
 
 static void describe_sort(struct explain *x, struct explain_node *e, const struct plan_node *n)
