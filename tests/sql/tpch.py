@@ -18,7 +18,8 @@ import tpch_data as tpch  # noqa: E402
 
 SCALE = 0.005
 SERVERS = [["front_workers=1"], ["front_workers=2", "query.memory_limit=64MB"]]
-SESSIONS = ["set max_parallel_workers_per_gather = 0", "set max_parallel_workers_per_gather = 2"]
+SESSIONS = ["set max_parallel_workers_per_gather = 0", "set max_parallel_workers_per_gather = 2",
+            "set query.memory_limit = '4MB'"]
 
 
 def read(directory, table):
