@@ -125,3 +125,5 @@ select (select 1, 2);
 select 1 in (select 1, 2);
 select * from generate_series(1, 2, 0);
 select $1;
+-- bounds on lists
+select 1 from (values (1)) t(a) group by cube (a, a+1, a+2, a+3, a+4, a+5, a+6, a+7, a+8, a+9, a+10, a+11, a+12);

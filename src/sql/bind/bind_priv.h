@@ -118,6 +118,8 @@ enum status bind__group_by(struct scope *s, const struct ast_list *items) MUST;
  * function' (functional dependency on a primary key counts). */
 enum status bind__check_grouping(struct scope *s) MUST;
 /* A target list with stars expanded. */
+/* PostgreSQL's bound on the entries of a target list, those of ORDER BY and GROUP BY included. */
+enum status bind__check_targets(uint32_t count) MUST;
 enum status bind__targets(struct scope *s, const struct ast_list *items, enum place place,
                           struct target **ret, uint32_t *ret_count) MUST;
 enum status bind__limit(struct scope *s, const struct ast_select *ast) MUST;

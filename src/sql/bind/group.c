@@ -4,7 +4,7 @@
 
 #include "base/fiber.h"
 
-enum { GROUPING_SETS_MAX = 4096, CUBE_ELEMENTS_MAX = 12 };
+enum { GROUPING_SETS_MAX = 4096, CUBE_ELEMENTS_MAX = 12, SET_COLUMNS_MAX = 64 };
 
 struct set {
     uint32_t *items, count; /* indexes into query.group_by */
@@ -33,11 +33,23 @@ static enum status add_expression(struct scope *s, const struct ast *ast, uint32
         *ret = i;
         return OK;
     }
-    struct expr **grown = ARENA_ARRAY(s->env->arena, struct expr *, q->group_count + 1);
-    if (q->group_count) memcpy(grown, q->group_by, q->group_count * sizeof *grown);
-    grown[q->group_count] = e;
-    q->group_by = grown;
+    TRY(bind__check_targets(q->group_count + 1));
+    if ((q->group_count & (q->group_count - 1)) == 0) {
+        uint32_t room = q->group_count ? q->group_count * 2 : 1;
+        struct expr **grown = ARENA_ARRAY(s->env->arena, struct expr *, room);
+        if (q->group_count) memcpy(grown, q->group_by, q->group_count * sizeof *grown);
+        q->group_by = grown;
+    }
+    q->group_by[q->group_count] = e;
     *ret = q->group_count++;
+    return OK;
+}
+
+/* Before sets are made of them: a set is a word of bits where it runs. */
+static enum status check_set_columns(const struct scope *s)
+{
+    if (s->query->group_count > SET_COLUMNS_MAX)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "too many grouping columns in GROUPING SETS");
     return OK;
 }
 
@@ -94,6 +106,7 @@ static enum status rollup(struct scope *s, const struct ast_list *items, struct 
 {
     struct set *elements = ARENA_ARRAY(s->env->arena, struct set, items->count);
     for (uint32_t i = 0; i < items->count; i++) TRY(element(s, items->items[i], &elements[i]));
+    TRY(check_set_columns(s));
     for (uint32_t n = items->count + 1; n-- > 0;) {
         struct set sum = {0};
         for (uint32_t i = 0; i < n; i++) sum = join_sets(s, &sum, &elements[i]);
@@ -173,6 +186,7 @@ static enum status all_sets(struct scope *s, const struct ast_list *items, struc
     for (uint32_t i = 0; i < items->count; i++) {
         struct sets own = {0}, product = {0};
         TRY(expand(s, items->items[i], &own));
+        if (sofar.count > 1 || own.count > 1) TRY(check_set_columns(s));
         for (uint32_t a = 0; a < sofar.count; a++)
             for (uint32_t b = 0; b < own.count; b++)
                 TRY(add_set(s, &product, join_sets(s, &sofar.data[a], &own.data[b])));

@@ -117,6 +117,7 @@ enum status bind__find_target(struct scope *s, const struct ast *ast, enum place
     struct expr *e;
     TRY(bind__match_target(s, ast, place, ret, &e));
     if (*ret == UINT32_MAX) {
+        TRY(bind__check_targets(s->query->target_count + 1));
         *ret = bind__add_target(s, (struct target){.expr = e, .junk = true});
         return OK;
     }

@@ -4,6 +4,8 @@
 
 #include "base/fiber.h"
 
+enum { TARGETS_MAX = 1664 };
+
 /* --- targets -------------------------------------------------------------------------------- */
 
 /* The table column that an expression is, looked for through subqueries, joins and WITH. */
@@ -29,6 +31,12 @@ static void find_origin(const struct query *q, const struct expr *e, struct targ
     }
 }
 
+enum status bind__check_targets(uint32_t count)
+{
+    if (count <= TARGETS_MAX) return OK;
+    return FAIL(TOO_MANY_COLUMNS, "target lists can have at most %d entries", TARGETS_MAX);
+}
+
 enum status bind__targets(struct scope *s, const struct ast_list *items, enum place place,
                           struct target **ret, uint32_t *ret_count)
 {
@@ -47,8 +55,7 @@ enum status bind__targets(struct scope *s, const struct ast_list *items, enum pl
             TRY(bind__expression(s, t->value, place, &made.expr));
             ARENA_PUSH(a, &list, made);
         }
-        if (list.count > 1664)
-            return FAIL(PROGRAM_LIMIT_EXCEEDED, "target lists can have at most 1664 entries");
+        TRY(bind__check_targets((uint32_t)list.count));
     }
     for (size_t i = 0; i < list.count; i++) find_origin(s->query, list.data[i].expr, &list.data[i]);
     *ret = list.data;
