@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "core/txn.h"
+#include "db/analyze.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 
@@ -148,11 +149,18 @@ enum status db_open(const struct db_options *o, struct db **ret)
     db__stat_statements_init(db);
     db->started_us = db__now_us(db);
     *ret = db;
-    return OK;
+    if (!o->background) return OK;
+    s = autoanalyze_start(db);
+    if (s == OK) return OK;
+    struct error kept = *error_current();
+    (void)db_close(db);
+    *error_current() = kept;
+    return s;
 }
 
 enum status db_close(struct db *db)
 {
+    autoanalyze_stop(db);
     ASSERT(db->sessions == NULL);
     plan_cache_free(db->plans);
     if (db->statement_stats) statement_stats_free(db->statement_stats);

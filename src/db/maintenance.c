@@ -170,7 +170,10 @@ static enum status refresh_statistics(const struct maintenance *m, const struct 
     uint64_t pages = (now.bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     struct table_def def = *t;
     def.statistics.rows = (double)now.rows;
-    if (analyze) TRY(analyze_table(s, t, columns, (double)now.rows, &s->arena, &def));
+    if (analyze) {
+        autoanalyze_done(s->db, t->oid);
+        TRY(analyze_table(s, t, columns, (double)now.rows, &s->arena, &def));
+    }
     def.statistics.pages = pages < INT32_MAX ? (uint32_t)pages : INT32_MAX;
     if (!analyze && def.statistics.rows == t->statistics.rows &&
         def.statistics.pages == t->statistics.pages)

@@ -42,6 +42,7 @@ struct db {
     uint32_t superuser_reserved;   /* sessions of those kept free for superusers */
     bool stopping;                 /* atomic */
     struct admission *admission;
+    struct autoanalyze *autoanalyze; /* NULL: off */
     struct counter *statements[6]; /* by enum statement_kind */
     struct histogram *statement_seconds;
     enum commit_mode commit_mode;
@@ -163,6 +164,7 @@ struct savepoint {
 
 struct prepared;
 struct portal;
+enum { SESSION_WRITTEN_MAX = 8 };
 
 struct session {
     struct db *db;
@@ -181,6 +183,8 @@ struct session {
     struct reg_names reg_names;      /* settings.format's */
 
     struct txn *txn;                 /* atomic, by session__set_txn; NULL between transactions */
+    struct { oid_t table; uint64_t rows; } written[SESSION_WRITTEN_MAX]; /* by the transaction */
+    uint32_t written_count;
     enum block_state block;          /* atomic, by session__set_block */
     struct savepoint *savepoints;    /* newest first */
     enum isolation isolation;        /* of the transaction */

@@ -3,6 +3,7 @@
  * Plans are found by key: the normalised text, the types of its parameters, the database, user, path
  * and those settings that change a plan, and the catalog snapshot. A key's plan is immutable. */
 #include "core/txn.h"
+#include "db/analyze.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 #include "db/system_priv.h"
@@ -303,6 +304,16 @@ static bool is_limited(const struct session *s, const struct plan *p)
     return false;
 }
 
+static void count_changes(struct session *s, const struct plan *p, uint64_t rows)
+{
+    const struct table_def *t = NULL;
+    if (p->command == CMD_SELECT) return;
+    if (p->point) t = p->point->table;
+    else if (p->root->kind == PLAN_INSERT || p->root->kind == PLAN_UPDATE || p->root->kind == PLAN_DELETE)
+        t = p->root->dml.table;
+    if (t && rows) autoanalyze_count(s, t->oid, rows);
+}
+
 enum status session__run_plan(struct session *s, struct cached_plan *p,
                               const struct run_options *o, const struct result_sink *sink,
                               char tag[64])
@@ -322,6 +333,7 @@ enum status session__run_plan(struct session *s, struct cached_plan *p,
     if (st == PLAN_STALE) return st;
     if (st != OK) return session__explain_cancel(s, st);
     session__count(s, (enum statement_kind)p->plan->command);
+    count_changes(s, p->plan, result.rows_processed);
     make_tag(p->plan, result.rows_processed, tag);
     return OK;
 }

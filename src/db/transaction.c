@@ -9,7 +9,7 @@
  * A commit of DDL is told to others in two steps: ddl_pending rises before the log record may free any
  * lock, and falls once the snapshot is published; statements that got a lock in between wait. */
 #include "core/txn.h"
-#include "db/session_priv.h"
+#include "db/analyze.h"
 
 enum { SAVEPOINT_DEPTH_MAX = 100000 };
 
@@ -104,6 +104,7 @@ static void ended(struct session *s, bool committed, const struct result_sink *s
     free_savepoints(s, NULL);
     session__lift_portals(s, 0);
     drop_own_catalog(s);
+    if (s->written_count) autoanalyze_ended(s, committed);
     settings_end(s, 0, committed, sink);
     session__set_txn(s, NULL);
     session__set_block(s, BLOCK_NONE);
