@@ -2,6 +2,7 @@
 """What plans look like, and statements deeper or wider than any sensible one: an answer or a clear error.
 
 usage: plans.py HELIOSD"""
+import json
 import os
 import sys
 
@@ -49,6 +50,45 @@ PLANS = [
     ("select 1 from part p left join line l on l.part = p.id where l.qty is null", ["Left"], []),
 ]
 
+# after ANALYZE the estimate of this many rows is within a tenth
+ESTIMATES = [
+    "line where qty = 3",
+    "line where qty <> 3",
+    "line where qty in (1, 2, 77)",
+    "line where qty not in (1, 2)",
+    "line where qty is null",
+    "line where day < date '1994-01-01' + 90",
+    "line where day >= date '1994-02-01' and day < date '1994-03-01'",
+    "line where id between 1000 and 1999 and big > 0",
+    "line where 3000 < big",
+    "part where brand = 'b1' or brand = 'b2'",
+    "part where brand like 'b%'",
+    "part where not (brand = 'b1')",
+    "line l join part p on l.part = p.id",
+    "line l join part p on l.part = p.id where brand = 'b1'",
+    "line a join line b on a.part = b.part where a.qty = 1",
+    "part p where exists (select from line where part = p.id)",
+    "part p where not exists (select from line where part = p.id)",
+    "(select part from line group by part) s",
+    "(select distinct brand from part) s",
+]
+
+# after ANALYZE: statement, what its plan shows, what it must not
+ANALYSED = [
+    # few rows ask: by index; many: by hash, the smaller side in the table
+    ("select 1 from line l join part p on l.part = p.id where l.id = 7", ["Nested Loop", "part_pkey"], ["Hash"]),
+    ("select 1 from line l join part p on l.part = p.id where l.id < 5", ["Nested Loop", "part_pkey"], ["Hash"]),
+    ("select 1 from line l join part p on l.part = p.id", ["Hash Join", "->  Hash\n        ->  Seq Scan on part"], []),
+    ("select 1 from part p join line l on l.part = p.id", ["Hash Join", "->  Hash\n        ->  Seq Scan on part"], []),
+    # the index of a frequent value is no help, that of a rare one is
+    ("select 1 from skew where v = 1", ["Seq Scan"], ["Index"]),
+    ("select 1 from skew where v = 2", ["Index Scan"], ["Seq Scan"]),
+    ("select 1 from skew where v < 3000", ["Seq Scan"], ["Index"]),
+    ("select 1 from skew where v > 3990", ["Index Scan"], ["Seq Scan"]),
+    # a condition over three that nothing else connects
+    ("select 1 from line a, part p, skew k where a.part + p.id = k.id", ["Hash Join", "Nested Loop"], []),
+]
+
 DEEP = [
     "select " + "(" * 10000 + "1" + ")" * 10000,
     "select 1 from part where " + " or ".join(f"id = {n}" for n in range(5000)),
@@ -73,19 +113,45 @@ DEEP = [
 ]
 
 
+def show(c, sql):
+    c.execute("explain (costs off) " + sql)
+    return "\n".join(row[0] for row in c.fetchall())
+
+
+def check_plans(c, plans):
+    for sql, shown, hidden in plans:
+        plan = show(c, sql)
+        for part in shown:
+            assert part in plan, f"{part!r} is not in the plan of\n{sql}\n{plan}"
+        for part in hidden:
+            assert part not in plan, f"{part!r} is in the plan of\n{sql}\n{plan}"
+
+
+def check_estimates(c):
+    c.execute("create table skew (id int primary key, v int); create index on skew (v);"
+              "insert into skew select n, case when n % 2 = 0 then 1 else n end from generate_series(0, 4000) n;"
+              "insert into skew values (-1, 2); analyze")
+    off = []
+    for tail in ESTIMATES:
+        c.execute("select count(*) from " + tail)
+        rows = max(c.fetchone()[0], 1)
+        c.execute("explain (format json) select 1 from " + tail)
+        plan = c.fetchone()[0]
+        estimate = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"]
+        if not rows / 1.1 - 1 <= estimate <= rows * 1.1 + 1:
+            off.append(f"{estimate} estimated of {rows}: {tail}")
+    assert not off, "\n".join(off)
+    check_plans(c, ANALYSED)
+
+
 def main():
     with Server(sys.argv[1]) as server:
         db = psycopg2.connect(host="127.0.0.1", port=server.port, user="postgres", dbname="postgres")
         db.autocommit = True
         c = db.cursor()
         c.execute(SETUP)
-        for sql, shown, hidden in PLANS:
-            c.execute("explain (costs off) " + sql)
-            plan = "\n".join(row[0] for row in c.fetchall())
-            for part in shown:
-                assert part in plan, f"{part!r} is not in the plan of\n{sql}\n{plan}"
-            for part in hidden:
-                assert part not in plan, f"{part!r} is in the plan of\n{sql}\n{plan}"
+        check_plans(c, PLANS)
+        check_estimates(c)
         for sql in DEEP:
             try:
                 c.execute(sql)
@@ -95,7 +161,7 @@ def main():
             c.execute("select 1")
             assert c.fetchone() == (1,)
         db.close()
-    print(f"{len(PLANS)} plans and {len(DEEP)} deep statements are as they should be")
+    print(f"{len(PLANS) + len(ANALYSED)} plans, {len(ESTIMATES)} estimates and {len(DEEP)} deep statements are as they should be")
 
 
 main()
