@@ -10,6 +10,8 @@
 
 #include "sql/plan/cost.h"
 
+#define ROWS_MAX 1e100 /* so that costs stay finite */
+
 static bool subset(uint64_t a, uint64_t b)
 {
     return (a & ~b) == 0;
@@ -17,12 +19,12 @@ static bool subset(uint64_t a, uint64_t b)
 
 double order_rows(const struct order_problem *p, uint64_t set)
 {
-    double rows = 1;
+    long double rows = 1; /* of 64 large sources: beyond a double before the conditions count */
     for (uint32_t i = 0; i < p->count; i++)
         if (set >> i & 1) rows *= p->rows[i];
     for (uint32_t i = 0; i < p->edge_count; i++)
         if (subset(p->edges[i].left | p->edges[i].right, set)) rows *= p->edges[i].fraction;
-    return rows < 1 ? 1 : rows;
+    return rows < 1 ? 1 : rows > ROWS_MAX ? ROWS_MAX : (double)rows;
 }
 
 static bool is_key(const struct order_edge *e, uint64_t a, uint64_t b)

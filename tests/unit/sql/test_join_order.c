@@ -182,11 +182,30 @@ static void many_sources(void **state)
     assert_true(worse < rounds / 10);
 }
 
+/* More rows than a double can count: still a tree. */
+static void huge_sources(void **state)
+{
+    struct rng r;
+    struct arena a;
+    static struct problem x;
+    (void)state;
+    rng_seed(&r, seed_of_run() + 2);
+    arena_init(&a, MEM_QUERY);
+    for (uint32_t n = 2; n <= ORDER_SOURCES_MAX; n++) {
+        make(&x, &r, n, n % 6);
+        for (uint32_t i = 0; i < n; i++) x.rows[i] = 1e12;
+        assert_true(isfinite(cost_of(&x.p, &a)));
+        arena_clear(&a);
+    }
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cheapest_of_all_trees),
         cmocka_unit_test(many_sources),
+        cmocka_unit_test(huge_sources),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
