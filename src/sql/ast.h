@@ -295,11 +295,19 @@ struct ast_alias {
     const char *name; /* NULL: no alias */
     struct name_list columns;
 };
+/* TABLESAMPLE: of the table that it stands with. */
+struct ast_sample {
+    struct name_list method;
+    struct ast_list args;
+    struct ast *repeatable; /* NULL */
+    int location;
+};
 struct ast_range_var {
     struct ast node;
     const char *catalog, *schema, *name;
     bool only; /* ONLY, which here changes nothing */
     struct ast_alias alias;
+    struct ast_sample *sample; /* NULL */
     char persistence; /* 'p', 't' temporary, 'u' unlogged */
 };
 struct ast_range_subselect {

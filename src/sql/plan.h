@@ -106,6 +106,7 @@ struct plan_node {
             const struct index_def *index;   /* INDEX_SCAN */
             struct key_range range;
             bool reverse, index_only;
+            const struct table_sample *sample; /* of SCAN; NULL */
             /* Table columns (positions in table->columns) that the batch holds, by slot; the filter
              * sees the same slots. */
             uint16_t *fetch;

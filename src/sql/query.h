@@ -21,6 +21,13 @@ struct rel_column {
     int16_t attnum;     /* of a table's column; 0 */
 };
 
+/* A part of a table's rows, by chance. Expressions without columns. */
+struct table_sample {
+    bool by_block;                /* SYSTEM: neighbouring rows together; BERNOULLI: row by row */
+    struct expr *percent;         /* float4 */
+    struct expr *seed;            /* float8; NULL: another one each time */
+};
+
 struct relation {
     enum relation_kind kind;
     const char *alias;            /* what it is called */
@@ -36,6 +43,7 @@ struct relation {
     struct cte *cte;              /* CTE */
     uint32_t cte_levels_up;
     bool lateral;                 /* may refer to relations to its left */
+    struct table_sample *sample;  /* TABLE: TABLESAMPLE; NULL: all rows */
     /* What columns it offers. TABLE: one per column_def that is not dropped, in order; attnum tells
      * which. Hidden system columns (tableoid, ctid, xmin) are bound as needed: attnum < 0. */
     struct rel_column *columns;

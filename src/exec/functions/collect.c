@@ -166,14 +166,13 @@ static enum status mode_result(struct call_ctx *c, const void *state, struct dat
 {
     const struct list *l = state;
     type_id type = c->expr->args[0]->type;
-    uint32_t best = 0, run = 0;
+    uint32_t best = 0, first = 0; /* first: of the run of equal values; it stands for them */
     ret->null = true;
     for (uint32_t i = 0; i < l->count; i++) {
-        bool same = i && value_compare(type, &l->values[i].v, &l->values[i - 1].v) == 0;
-        run = same ? run + 1 : 1;
-        if (run <= best) continue;
-        best = run;
-        *ret = l->values[i];
+        if (i && value_compare(type, &l->values[i].v, &l->values[i - 1].v) != 0) first = i;
+        if (i + 1 - first <= best) continue;
+        best = i + 1 - first;
+        *ret = l->values[first];
     }
     return OK;
 }

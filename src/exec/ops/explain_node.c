@@ -125,7 +125,8 @@ static const struct index_def *index_of(const struct plan_node *n)
 static const char *scan_title(struct explain *x, struct explain_node *e, const struct plan_node *n)
 {
     const struct index_def *i = index_of(n);
-    const char *word = !i ? "Seq Scan" : n->scan.index_only ? "Index Only Scan" : "Index Scan";
+    const char *whole = n->scan.sample ? "Sample Scan" : "Seq Scan";
+    const char *word = !i ? whole : n->scan.index_only ? "Index Only Scan" : "Index Scan";
     explain__head(x, e, "Node Type", word);
     if (i) {
         explain__head(x, e, "Scan Direction", n->scan.reverse ? "Backward" : "Forward");

@@ -5,7 +5,9 @@
  * much. A statement that scans what it changes does not see its own changes (core/store.h). */
 #include "exec/ops/key_range.h"
 
+#include "base/random.h"
 #include "exec/ops/row_filter.h"
+#include "exec/ops/sample.h"
 #include "types/row.h"
 
 enum { FIRST_ROWS = 64 };
@@ -16,6 +18,8 @@ struct scan_state {
     struct datum *missing; /* by table column; NULL: none has one */
     struct slice *keys, *rows, *entry_rows;
     uint32_t room; /* for rows, in the three */
+    uint64_t seed; /* of TABLESAMPLE */
+    bool seeded;
 };
 
 struct scan_run {
@@ -24,6 +28,7 @@ struct scan_run {
     struct scan_state *s;
     const struct exec_sink *out;
     uint32_t batch_rows;
+    struct sample sample; /* with TABLESAMPLE */
     struct row_filters filters; /* of joins above */
 };
 
@@ -81,7 +86,7 @@ static enum status emit(struct scan_run *r, struct slice *keys, struct slice *ro
 {
     const struct plan_node *n = r->n;
     struct scan_state *s = r->s;
-    if (!count) return OK;
+    if (!count) return exec_check(r->x);
     arena_clear(s->batch);
     op__prime(r->x, s->batch, count);
     if (r->filters.count) {
@@ -129,7 +134,7 @@ static enum status scan_rows(struct scan_run *r, const struct byte_range *range)
     }
     struct scan_request q = {.tree = n->scan.table->tree, .lower = range->lower,
                              .upper = range->upper, .reverse = n->scan.reverse,
-                             .skip_keys = n->scan.key_slot < 0};
+                             .skip_keys = n->scan.key_slot < 0 && !n->scan.sample};
     struct cursor *c;
     TRY(store_scan(r->x->txn, &q, &c));
     enum status st;
@@ -137,6 +142,7 @@ static enum status scan_rows(struct scan_run *r, const struct byte_range *range)
         uint32_t count;
         st = cursor_next(c, s->keys, s->rows, r->batch_rows, &count);
         if (st != OK || count == 0) break;
+        if (n->scan.sample) count = sample_take(&r->sample, s->keys, s->rows, count);
         st = emit(r, s->keys, s->rows, count);
         if (st != OK) break;
         grow_batch(r);
@@ -189,6 +195,15 @@ static enum status scan_entries(struct scan_run *r, const struct byte_range *ran
     return st;
 }
 
+/* Without REPEATABLE the same rows for the whole statement, others in the next. */
+static enum status begin_sample(struct scan_run *r)
+{
+    struct scan_state *s = r->s;
+    if (!s->seeded && r->x->session->random) s->seed = rng_u64(r->x->session->random);
+    s->seeded = true;
+    return sample_begin(&r->sample, r->x, r->n->scan.sample, s->seed);
+}
+
 static enum status run_ranges(struct execution *x, const struct plan_node *n,
                               const struct exec_sink *out, const struct index_def *key, bool unique,
                               enum status (*scan)(struct scan_run *, const struct byte_range *))
@@ -197,6 +212,7 @@ static enum status run_ranges(struct execution *x, const struct plan_node *n,
                          .batch_rows = FIRST_ROWS};
     struct byte_range whole = {0}, *ranges = &whole;
     uint32_t count = 1;
+    if (n->scan.sample) TRY(begin_sample(&r));
     row_filters_begin(&r.filters, x, n);
     arena_clear(r.s->ranges);
     reserve(&r);

@@ -180,7 +180,7 @@ enum status bind__aggregate(struct scope *s, const struct call_site *c, struct e
     TRY(check_group_form(s, c));
     TRY(check_star(s, c));
     TRY(check_arguments(s, c));
-    TRY(bind__check_aggregate(s, c->place, c->ast->node.location));
+    TRY(bind__check_aggregate(s, c->place, "aggregate functions", c->ast->node.location));
     struct expr *e = bind__new(s, EXPR_AGGREGATE, c->result, c->ast->node.location, 0);
     e->args = c->args;
     e->arg_count = c->arg_count;

@@ -201,6 +201,7 @@ static enum status bind_range_var(struct scope *s, const struct ast_range_var *r
         TRY(bind_table(s, rv, &r));
     }
     TRY(bind__alias_columns(r, &rv->alias.columns));
+    if (rv->sample) TRY(bind__sample(s, rv, r));
     item->relation = bind__add_relation(s, r, true, true);
     return OK;
 }

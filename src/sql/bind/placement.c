@@ -37,7 +37,8 @@ static enum status refuse(struct scope *s, enum status code, const char *what, e
                     FAIL(code, "%s are not allowed in %s", what, place_words(s, place)));
 }
 
-enum status bind__check_aggregate(struct scope *s, enum place place, int location)
+enum status bind__check_aggregate(struct scope *s, enum place place, const char *what,
+                                  int location)
 {
     switch (place) {
     case PLACE_OTHER:
@@ -51,8 +52,8 @@ enum status bind__check_aggregate(struct scope *s, enum place place, int locatio
     case PLACE_WINDOW_FRAME:
         return bind__at(s, location,
                         FAIL(GROUPING_ERROR,
-                             "aggregate functions are not allowed in window %s", s->what));
-    default: return refuse(s, GROUPING_ERROR, "aggregate functions", place, location);
+                             "%s are not allowed in window %s", what, s->what));
+    default: return refuse(s, GROUPING_ERROR, what, place, location);
     }
 }
 

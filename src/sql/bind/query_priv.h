@@ -25,6 +25,8 @@ enum status bind__join(struct scope *s, const struct ast_join *ast, struct from_
 uint32_t bind__add_relation(struct scope *s, struct relation *r, bool columns_visible,
                             bool name_visible);
 /* Renames the first columns of r; 42P10 when there are too many names. */
+/* TABLESAMPLE, behind a table's name. */
+enum status bind__sample(struct scope *s, const struct ast_range_var *rv, struct relation *r) MUST;
 enum status bind__alias_columns(struct relation *r, const struct name_list *names) MUST;
 /* 42712 when a name of the items [a, a_end) is among those of [b, b_end). */
 enum status bind__name_conflicts(struct scope *s, size_t a, size_t a_end, size_t b,

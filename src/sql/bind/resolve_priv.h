@@ -79,7 +79,9 @@ enum status bind__column_ref(struct scope *s, const struct ast_column_ref *ref, 
 
 /* --- placement.c: what may stand where, in PostgreSQL's words --------------------------------- */
 
-enum status bind__check_aggregate(struct scope *s, enum place place, int location) MUST;
+/* `what`: "aggregate functions", "grouping operations". */
+enum status bind__check_aggregate(struct scope *s, enum place place, const char *what,
+                                  int location) MUST;
 enum status bind__check_window(struct scope *s, enum place place, int location) MUST;
 /* A set-returning call with these arguments, standing there. Notes it in the query. */
 enum status bind__check_set(struct scope *s, struct expr *const *args, uint32_t count,

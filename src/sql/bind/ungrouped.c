@@ -134,6 +134,14 @@ static bool check_grouping_call(struct check *c, const struct expr *e)
     return true;
 }
 
+static bool ungrouped_direct(struct check *c)
+{
+    if (c->status == GROUPING_ERROR)
+        (void)error_detail("Direct arguments of an ordered-set aggregate must use only grouped "
+                           "columns.");
+    return false;
+}
+
 static bool check_expr(void *ctx, const struct expr *e)
 {
     struct check *c = ctx;
@@ -147,7 +155,7 @@ static bool check_expr(void *ctx, const struct expr *e)
     }
     if (e->kind == EXPR_AGGREGATE && c->depth == 0) {
         for (uint32_t i = 0; i < e->aggregate.direct_count; i++)
-            if (!check_expr(c, e->args[i])) return false;
+            if (!check_expr(c, e->args[i])) return ungrouped_direct(c);
         return true;
     }
     if (e->kind == EXPR_GROUPING) return check_grouping_call(c, e);

@@ -285,15 +285,24 @@ static enum status copy_join(struct copy *c, const JoinExpr *j, struct ast **ret
     return OK;
 }
 
+static enum status copy_sample(struct copy *c, const RangeTableSample *t, struct ast **ret)
+{
+    struct ast_range_var *n = copy__range_var(c, (const RangeVar *)t->relation);
+    *ret = &n->node;
+    n->sample = arena_zalloc(c->arena, sizeof *n->sample);
+    n->sample->location = t->location;
+    copy__names(c, t->method, &n->sample->method);
+    TRY(copy__list(c, t->args, &n->sample->args));
+    return t->repeatable ? copy__node(c, t->repeatable, &n->sample->repeatable) : OK;
+}
+
 enum status copy__from_item(struct copy *c, const Node *n, struct ast **ret)
 {
     switch (nodeTag(n)) {
     case T_RangeSubselect: return copy_range_subselect(c, (const RangeSubselect *)n, ret);
     case T_RangeFunction: return copy_range_function(c, (const RangeFunction *)n, ret);
     case T_JoinExpr: return copy_join(c, (const JoinExpr *)n, ret);
-    case T_RangeTableSample:
-        return copy__at(c, ((const RangeTableSample *)n)->location,
-                        FAIL(FEATURE_NOT_SUPPORTED, "TABLESAMPLE is not supported"));
+    case T_RangeTableSample: return copy_sample(c, (const RangeTableSample *)n, ret);
     default:
         ASSERT(nodeTag(n) == T_RangeTableFunc);
         return copy__at(c, ((const RangeTableFunc *)n)->location,

@@ -258,6 +258,7 @@ void choose_access(struct level *l, uint32_t relation, struct expr **conjuncts, 
     struct matches m = {ARENA_ARRAY(l->planner->arena, struct match, n), 0};
     *ret = (struct access_path){.rows = rows, .cost = rows * COST_ROW};
     if (t->virtual_id >= 0 || !t->tree) return;
+    if (l->query->relations[relation]->sample) return; /* what is in it is not known by key */
     for (uint32_t i = 0; i < n; i++) {
         struct match one = match_conjunct(l, relation, conjuncts[i], given);
         if (one.kind != MATCH_NONE) m.items[m.count++] = one;
@@ -346,6 +347,7 @@ enum status make_scan(struct level *l, uint32_t relation, struct access_path *pa
     node->scan.table = t;
     node->scan.index = path->index && path->index->tree ? path->index : NULL;
     node->scan.range = path->range;
+    node->scan.sample = r->sample;
     node->alias = r->alias;
     fetch_columns(l, relation, node, ret);
     ret->node = node;

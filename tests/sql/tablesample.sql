@@ -1,0 +1,40 @@
+-- TABLESAMPLE: which rows are taken is each system's own; how many, and when the same, is not
+create table t (id int primary key, v text);
+insert into t select i, 'v' || i % 7 from generate_series(1, 20000) i;
+create view w as select * from t;
+select count(*) from t tablesample bernoulli (100);
+select count(*) from t tablesample bernoulli (0);
+select count(*) from t tablesample system (100);
+select count(*) from t tablesample system (0) repeatable (1);
+select count(*), sum(id) from t tablesample system (100) repeatable (7) where id <= 10;
+select count(*) between 1500 and 2500 from t tablesample bernoulli (10) repeatable (3);
+select count(*) between 5000 and 15000 from t tablesample system (50) repeatable (3);
+select (select sum(id) from t tablesample bernoulli (10) repeatable (3)) = (select sum(id) from t tablesample bernoulli (10) repeatable (3));
+select (select sum(id) from t tablesample system (30) repeatable (0.5)) = (select sum(id) from t tablesample system (30) repeatable (0.5));
+select (select sum(id) from t tablesample bernoulli (10) repeatable (3)) = (select sum(id) from t tablesample bernoulli (10) repeatable (4));
+select count(*) = (select count(*) from t tablesample bernoulli (20) repeatable (9) where v = 'v1')
+  from t x tablesample bernoulli (20) repeatable (9) join (select distinct v from t) y on x.v = y.v where y.v = 'v1';
+select count(*) from t as a tablesample bernoulli (100), t as b tablesample system (100) where a.id = b.id;
+select count(*) from t a (x, y) tablesample bernoulli (100) where x = 5;
+select count(*) from t tablesample bernoulli (50 + 50);
+select count(*) from t tablesample bernoulli ('100');
+prepare p(int, float8) as select count(*) from t tablesample bernoulli ($1) repeatable ($2);
+execute p(100, 1);
+execute p(0, 2);
+create view s as select id from t tablesample bernoulli (100) repeatable (2);
+select count(*) from s;
+delete from t where id in (select id from t tablesample bernoulli (100) where id > 19990);
+select count(*) from t;
+-- errors
+select count(*) from t tablesample foobar (10);
+select count(*) from t tablesample bernoulli (101);
+select count(*) from t tablesample system (-1);
+select count(*) from t tablesample bernoulli (null);
+select count(*) from t tablesample bernoulli (10) repeatable (null);
+select count(*) from t tablesample bernoulli (10, 20);
+select count(*) from w tablesample bernoulli (10);
+with c as (select * from t) select count(*) from c tablesample bernoulli (10);
+select count(*) from t tablesample bernoulli ('x');
+select count(*) from t tablesample bernoulli (nosuch);
+select count(*) from t tablesample bernoulli (true);
+select count(*) from (select * from t) x tablesample bernoulli (10);
