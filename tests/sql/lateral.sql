@@ -25,3 +25,5 @@ select * from a, (select * from b where b.a = a.id) l;
 select * from a right join lateral (select * from b where b.a = a.id) l on true;
 select * from a full join lateral generate_series(1, a.id) g on true;
 select * from lateral (select a.id) l, a;
+-- outer joins that read beside them
+select * from a, lateral (select * from b where b.a = a.id) l left join (select 3 as k) o on l.id = o.k order by 1, 3;

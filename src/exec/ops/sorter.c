@@ -2,7 +2,7 @@
 
 #include "exec/ops/sorter_priv.h"
 
-enum { CUT_SLACK_ROWS = 256, BATCH_BYTES_MAX = 1 << 20, BATCH_SHARE = 32, KEPT_BYTES = 32 << 10, REST_SHARE = 32 };
+enum { CUT_SLACK_ROWS = 256, BATCH_BYTES_MAX = 1 << 20, BATCH_SHARE = 32, KEPT_BYTES = 32 << 10, REST_SHARE = 32, AHEAD = 16 };
 
 struct sorter *sorter_new(struct execution *x, uint16_t columns, const type_id *types,
                           const struct key_part *parts, uint32_t part_count)
@@ -256,6 +256,7 @@ static enum status next_record(struct sorter *s, const char **ret)
     if (s->run_count) return sorter__merge_next(s, ret);
     if (s->given == s->count) return END_OF_DATA;
     *ret = s->entries[s->given].record;
+    if (s->given + AHEAD < s->count) __builtin_prefetch(s->entries[s->given + AHEAD].record);
     return OK;
 }
 
