@@ -45,6 +45,13 @@ void txn_next_command(struct txn *t);
 struct txn *txn_begin_reader(struct txn *t);
 void txn_end_reader(struct txn *r);
 
+/* A second hand on the running statement, for another thread: it reads what the statement reads, own
+ * earlier writes included, and shares nothing that changes. For store_point_get, store_multi_get,
+ * store_scan and store_split alone. Begun and ended by any thread, while the owner's statement runs and
+ * the owner writes nothing; what it returned stays until its own end. */
+void txn_begin_helper(const struct txn *owner, struct txn **ret);
+void txn_end_helper(struct txn *helper);
+
 /* A place to roll back to: undoes writes and releases key locks taken since. Marks stay valid until
  * one before them is rolled back to. */
 typedef uint32_t txn_mark;

@@ -55,7 +55,7 @@ struct txn {
     struct store *store;
     struct txn_options options;
     struct epoch_slot *slot;
-    const struct txn *view_of;   /* whose own versions it sees: itself, or of a reader the writer */
+    const struct txn *view_of;   /* whose own versions it sees: itself, or a reader's writer */
     uint32_t depth;              /* of statements */
     uint32_t command, last_command; /* reads see own versions below `command` */
     ARRAY(uint32_t) outer_commands;

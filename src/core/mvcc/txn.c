@@ -253,6 +253,35 @@ void txn_end_reader(struct txn *r)
     fcond_broadcast(&s->space);
 }
 
+/* It is in no list: what it may see is kept by the owner's snapshot. Its epoch section is its own, for
+ * the two run on different threads. */
+void txn_begin_helper(const struct txn *owner, struct txn **ret)
+{
+    ASSERT(owner->depth > 0);
+    struct txn *t = txn_take(owner->store, (uint32_t)(fiber_worker() + 1) % ACTIVE_SHARDS);
+    t->shard = (uint32_t)(fiber_worker() + 1) % ACTIVE_SHARDS;
+    t->options = owner->options;
+    t->options.read_only = true;
+    t->view_of = owner->view_of;
+    t->id = owner->id;
+    t->command = t->last_command = owner->command;
+    __atomic_store_n(&t->commit_ts, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->snapshot, owner->snapshot, __ATOMIC_RELAXED);
+    t->bytes = t->seen_lsn = 0;
+    t->shown = false;
+    t->depth = 1;
+    epoch_enter(t->slot);
+    *ret = t;
+}
+
+void txn_end_helper(struct txn *t)
+{
+    page_pins_release(&t->pins);
+    epoch_exit(t->slot);
+    t->depth = 0;
+    txn_reuse(t);
+}
+
 /* --- the end ----------------------------------------------------------------------------------- */
 
 static void run_hooks(struct txn *t, bool committed)
