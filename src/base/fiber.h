@@ -92,6 +92,7 @@ struct sched_options {
 enum status sched_start(const struct sched_options *opts, struct sched **ret);
 /* Waits until every fiber has ended, then joins the workers and frees. */
 void sched_stop(struct sched *s);
+unsigned cpu_count(void); /* that are online */
 unsigned sched_worker_count(const struct sched *s);
 /* Runs fn(arg) on a new fiber of that worker; `worker` -1: the caller's own, or the next in turn.
  * From any thread. */

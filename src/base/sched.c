@@ -410,7 +410,7 @@ static void stop_and_free(struct sched *s)
     mem_free(MEM_FIBER, s);
 }
 
-static unsigned core_count(void)
+unsigned cpu_count(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 ? (unsigned)n : 1;
@@ -419,7 +419,7 @@ static unsigned core_count(void)
 enum status sched_start(const struct sched_options *opts, struct sched **ret)
 {
     signal(SIGPIPE, SIG_IGN);
-    unsigned count = opts->workers ? opts->workers : core_count();
+    unsigned count = opts->workers ? opts->workers : cpu_count();
     struct sched *s = mem_alloc(MEM_FIBER, sizeof *s);
     s->workers = mem_alloc(MEM_FIBER, count * sizeof *s->workers);
     s->stack_bytes = opts->stack_bytes ? (opts->stack_bytes + 4095) & ~(size_t)4095 : 256 << 10;

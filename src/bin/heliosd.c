@@ -20,7 +20,7 @@ extern char **environ;
 struct server {
     struct config *config;
     struct sched *sched;
-    struct pool *background;
+    struct pool *background, *analytic;
     struct db *db;
     struct gateway *gateway, *http;
 };
@@ -142,9 +142,15 @@ static enum status start(struct server *s)
                                .spin_us_max = config_int(c, "net.spin_us")};
     struct pool_options po = {.name = "background", .nice = 5, .queue_max = 1024,
                               .threads = (unsigned)config_int(c, "background_workers")};
+    /* Well below the front workers, so that short statements keep their latency. */
+    struct pool_options ao = {.name = "analytic", .nice = 10, .queue_max = 1024,
+                              .threads = (unsigned)config_int(c, "analytic_workers")};
+    if (!ao.threads) ao.threads = cpu_count();
     if (po.threads < 2) po.threads = 2; /* flushes must not stand behind a compaction */
     TRY(pool_start(&po, &s->background));
-    struct db_options dbo = {.os = os_real(), .config = c, .background = s->background};
+    TRY(pool_start(&ao, &s->analytic));
+    struct db_options dbo = {.os = os_real(), .config = c, .background = s->background,
+                             .analytic = s->analytic};
     TRY(db_open(&dbo, &s->db));
     TRY(sched_start(&so, &s->sched));
     return OK;
@@ -184,6 +190,7 @@ static void stop(struct server *s)
     if (s->http) gateway_stop(s->http);
     if (s->sched) sched_stop(s->sched);
     if (s->db && db_close(s->db) != OK) log_error(LOG_ERROR, "server");
+    if (s->analytic) pool_stop(s->analytic);
     if (s->background) pool_stop(s->background);
 }
 

@@ -123,6 +123,7 @@ enum status db_open(const struct db_options *o, struct db **ret)
     struct db *db = mem_alloc(MEM_SESSION, sizeof *db);
     db->os = o->os;
     db->config = o->config;
+    db->analytic = o->analytic;
     db->initial_database = o->initial_database ? o->initial_database : "postgres";
     enum status s = open_store(db, o);
     if (s == OK) s = clear_temp_dir(db);

@@ -19,6 +19,7 @@ struct db_options {
     struct os *os;
     const struct config *config;
     struct pool *background;       /* may be NULL: maintenance by the caller */
+    struct pool *analytic;         /* for parallel queries; may be NULL: there are none */
     const char *initial_database;  /* made with a new store; NULL: "postgres" */
 };
 

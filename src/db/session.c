@@ -62,6 +62,7 @@ static void fill_exec(struct session *s)
                                     .database = s->database,
                                     .backend_pid = s->pid,
                                     .waiter = s->waiter,
+                                    .workers = s->db->analytic,
                                     .memory_limit_bytes = s->db->query_memory_bytes,
                                     .batch_rows = BATCH_ROWS,
                                     .os = s->db->os,
@@ -148,6 +149,7 @@ enum status session_new(struct db *db, const struct session_options *o, struct s
     arena_init(&s->arena, MEM_SESSION);
     settings_init(&s->settings, db);
     session__fill_reg_names(s);
+    settings__derive_parallel(s);
     map_init(&s->prepared);
     map_init(&s->portals);
     map_init(&s->currvals);
@@ -381,6 +383,7 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
         int8_t digits;
         uint8_t style, order, interval;
         const struct timezone *zone;
+        struct parallel_options parallel;
     } fixed;
     memset(&fixed, 0, sizeof fixed);
     fixed.database = s->database_oid;
@@ -391,6 +394,7 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
     fixed.order = f->date_order;
     fixed.interval = f->interval_style;
     fixed.zone = f->zone;
+    fixed.parallel = s->settings.parallel;
     strbuf_add(out, &version, sizeof version);
     strbuf_add(out, &fixed, sizeof fixed);
     strbuf_add(out, path->schemas, path->count * sizeof *path->schemas);

@@ -12,6 +12,7 @@
 #include "exec/exec.h"
 #include "sql/bind/bind.h"
 #include "sql/parse/parse.h"
+#include "sql/plan/planner.h"
 #include "types/datetime.h"
 
 struct plan_cache;
@@ -49,6 +50,7 @@ struct db {
     int64_t started_us;            /* µs since 2000-01-01 UTC */
     uint64_t query_memory_bytes;
     char *temp_dir;                /* <data_dir>/tmp: files of running queries */
+    struct pool *analytic;         /* of parallel runs; NULL: there are none */
     uint64_t query_temp_bytes;     /* disk space of one query; 0: no limit */
 };
 
@@ -94,10 +96,14 @@ struct settings {
     bool default_read_uncommitted;
     bool default_read_only;
     enum commit_mode commit_mode;
+    struct parallel_options parallel;
     uint64_t generation;           /* rises when what plans depend on changes: path, zone, styles */
 };
 void settings_init(struct settings *s, const struct db *db);
 void settings_release(struct settings *s);
+/* A size such as "8MB" in the form it is shown; false when it is none (settings_parallel.c). */
+bool settings__canonical_size(const char *value, struct strbuf *out);
+void settings__derive_parallel(struct session *s);
 const char *settings_get(const struct session *s, const char *name); /* NULL: no such setting */
 /* value NULL: back to the default. With PostgreSQL's checks and words. */
 enum status settings_set(struct session *s, const char *name, const char *value, bool local,

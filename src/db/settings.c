@@ -304,6 +304,8 @@ static enum status canonical(struct session *s, const struct definition *d, cons
         }
         strbuf_adds(out, value);
         return OK;
+    case 'K':
+        return settings__canonical_size(value, out) ? OK : bad_value(d, value);
     case 'I':
         if (!str_to_i64(slice_of(value), &n)) return bad_value(d, value);
         if (!in_range(d, n, &low, &high))
@@ -395,6 +397,10 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
         g->commit_mode = strcmp(v, "off") == 0 ? COMMIT_ASYNC : s->db->commit_mode;
     }
     if (d->flags & FLAG_S && slow_log__is_setting(d->name)) slow_log__derive(s);
+    if (strstr(d->name, "parallel") || strcmp(d->name, "query.memory_limit") == 0) {
+        settings__derive_parallel(s);
+        g->generation++;
+    }
     if (d->flags & FLAG_P) g->generation++;
     if ((d->flags & FLAG_R) && sink && sink->parameter) (void)sink->parameter(sink->ctx, d->name, v);
 }

@@ -101,6 +101,14 @@ static enum status evaluate(void *ctx, const struct expr *e, struct arena *a, st
     return exec_constant(e, &s->exec, &none, a, ret);
 }
 
+static double table_bytes(void *ctx, const struct table_def *t)
+{
+    struct db *db = ctx;
+    struct tree_statistics stats;
+    if (t->tree == 0 || store_get_statistics(db->store, t->tree, &stats) != OK) return 0;
+    return (double)stats.bytes;
+}
+
 /* SELECT INTO makes a table: it is DDL. */
 static bool has_into(const struct ast_select *q)
 {
@@ -138,7 +146,10 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
                             "could not determine data type of parameter $%u", i + 1);
             types[i] = TYPE_TEXT;
         }
-    struct planner_env pe = {&p->arena, p->catalog, table_rows, s->db, evaluate, s};
+    struct planner_env pe = {.arena = &p->arena, .catalog = p->catalog, .ctx = s->db,
+                             .table_rows = table_rows, .table_bytes = table_bytes,
+                             .evaluate = evaluate, .evaluate_ctx = s,
+                             .parallel = s->settings.parallel};
     TRY(plan_query(&pe, q, types, env.param_count, &plan));
     p->plan = plan;
     *param_count = env.param_count;

@@ -108,10 +108,15 @@ static enum status start(struct helios_db *db)
     struct pool_options po = {.name = "background", .nice = 5, .queue_max = 1024,
                               .threads = (unsigned)config_int(db->config, "background_workers")};
     struct pool_options co = {.name = "checkpoint", .threads = 1, .queue_max = 1};
+    /* Well below the front workers, so that short statements keep their latency. */
+    struct pool_options ao = {.name = "analytic", .nice = 10, .queue_max = 1024,
+                              .threads = (unsigned)config_int(db->config, "analytic_workers")};
+    if (!ao.threads) ao.threads = cpu_count();
     if (po.threads < 2) po.threads = 2; /* flushes must not stand behind a compaction */
     TRY(pool_start(&po, &db->background));
+    TRY(pool_start(&ao, &db->analytic));
     struct db_options o = {.os = db->memory ? db->memory : os_real(), .config = db->config,
-                           .background = db->background};
+                           .background = db->background, .analytic = db->analytic};
     TRY(db_open(&o, &db->db));
     if (db_is_new(db->db)) TRY(add_names(db->db));
     TRY(pool_start(&co, &db->checkpoints));
@@ -129,6 +134,7 @@ static enum status stop(struct helios_db *db)
         pool_stop(db->checkpoints);
     }
     if (db->db) s = db_close(db->db);
+    if (db->analytic) pool_stop(db->analytic);
     if (db->background) pool_stop(db->background);
     if (db->memory) os_memory_free(db->memory);
     config_free(db->config);

@@ -10,7 +10,7 @@
 struct helios_db {
     struct os *memory;        /* of a database in memory, owned; else NULL */
     struct config *config;
-    struct pool *background;
+    struct pool *background, *analytic;
     struct pool *checkpoints; /* one thread: checkpoint_loop */
     struct waiter *waiter;    /* of that thread; atomic: NULL until it runs */
     uint32_t stopping;        /* atomic */

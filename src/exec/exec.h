@@ -21,6 +21,7 @@ struct exec_session {
     const char *user, *session_user, *database;
     uint32_t backend_pid;
     struct waiter *waiter;                  /* cancellation */
+    struct pool *workers;                   /* for parallel runs; NULL: all on the caller's */
     uint64_t memory_limit_bytes;            /* of one query; 0: none */
     uint32_t batch_rows;                    /* of a batch between operators, at most; 0: no less than usual */
     struct os *os;

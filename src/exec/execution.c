@@ -2,6 +2,7 @@
 
 #include "base/fiber.h"
 #include "base/hash.h"
+#include "exec/parallel.h"
 #include "exec/spill.h"
 
 enum {
@@ -32,6 +33,7 @@ void exec_end(struct execution *x)
     while (x->spills) spill_free(x->spills);
     for (struct owned_arena *o = x->arenas; o; o = o->next) arena_release(&o->arena);
     x->arenas = NULL;
+    parallel_forget_memory(x);
 }
 
 struct arena *exec_arena(struct execution *x)
@@ -62,6 +64,7 @@ enum status exec_check(struct execution *x)
         if (x->yield_us) fiber_yield();
         x->yield_us = now + TURN_US;
     }
+    if (x->parallel) TRY(parallel_check(x->parallel));
     if (x->session->waiter && waiter_canceled(x->session->waiter))
         return FAIL(QUERY_CANCELED, "canceling statement due to user request");
     uint64_t limit = exec_memory_limit(x);

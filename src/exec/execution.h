@@ -10,6 +10,7 @@ struct cte_state;
 struct call_state;
 struct spill;
 struct row_filter;
+struct parallel;
 
 /* What EXPLAIN ANALYZE counts of a node. */
 struct node_stats {
@@ -20,6 +21,7 @@ struct node_stats {
     uint64_t buckets;              /* of a hash join's table */
     struct exec_usage usage;       /* children included */
     uint64_t unmatched;            /* left out by a scan, as no row of a join above has the key */
+    uint32_t workers;              /* of a gather: how many began */
 };
 
 /* Arenas that end with the run. */
@@ -44,6 +46,9 @@ struct execution {
     struct subplan_state *subplans; /* by plan.subplans' index */
     struct cte_state *ctes;         /* by plan.ctes' index */
     struct row_filter **row_filters; /* by plan_node.id of a scan; NULL: none (ops/row_filter.h) */
+    struct parallel *parallel;      /* of the gather that it works for; NULL: none */
+    uint64_t *shared_bytes;         /* atomic: memory of the query's executions; NULL: only this */
+    uint64_t counted_bytes;         /* of this one therein */
     struct node_stats *stats;       /* by plan_node.id; NULL: not counted */
     struct call_state *call_states; /* hash table: scalar call sites that keep something */
     uint32_t call_state_count, call_state_cap;

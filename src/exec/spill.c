@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "exec/parallel.h"
 #include "types/row.h"
 
 /* A buffer stands between rows and file, for writing, then for reading. In reading, the rows of a batch
@@ -28,12 +29,12 @@ struct spill {
     bool reading;
 };
 
-uint64_t exec_memory_used(const struct execution *x)
+uint64_t exec_memory_used(struct execution *x)
 {
     uint64_t used = arena_bytes(x->arena) - x->arena_base;
     for (const struct owned_arena *o = x->arenas; o; o = o->next) used += arena_bytes(&o->arena);
     for (const struct spill *s = x->spills; s; s = s->next) used += s->cap + s->row.cap;
-    return used;
+    return x->shared_bytes ? parallel_memory(x, used) : used;
 }
 
 uint64_t exec_memory_limit(const struct execution *x)
@@ -42,7 +43,7 @@ uint64_t exec_memory_limit(const struct execution *x)
     return limit ? limit : UINT64_MAX;
 }
 
-bool exec_memory_pressed(const struct execution *x)
+bool exec_memory_pressed(struct execution *x)
 {
     uint64_t limit = exec_memory_limit(x);
     return limit != UINT64_MAX && exec_memory_used(x) > limit / 100 * PRESSED_PERCENT;
@@ -71,6 +72,20 @@ static enum status open_file(struct execution *x, struct file **ret)
     return os_open(s->os, path, OPEN_CREATE | OPEN_EXCLUSIVE, ret);
 }
 
+static void link_spill(struct execution *x, struct spill *s)
+{
+    s->next = x->spills;
+    s->link = &x->spills;
+    if (s->next) s->next->link = &s->next;
+    x->spills = s;
+}
+
+static void unlink_spill(struct spill *s)
+{
+    *s->link = s->next;
+    if (s->next) s->next->link = s->link;
+}
+
 enum status spill_new(struct execution *x, uint16_t columns, const type_id *types,
                       struct spill **ret)
 {
@@ -88,12 +103,18 @@ enum status spill_new(struct execution *x, uint16_t columns, const type_id *type
     strbuf_init(&s->row, NULL);
     s->cap = (size_t)spill_buffer_bytes(x);
     s->buffer = mem_alloc(MEM_QUERY, s->cap);
-    s->next = x->spills;
-    s->link = &x->spills;
-    if (s->next) s->next->link = &s->next;
-    x->spills = s;
+    link_spill(x, s);
     *ret = s;
     return OK;
+}
+
+void spill_give(struct execution *to, struct spill *s)
+{
+    unlink_spill(s);
+    s->x->spilled_bytes -= s->written;
+    to->spilled_bytes += s->written;
+    s->x = to;
+    link_spill(to, s);
 }
 
 void spill_free(struct spill *s)
@@ -101,8 +122,7 @@ void spill_free(struct spill *s)
     struct os *os = s->x->session->os;
     struct error kept = *error_current();
     char path[OS_PATH_MAX];
-    *s->link = s->next;
-    if (s->next) s->next->link = s->link;
+    unlink_spill(s);
     snprintf(path, sizeof path, "%s", s->file->path);
     s->x->spilled_bytes -= s->written;
     file_close(s->file);

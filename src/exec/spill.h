@@ -15,11 +15,13 @@
 struct spill;
 
 /* Memory of the run so far; what it may have (UINT64_MAX: no limit). */
-uint64_t exec_memory_used(const struct execution *x);
+uint64_t exec_memory_used(struct execution *x);
 uint64_t exec_memory_limit(const struct execution *x);
 /* Has the run used so much that an operator which can spill should do so now? */
-bool exec_memory_pressed(const struct execution *x);
+bool exec_memory_pressed(struct execution *x);
 
+/* Becomes another execution's, while neither of them runs. */
+void spill_give(struct execution *to, struct spill *s);
 /* Released by exec_end, whatever happens; or earlier by spill_free. `types` are copied. */
 enum status spill_new(struct execution *x, uint16_t columns, const type_id *types,
                       struct spill **ret) MUST;

@@ -138,6 +138,23 @@ static bool is_test(const struct subplan *sp)
     return sp->type == SUBLINK_ANY || sp->type == SUBLINK_ALL || sp->type == SUBLINK_ROW;
 }
 
+/* The result of one that depends on nothing outside, once. */
+static enum status keep_result(struct taker *t)
+{
+    struct subplan_state *st = t->state;
+    if (st->ready) return OK;
+    if (is_test(t->sp)) {
+        subquery__rows_init(t->x, t->sp, &st->rows);
+        TRY(run(t, take_rows));
+        subquery__rows_finish(t->x, &st->rows);
+    } else {
+        t->arena = t->x->arena;
+        TRY(run_value(t, &st->value));
+    }
+    st->ready = true;
+    return OK;
+}
+
 static enum status evaluate_once(struct taker *t, struct datum *ret)
 {
     struct subplan_state *st = t->state;
@@ -156,20 +173,11 @@ static enum status evaluate_once(struct taker *t, struct datum *ret)
         return OK;
     }
     if (is_test(t->sp)) {
-        if (!st->ready) {
-            subquery__rows_init(t->x, t->sp, &st->rows);
-            TRY(run(t, take_rows));
-            subquery__rows_finish(t->x, &st->rows);
-            st->ready = true;
-        }
+        TRY(keep_result(t));
         return subquery__rows_test(t->x, t->site, t->sp, st, t->tests, t->arena, ret);
     }
     if (!kept) return run_value(t, ret);
-    if (!st->ready) {
-        t->arena = t->x->arena;
-        TRY(run_value(t, &st->value));
-        st->ready = true;
-    }
+    TRY(keep_result(t));
     *ret = st->value;
     return OK;
 }
@@ -198,6 +206,31 @@ static enum status taker_init(struct execution *x, const struct expr *e, struct 
     *t = (struct taker){.x = x, .site = e, .sp = &x->plan->subplans[i],
                         .state = &x->subplans[i], .arena = a};
     return OK;
+}
+
+enum status exec_subquery_prepare(struct execution *x, const struct expr *e)
+{
+    struct taker t;
+    TRY(taker_init(x, e, x->arena, &t));
+    return t.sp->outer_count ? OK : keep_result(&t);
+}
+
+const struct subplan_state *exec_subquery_kept(struct execution *x)
+{
+    uint32_t n = x->plan->subplan_count;
+    if (!x->subplans) return NULL;
+    struct subplan_state *kept = arena_memdup(x->arena, x->subplans, n * sizeof *kept);
+    for (uint32_t i = 0; i < n; i++) {
+        if (kept[i].ready) kept[i].call_states = NULL;
+        else kept[i] = (struct subplan_state){0};
+    }
+    return kept;
+}
+
+void exec_subquery_take(struct execution *x, const struct subplan_state *kept)
+{
+    if (kept)
+        x->subplans = arena_memdup(x->arena, kept, x->plan->subplan_count * sizeof *x->subplans);
 }
 
 enum status exec_subquery_eval(struct execution *x, const struct expr *e, const struct datum *slots,

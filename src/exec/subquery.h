@@ -11,5 +11,10 @@ enum status exec_subquery_eval(struct execution *x, const struct expr *e, const 
 enum status exec_subquery_eval_batch(struct execution *x, const struct expr *e,
                                      const struct batch *in, struct arena *a,
                                      struct vec *ret) MUST;
+/* For a parallel run: makes the result of one that is kept; all that are made so far, as they stand; and
+ * takes over another execution's, which must outlive this one. */
+enum status exec_subquery_prepare(struct execution *x, const struct expr *e) MUST;
+const struct subplan_state *exec_subquery_kept(struct execution *x);
+void exec_subquery_take(struct execution *x, const struct subplan_state *kept);
 
 #endif

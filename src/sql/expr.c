@@ -145,7 +145,7 @@ bool expr_equal(const struct expr *a, const struct expr *b)
 
 /* --- volatile --------------------------------------------------------------------------------- */
 
-static const struct proc_def *proc_of(const struct expr *e)
+const struct proc_def *expr_proc(const struct expr *e)
 {
     switch (e->kind) {
     case EXPR_CALL:
@@ -169,7 +169,7 @@ static bool is_steady(void *ctx, const struct expr *e)
 
 bool expr_is_volatile(const struct expr *e)
 {
-    const struct proc_def *p = proc_of(e);
+    const struct proc_def *p = expr_proc(e);
     if (p && p->volatility == VOLATILE) return true;
     if (e->kind == EXPR_SUBQUERY && query_is_volatile(e->subquery.query)) return true;
     return !expr_walk(e, is_steady, NULL);
@@ -260,7 +260,7 @@ static bool cast_is_immutable(const struct expr *e)
 
 static bool is_constant(void *ctx, const struct expr *e)
 {
-    const struct proc_def *p = proc_of(e);
+    const struct proc_def *p = expr_proc(e);
     if (p && (p->volatility != IMMUTABLE || p->returns_set)) return false;
     switch (e->kind) {
     case EXPR_PARAM:

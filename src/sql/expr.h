@@ -128,6 +128,8 @@ bool expr_walk(const struct expr *e, bool (*fn)(void *ctx, const struct expr *ch
 /* A copy of one level whose children fn replaces. */
 struct expr *expr_map(struct arena *a, const struct expr *e,
                       struct expr *(*fn)(void *ctx, struct expr *child), void *ctx);
+/* The function that the node itself calls; NULL: none. */
+const struct proc_def *expr_proc(const struct expr *e);
 bool expr_equal(const struct expr *a, const struct expr *b); /* structural; locations ignored */
 bool expr_is_volatile(const struct expr *e);   /* calls a volatile function, subqueries included */
 bool expr_is_constant(const struct expr *e);   /* immutable, no columns, parameters or subqueries */

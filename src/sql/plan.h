@@ -28,6 +28,7 @@ enum plan_kind {
     PLAN_RECURSIVE_UNION,
     PLAN_WINDOW,
     PLAN_LOCK_ROWS,
+    PLAN_GATHER,        /* runs what is below on worker threads; their rows in any order */
     PLAN_INSERT,
     PLAN_UPDATE,
     PLAN_DELETE,
@@ -107,6 +108,8 @@ struct plan_node {
             struct key_range range;
             bool reverse, index_only;
             const struct table_sample *sample; /* of SCAN; NULL */
+            bool ordered;        /* the plan counts on the order of its rows */
+            bool shared;         /* below a GATHER: each worker reads parts of it */
             /* Table columns (positions in table->columns) that the batch holds, by slot; the filter
              * sees the same slots. */
             uint16_t *fetch;
@@ -136,6 +139,7 @@ struct plan_node {
             struct expr **outer;
             uint32_t *outer_index;
             uint32_t outer_count;
+            bool shared;              /* HASH_JOIN below a GATHER: one build for all workers */
             bool null_aware;          /* ANTI for NOT IN: a NULL on either side decides */
         } join;
         struct {                 /* AGGREGATE: batch = group columns, then aggregates, then, with
@@ -147,6 +151,7 @@ struct plan_node {
             uint32_t call_count;
             uint64_t *sets;      /* bit g: group g is in the set; set_count 0: one set, all */
             uint32_t set_count;
+            bool shared;         /* below a GATHER: the workers' groups become one set of groups */
         } aggregate;
         struct {                 /* SORT; DISTINCT uses columns only when distinct_count > 0 */
             struct sort_item *items; /* over input slots */
@@ -180,6 +185,9 @@ struct plan_node {
             struct aggregate_call *calls;
             uint32_t call_count;
         } window;
+        struct {                 /* GATHER */
+            uint32_t workers;
+        } gather;
         struct {                 /* LOCK_ROWS */
             struct {
                 const struct table_def *table;

@@ -60,6 +60,7 @@ void exec__decimal_add_slow(struct decimal_sum *s, struct arena *keep, const str
 enum status exec__decimal_merge(struct decimal_sum *s, struct arena *keep,
                                 const struct decimal_sum *o)
 {
+    if (!s->count) s->scale = o->scale;
     if (s->scale == o->scale) {
         s->sum += o->sum;
     } else if (o->sum) {

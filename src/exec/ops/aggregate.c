@@ -10,6 +10,7 @@
  * disk, parted by hash. After the groups in memory have been given out, each part is read as if it
  * were the input, and may be parted again. */
 #include "exec/ops/aggregate_priv.h"
+#include "exec/ops/gather.h"
 
 enum { FIRST_GROUPS = 64, GROUPS_LEAST = 256, FULL_PERCENT = 45 };
 
@@ -88,7 +89,7 @@ static enum status take_shape(struct agg_run *r)
 /* --- states ---------------------------------------------------------------------------------- */
 
 /* Zeroed states for all groups of the table. The first chunk grows by moving: states may be. */
-static void reserve_states(struct agg_run *r, uint32_t groups)
+void agg__reserve_states(struct agg_run *r, uint32_t groups)
 {
     while (r->groups < groups) {
         uint32_t chunk = r->groups / BATCH_ROWS, rows = BATCH_ROWS;
@@ -211,7 +212,7 @@ static enum status find_groups(struct agg_run *r, const struct batch *b, const s
         return OK;
     }
     group_table_find(&r->table, b, keys, r->frozen, r->batch, ids);
-    reserve_states(r, r->table.count);
+    agg__reserve_states(r, r->table.count);
     if (r->frozen) {
         uint16_t *sel = arena_alloc(r->batch, 2 * b->count * sizeof *sel), *gone = sel + b->count;
         uint64_t *hashes = arena_alloc(r->batch, b->count * sizeof *hashes);
@@ -285,7 +286,7 @@ static enum status check_memory(struct agg_run *r)
     return exec_check(r->x);
 }
 
-/* Input rows; `set`, where the rows are of one grouping set only, else -1. */
+/* Input rows; `only_set`, where the rows are of one grouping set only, else -1. */
 static enum status take_input(struct agg_run *r, const struct batch *b, int only_set)
 {
     const struct plan_node *n = r->n;
@@ -369,7 +370,7 @@ static enum status push_groups(struct agg_run *r)
 }
 
 /* Without rows: one group for each empty grouping set. */
-static void add_empty_groups(struct agg_run *r)
+void agg__add_empty_groups(struct agg_run *r)
 {
     const struct plan_node *n = r->n;
     if (!r->key_count || r->table.count) return;
@@ -380,12 +381,12 @@ static void add_empty_groups(struct agg_run *r)
         row[n->aggregate.group_count] = (struct datum){.v.i32 = (int32_t)s};
         group_table_add(&r->table, row, r->keep);
     }
-    reserve_states(r, r->table.count);
+    agg__reserve_states(r, r->table.count);
 }
 
 /* --- levels ------------------------------------------------------------------------------------ */
 
-static enum status begin_level(struct agg_run *r)
+enum status agg__begin_level(struct agg_run *r)
 {
     arena_clear(r->keep);
     arena_clear(r->batch);
@@ -400,11 +401,11 @@ static enum status begin_level(struct agg_run *r)
                                    .expr = c->call->call};
         if (c->collects) agg__collect_init(r, c);
     }
-    if (!r->key_count) reserve_states(r, 1);
+    if (!r->key_count) agg__reserve_states(r, 1);
     return OK;
 }
 
-static enum status end_level(struct agg_run *r)
+enum status agg__end_level(struct agg_run *r)
 {
     for (uint32_t i = 0; i < r->call_count; i++)
         if (r->calls[i].collects) TRY(sorter_rest(r->calls[i].kept.sorter));
@@ -415,12 +416,11 @@ static enum status end_level(struct agg_run *r)
     return push_groups(r);
 }
 
-static enum status read_partition(struct agg_run *r, struct spill *s)
+enum status agg__feed_partition(struct agg_run *r, struct spill *s)
 {
     uint16_t columns = (uint16_t)r->n->left->column_count;
     enum status st;
     TRY(spill_rewind(s));
-    TRY(begin_level(r));
     for (;;) {
         struct batch b;
         arena_clear(r->batch);
@@ -446,7 +446,7 @@ static enum status read_partition(struct agg_run *r, struct spill *s)
 }
 
 /* Partitions of this level, one after another; each may leave some of its own. */
-static enum status run_partitions(struct agg_run *r)
+enum status agg__run_partitions(struct agg_run *r)
 {
     struct spill *parts[AGG_PARTITIONS];
     memcpy(parts, r->partitions, sizeof parts);
@@ -454,10 +454,11 @@ static enum status run_partitions(struct agg_run *r)
     r->depth++;
     for (uint32_t i = 0; i < AGG_PARTITIONS; i++) {
         if (!parts[i]) continue;
-        TRY(read_partition(r, parts[i]));
+        TRY(agg__begin_level(r));
+        TRY(agg__feed_partition(r, parts[i]));
         spill_free(parts[i]);
-        TRY(end_level(r));
-        TRY(run_partitions(r));
+        TRY(agg__end_level(r));
+        TRY(agg__run_partitions(r));
     }
     r->depth--;
     return OK;
@@ -465,22 +466,27 @@ static enum status run_partitions(struct agg_run *r)
 
 enum status op__aggregate(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
-    struct agg_run r = {.x = x, .n = n, .out = out, .call_count = n->aggregate.call_count};
-    r.keep = op__arena(x, n, 1);
-    r.batch = op__arena(x, n, 2);
-    for (uint32_t i = 0; i < GROUP_SLOT_ARENAS; i++) r.slots[i] = op__arena(x, n, 3 + i);
-    TRY(take_shape(&r));
-    TRY(begin_level(&r));
-    struct exec_sink sink = {take_rows, &r};
+    struct agg_run *r = ARENA_NEW(op__arena(x, n, 5), struct agg_run); /* other workers read it */
+    *r = (struct agg_run){.x = x, .n = n, .out = out, .call_count = n->aggregate.call_count};
+    r->keep = op__arena(x, n, 1);
+    r->batch = op__arena(x, n, 2);
+    for (uint32_t i = 0; i < GROUP_SLOT_ARENAS; i++) r->slots[i] = op__arena(x, n, 3 + i);
+    TRY(take_shape(r));
+    TRY(agg__begin_level(r));
+    struct exec_sink sink = {take_rows, r};
     TRY(op__run(x, n->left, &sink));
-    add_empty_groups(&r);
-    TRY(end_level(&r));
-    TRY(run_partitions(&r));
+    if (op__shares_groups(x, n)) {
+        TRY(agg__merge(r));
+    } else {
+        agg__add_empty_groups(r);
+        TRY(agg__end_level(r));
+        TRY(agg__run_partitions(r));
+    }
     if (x->stats) {
         struct node_stats *s = &x->stats[n->id];
-        s->batches = r.batches;
-        if (r.memory_most > s->memory_bytes) s->memory_bytes = r.memory_most;
-        s->spilled_bytes += r.disk_bytes;
+        s->batches = r->batches;
+        if (r->memory_most > s->memory_bytes) s->memory_bytes = r->memory_most;
+        s->spilled_bytes += r->disk_bytes;
     }
     return OK;
 }

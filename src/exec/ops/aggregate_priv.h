@@ -50,6 +50,11 @@ struct agg_run {
     struct spill *partitions[AGG_PARTITIONS];
     const type_id *spill_types; /* the input's columns, the set's number */
     uint64_t batches, memory_most, disk_bytes;
+    /* Of a parallel run, for whoever merges. */
+    uint32_t *order;            /* groups by their parts; NULL: few groups */
+    uint32_t part_starts[AGG_PARTITIONS + 1];
+    uint32_t place;             /* among the runs */
+    bool parts_fixed;           /* it merges parts place, place + runs, … */
 };
 
 static inline char *agg__states(const struct agg_run *r, uint32_t group)
@@ -59,6 +64,18 @@ static inline char *agg__states(const struct agg_run *r, uint32_t group)
 
 /* Does the call pass over this row, for a NULL? */
 bool agg__skips(const struct agg_call *c, const struct datum *args);
+
+/* aggregate.c: zeroed states for all groups of the table; a set of groups from nothing to what goes out,
+ * with the rows of a partition, and the partitions that this has left. */
+void agg__reserve_states(struct agg_run *r, uint32_t groups);
+enum status agg__begin_level(struct agg_run *r) MUST;
+enum status agg__feed_partition(struct agg_run *r, struct spill *s) MUST;
+void agg__add_empty_groups(struct agg_run *r);
+enum status agg__end_level(struct agg_run *r) MUST;
+enum status agg__run_partitions(struct agg_run *r) MUST;
+
+/* aggregate_merge.c: with the other workers' groups. */
+enum status agg__merge(struct agg_run *r) MUST;
 
 /* aggregate_share.c: fills r->shared and the calls' args, for the whole execution. */
 enum status agg__share(struct agg_run *r) MUST;

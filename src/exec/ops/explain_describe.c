@@ -273,6 +273,19 @@ static void describe_sort(struct explain *x, struct explain_node *e, const struc
     only_in(x, e, EXPLAIN_IN_JSON, "Sort Space Type", EXPLAIN_TEXT, space);
 }
 
+static void describe_count(struct explain *x, struct explain_node *e, const char *name, uint32_t n)
+{
+    struct explain_prop p = {name, EXPLAIN_BARE, EXPLAIN_IN_BOTH,
+                             arena_printf(x->arena, "%u", n), NULL, 0};
+    ARENA_PUSH(x->arena, &e->props, p);
+}
+
+static void describe_gather(struct explain *x, struct explain_node *e, const struct plan_node *n)
+{
+    describe_count(x, e, "Workers Planned", n->gather.workers);
+    if (x->stats) describe_count(x, e, "Workers Launched", x->stats[n->id].workers);
+}
+
 static void describe_function(struct explain *x, struct explain_node *e, const struct plan_node *n)
 {
     const struct explain_scope none = {0};
@@ -318,6 +331,7 @@ void explain__describe(struct explain *x, struct explain_node *e, const struct p
         break;
     case PLAN_DISTINCT: describe_distinct(x, e, bottom); break;
     case PLAN_SORT: describe_sort(x, e, bottom); break;
+    case PLAN_GATHER: describe_gather(x, e, bottom); break;
     case PLAN_INSERT: describe_conflict(x, e, bottom); break;
     default: break;
     }

@@ -141,7 +141,8 @@ static const struct plan_node *pass(const struct plan_node *n, uint32_t *slot)
     case PLAN_LIMIT:
     case PLAN_SET_OP:
     case PLAN_RECURSIVE_UNION:
-    case PLAN_LOCK_ROWS: return n->left;
+    case PLAN_LOCK_ROWS:
+    case PLAN_GATHER: return n->left;
     case PLAN_APPEND: return n->append.child_count ? n->append.children[0] : NULL;
     case PLAN_WINDOW: return *slot < n->left->column_count ? n->left : NULL;
     case PLAN_NESTED_LOOP:

@@ -128,6 +128,8 @@ static const char *scan_title(struct explain *x, struct explain_node *e, const s
     const char *whole = n->scan.sample ? "Sample Scan" : "Seq Scan";
     const char *word = !i ? whole : n->scan.index_only ? "Index Only Scan" : "Index Scan";
     explain__head(x, e, "Node Type", word);
+    e->parallel = n->scan.shared;
+    if (e->parallel) word = arena_printf(x->arena, "Parallel %s", word);
     if (i) {
         explain__head(x, e, "Scan Direction", n->scan.reverse ? "Backward" : "Forward");
         explain__head(x, e, "Index Name", i->name);
@@ -261,6 +263,7 @@ static const char *title(struct explain *x, struct explain_node *e, const struct
     case PLAN_RECURSIVE_UNION: return plain_title(x, e, "Recursive Union");
     case PLAN_WINDOW: return plain_title(x, e, "WindowAgg");
     case PLAN_LOCK_ROWS: return plain_title(x, e, "LockRows");
+    case PLAN_GATHER: return plain_title(x, e, "Gather");
     case PLAN_RESULT:
     case PLAN_SUBQUERY_SCAN:
     case PLAN_FILTER:

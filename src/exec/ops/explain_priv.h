@@ -28,6 +28,7 @@ struct explain_node {
     const char *relationship;     /* JSON: to its parent; NULL for the root */
     const char *label;            /* "SubPlan 1", "CTE x"; NULL */
     uint64_t removed;             /* by the filters folded into it */
+    bool parallel;                /* workers divide it */
     bool no_rows;                 /* DML without RETURNING */
     ARRAY(struct explain_prop) heads; /* JSON: before the estimates */
     ARRAY(struct explain_prop) props;

@@ -1,9 +1,13 @@
 /* Hash join: the right side is kept and sealed in a table by its keys, the left side streams by.
  * NULL keys match nothing; rows with them are kept where an outer join must give them. What does not
- * fit in memory is joined part by part (hash_join_spill.c). */
+ * fit in memory is joined part by part (hash_join_spill.c).
+ *
+ * In a parallel run (gather.h) one worker builds, and hands its filter to the scan, before the others
+ * begin; all probe, each with a state of its own. What is on disk only its builder can join, so then
+ * it works alone. */
 #include "exec/ops/hash_join_priv.h"
 
-#include "exec/ops/row_filter.h"
+#include "exec/ops/gather.h"
 
 enum { SMALL_LIMIT_BYTES = 32 << 20, FEW_ROWS = 256 };
 
@@ -260,6 +264,19 @@ static struct hash_join *begin(struct execution *x, const struct plan_node *n,
     return h;
 }
 
+/* With the table that another worker has built. */
+static struct hash_join *begin_shared(struct execution *x, const struct plan_node *n,
+                                      const struct exec_sink *out, const struct hash_join *from)
+{
+    struct hash_join *h = arena_zalloc(op__arena(x, n, 7), sizeof *h);
+    join_init(&h->j, x, n, out, op__arena(x, n, 0));
+    h->probe.arena = op__arena(x, n, 2);
+    h->build = from->build;
+    h->j.right = from->j.right;
+    h->j.right_count = from->j.right_count;
+    return h;
+}
+
 static void note_stats(const struct hash_join *h)
 {
     if (!h->j.x->stats) return;
@@ -270,36 +287,72 @@ static void note_stats(const struct hash_join *h)
     if (batches > s->batches) s->batches = batches;
 }
 
-static enum status run(struct hash_join *h)
+static bool drops_left(const struct hash_join *h)
 {
-    struct execution *x = h->j.x;
-    const struct plan_node *n = h->j.n;
-    enum join_kind type = n->join.type;
-    struct exec_sink build = {build_rows, h}, probe = {probe_rows, h};
-    TRY(op__run(x, n->right, &build));
-    if (h->build.rows_in == 0 && (type == JOIN_INNER || type == JOIN_SEMI || type == JOIN_RIGHT))
-        return OK;
-    if (h->build.null_aware && h->build.has_null) return OK;
-    if (h->parts) {
-        TRY(op__run(x, n->left, &probe));
-        return hash_join__join_spilled(h);
-    }
+    enum join_kind type = h->j.n->join.type;
+    return type == JOIN_INNER || type == JOIN_SEMI || type == JOIN_RIGHT;
+}
+
+/* Is there nothing in the table that gives a row, or is every row's answer known? */
+static bool gives_nothing(const struct hash_join *h)
+{
+    if (h->build.null_aware && h->build.has_null) return true;
+    return h->build.rows_in == 0 && drops_left(h);
+}
+
+static enum status build(struct hash_join *h)
+{
+    struct exec_sink sink = {build_rows, h};
+    TRY(op__run(h->j.x, h->j.n->right, &sink));
+    if (gives_nothing(h) || h->parts) return OK;
     hash_join__seal(h);
-    bool drops_left = type == JOIN_INNER || type == JOIN_SEMI || type == JOIN_RIGHT;
-    struct row_filter filter = {.keys = &h->build.keys, .table = &h->build.table};
-    if (drops_left && n->join.key_count == 1) row_filter_attach(x, n, &filter);
-    enum status st = op__run(x, n->left, &probe);
-    row_filter_detach(x, &filter);
-    TRY(st);
-    return join_end(&h->j);
+    h->filter = (struct row_filter){.keys = &h->build.keys, .table = &h->build.table};
+    if (drops_left(h) && h->j.n->join.key_count == 1)
+        row_filter_attach(h->j.x, h->j.n, &h->filter);
+    return OK;
+}
+
+static enum status join(struct hash_join *h)
+{
+    struct exec_sink sink = {probe_rows, h};
+    if (gives_nothing(h)) return OK;
+    TRY(op__run(h->j.x, h->j.n->left, &sink));
+    return h->parts ? hash_join__join_spilled(h) : join_end(&h->j);
+}
+
+static void finish(struct hash_join *h)
+{
+    row_filter_detach(h->j.x, &h->filter);
+    note_stats(h);
+    hash_join__release(h);
+}
+
+enum status op__hash_build(struct execution *x, const struct plan_node *n, struct hash_join **ret,
+                           bool *ret_alone)
+{
+    struct hash_join *h = *ret = begin(x, n, NULL);
+    TRY(build(h));
+    *ret_alone |= h->parts != NULL;
+    return OK;
+}
+
+void op__hash_end(struct hash_join *h)
+{
+    finish(h);
 }
 
 enum status op__hash_join(struct execution *x, const struct plan_node *n,
                           const struct exec_sink *out)
 {
+    struct hash_join *shared = op__shared_table(x, n);
+    if (shared && shared->j.x == x) {
+        shared->j.out = out;
+        return join(shared);
+    }
+    if (shared) return join(begin_shared(x, n, out, shared));
     struct hash_join *h = begin(x, n, out);
-    enum status st = run(h);
-    note_stats(h);
-    hash_join__release(h);
+    enum status st = build(h);
+    if (st == OK) st = join(h);
+    finish(h);
     return st;
 }

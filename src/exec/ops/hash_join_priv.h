@@ -4,7 +4,7 @@
 #define HELIOS_EXEC_OPS_HASH_JOIN_PRIV_H
 
 #include "exec/ops/join.h"
-#include "exec/ops/join_table.h"
+#include "exec/ops/row_filter.h"
 
 enum { JOIN_PARTS_MAX = 32, JOIN_DEPTH_MAX = 4 };
 
@@ -40,6 +40,7 @@ struct hash_join {
     uint32_t column_count;
     struct join_parts *parts;   /* NULL: all is in memory */
     struct spill *open[2 * JOIN_PARTS_MAX * (JOIN_DEPTH_MAX + 1)];
+    struct row_filter filter;   /* of the sealed table */
     uint64_t *seen;             /* by left row of a partition: matched in an earlier pass */
     uint64_t memory_most, buckets_most;
     uint32_t batches;           /* parts on disk joined one after another; 0: none */

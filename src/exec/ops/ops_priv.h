@@ -34,6 +34,7 @@ OP(set_op);
 OP(recursive_union);
 OP(window);
 OP(lock_rows);
+OP(gather);
 OP(insert);
 OP(update);
 OP(delete);
@@ -58,7 +59,7 @@ static inline void op__get_row(const struct batch *b, uint32_t row, struct datum
 
 /* What most operators keep between their runs: a node may run many times (right side of a nested loop,
  * correlated subquery), and must not take new memory each time. */
-enum { OP_ARENAS = 8 };
+enum { OP_ARENAS = 10 };
 struct op_state {
     struct arena *arenas[OP_ARENAS];
     const type_id *types;

@@ -29,6 +29,7 @@ static const struct plan_node *find_scan(const struct plan_node *n, uint32_t *sl
         case PLAN_SCAN:
         case PLAN_INDEX_SCAN: return *slot < n->scan.fetch_count ? n : NULL;
         case PLAN_FILTER:
+        case PLAN_GATHER:
         case PLAN_SUBQUERY_SCAN: continue;
         case PLAN_PROJECT: e = n->project.exprs[*slot]; break;
         case PLAN_AGGREGATE:

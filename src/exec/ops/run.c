@@ -27,6 +27,7 @@ static enum status dispatch(struct execution *x, const struct plan_node *n,
     case PLAN_RECURSIVE_UNION: return op__recursive_union(x, n, out);
     case PLAN_WINDOW: return op__window(x, n, out);
     case PLAN_LOCK_ROWS: return op__lock_rows(x, n, out);
+    case PLAN_GATHER: return op__gather(x, n, out);
     case PLAN_INSERT: return op__insert(x, n, out);
     case PLAN_UPDATE: return op__update(x, n, out);
     case PLAN_DELETE: return op__delete(x, n, out);

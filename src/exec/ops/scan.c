@@ -3,7 +3,7 @@
  * Rows are decoded where they lie, only the columns that the plan reads, into vectors that reference
  * the storage's bytes. Batches begin small and grow, so that a query that stops early has not read
  * much. A statement that scans what it changes does not see its own changes (core/store.h). */
-#include "exec/ops/key_range.h"
+#include "exec/ops/gather.h"
 
 #include "base/random.h"
 #include "exec/ops/row_filter.h"
@@ -204,6 +204,18 @@ static enum status begin_sample(struct scan_run *r)
     return sample_begin(&r->sample, r->x, r->n->scan.sample, s->seed);
 }
 
+static enum status run_morsels(struct scan_run *r, const struct index_def *key, bool unique,
+                               enum status (*scan)(struct scan_run *, const struct byte_range *))
+{
+    for (;;) {
+        struct byte_range range;
+        bool any;
+        TRY(morsel__next(r->x, r->n, key, unique, &range, &any));
+        if (!any) return OK;
+        TRY(scan(r, &range));
+    }
+}
+
 static enum status run_ranges(struct execution *x, const struct plan_node *n,
                               const struct exec_sink *out, const struct index_def *key, bool unique,
                               enum status (*scan)(struct scan_run *, const struct byte_range *))
@@ -216,6 +228,7 @@ static enum status run_ranges(struct execution *x, const struct plan_node *n,
     row_filters_begin(&r.filters, x, n);
     arena_clear(r.s->ranges);
     reserve(&r);
+    if (op__shares_scan(x, n)) return run_morsels(&r, key, unique, scan);
     if (key) TRY(key_ranges(x, &n->scan.range, key, unique, r.s->ranges, &ranges, &count));
     for (uint32_t i = 0; i < count; i++)
         TRY(scan(&r, &ranges[n->scan.reverse ? count - 1 - i : i]));

@@ -216,6 +216,8 @@ enum status plan_windows(struct level *l, struct expr **exprs) MUST;
 bool ordered_by_windows(const struct level *l, struct expr **exprs);
 enum status plan_dml(struct planner *p, struct query *q, struct plan_node **ret) MUST;
 enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_node **ret) MUST;
+/* Puts GATHER nodes into the finished plan, whose subplans and CTEs are still the planner's. */
+void plan_parallel(struct planner *p, struct plan_node **root);
 /* Fills plan->point when the query is one. Before the query is consumed. */
 enum status plan_point(struct planner *p, struct query *q) MUST;
 

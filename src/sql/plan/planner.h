@@ -4,16 +4,28 @@
 
 #include "sql/plan.h"
 
+/* Parallel runs (parallel.c). */
+struct parallel_options {
+    uint32_t workers;  /* a gather; 0: no parallel runs */
+    double setup_cost; /* what costs less stays serial */
+    double scan_bytes; /* and so does what reads smaller tables */
+    bool forced;       /* where the first rows end the query, too: for tests */
+    bool (*is_safe)(const struct proc_def *proc);      /* may be called on any thread */
+    bool (*is_mergeable)(const struct proc_def *proc); /* aggregates: states can be merged */
+};
+
 /* What the planner wants to know of storage, without knowing storage: filled by db. */
 struct planner_env {
     struct arena *arena;
     const struct catalog *catalog;
     /* Rows of a table now; < 0 unknown. */
     double (*table_rows)(void *ctx, const struct table_def *t);
+    double (*table_bytes)(void *ctx, const struct table_def *t); /* asked when parallel.workers > 0 */
     void *ctx;
     /* The value of a constant expression; NULL: there is no evaluator. */
     enum status (*evaluate)(void *ctx, const struct expr *e, struct arena *a, struct datum *ret);
     void *evaluate_ctx;
+    struct parallel_options parallel;
 };
 
 /* The query is consumed: its expressions are rewritten into the plan. */

@@ -313,6 +313,7 @@ static bool already_ordered(struct level *l)
         else if (flip != reverse) return false;
     }
     n->scan.reverse = reverse;
+    n->scan.ordered = true;
     return true;
 }
 

@@ -1,0 +1,497 @@
+/* GATHER: the subtree below runs on worker threads (base/fiber.h: pools), and their rows come out here.
+ *
+ * The first worker prepares what all need: builds of hash joins, results of subplans. Then it lets the
+ * others begin, and all run the same subtree; a scan in it hands each other parts (morsel.c). Rows
+ * are copied into slots, of which there are few: a worker waits for a free one, and so cannot run away
+ * from whoever takes the rows.
+ *
+ * On a session's fiber the leader parks and only hands on rows. A gather below another one is run by a
+ * worker, which is then its own first worker: the rest of its helpers may never get a thread, and it
+ * must not wait for them. For the same reason a task that has not begun when the rows are used up is
+ * taken back (`taken`), and a leader that got no thread for START_US does the work itself.
+ *
+ * Early ends: the sink says END_OF_DATA, a worker fails, the statement is canceled. Each sets `stop`,
+ * which exec_check sees. The leader always waits until all that began have ended; only then do
+ * their arenas go, and with them tables and groups. The first error is the query's. */
+#include "exec/ops/gather.h"
+
+#include "base/fiber.h"
+#include "exec/subquery.h"
+#include "sql/plan_exprs.h"
+
+enum {
+    PIECE_ROWS = 64,           /* copied at once, before the bytes are looked at */
+    SLOT_ROWS = 1024,          /* worth handing over */
+    SLOT_BYTES = 1 << 20,      /* and so are these */
+    START_US = 1000000,
+};
+
+struct slot {
+    struct slot *next;
+    struct arena arena;
+    struct batch batch;
+    uint64_t counted; /* of its arena, in the query's memory */
+};
+
+struct worker {
+    struct gather *g;
+    struct task *task;
+    struct exec_session session;
+    struct arena arena;
+    struct execution x;
+    struct txn *txn;
+    struct slot *slot; /* being filled */
+    bool began;        /* guarded by the lock */
+};
+
+/* On the heap, for the pool may come to it when the gather is gone. */
+struct task {
+    struct worker *worker;
+    uint32_t taken; /* atomic: run, or taken back */
+    uint32_t users; /* atomic: pool and gather */
+};
+
+struct gather {
+    struct parallel p;
+    struct execution *x;
+    const struct plan_node *n;
+    const struct exec_sink *out;
+    struct worker *workers;
+    uint32_t worker_count;
+    struct fcond room, ready;
+    struct slot *slots;
+    uint32_t slot_count;
+    struct slot *free;                /* guarded by p.lock */
+    struct slot *full, **full_tail;   /* guarded by p.lock */
+    uint32_t waiting;                 /* atomic: the leader has nothing to do */
+    enum status failed;               /* guarded by p.lock: the first to fail */
+    struct error error;               /* guarded by p.lock */
+};
+
+/* --- slots ------------------------------------------------------------------------------------- */
+
+static void count_slot(struct gather *g, struct slot *s)
+{
+    uint64_t bytes = arena_bytes(&s->arena);
+    __atomic_add_fetch(g->x->shared_bytes, bytes - s->counted, __ATOMIC_RELAXED);
+    s->counted = bytes;
+}
+
+static enum status get_slot(struct worker *w)
+{
+    struct gather *g = w->g;
+    const struct plan_node *n = g->n;
+    fmutex_lock(&g->p.lock);
+    while (!g->free && !__atomic_load_n(&g->p.stop, __ATOMIC_RELAXED))
+        (void)fcond_wait(&g->room, &g->p.lock, 0);
+    struct slot *s = g->free;
+    if (s) g->free = s->next;
+    fmutex_unlock(&g->p.lock);
+    if (!s) return END_OF_DATA;
+    s->batch = (struct batch){.column_count = (uint16_t)n->column_count};
+    s->batch.columns = ARENA_ARRAY(&s->arena, struct vec, n->column_count + 1);
+    for (uint32_t c = 0; c < n->column_count; c++)
+        vec_init_flat(&s->batch.columns[c], n->columns[c].type, &s->arena);
+    w->slot = s;
+    return OK;
+}
+
+static void hand_over(struct worker *w)
+{
+    struct gather *g = w->g;
+    struct slot *s = w->slot;
+    if (!s) return;
+    s->batch.count = s->batch.rows;
+    s->next = NULL;
+    count_slot(g, s);
+    w->slot = NULL;
+    fmutex_lock(&g->p.lock);
+    *g->full_tail = s;
+    g->full_tail = &s->next;
+    fcond_signal(&g->ready);
+    fmutex_unlock(&g->p.lock);
+}
+
+static void give_back(struct gather *g, struct slot *s)
+{
+    arena_clear(&s->arena);
+    count_slot(g, s);
+    fmutex_lock(&g->p.lock);
+    s->next = g->free;
+    g->free = s;
+    fcond_signal(&g->room);
+    fmutex_unlock(&g->p.lock);
+}
+
+/* A worker's rows. */
+static enum status take_rows(void *ctx, const struct batch *b)
+{
+    struct worker *w = ctx;
+    uint16_t rows[PIECE_ROWS];
+    for (uint32_t done = 0; done < b->count;) {
+        if (!w->slot) TRY(get_slot(w));
+        struct batch *to = &w->slot->batch;
+        uint32_t n = b->count - done < PIECE_ROWS ? b->count - done : PIECE_ROWS;
+        if (n > BATCH_ROWS - to->rows) n = BATCH_ROWS - to->rows;
+        for (uint32_t i = 0; i < n; i++) rows[i] = (uint16_t)op__row(b, done + i);
+        for (uint32_t c = 0; c < to->column_count; c++)
+            vec_gather(&to->columns[c], to->rows, &b->columns[c], rows, n, &w->slot->arena);
+        to->rows += n;
+        done += n;
+        if (to->rows == BATCH_ROWS || arena_bytes(&w->slot->arena) > SLOT_BYTES) hand_over(w);
+    }
+    if (w->slot && (w->slot->batch.rows >= SLOT_ROWS ||
+                    __atomic_load_n(&w->g->waiting, __ATOMIC_RELAXED)))
+        hand_over(w);
+    return OK;
+}
+
+/* --- workers ----------------------------------------------------------------------------------- */
+
+static void fail(struct gather *g, enum status st)
+{
+    fmutex_lock(&g->p.lock);
+    if (g->failed == OK && !__atomic_load_n(&g->p.stop, __ATOMIC_RELAXED)) {
+        g->failed = st;
+        g->error = *error_current();
+    }
+    fmutex_unlock(&g->p.lock);
+    parallel_stop(&g->p);
+    fmutex_lock(&g->p.lock);
+    fcond_broadcast(&g->room);
+    fmutex_unlock(&g->p.lock);
+}
+
+/* Says no when there is nothing left to do. */
+static bool begin(struct gather *g, struct worker *w)
+{
+    fmutex_lock(&g->p.lock);
+    bool late = g->p.closed || __atomic_load_n(&g->p.stop, __ATOMIC_RELAXED);
+    if (!late) g->p.feeding++;
+    if (w) w->began = !late;
+    fcond_signal(&g->ready);
+    fmutex_unlock(&g->p.lock);
+    return !late;
+}
+
+static void begin_execution(struct gather *g, struct worker *w)
+{
+    const struct execution *l = g->x;
+    txn_reader_begin(l->txn, &w->txn);
+    exec_begin(&w->x, l->plan, w->txn, &w->session, l->params, &w->arena);
+    w->x.run = l->run;
+    w->x.parallel = &g->p;
+    w->x.shared_bytes = l->shared_bytes;
+    if (l->plan->outer_value_count)
+        memcpy(w->x.outer, l->outer, l->plan->outer_value_count * sizeof *l->outer);
+    if (l->stats) w->x.stats = ARENA_ARRAY(&w->arena, struct node_stats, l->plan->node_count);
+}
+
+/* Where nobody asks for the result its error is none; who does ask meets it again. */
+static bool prepare_subplan(void *ctx, const struct expr *e)
+{
+    struct execution *x = ctx;
+    if (e->kind == EXPR_SUBQUERY && exec_subquery_prepare(x, e) != OK) {
+        enum status st = error_current()->code;
+        if (st == QUERY_CANCELED || st == OUT_OF_MEMORY) return false;
+        error_clear();
+    }
+    return expr_walk(e, prepare_subplan, x);
+}
+
+/* What all workers read: along the way from the gather down to the shared scan. Filters of upper joins
+ * are in place when the lower ones are built. *ret_alone: the others cannot help. */
+static enum status prepare(struct gather *g, struct execution *x, bool *ret_alone)
+{
+    *ret_alone = false;
+    for (const struct plan_node *n = g->n->left; n; n = n->left) {
+        if (!plan_node_exprs(n, prepare_subplan, x)) return error_current()->code;
+        if (n->kind == PLAN_HASH_JOIN && n->join.shared)
+            TRY(op__hash_build(x, n, &g->p.tables[n->id], ret_alone));
+    }
+    g->p.kept = exec_subquery_kept(x);
+    if (x->row_filters) /* as they are now */
+        g->p.row_filters = arena_memdup(x->arena, x->row_filters,
+                                        x->plan->node_count * sizeof *x->row_filters);
+    return OK;
+}
+
+static void take_row_filters(struct execution *x, struct row_filter *const *from)
+{
+    if (from)
+        x->row_filters = arena_memdup(x->arena, from, x->plan->node_count * sizeof(void *));
+}
+
+static bool submit(struct gather *g, uint32_t i);
+
+/* A worker that is its leader's equal: the first one prepares, and lets the others begin. */
+static enum status work(struct gather *g, struct worker *w, uint32_t i)
+{
+    struct exec_sink sink = {take_rows, w};
+    bool alone;
+    if (i > 0) {
+        exec_subquery_take(&w->x, g->p.kept);
+        take_row_filters(&w->x, g->p.row_filters);
+    } else {
+        take_row_filters(&w->x, g->x->row_filters);
+        TRY(prepare(g, &w->x, &alone));
+        for (uint32_t k = 1; !alone && k < g->worker_count; k++) (void)submit(g, k);
+    }
+    TRY(op__run(&w->x, g->n->left, &sink));
+    hand_over(w);
+    return OK;
+}
+
+static void end_worker(struct gather *g)
+{
+    fmutex_lock(&g->p.lock);
+    g->p.running--;
+    fcond_signal(&g->ready);
+    fmutex_unlock(&g->p.lock);
+}
+
+static void release_task(struct task *t)
+{
+    if (__atomic_sub_fetch(&t->users, 1, __ATOMIC_ACQ_REL) == 0) mem_free(MEM_QUERY, t);
+}
+
+static void run_task(void *arg)
+{
+    struct task *t = arg;
+    if (!__atomic_exchange_n(&t->taken, 1, __ATOMIC_ACQ_REL)) {
+        struct worker *w = t->worker;
+        struct gather *g = w->g;
+        if (begin(g, w)) {
+            begin_execution(g, w);
+            enum status st = work(g, w, (uint32_t)(w - g->workers));
+            if (st != OK && st != END_OF_DATA) fail(g, st);
+        }
+        end_worker(g);
+    }
+    release_task(t);
+}
+
+static bool submit(struct gather *g, uint32_t i)
+{
+    struct worker *w = &g->workers[i];
+    struct task *t = mem_alloc(MEM_QUERY, sizeof *t);
+    *t = (struct task){.worker = w, .users = 2};
+    fmutex_lock(&g->p.lock);
+    w->task = t;
+    g->p.running++;
+    fmutex_unlock(&g->p.lock);
+    if (pool_submit(g->x->session->workers, run_task, t)) return true;
+    t->users = 1;
+    fmutex_lock(&g->p.lock);
+    w->task = NULL;
+    g->p.running--;
+    fmutex_unlock(&g->p.lock);
+    release_task(t);
+    return false;
+}
+
+/* --- the leader -------------------------------------------------------------------------------- */
+
+static struct slot *next_full(struct gather *g)
+{
+    struct slot *s = g->full;
+    if (!s) return NULL;
+    g->full = s->next;
+    if (!g->full) g->full_tail = &g->full;
+    return s;
+}
+
+/* Hands on what is there; with `wait`, until all have ended. */
+static enum status hand_on(struct gather *g, bool wait)
+{
+    enum status st = OK;
+    fmutex_lock(&g->p.lock);
+    while (st == OK) {
+        struct slot *s = next_full(g);
+        if (s) {
+            fmutex_unlock(&g->p.lock);
+            st = op__push(g->x, g->out, &s->batch);
+            give_back(g, s);
+            fmutex_lock(&g->p.lock);
+            continue;
+        }
+        if (!wait || g->p.running == 0) break;
+        __atomic_store_n(&g->waiting, 1, __ATOMIC_RELAXED);
+        if (fcond_wait(&g->ready, &g->p.lock, 0) == PARK_CANCELED)
+            st = FAIL(QUERY_CANCELED, "canceling statement due to user request");
+        __atomic_store_n(&g->waiting, 0, __ATOMIC_RELAXED);
+    }
+    fmutex_unlock(&g->p.lock);
+    return st;
+}
+
+/* Tasks that no thread has begun; true when the first was among them. */
+static bool take_back(struct gather *g)
+{
+    bool first = false;
+    for (uint32_t i = 0; i < g->worker_count; i++) {
+        fmutex_lock(&g->p.lock);
+        struct task *t = g->workers[i].task;
+        g->workers[i].task = NULL;
+        if (t && !__atomic_exchange_n(&t->taken, 1, __ATOMIC_ACQ_REL)) {
+            g->p.running--;
+            first |= i == 0;
+        }
+        fmutex_unlock(&g->p.lock);
+        if (t) release_task(t);
+    }
+    return first;
+}
+
+/* Waits a while for a thread to begin; *ret_began false when none did. */
+static enum status await_first(struct gather *g, bool *ret_began)
+{
+    enum park_result r = PARK_WOKEN;
+    int64_t deadline = monotonic_us() + START_US;
+    fmutex_lock(&g->p.lock);
+    while (r == PARK_WOKEN && !__atomic_load_n(&g->workers[0].task->taken, __ATOMIC_ACQUIRE))
+        r = fcond_wait(&g->ready, &g->p.lock, deadline);
+    fmutex_unlock(&g->p.lock);
+    *ret_began = r == PARK_WOKEN || !take_back(g);
+    if (r != PARK_CANCELED) return OK;
+    return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+}
+
+static enum status push_own(void *ctx, const struct batch *b)
+{
+    struct gather *g = ctx;
+    TRY(hand_on(g, false));
+    return g->out->rows(g->out->ctx, b);
+}
+
+/* The leader works, too, with an execution of its own kind: its caller's. */
+static enum status lead(struct gather *g)
+{
+    struct execution *x = g->x;
+    struct parallel *outer = x->parallel;
+    struct exec_sink sink = {push_own, g};
+    x->parallel = &g->p;
+    (void)begin(g, NULL);
+    bool alone = false;
+    enum status st = prepare(g, x, &alone);
+    for (uint32_t k = 1; st == OK && !alone && k < g->worker_count; k++) (void)submit(g, k);
+    if (st == OK) st = op__run(x, g->n->left, &sink);
+    x->parallel = outer;
+    return st;
+}
+
+/* Workers' counts become the leader's. */
+static void add_stats(struct gather *g, const struct worker *w)
+{
+    struct node_stats *to = g->x->stats;
+    if (!to) return;
+    to[g->n->id].workers++;
+    for (uint32_t i = 0; i < g->x->plan->node_count; i++) {
+        const struct node_stats *s = &w->x.stats[i];
+        if (!to[i].loops || (s->loops && s->first_us < to[i].first_us)) to[i].first_us = s->first_us;
+        to[i].loops += s->loops;
+        to[i].rows += s->rows;
+        to[i].removed += s->removed;
+        to[i].total_us += s->total_us;
+        if (s->memory_bytes > to[i].memory_bytes) to[i].memory_bytes = s->memory_bytes;
+        to[i].spilled_bytes += s->spilled_bytes;
+        to[i].workers += s->workers;
+    }
+}
+
+/* Waits for all that began, whatever comes, and frees what was theirs. */
+static enum status end(struct gather *g, enum status st)
+{
+    if (st != OK) parallel_stop(&g->p);
+    fmutex_lock(&g->p.lock);
+    g->p.closed = true;
+    fcond_broadcast(&g->room);
+    fmutex_unlock(&g->p.lock);
+    take_back(g);
+    fmutex_lock(&g->p.lock);
+    while (g->p.running)
+        if (fcond_wait(&g->ready, &g->p.lock, 0) == PARK_CANCELED && st == OK)
+            st = FAIL(QUERY_CANCELED, "canceling statement due to user request");
+    fmutex_unlock(&g->p.lock);
+    if (st != END_OF_DATA && g->failed != OK) {
+        st = g->failed;
+        *error_current() = g->error;
+    }
+    for (uint32_t i = 0; i < g->x->plan->node_count; i++)
+        if (g->p.tables[i]) op__hash_end(g->p.tables[i]);
+    for (uint32_t i = 0; i < g->worker_count; i++) {
+        struct worker *w = &g->workers[i];
+        if (!w->began) continue;
+        add_stats(g, w);
+        exec_end(&w->x);
+        arena_release(&w->arena);
+        txn_reader_end(w->txn);
+    }
+    arena_release(&g->p.arena);
+    return st;
+}
+
+static struct gather *gather_new(struct execution *x, const struct plan_node *n,
+                                 const struct exec_sink *out)
+{
+    struct gather *g = ARENA_NEW(x->arena, struct gather);
+    g->x = x;
+    g->n = n;
+    g->out = out;
+    g->failed = OK;
+    g->p.outer = x->parallel;
+    g->p.gather = n;
+    g->p.tables = ARENA_ARRAY(x->arena, struct hash_join *, x->plan->node_count);
+    g->p.runs = ARENA_ARRAY(x->arena, struct agg_run *, n->gather.workers);
+    arena_init(&g->p.arena, MEM_QUERY);
+    g->full_tail = &g->full;
+    g->worker_count = n->gather.workers;
+    g->workers = ARENA_ARRAY(x->arena, struct worker, g->worker_count);
+    for (uint32_t i = 0; i < g->worker_count; i++) {
+        struct worker *w = &g->workers[i];
+        w->g = g;
+        w->session = *x->session;
+        w->session.waiter = NULL; /* whose cancels are for the leader to see */
+        w->session.system_function = NULL;
+        w->session.random = NULL;
+        arena_init(&w->arena, MEM_QUERY);
+    }
+    return g;
+}
+
+static void make_slots(struct gather *g)
+{
+    g->slot_count = 2 * g->worker_count + 2;
+    g->slots = ARENA_ARRAY(g->x->arena, struct slot, g->slot_count);
+    for (uint32_t i = 0; i < g->slot_count; i++) {
+        struct slot *s = &g->slots[i];
+        arena_init(&s->arena, MEM_QUERY);
+        s->next = g->free;
+        g->free = s;
+    }
+}
+
+static void free_slots(struct gather *g)
+{
+    for (uint32_t i = 0; i < g->slot_count; i++) {
+        arena_release(&g->slots[i].arena);
+        count_slot(g, &g->slots[i]);
+    }
+}
+
+enum status op__gather(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
+{
+    if (!x->session->workers) return op__run(x, n->left, out);
+    if (!x->shared_bytes) x->shared_bytes = ARENA_NEW(x->arena, uint64_t);
+    struct gather *g = gather_new(x, n, out);
+    make_slots(g);
+    enum status st = OK;
+    bool began = !x->parallel && submit(g, 0);
+    if (began) st = await_first(g, &began);
+    if (st == OK && !began) st = lead(g);
+    if (st == OK) st = hand_on(g, true);
+    if (st != OK && st != END_OF_DATA) fail(g, st);
+    st = end(g, st);
+    free_slots(g);
+    return st;
+}

@@ -1,0 +1,182 @@
+/* Where a plan runs in parallel: a pass over the finished plan that puts GATHER nodes on top of what
+ * workers can do together.
+ *
+ * Together they can scan one table, each taking parts of it, and all that follows row by row: filters,
+ * projections, joins whose left side the scan is. On top of that may stand one aggregate whose states
+ * can be merged. The way from a gather down its left sides to that scan is its spine. The right
+ * sides of hash joins are built once, for all; each may have a gather of its own.
+ *
+ * A plan stays as it is when it writes, locks rows or calls volatile functions. Below a gather stands
+ * nothing that asks the session (sequences, settings, system tables) and no CTE, whose rows are the
+ * session's. Where an order is counted on, or the first rows end the query, there is no gather. */
+#include "base/fiber.h"
+#include "sql/plan/plan_priv.h"
+#include "sql/plan_exprs.h"
+
+enum { STACK_BYTES = 48 << 10 };
+
+static const double row_transfer_cost = 0.1; /* PostgreSQL's parallel_tuple_cost */
+
+/* --- what is safe ------------------------------------------------------------------------------ */
+
+struct safety {
+    const struct planner *planner;
+    bool below_gather;
+};
+
+static bool is_safe_tree(struct safety *s, const struct plan_node *n);
+
+static bool is_safe_expr(void *ctx, const struct expr *e)
+{
+    struct safety *s = ctx;
+    const struct proc_def *proc = expr_proc(e);
+    if (proc && proc->volatility == VOLATILE) return false;
+    if (proc && s->below_gather && !s->planner->env->parallel.is_safe(proc)) return false;
+    if (e->kind == EXPR_SUBQUERY) {
+        uint32_t i = e->subquery.plan_index;
+        if (!is_safe_tree(s, s->planner->subplans.data[i].root)) return false;
+    }
+    return expr_walk(e, is_safe_expr, s);
+}
+
+static bool is_safe_child(void *ctx, const struct plan_node *n)
+{
+    return is_safe_tree(ctx, n);
+}
+
+static bool is_safe_tree(struct safety *s, const struct plan_node *n)
+{
+    if (fiber_stack_left() < STACK_BYTES) return false;
+    switch (n->kind) {
+    case PLAN_LOCK_ROWS:
+    case PLAN_INSERT:
+    case PLAN_UPDATE:
+    case PLAN_DELETE: return false;
+    case PLAN_VIRTUAL_SCAN:
+    case PLAN_CTE_SCAN:
+    case PLAN_RECURSIVE_UNION:
+        if (s->below_gather) return false;
+        break;
+    default: break;
+    }
+    return plan_node_exprs(n, is_safe_expr, s) && plan_node_children(n, is_safe_child, s);
+}
+
+static bool is_large(const struct planner *p, const struct table_def *t)
+{
+    const struct planner_env *env = p->env;
+    return t->tree && env->table_bytes(env->ctx, t) >= env->parallel.scan_bytes;
+}
+
+/* Does a spine lead from here to a scan that is worth dividing? */
+static bool has_spine(const struct planner *p, const struct plan_node *n)
+{
+    switch (n->kind) {
+    case PLAN_SCAN:
+    case PLAN_INDEX_SCAN: return !n->scan.ordered && is_large(p, n->scan.table);
+    case PLAN_FILTER:
+    case PLAN_PROJECT:
+    case PLAN_SUBQUERY_SCAN: return has_spine(p, n->left);
+    case PLAN_HASH_JOIN:
+    case PLAN_NESTED_LOOP:
+        if (n->join.type == JOIN_RIGHT || n->join.type == JOIN_FULL) return false;
+        return has_spine(p, n->left);
+    default: return false;
+    }
+}
+
+static bool can_merge(const struct planner *p, const struct plan_node *n)
+{
+    for (uint32_t i = 0; i < n->aggregate.call_count; i++) {
+        const struct aggregate_call *c = &n->aggregate.calls[i];
+        if (c->grouping) continue;
+        if (c->distinct || c->order_count || c->direct_count ||
+            !p->env->parallel.is_mergeable(c->proc))
+            return false;
+    }
+    return true;
+}
+
+static bool can_gather(struct planner *p, const struct plan_node *n)
+{
+    struct safety below = {p, true};
+    if (n->cost_total < p->env->parallel.setup_cost) return false;
+    if (n->kind == PLAN_AGGREGATE ? !can_merge(p, n) || !has_spine(p, n->left) : !has_spine(p, n))
+        return false;
+    return is_safe_tree(&below, n);
+}
+
+/* --- placing ----------------------------------------------------------------------------------- */
+
+static struct plan_node *place(struct planner *p, struct plan_node *n, bool first_rows);
+
+static void share_spine(struct planner *p, struct plan_node *n)
+{
+    for (; n; n = n->left) {
+        if (n->kind == PLAN_SCAN || n->kind == PLAN_INDEX_SCAN) n->scan.shared = true;
+        if (n->kind == PLAN_AGGREGATE) n->aggregate.shared = true;
+        if (n->kind != PLAN_HASH_JOIN) continue;
+        n->join.shared = true;
+        n->right = place(p, n->right, false);
+    }
+}
+
+static struct plan_node *add_gather(struct planner *p, struct plan_node *n)
+{
+    const struct parallel_options *o = &p->env->parallel;
+    struct plan_node *g = node_new(p, PLAN_GATHER);
+    node_columns_from(p, g, n);
+    g->left = n;
+    g->gather.workers = o->workers;
+    g->rows = n->rows;
+    g->cost_start = n->cost_start + o->setup_cost;
+    g->cost_total = n->cost_total + o->setup_cost + n->rows * row_transfer_cost;
+    share_spine(p, n);
+    return g;
+}
+
+/* Do its first rows need all rows of its input? */
+static bool takes_all_first(const struct plan_node *n)
+{
+    return n->kind == PLAN_SORT || n->kind == PLAN_AGGREGATE || n->kind == PLAN_WINDOW;
+}
+
+static struct plan_node *place(struct planner *p, struct plan_node *n, bool first_rows)
+{
+    if (fiber_stack_left() < STACK_BYTES || n->kind == PLAN_RECURSIVE_UNION) return n;
+    if (takes_all_first(n)) first_rows = false;
+    if (!first_rows && can_gather(p, n)) return add_gather(p, n);
+    if (n->kind == PLAN_LIMIT && n->limit.limit && !p->env->parallel.forced) first_rows = true;
+    for (uint32_t i = 0; n->kind == PLAN_APPEND && i < n->append.child_count; i++)
+        n->append.children[i] = place(p, n->append.children[i], first_rows);
+    if (n->left) n->left = place(p, n->left, first_rows);
+    bool again = n->kind == PLAN_NESTED_LOOP && n->join.outer_count > 0;
+    if (n->right && !again) n->right = place(p, n->right, false);
+    return n;
+}
+
+static bool is_worth_a_look(const struct planner *p)
+{
+    const struct plan *plan = p->plan;
+    if (!p->env->parallel.workers || plan->command != CMD_SELECT || plan->point ||
+        plan->has_for_update || plan->writes)
+        return false;
+    for (size_t i = 0; i < p->tables.count; i++)
+        if (is_large(p, p->tables.data[i])) return true;
+    return false;
+}
+
+void plan_parallel(struct planner *p, struct plan_node **root)
+{
+    struct safety whole = {p, false};
+    if (!is_worth_a_look(p) || !is_safe_tree(&whole, *root)) return;
+    for (size_t i = 0; i < p->ctes.count; i++)
+        if (p->ctes.data[i] && !is_safe_tree(&whole, p->ctes.data[i])) return;
+    *root = place(p, *root, false);
+    for (size_t i = 0; i < p->ctes.count; i++)
+        if (p->ctes.data[i]) p->ctes.data[i] = place(p, p->ctes.data[i], false);
+    for (size_t i = 0; i < p->subplans.count; i++) {
+        struct subplan *s = &p->subplans.data[i];
+        if (!s->outer_count) s->root = place(p, s->root, s->type == SUBLINK_EXISTS);
+    }
+}
