@@ -10,7 +10,7 @@
  * disk, parted by hash. After the groups in memory have been given out, each part is read as if it
  * were the input, and may be parted again. */
 #include "exec/ops/aggregate_priv.h"
-#include "exec/ops/gather.h"
+#include "exec/ops/gather_priv.h"
 
 enum { FIRST_GROUPS = 64, GROUPS_LEAST = 256, FULL_PERCENT = 45 };
 

@@ -5,7 +5,7 @@
  * of that part that any of them has put on disk. Few groups are one part. States are taken over as they
  * are where a group comes first; what they point to stays until the gather ends. */
 #include "exec/ops/aggregate_priv.h"
-#include "exec/ops/gather.h"
+#include "exec/ops/gather_priv.h"
 
 enum { FEW_GROUPS = 4096 };
 

@@ -13,7 +13,7 @@
  * Early ends: the sink says END_OF_DATA, a worker fails, the statement is canceled. Each sets `stop`,
  * which exec_check sees. The leader always waits until all that began have ended; only then do
  * their arenas go, and with them tables and groups. The first error is the query's. */
-#include "exec/ops/gather.h"
+#include "exec/ops/gather_priv.h"
 
 #include "base/fiber.h"
 #include "exec/subquery.h"

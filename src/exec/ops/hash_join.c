@@ -2,12 +2,12 @@
  * NULL keys match nothing; rows with them are kept where an outer join must give them. What does not
  * fit in memory is joined part by part (hash_join_spill.c).
  *
- * In a parallel run (gather.h) one worker builds, and hands its filter to the scan, before the others
+ * In a parallel run (gather_priv.h) one worker builds, and hands its filter to the scan, before the others
  * begin; all probe, each with a state of its own. What is on disk only its builder can join, so then
  * it works alone. */
 #include "exec/ops/hash_join_priv.h"
 
-#include "exec/ops/gather.h"
+#include "exec/ops/gather_priv.h"
 
 enum { SMALL_LIMIT_BYTES = 32 << 20, FEW_ROWS = 256 };
 

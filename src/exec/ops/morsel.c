@@ -1,7 +1,7 @@
 /* Morsels: the parts of a scan that the workers of a gather take one after another, so that who is
  * slower takes fewer. Each of the plan's ranges is split where the store says that rows lie evenly;
  * what it cannot split stays whole. */
-#include "exec/ops/gather.h"
+#include "exec/ops/gather_priv.h"
 
 enum { MORSELS_A_WORKER = 16 };
 

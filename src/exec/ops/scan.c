@@ -3,7 +3,7 @@
  * Rows are decoded where they lie, only the columns that the plan reads, into vectors that reference
  * the storage's bytes. Batches begin small and grow, so that a query that stops early has not read
  * much. A statement that scans what it changes does not see its own changes (core/store.h). */
-#include "exec/ops/gather.h"
+#include "exec/ops/gather_priv.h"
 
 #include "base/random.h"
 #include "exec/ops/row_filter.h"

@@ -1,6 +1,6 @@
 /* Parallel runs, between the operators: the parts of a shared scan, the builds of shared joins. */
-#ifndef HELIOS_EXEC_OPS_GATHER_H
-#define HELIOS_EXEC_OPS_GATHER_H
+#ifndef HELIOS_EXEC_OPS_GATHER_PRIV_H
+#define HELIOS_EXEC_OPS_GATHER_PRIV_H
 
 #include "exec/ops/key_range.h"
 #include "exec/parallel.h"
