@@ -6,7 +6,8 @@
 #include "db/session_priv.h"
 #include "exec/parallel.h"
 
-enum { BLOCK_BYTES = 8192, SIZE_BLOCKS_MAX = 715827882 };
+enum { WORKER_BYTES = 16 << 20, /* of query.memory_limit; with less a worker is of no use */
+       BLOCK_BYTES = 8192, SIZE_BLOCKS_MAX = 715827882 };
 
 /* Blocks from "1024", "64kB", "8MB", "1GB"; as text without loss. */
 static bool parse_size(const char *v, int64_t *ret_blocks)
@@ -48,7 +49,10 @@ void settings__derive_parallel(struct session *s)
     long threads = s->db->analytic ? (long)pool_threads(s->db->analytic) : 0;
     (void)parse_size(settings_get(s, "min_parallel_table_scan_size"), &blocks);
     memset(o, 0, sizeof *o); /* compared by its bytes, as part of a plan's key */
-    o->workers = (uint32_t)(workers < threads ? workers : threads);
+    if (workers > threads) workers = threads;
+    uint64_t room = s->db->query_memory_bytes / WORKER_BYTES; /* no limit: 0 */
+    if (s->db->query_memory_bytes && (uint64_t)workers > room) workers = (long)room;
+    o->workers = (uint32_t)workers;
     o->setup_cost = strtod(settings_get(s, "parallel_setup_cost"), NULL);
     o->scan_bytes = (double)blocks * BLOCK_BYTES;
     o->forced = settings_get(s, "debug_parallel_query")[1] == 'n';

@@ -47,6 +47,7 @@ struct execution {
     struct cte_state *ctes;         /* by plan.ctes' index */
     struct row_filter **row_filters; /* by plan_node.id of a scan; NULL: none (ops/row_filter.h) */
     struct parallel *parallel;      /* of the gather that it works for; NULL: none */
+    uint32_t gathers;               /* that it leads now */
     uint64_t *shared_bytes;         /* atomic: memory of the query's executions; NULL: only this */
     uint64_t counted_bytes;         /* of this one therein */
     struct node_stats *stats;       /* by plan_node.id; NULL: not counted */

@@ -43,15 +43,21 @@ uint64_t exec_memory_limit(const struct execution *x)
     return limit ? limit : UINT64_MAX;
 }
 
-bool exec_memory_pressed(struct execution *x)
+bool exec_memory_above(struct execution *x, uint32_t percent)
 {
     uint64_t limit = exec_memory_limit(x);
-    return limit != UINT64_MAX && exec_memory_used(x) > limit / 100 * PRESSED_PERCENT;
+    return limit != UINT64_MAX && exec_memory_used(x) > limit / 100 * percent;
+}
+
+bool exec_memory_pressed(struct execution *x)
+{
+    return exec_memory_above(x, PRESSED_PERCENT);
 }
 
 uint64_t spill_buffer_bytes(const struct execution *x)
 {
     uint64_t share = exec_memory_limit(x) / BUFFER_SHARE;
+    if (x->parallel) share /= x->parallel->gather->gather.workers; /* others do the same */
     return share > BUFFER_BYTES ? BUFFER_BYTES : share < BUFFER_MIN ? BUFFER_MIN : share;
 }
 

@@ -19,6 +19,8 @@ uint64_t exec_memory_used(struct execution *x);
 uint64_t exec_memory_limit(const struct execution *x);
 /* Has the run used so much that an operator which can spill should do so now? */
 bool exec_memory_pressed(struct execution *x);
+/* Has it more than so much of the limit? */
+bool exec_memory_above(struct execution *x, uint32_t percent);
 
 /* Becomes another execution's, while neither of them runs. */
 void spill_give(struct execution *to, struct spill *s);

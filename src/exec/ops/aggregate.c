@@ -272,8 +272,7 @@ static uint64_t memory_of(const struct agg_run *r)
 
 static bool is_full(const struct agg_run *r)
 {
-    uint64_t limit = exec_memory_limit(r->x);
-    return limit != UINT64_MAX && exec_memory_used(r->x) > limit / 100 * FULL_PERCENT;
+    return exec_memory_above(r->x, r->is_part ? AGG_SHARED_PERCENT : FULL_PERCENT);
 }
 
 static enum status check_memory(struct agg_run *r)
@@ -471,11 +470,12 @@ enum status op__aggregate(struct execution *x, const struct plan_node *n, const 
     r->keep = op__arena(x, n, 1);
     r->batch = op__arena(x, n, 2);
     for (uint32_t i = 0; i < GROUP_SLOT_ARENAS; i++) r->slots[i] = op__arena(x, n, 3 + i);
+    r->is_part = op__shares_groups(x, n);
     TRY(take_shape(r));
     TRY(agg__begin_level(r));
     struct exec_sink sink = {take_rows, r};
     TRY(op__run(x, n->left, &sink));
-    if (op__shares_groups(x, n)) {
+    if (r->is_part) {
         TRY(agg__merge(r));
     } else {
         agg__add_empty_groups(r);

@@ -7,7 +7,12 @@
 #include "exec/ops/sorter.h"
 #include "exec/spill.h"
 
-enum { AGG_PARTITIONS = 16, AGG_PARTITION_BITS = 4, AGG_DEPTH_MAX = 7 };
+enum {
+    AGG_PARTITIONS = 16,
+    AGG_PARTITION_BITS = 4,
+    AGG_DEPTH_MAX = 7,
+    AGG_SHARED_PERCENT = 30, /* of the memory: what all workers' groups have before they are merged */
+};
 
 /* Rows of a DISTINCT or ordered call: group number (int8), arguments. */
 struct agg_collected {
@@ -51,6 +56,7 @@ struct agg_run {
     const type_id *spill_types; /* the input's columns, the set's number */
     uint64_t batches, memory_most, disk_bytes;
     /* Of a parallel run, for whoever merges. */
+    bool is_part;               /* others have groups, too */
     uint32_t *order;            /* groups by their parts; NULL: few groups */
     uint32_t part_starts[AGG_PARTITIONS + 1];
     uint32_t place;             /* among the runs */

@@ -65,7 +65,7 @@ static void print_heads(struct explain_doc *d, const struct explain_node *e)
     for (size_t i = 0; i < early && i < e->heads.count; i++) print_prop(d, &e->heads.data[i]);
     if (e->relationship) explain__field(d, "Parent Relationship", e->relationship, false);
     if (e->label) explain__field(d, "Subplan Name", e->label, false);
-    explain__field(d, "Parallel Aware", "false", true);
+    explain__field(d, "Parallel Aware", e->parallel ? "true" : "false", true);
     explain__field(d, "Async Capable", "false", true);
     for (size_t i = early; i < e->heads.count; i++) print_prop(d, &e->heads.data[i]);
 }

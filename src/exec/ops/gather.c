@@ -22,8 +22,11 @@
 enum {
     PIECE_ROWS = 64,           /* copied at once, before the bytes are looked at */
     SLOT_ROWS = 1024,          /* worth handing over */
-    SLOT_BYTES = 1 << 20,      /* and so are these */
+    SLOT_BYTES_MIN = 64 << 10, /* and so are these, or more when there is memory for it */
+    SLOT_BYTES_MAX = 1 << 20,
+    SLOTS_SHARE = 32,          /* of the memory, for all slots together */
     START_US = 1000000,
+    NESTED_START_US = 1000,    /* the threads may all wait for this very leader */
 };
 
 struct slot {
@@ -61,6 +64,7 @@ struct gather {
     struct fcond room, ready;
     struct slot *slots;
     uint32_t slot_count;
+    uint64_t slot_bytes;
     struct slot *free;                /* guarded by p.lock */
     struct slot *full, **full_tail;   /* guarded by p.lock */
     uint32_t waiting;                 /* atomic: the leader has nothing to do */
@@ -138,7 +142,7 @@ static enum status take_rows(void *ctx, const struct batch *b)
             vec_gather(&to->columns[c], to->rows, &b->columns[c], rows, n, &w->slot->arena);
         to->rows += n;
         done += n;
-        if (to->rows == BATCH_ROWS || arena_bytes(&w->slot->arena) > SLOT_BYTES) hand_over(w);
+        if (to->rows == BATCH_ROWS || arena_bytes(&w->slot->arena) > w->g->slot_bytes) hand_over(w);
     }
     if (w->slot && (w->slot->batch.rows >= SLOT_ROWS ||
                     __atomic_load_n(&w->g->waiting, __ATOMIC_RELAXED)))
@@ -246,6 +250,7 @@ static void end_worker(struct gather *g)
 {
     fmutex_lock(&g->p.lock);
     g->p.running--;
+    g->p.closed = true; /* the scan is used up, or it is all over */
     fcond_signal(&g->ready);
     fmutex_unlock(&g->p.lock);
 }
@@ -301,30 +306,6 @@ static struct slot *next_full(struct gather *g)
     return s;
 }
 
-/* Hands on what is there; with `wait`, until all have ended. */
-static enum status hand_on(struct gather *g, bool wait)
-{
-    enum status st = OK;
-    fmutex_lock(&g->p.lock);
-    while (st == OK) {
-        struct slot *s = next_full(g);
-        if (s) {
-            fmutex_unlock(&g->p.lock);
-            st = op__push(g->x, g->out, &s->batch);
-            give_back(g, s);
-            fmutex_lock(&g->p.lock);
-            continue;
-        }
-        if (!wait || g->p.running == 0) break;
-        __atomic_store_n(&g->waiting, 1, __ATOMIC_RELAXED);
-        if (fcond_wait(&g->ready, &g->p.lock, 0) == PARK_CANCELED)
-            st = FAIL(QUERY_CANCELED, "canceling statement due to user request");
-        __atomic_store_n(&g->waiting, 0, __ATOMIC_RELAXED);
-    }
-    fmutex_unlock(&g->p.lock);
-    return st;
-}
-
 /* Tasks that no thread has begun; true when the first was among them. */
 static bool take_back(struct gather *g)
 {
@@ -343,11 +324,43 @@ static bool take_back(struct gather *g)
     return first;
 }
 
+/* Hands on what is there; with `wait`, until all have ended. */
+static enum status hand_on(struct gather *g, bool wait)
+{
+    enum status st = OK;
+    bool late = false; /* who has not begun is not waited for */
+    fmutex_lock(&g->p.lock);
+    while (st == OK) {
+        struct slot *s = next_full(g);
+        if (s) {
+            fmutex_unlock(&g->p.lock);
+            st = op__push(g->x, g->out, &s->batch);
+            give_back(g, s);
+            fmutex_lock(&g->p.lock);
+            continue;
+        }
+        if (!wait || g->p.running == 0) break;
+        if (g->p.closed && !late) {
+            late = true;
+            fmutex_unlock(&g->p.lock);
+            take_back(g);
+            fmutex_lock(&g->p.lock);
+            continue;
+        }
+        __atomic_store_n(&g->waiting, 1, __ATOMIC_RELAXED);
+        if (fcond_wait(&g->ready, &g->p.lock, 0) == PARK_CANCELED)
+            st = FAIL(QUERY_CANCELED, "canceling statement due to user request");
+        __atomic_store_n(&g->waiting, 0, __ATOMIC_RELAXED);
+    }
+    fmutex_unlock(&g->p.lock);
+    return st;
+}
+
 /* Waits a while for a thread to begin; *ret_began false when none did. */
 static enum status await_first(struct gather *g, bool *ret_began)
 {
     enum park_result r = PARK_WOKEN;
-    int64_t deadline = monotonic_us() + START_US;
+    int64_t deadline = monotonic_us() + (g->x->gathers > 1 ? NESTED_START_US : START_US);
     fmutex_lock(&g->p.lock);
     while (r == PARK_WOKEN && !__atomic_load_n(&g->workers[0].task->taken, __ATOMIC_ACQUIRE))
         r = fcond_wait(&g->ready, &g->p.lock, deadline);
@@ -364,6 +377,13 @@ static enum status push_own(void *ctx, const struct batch *b)
     return g->out->rows(g->out->ctx, b);
 }
 
+static void end_lead(struct gather *g)
+{
+    fmutex_lock(&g->p.lock);
+    g->p.closed = true;
+    fmutex_unlock(&g->p.lock);
+}
+
 /* The leader works, too, with an execution of its own kind: its caller's. */
 static enum status lead(struct gather *g)
 {
@@ -377,6 +397,7 @@ static enum status lead(struct gather *g)
     for (uint32_t k = 1; st == OK && !alone && k < g->worker_count; k++) (void)submit(g, k);
     if (st == OK) st = op__run(x, g->n->left, &sink);
     x->parallel = outer;
+    end_lead(g);
     return st;
 }
 
@@ -395,6 +416,9 @@ static void add_stats(struct gather *g, const struct worker *w)
         to[i].total_us += s->total_us;
         if (s->memory_bytes > to[i].memory_bytes) to[i].memory_bytes = s->memory_bytes;
         to[i].spilled_bytes += s->spilled_bytes;
+        if (s->batches > to[i].batches) to[i].batches = s->batches;
+        if (s->buckets > to[i].buckets) to[i].buckets = s->buckets;
+        to[i].unmatched += s->unmatched;
         to[i].workers += s->workers;
     }
 }
@@ -462,6 +486,9 @@ static struct gather *gather_new(struct execution *x, const struct plan_node *n,
 static void make_slots(struct gather *g)
 {
     g->slot_count = 2 * g->worker_count + 2;
+    g->slot_bytes = exec_memory_limit(g->x) / SLOTS_SHARE / g->slot_count;
+    if (g->slot_bytes < SLOT_BYTES_MIN) g->slot_bytes = SLOT_BYTES_MIN;
+    if (g->slot_bytes > SLOT_BYTES_MAX) g->slot_bytes = SLOT_BYTES_MAX;
     g->slots = ARENA_ARRAY(g->x->arena, struct slot, g->slot_count);
     for (uint32_t i = 0; i < g->slot_count; i++) {
         struct slot *s = &g->slots[i];
@@ -485,6 +512,7 @@ enum status op__gather(struct execution *x, const struct plan_node *n, const str
     if (!x->shared_bytes) x->shared_bytes = ARENA_NEW(x->arena, uint64_t);
     struct gather *g = gather_new(x, n, out);
     make_slots(g);
+    x->gathers++;
     enum status st = OK;
     bool began = !x->parallel && submit(g, 0);
     if (began) st = await_first(g, &began);
@@ -492,6 +520,7 @@ enum status op__gather(struct execution *x, const struct plan_node *n, const str
     if (st == OK) st = hand_on(g, true);
     if (st != OK && st != END_OF_DATA) fail(g, st);
     st = end(g, st);
+    x->gathers--;
     free_slots(g);
     return st;
 }

@@ -2,7 +2,7 @@
  * workers can do together.
  *
  * Together they can scan one table, each taking parts of it, and all that follows row by row: filters,
- * projections, joins whose left side the scan is. On top of that may stand one aggregate whose states
+ * projections, joins whose left side the scan is. Among them may stand one aggregate whose states
  * can be merged. The way from a gather down its left sides to that scan is its spine. The right
  * sides of hash joins are built once, for all; each may have a gather of its own.
  *
@@ -68,23 +68,6 @@ static bool is_large(const struct planner *p, const struct table_def *t)
     return t->tree && env->table_bytes(env->ctx, t) >= env->parallel.scan_bytes;
 }
 
-/* Does a spine lead from here to a scan that is worth dividing? */
-static bool has_spine(const struct planner *p, const struct plan_node *n)
-{
-    switch (n->kind) {
-    case PLAN_SCAN:
-    case PLAN_INDEX_SCAN: return !n->scan.ordered && is_large(p, n->scan.table);
-    case PLAN_FILTER:
-    case PLAN_PROJECT:
-    case PLAN_SUBQUERY_SCAN: return has_spine(p, n->left);
-    case PLAN_HASH_JOIN:
-    case PLAN_NESTED_LOOP:
-        if (n->join.type == JOIN_RIGHT || n->join.type == JOIN_FULL) return false;
-        return has_spine(p, n->left);
-    default: return false;
-    }
-}
-
 static bool can_merge(const struct planner *p, const struct plan_node *n)
 {
     for (uint32_t i = 0; i < n->aggregate.call_count; i++) {
@@ -97,13 +80,37 @@ static bool can_merge(const struct planner *p, const struct plan_node *n)
     return true;
 }
 
+/* Does a spine lead from here to a scan that is worth dividing? */
+static bool has_spine(const struct planner *p, const struct plan_node *n, bool aggregates)
+{
+    switch (n->kind) {
+    case PLAN_SCAN:
+    case PLAN_INDEX_SCAN: return !n->scan.ordered && is_large(p, n->scan.table);
+    case PLAN_FILTER:
+    case PLAN_PROJECT:
+    case PLAN_SUBQUERY_SCAN: return has_spine(p, n->left, aggregates);
+    case PLAN_HASH_JOIN:
+    case PLAN_NESTED_LOOP:
+        if (n->join.type == JOIN_RIGHT || n->join.type == JOIN_FULL) return false;
+        return has_spine(p, n->left, aggregates);
+    case PLAN_AGGREGATE: return aggregates && can_merge(p, n) && has_spine(p, n->left, false);
+    default: return false;
+    }
+}
+
+/* Beginning takes time, and so does handing over each row. */
+static double gather_cost(const struct planner *p, const struct plan_node *n)
+{
+    return p->env->parallel.setup_cost + n->rows * row_transfer_cost;
+}
+
 static bool can_gather(struct planner *p, const struct plan_node *n)
 {
     struct safety below = {p, true};
-    if (n->cost_total < p->env->parallel.setup_cost) return false;
-    if (n->kind == PLAN_AGGREGATE ? !can_merge(p, n) || !has_spine(p, n->left) : !has_spine(p, n))
-        return false;
-    return is_safe_tree(&below, n);
+    const struct parallel_options *o = &p->env->parallel;
+    double saved = n->cost_total * (1 - 1.0 / (o->workers > 1 ? o->workers : 2));
+    if (!o->forced && saved < gather_cost(p, n)) return false;
+    return has_spine(p, n, true) && is_safe_tree(&below, n);
 }
 
 /* --- placing ----------------------------------------------------------------------------------- */
@@ -123,14 +130,13 @@ static void share_spine(struct planner *p, struct plan_node *n)
 
 static struct plan_node *add_gather(struct planner *p, struct plan_node *n)
 {
-    const struct parallel_options *o = &p->env->parallel;
     struct plan_node *g = node_new(p, PLAN_GATHER);
     node_columns_from(p, g, n);
     g->left = n;
-    g->gather.workers = o->workers;
+    g->gather.workers = p->env->parallel.workers;
     g->rows = n->rows;
-    g->cost_start = n->cost_start + o->setup_cost;
-    g->cost_total = n->cost_total + o->setup_cost + n->rows * row_transfer_cost;
+    g->cost_start = n->cost_start + p->env->parallel.setup_cost;
+    g->cost_total = n->cost_total + gather_cost(p, n);
     share_spine(p, n);
     return g;
 }
