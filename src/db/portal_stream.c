@@ -64,6 +64,7 @@ static void copy_session(struct stream *st, struct arena *a)
     st->path = *path;
     st->path.schemas = arena_memdup(a, path->schemas, path->count * sizeof *path->schemas);
     st->exec = s->exec;
+    st->exec.workers = NULL; /* threads must not wait for a client that may never ask again */
     st->exec.path = &st->path;
     st->exec.catalog = st->plan->catalog; /* which the plan keeps */
     st->exec.user = arena_strdup(a, s->exec.user);

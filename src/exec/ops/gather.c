@@ -13,38 +13,15 @@
  * Early ends: the sink says END_OF_DATA, a worker fails, the statement is canceled. Each sets `stop`,
  * which exec_check sees. The leader always waits until all that began have ended; only then do
  * their arenas go, and with them tables and groups. The first error is the query's. */
-#include "exec/ops/gather_priv.h"
+#include "exec/ops/gather_run_priv.h"
 
 #include "base/fiber.h"
 #include "exec/subquery.h"
 #include "sql/plan_exprs.h"
 
 enum {
-    PIECE_ROWS = 64,           /* copied at once, before the bytes are looked at */
-    SLOT_ROWS = 1024,          /* worth handing over */
-    SLOT_BYTES_MIN = 64 << 10, /* and so are these, or more when there is memory for it */
-    SLOT_BYTES_MAX = 1 << 20,
-    SLOTS_SHARE = 32,          /* of the memory, for all slots together */
     START_US = 1000000,
     NESTED_START_US = 1000,    /* the threads may all wait for this very leader */
-};
-
-struct slot {
-    struct slot *next;
-    struct arena arena;
-    struct batch batch;
-    uint64_t counted; /* of its arena, in the query's memory */
-};
-
-struct worker {
-    struct gather *g;
-    struct task *task;
-    struct exec_session session;
-    struct arena arena;
-    struct execution x;
-    struct txn *txn;
-    struct slot *slot; /* being filled */
-    bool began;        /* guarded by the lock */
 };
 
 /* On the heap, for the pool may come to it when the gather is gone. */
@@ -53,102 +30,6 @@ struct task {
     uint32_t taken; /* atomic: run, or taken back */
     uint32_t users; /* atomic: pool and gather */
 };
-
-struct gather {
-    struct parallel p;
-    struct execution *x;
-    const struct plan_node *n;
-    const struct exec_sink *out;
-    struct worker *workers;
-    uint32_t worker_count;
-    struct fcond room, ready;
-    struct slot *slots;
-    uint32_t slot_count;
-    uint64_t slot_bytes;
-    struct slot *free;                /* guarded by p.lock */
-    struct slot *full, **full_tail;   /* guarded by p.lock */
-    uint32_t waiting;                 /* atomic: the leader has nothing to do */
-    enum status failed;               /* guarded by p.lock: the first to fail */
-    struct error error;               /* guarded by p.lock */
-};
-
-/* --- slots ------------------------------------------------------------------------------------- */
-
-static void count_slot(struct gather *g, struct slot *s)
-{
-    uint64_t bytes = arena_bytes(&s->arena);
-    __atomic_add_fetch(g->x->shared_bytes, bytes - s->counted, __ATOMIC_RELAXED);
-    s->counted = bytes;
-}
-
-static enum status get_slot(struct worker *w)
-{
-    struct gather *g = w->g;
-    const struct plan_node *n = g->n;
-    fmutex_lock(&g->p.lock);
-    while (!g->free && !__atomic_load_n(&g->p.stop, __ATOMIC_RELAXED))
-        (void)fcond_wait(&g->room, &g->p.lock, 0);
-    struct slot *s = g->free;
-    if (s) g->free = s->next;
-    fmutex_unlock(&g->p.lock);
-    if (!s) return END_OF_DATA;
-    s->batch = (struct batch){.column_count = (uint16_t)n->column_count};
-    s->batch.columns = ARENA_ARRAY(&s->arena, struct vec, n->column_count + 1);
-    for (uint32_t c = 0; c < n->column_count; c++)
-        vec_init_flat(&s->batch.columns[c], n->columns[c].type, &s->arena);
-    w->slot = s;
-    return OK;
-}
-
-static void hand_over(struct worker *w)
-{
-    struct gather *g = w->g;
-    struct slot *s = w->slot;
-    if (!s) return;
-    s->batch.count = s->batch.rows;
-    s->next = NULL;
-    count_slot(g, s);
-    w->slot = NULL;
-    fmutex_lock(&g->p.lock);
-    *g->full_tail = s;
-    g->full_tail = &s->next;
-    fcond_signal(&g->ready);
-    fmutex_unlock(&g->p.lock);
-}
-
-static void give_back(struct gather *g, struct slot *s)
-{
-    arena_clear(&s->arena);
-    count_slot(g, s);
-    fmutex_lock(&g->p.lock);
-    s->next = g->free;
-    g->free = s;
-    fcond_signal(&g->room);
-    fmutex_unlock(&g->p.lock);
-}
-
-/* A worker's rows. */
-static enum status take_rows(void *ctx, const struct batch *b)
-{
-    struct worker *w = ctx;
-    uint16_t rows[PIECE_ROWS];
-    for (uint32_t done = 0; done < b->count;) {
-        if (!w->slot) TRY(get_slot(w));
-        struct batch *to = &w->slot->batch;
-        uint32_t n = b->count - done < PIECE_ROWS ? b->count - done : PIECE_ROWS;
-        if (n > BATCH_ROWS - to->rows) n = BATCH_ROWS - to->rows;
-        for (uint32_t i = 0; i < n; i++) rows[i] = (uint16_t)op__row(b, done + i);
-        for (uint32_t c = 0; c < to->column_count; c++)
-            vec_gather(&to->columns[c], to->rows, &b->columns[c], rows, n, &w->slot->arena);
-        to->rows += n;
-        done += n;
-        if (to->rows == BATCH_ROWS || arena_bytes(&w->slot->arena) > w->g->slot_bytes) hand_over(w);
-    }
-    if (w->slot && (w->slot->batch.rows >= SLOT_ROWS ||
-                    __atomic_load_n(&w->g->waiting, __ATOMIC_RELAXED)))
-        hand_over(w);
-    return OK;
-}
 
 /* --- workers ----------------------------------------------------------------------------------- */
 
@@ -181,7 +62,7 @@ static bool begin(struct gather *g, struct worker *w)
 static void begin_execution(struct gather *g, struct worker *w)
 {
     const struct execution *l = g->x;
-    txn_reader_begin(l->txn, &w->txn);
+    txn_begin_helper(l->txn, &w->txn);
     exec_begin(&w->x, l->plan, w->txn, &w->session, l->params, &w->arena);
     w->x.run = l->run;
     w->x.parallel = &g->p;
@@ -231,7 +112,7 @@ static bool submit(struct gather *g, uint32_t i);
 /* A worker that is its leader's equal: the first one prepares, and lets the others begin. */
 static enum status work(struct gather *g, struct worker *w, uint32_t i)
 {
-    struct exec_sink sink = {take_rows, w};
+    struct exec_sink sink = {gather__take_rows, w};
     bool alone;
     if (i > 0) {
         exec_subquery_take(&w->x, g->p.kept);
@@ -242,7 +123,7 @@ static enum status work(struct gather *g, struct worker *w, uint32_t i)
         for (uint32_t k = 1; !alone && k < g->worker_count; k++) (void)submit(g, k);
     }
     TRY(op__run(&w->x, g->n->left, &sink));
-    hand_over(w);
+    gather__hand_over(w);
     return OK;
 }
 
@@ -297,15 +178,6 @@ static bool submit(struct gather *g, uint32_t i)
 
 /* --- the leader -------------------------------------------------------------------------------- */
 
-static struct slot *next_full(struct gather *g)
-{
-    struct slot *s = g->full;
-    if (!s) return NULL;
-    g->full = s->next;
-    if (!g->full) g->full_tail = &g->full;
-    return s;
-}
-
 /* Tasks that no thread has begun; true when the first was among them. */
 static bool take_back(struct gather *g)
 {
@@ -331,11 +203,11 @@ static enum status hand_on(struct gather *g, bool wait)
     bool late = false; /* who has not begun is not waited for */
     fmutex_lock(&g->p.lock);
     while (st == OK) {
-        struct slot *s = next_full(g);
+        struct slot *s = gather__next_full(g);
         if (s) {
             fmutex_unlock(&g->p.lock);
             st = op__push(g->x, g->out, &s->batch);
-            give_back(g, s);
+            gather__give_back(g, s);
             fmutex_lock(&g->p.lock);
             continue;
         }
@@ -449,7 +321,7 @@ static enum status end(struct gather *g, enum status st)
         add_stats(g, w);
         exec_end(&w->x);
         arena_release(&w->arena);
-        txn_reader_end(w->txn);
+        txn_end_helper(w->txn);
     }
     arena_release(&g->p.arena);
     return st;
@@ -483,35 +355,12 @@ static struct gather *gather_new(struct execution *x, const struct plan_node *n,
     return g;
 }
 
-static void make_slots(struct gather *g)
-{
-    g->slot_count = 2 * g->worker_count + 2;
-    g->slot_bytes = exec_memory_limit(g->x) / SLOTS_SHARE / g->slot_count;
-    if (g->slot_bytes < SLOT_BYTES_MIN) g->slot_bytes = SLOT_BYTES_MIN;
-    if (g->slot_bytes > SLOT_BYTES_MAX) g->slot_bytes = SLOT_BYTES_MAX;
-    g->slots = ARENA_ARRAY(g->x->arena, struct slot, g->slot_count);
-    for (uint32_t i = 0; i < g->slot_count; i++) {
-        struct slot *s = &g->slots[i];
-        arena_init(&s->arena, MEM_QUERY);
-        s->next = g->free;
-        g->free = s;
-    }
-}
-
-static void free_slots(struct gather *g)
-{
-    for (uint32_t i = 0; i < g->slot_count; i++) {
-        arena_release(&g->slots[i].arena);
-        count_slot(g, &g->slots[i]);
-    }
-}
-
 enum status op__gather(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
     if (!x->session->workers) return op__run(x, n->left, out);
     if (!x->shared_bytes) x->shared_bytes = ARENA_NEW(x->arena, uint64_t);
     struct gather *g = gather_new(x, n, out);
-    make_slots(g);
+    gather__make_slots(g);
     x->gathers++;
     enum status st = OK;
     bool began = !x->parallel && submit(g, 0);
@@ -521,6 +370,6 @@ enum status op__gather(struct execution *x, const struct plan_node *n, const str
     if (st != OK && st != END_OF_DATA) fail(g, st);
     st = end(g, st);
     x->gathers--;
-    free_slots(g);
+    gather__free_slots(g);
     return st;
 }

@@ -26,9 +26,24 @@ struct safety {
 
 static bool is_safe_tree(struct safety *s, const struct plan_node *n);
 
+static bool is_reg(type_id type)
+{
+    return type_is_reg(type) || type == TYPE_REGCLASS_ARRAY || type == TYPE_REGTYPE_ARRAY;
+}
+
+/* Their text form is asked of the session. */
+static bool converts_reg(const struct expr *e)
+{
+    bool any = is_reg(e->type);
+    if (e->kind == EXPR_CONST) return false;
+    for (uint32_t i = 0; i < e->arg_count && !any; i++) any = e->args[i] && is_reg(e->args[i]->type);
+    return any;
+}
+
 static bool is_safe_expr(void *ctx, const struct expr *e)
 {
     struct safety *s = ctx;
+    if (s->below_gather && converts_reg(e)) return false;
     const struct proc_def *proc = expr_proc(e);
     if (proc && proc->volatility == VOLATILE) return false;
     if (proc && s->below_gather && !s->planner->env->parallel.is_safe(proc)) return false;

@@ -1,0 +1,56 @@
+/* One run of a gather, for gather.c and gather_slots.c. */
+#ifndef HELIOS_EXEC_OPS_GATHER_RUN_PRIV_H
+#define HELIOS_EXEC_OPS_GATHER_RUN_PRIV_H
+
+#include "base/fiber.h"
+#include "exec/ops/gather_priv.h"
+#include "exec/ops/ops_priv.h"
+
+struct slot {
+    struct slot *next;
+    struct arena arena;
+    struct batch batch;
+    uint64_t counted; /* of its arena, in the query's memory */
+};
+
+struct worker {
+    struct gather *g;
+    struct task *task;
+    struct exec_session session;
+    struct arena arena;
+    struct execution x;
+    struct txn *txn;
+    struct slot *slot; /* being filled */
+    bool began;        /* guarded by the lock */
+};
+
+struct gather {
+    struct parallel p;
+    struct execution *x;
+    const struct plan_node *n;
+    const struct exec_sink *out;
+    struct worker *workers;
+    uint32_t worker_count;
+    struct fcond room, ready;
+    struct slot *slots;
+    uint32_t slot_count;
+    uint64_t slot_bytes;
+    struct slot *free;                /* guarded by p.lock */
+    struct slot *full, **full_tail;   /* guarded by p.lock */
+    uint32_t waiting;                 /* atomic: the leader has nothing to do */
+    enum status failed;               /* guarded by p.lock: the first to fail */
+    struct error error;               /* guarded by p.lock */
+};
+
+/* --- gather_slots.c --- */
+
+void gather__make_slots(struct gather *g);
+void gather__free_slots(struct gather *g);
+/* A sink of a worker's rows, and what has been taken of them. END_OF_DATA: no more are wanted. */
+enum status gather__take_rows(void *ctx, const struct batch *b) MUST;
+void gather__hand_over(struct worker *w);
+/* The next filled slot, under the lock; NULL: none. To be given back. */
+struct slot *gather__next_full(struct gather *g);
+void gather__give_back(struct gather *g, struct slot *s);
+
+#endif
