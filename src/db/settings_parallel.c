@@ -50,8 +50,9 @@ void settings__derive_parallel(struct session *s)
     (void)parse_size(settings_get(s, "min_parallel_table_scan_size"), &blocks);
     memset(o, 0, sizeof *o); /* compared by its bytes, as part of a plan's key */
     if (workers > threads) workers = threads;
-    uint64_t room = s->db->query_memory_bytes / WORKER_BYTES; /* no limit: 0 */
-    if (s->db->query_memory_bytes && (uint64_t)workers > room) workers = (long)room;
+    uint64_t limit = s->exec.memory_limit_bytes ? s->exec.memory_limit_bytes
+                                                : s->db->query_memory_bytes;
+    if (limit && (uint64_t)workers > limit / WORKER_BYTES) workers = (long)(limit / WORKER_BYTES);
     o->workers = (uint32_t)workers;
     o->setup_cost = strtod(settings_get(s, "parallel_setup_cost"), NULL);
     o->scan_bytes = (double)blocks * BLOCK_BYTES;

@@ -67,6 +67,9 @@ static bool is_safe_tree(struct safety *s, const struct plan_node *n)
     case PLAN_INSERT:
     case PLAN_UPDATE:
     case PLAN_DELETE: return false;
+    case PLAN_SCAN: /* all must see the same sample */
+        if (s->below_gather && n->scan.sample) return false;
+        break;
     case PLAN_VIRTUAL_SCAN:
     case PLAN_CTE_SCAN:
     case PLAN_RECURSIVE_UNION:
