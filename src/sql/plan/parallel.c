@@ -15,7 +15,9 @@
 
 enum { STACK_BYTES = 48 << 10 };
 
-static const double row_transfer_cost = 0.1; /* PostgreSQL's parallel_tuple_cost */
+/* A row that is handed over; it is read for 0.01 (access.c). What goes to the client takes no less time for
+ * being read faster, and a slow one would keep the threads. */
+static const double row_cost = 0.004, client_row_cost = 0.02;
 
 /* --- what is safe ------------------------------------------------------------------------------ */
 
@@ -116,24 +118,30 @@ static bool has_spine(const struct planner *p, const struct plan_node *n, bool a
     }
 }
 
+/* What becomes of a node's rows. */
+struct use {
+    bool first; /* perhaps only the first are wanted */
+    bool client;
+};
+
 /* Beginning takes time, and so does handing over each row. */
-static double gather_cost(const struct planner *p, const struct plan_node *n)
+static double gather_cost(const struct planner *p, const struct plan_node *n, struct use use)
 {
-    return p->env->parallel.setup_cost + n->rows * row_transfer_cost;
+    return p->env->parallel.setup_cost + n->rows * (use.client ? client_row_cost : row_cost);
 }
 
-static bool can_gather(struct planner *p, const struct plan_node *n)
+static bool can_gather(struct planner *p, const struct plan_node *n, struct use use)
 {
     struct safety below = {p, true};
     const struct parallel_options *o = &p->env->parallel;
     double saved = n->cost_total * (1 - 1.0 / (o->workers > 1 ? o->workers : 2));
-    if (!o->forced && saved < gather_cost(p, n)) return false;
+    if (!o->forced && saved < gather_cost(p, n, use)) return false;
     return has_spine(p, n, true) && is_safe_tree(&below, n);
 }
 
 /* --- placing ----------------------------------------------------------------------------------- */
 
-static struct plan_node *place(struct planner *p, struct plan_node *n, bool first_rows);
+static struct plan_node *place(struct planner *p, struct plan_node *n, struct use use);
 
 static void share_spine(struct planner *p, struct plan_node *n)
 {
@@ -142,11 +150,11 @@ static void share_spine(struct planner *p, struct plan_node *n)
         if (n->kind == PLAN_AGGREGATE) n->aggregate.shared = true;
         if (n->kind != PLAN_HASH_JOIN) continue;
         n->join.shared = true;
-        n->right = place(p, n->right, false);
+        n->right = place(p, n->right, (struct use){0});
     }
 }
 
-static struct plan_node *add_gather(struct planner *p, struct plan_node *n)
+static struct plan_node *add_gather(struct planner *p, struct plan_node *n, struct use use)
 {
     struct plan_node *g = node_new(p, PLAN_GATHER);
     node_columns_from(p, g, n);
@@ -154,7 +162,7 @@ static struct plan_node *add_gather(struct planner *p, struct plan_node *n)
     g->gather.workers = p->env->parallel.workers;
     g->rows = n->rows;
     g->cost_start = n->cost_start + p->env->parallel.setup_cost;
-    g->cost_total = n->cost_total + gather_cost(p, n);
+    g->cost_total = n->cost_total + gather_cost(p, n, use);
     share_spine(p, n);
     return g;
 }
@@ -165,17 +173,17 @@ static bool takes_all_first(const struct plan_node *n)
     return n->kind == PLAN_SORT || n->kind == PLAN_AGGREGATE || n->kind == PLAN_WINDOW;
 }
 
-static struct plan_node *place(struct planner *p, struct plan_node *n, bool first_rows)
+static struct plan_node *place(struct planner *p, struct plan_node *n, struct use use)
 {
     if (fiber_stack_left() < STACK_BYTES || n->kind == PLAN_RECURSIVE_UNION) return n;
-    if (takes_all_first(n)) first_rows = false;
-    if (!first_rows && can_gather(p, n)) return add_gather(p, n);
-    if (n->kind == PLAN_LIMIT && n->limit.limit && !p->env->parallel.forced) first_rows = true;
+    if (takes_all_first(n)) use = (struct use){0};
+    if (!use.first && can_gather(p, n, use)) return add_gather(p, n, use);
+    if (n->kind == PLAN_LIMIT && n->limit.limit && !p->env->parallel.forced) use.first = true;
     for (uint32_t i = 0; n->kind == PLAN_APPEND && i < n->append.child_count; i++)
-        n->append.children[i] = place(p, n->append.children[i], first_rows);
-    if (n->left) n->left = place(p, n->left, first_rows);
+        n->append.children[i] = place(p, n->append.children[i], use);
+    if (n->left) n->left = place(p, n->left, use);
     bool again = n->kind == PLAN_NESTED_LOOP && n->join.outer_count > 0;
-    if (n->right && !again) n->right = place(p, n->right, false);
+    if (n->right && !again) n->right = place(p, n->right, (struct use){0});
     return n;
 }
 
@@ -196,11 +204,12 @@ void plan_parallel(struct planner *p, struct plan_node **root)
     if (!is_worth_a_look(p) || !is_safe_tree(&whole, *root)) return;
     for (size_t i = 0; i < p->ctes.count; i++)
         if (p->ctes.data[i] && !is_safe_tree(&whole, p->ctes.data[i])) return;
-    *root = place(p, *root, false);
+    *root = place(p, *root, (struct use){.client = true});
     for (size_t i = 0; i < p->ctes.count; i++)
-        if (p->ctes.data[i]) p->ctes.data[i] = place(p, p->ctes.data[i], false);
+        if (p->ctes.data[i]) p->ctes.data[i] = place(p, p->ctes.data[i], (struct use){0});
     for (size_t i = 0; i < p->subplans.count; i++) {
         struct subplan *s = &p->subplans.data[i];
-        if (!s->outer_count) s->root = place(p, s->root, s->type == SUBLINK_EXISTS);
+        struct use use = {.first = s->type == SUBLINK_EXISTS};
+        if (!s->outer_count) s->root = place(p, s->root, use);
     }
 }
