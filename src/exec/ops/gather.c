@@ -68,7 +68,7 @@ static void begin_execution(struct gather *g, struct worker *w)
     w->x.parallel = &g->p;
     w->x.shared_bytes = l->shared_bytes;
     if (l->plan->outer_value_count)
-        memcpy(w->x.outer, l->outer, l->plan->outer_value_count * sizeof *l->outer);
+        memcpy(w->x.outer, g->outer, l->plan->outer_value_count * sizeof *l->outer);
     if (l->stats) w->x.stats = ARENA_ARRAY(&w->arena, struct node_stats, l->plan->node_count);
 }
 
@@ -335,6 +335,8 @@ static struct gather *gather_new(struct execution *x, const struct plan_node *n,
     g->n = n;
     g->out = out;
     g->failed = OK;
+    if (x->plan->outer_value_count)
+        g->outer = arena_memdup(x->arena, x->outer, x->plan->outer_value_count * sizeof *x->outer);
     g->p.outer = x->parallel;
     g->p.gather = n;
     g->p.tables = ARENA_ARRAY(x->arena, struct hash_join *, x->plan->node_count);

@@ -29,6 +29,7 @@ struct gather {
     struct execution *x;
     const struct plan_node *n;
     const struct exec_sink *out;
+    const struct datum *outer;        /* as they are when it begins: a leader that works changes its own */
     struct worker *workers;
     uint32_t worker_count;
     struct fcond room, ready;
