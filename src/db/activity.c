@@ -22,7 +22,7 @@ void activity_text_set(struct activity_text *t, struct slice text)
     __atomic_store_n(&t->version, version + 2, __ATOMIC_RELEASE);
 }
 
-void activity_text_get(const struct activity_text *t, char ret[ACTIVITY_BYTES])
+bool activity_text_get(const struct activity_text *t, char ret[ACTIVITY_BYTES])
 {
     for (int n = 0; n < TRIES_MAX; n++) {
         uint32_t before = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE);
@@ -31,6 +31,7 @@ void activity_text_get(const struct activity_text *t, char ret[ACTIVITY_BYTES])
             memcpy(ret + w * sizeof word, &word, sizeof word);
         }
         ret[ACTIVITY_BYTES - 1] = '\0';
-        if (before % 2 == 0 && __atomic_load_n(&t->version, __ATOMIC_RELAXED) == before) return;
+        if (before % 2 == 0 && __atomic_load_n(&t->version, __ATOMIC_RELAXED) == before) return true;
     }
+    return false;
 }

@@ -14,7 +14,7 @@ struct activity_text {
 
 /* The text, cut at a whole character where it is too long. Never waits. */
 void activity_text_set(struct activity_text *t, struct slice text);
-/* As a C string. A text that is written anew all the while may come out mixed after some tries. */
-void activity_text_get(const struct activity_text *t, char ret[ACTIVITY_BYTES]);
+/* As a C string. False: after many tries it was still being written anew, and may be mixed. */
+bool activity_text_get(const struct activity_text *t, char ret[ACTIVITY_BYTES]);
 
 #endif

@@ -43,7 +43,7 @@ static struct activity *copy_sessions(struct sys_scan *x)
         a->application = arena_strdup(x->arena, s->application);
         a->database_name = arena_strdup(x->arena, s->database);
         a->address = arena_strdup(x->arena, visible ? s->client_address : "");
-        if (visible) activity_text_get(&s->activity, text);
+        if (visible) (void)activity_text_get(&s->activity, text);
         a->query = arena_strdup(x->arena, visible ? text : "<insufficient privilege>");
         a->state = visible ? state_names[session__state(s)] : NULL;
         a->wait = visible ? wait_of(s) : NULL;

@@ -83,7 +83,7 @@ LONG = [
     "select count(*) from (select a.id + b.id as i from t a, t b) x join"
     " (select a.id * b.id as i from t a, t b) y using (i)",
     "with recursive r as (select 1 as i union all select i + 1 from r) select count(*) from r",
-    "with recursive r as (select 1 as i union select i + 1 from r) select count(*) from r",
+    "with recursive r as (select 1 as i union select i + g from r, generate_series(1, 10000) g where g = 1) select count(*) from r",
     "with c as materialized (select a.id from t a, t b) select count(*) from c",
     "select a.id, b.id from t a, t b intersect select a.id, b.id from t a, t b",
     "select count(distinct a.s || b.s) from t a, t b",
