@@ -161,18 +161,25 @@ static enum status poll(size_t i)
     return OK;
 }
 
-/* Where the key lies among the entries; NULL: it does not. */
-static struct load_item *find_item(const struct load_part *p, struct slice key)
+/* The first entry whose key is at or above this one. */
+static size_t lower_bound(const struct load_part *p, struct slice key)
 {
     size_t lo = 0, hi = p->entries.count;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        int c = slice_cmp(load_key(p->entries.data[mid].item), key);
-        if (c == 0) return p->entries.data[mid].item;
-        if (c < 0) lo = mid + 1;
+        if (slice_cmp(load_key(p->entries.data[mid].item), key) < 0) lo = mid + 1;
         else hi = mid;
     }
-    return NULL;
+    return lo;
+}
+
+/* Where the key lies among the entries; NULL: it does not. */
+static struct load_item *find_item(const struct load_part *p, struct slice key)
+{
+    size_t at = lower_bound(p, key);
+    if (at == p->entries.count) return NULL;
+    struct load_item *i = p->entries.data[at].item;
+    return slice_eq(load_key(i), key) ? i : NULL;
 }
 
 static enum status check_key(struct check *c, const struct load_part *p, struct leaf *leaf)
@@ -215,16 +222,6 @@ static bool range_overlaps(const struct run *a, const struct run *b)
            slice_cmp(run_min_key(a), run_max_key(b)) <= 0;
 }
 
-static bool overlaps_any(const struct check *c)
-{
-    for (int l = 0; l < LEVELS_MAX; l++)
-        for (uint32_t i = 0; i < c->shape->levels[l].count; i++) {
-            const struct run_ref *r = c->shape->levels[l].runs[i];
-            if (r != c->ref && range_overlaps(r->run, c->ref->run)) return true;
-        }
-    return false;
-}
-
 /* Whether a live version of the key is there, once all who may commit one have ended. */
 static enum status live_in_runs(struct check *c, struct slice key, bool *ret_live)
 {
@@ -244,18 +241,41 @@ static enum status live_in_runs(struct check *c, struct slice key, bool *ret_liv
     return st;
 }
 
-static enum status check_runs(struct check *c, const struct load_part *p)
+/* All keys against one run: its filter stays in the processor's cache. */
+static enum status check_run(struct check *c, const struct load_part *p, const uint64_t *hashes,
+                             const struct run *r)
 {
-    if (!c->load->trees[c->part].unique || !overlaps_any(c)) return OK;
-    for (size_t i = 0; i < p->entries.count; i++) {
-        const struct load_item *item = p->entries.data[i].item;
+    size_t end = p->entries.count;
+    for (size_t i = lower_bound(p, run_min_key(r)); i < end; i++) {
         bool live;
         TRY(poll(i));
+        if (!run_filter_allows(r, hashes[i])) continue; /* before the item is looked at: a cache miss */
+        const struct load_item *item = p->entries.data[i].item;
         if (item->written) continue; /* judged by what is newer than any run */
         TRY(live_in_runs(c, load_key(item), &live));
         if (live) found(c, item);
     }
     return OK;
+}
+
+static enum status check_runs(struct check *c, const struct load_part *p)
+{
+    if (!c->load->trees[c->part].unique) return OK;
+    uint64_t *hashes = NULL;
+    enum status st = OK;
+    for (int l = 0; l < LEVELS_MAX && st == OK; l++)
+        for (uint32_t i = 0; i < c->shape->levels[l].count && st == OK; i++) {
+            const struct run_ref *r = c->shape->levels[l].runs[i];
+            if (r == c->ref || !range_overlaps(r->run, c->ref->run)) continue;
+            if (!hashes) {
+                hashes = mem_alloc(MEM_RUN, p->entries.count * sizeof *hashes);
+                for (size_t k = 0; k < p->entries.count; k++)
+                    hashes[k] = run_key_hash(load_key(p->entries.data[k].item));
+            }
+            st = check_run(c, p, hashes, r->run);
+        }
+    mem_free(MEM_RUN, hashes);
+    return st;
 }
 
 static enum status conflict(struct load *l, const struct load_buffer *b, uint32_t part,

@@ -92,10 +92,14 @@ static enum status add_all(struct run_builder *b, const struct load_part *p)
     return OK;
 }
 
+/* Later runs of the load are held against the filter: where input is in order, none overlaps. */
+enum { FILTER_BITS = 10, FILTER_BITS_UNSORTED = 16 };
+
 static enum status write_part(struct load_part *p, struct forest *f)
 {
     struct run_options o = {.blocks = f->blocks, .cache = f->cache, .tree = p->tree,
-                            .filter_bits = 10, .compress = true, .stamped = true};
+                            .filter_bits = p->unsorted ? FILTER_BITS_UNSORTED : FILTER_BITS,
+                            .compress = true, .stamped = true};
     struct run_builder *b;
     if (!p->entries.count) return OK;
     if (p->unsorted)

@@ -359,6 +359,11 @@ bool run_may_contain(const struct run *r, struct slice key, uint64_t key_hash)
     return slice_cmp(key, r->meta.min_key) >= 0 && slice_cmp(key, r->meta.max_key) <= 0;
 }
 
+bool run_filter_allows(const struct run *r, uint64_t key_hash)
+{
+    return !r->filter || filter__may_contain(r->filter, r->filter_blocks, key_hash);
+}
+
 uint64_t run_key_hash(struct slice key)
 {
     return hash_bytes(key.data, key.len);

@@ -75,6 +75,8 @@ void page_pins_free(struct page_pins *p);
 
 /* False when the filter or the key range say that the key is not there. */
 bool run_may_contain(const struct run *r, struct slice key, uint64_t key_hash);
+/* The same of the filter alone, for who does not want to look at the key. */
+bool run_filter_allows(const struct run *r, uint64_t key_hash);
 uint64_t run_key_hash(struct slice key);
 /* The newest version of the key with ts <= max_ts; NOT_FOUND (no message) when none. Its bytes stay
  * while `pins` holds. */
