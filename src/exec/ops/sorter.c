@@ -24,6 +24,7 @@ struct sorter *sorter_new(struct execution *x, uint16_t columns, const type_id *
         s->arrays[i] = exec_arena(x);
     }
     s->batch = exec_arena(x);
+    s->work = exec_arena(x);
     strbuf_init(&s->record, a);
     strbuf_init(&s->last, a);
     s->limit = s->cut_at = UINT64_MAX;
@@ -66,6 +67,7 @@ void sorter_end(struct sorter *s)
         give_back(s->arrays[i]);
     }
     give_back(s->batch);
+    give_back(s->work);
 }
 
 uint64_t sorter_row_count(const struct sorter *s)

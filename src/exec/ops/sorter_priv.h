@@ -67,7 +67,9 @@ struct sorter {
     struct key_part *parts;
     uint32_t part_count;
     struct arena *own;       /* what lives to the end: this, runs' array, heads */
-    struct arena *records[2], *arrays[2], *batch; /* sides take turns */
+    struct arena *records[2], *arrays[2]; /* sides take turns */
+    struct arena *batch;     /* keys of the rows that are being added: it may be sorted midway */
+    struct arena *work;      /* of a sort */
     unsigned record_side, array_side;
     struct sort_entry *entries;
     uint64_t count, cap, limit, cut_at;

@@ -34,8 +34,8 @@ enum status sorter__sort(struct sorter *s)
     struct arena *other = s->arrays[s->array_side ^ 1];
     arena_release(other);
     struct sort_entry *spare = arena_alloc(other, s->count * sizeof *spare);
-    arena_clear(s->batch);
-    enum status st = sorter__order(s->x, s->entries, spare, s->count, s->batch);
+    arena_clear(s->work);
+    enum status st = sorter__order(s->x, s->entries, spare, s->count, s->work);
     uint64_t now = sorter_memory(s);
     if (now > s->memory_most) s->memory_most = now;
     arena_release(other);

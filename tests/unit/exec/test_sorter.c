@@ -24,7 +24,7 @@ enum { TYPES = sizeof all_types / sizeof *all_types };
 
 struct test {
     struct rng rng;
-    struct arena arena;
+    struct arena arena, codes; /* codes: not of the sorter's memory */
     struct os *os;
     uint16_t columns;      /* the last is the row's number */
     type_id types[COLUMNS_MAX];
@@ -149,6 +149,20 @@ static int compare_rows(const void *a, const void *b)
 
 /* --- runs -------------------------------------------------------------------------------------- */
 
+/* Now and then with a dictionary, which the sorter has to flatten. */
+static void coded(const struct vec *v, uint32_t rows, struct arena *a, struct vec *ret)
+{
+    *ret = *v;
+    if (below(2)) return;
+    uint32_t *codes = arena_alloc(a, rows * sizeof *codes);
+    struct vec *dict = ARENA_NEW(a, struct vec);
+    for (uint32_t i = 0; i < rows; i++) codes[i] = rows - 1 - i;
+    vec_init_flat_rows(dict, v->type, rows, a);
+    for (uint32_t i = 0; i < rows; i++) vec_set(dict, codes[i], vec_get(v, i));
+    *ret = (struct vec){.type = v->type, .form = VEC_DICT, .width = v->width, .codes = codes,
+                        .dict = dict};
+}
+
 static void add_rows(struct sorter *s, struct arena *a)
 {
     for (uint32_t from = 0; from < t.count;) {
@@ -158,6 +172,7 @@ static void add_rows(struct sorter *s, struct arena *a)
         struct vec keys[COLUMNS_MAX];
         uint16_t sel[BATCH_ROWS];
         arena_clear(a);
+        arena_clear(&t.codes);
         batch_init(&b, t.columns, t.types, a);
         uint32_t gap = n < BATCH_ROWS / 2 ? below(2) : 0; /* a row that is not selected */
         for (uint32_t i = 0; i < n; i++) {
@@ -168,7 +183,8 @@ static void add_rows(struct sorter *s, struct arena *a)
         b.rows = sel[n - 1] + 1u;
         b.count = n;
         b.sel = gap ? sel : NULL;
-        for (uint32_t k = 0; k < t.part_count; k++) keys[k] = b.columns[t.key_columns[k]];
+        for (uint32_t k = 0; k < t.part_count; k++)
+            coded(&b.columns[t.key_columns[k]], b.rows, &t.codes, &keys[k]);
         assert_int_equal(sorter_add(s, &b, keys), OK);
         from += n;
     }
@@ -247,6 +263,7 @@ static int begin(void **state)
     uint64_t seed = env ? strtoull(env, NULL, 0) : 20261121;
     print_message("seed %llu\n", (unsigned long long)seed);
     t = (struct test){.os = sim_new(&so)};
+    arena_init(&t.codes, MEM_QUERY);
     rng_seed(&t.rng, seed);
     return 0;
 }
@@ -255,6 +272,7 @@ static int end(void **state)
 {
     (void)state;
     sim_free(t.os);
+    arena_release(&t.codes);
     return 0;
 }
 
