@@ -27,3 +27,26 @@ select * from a full join lateral generate_series(1, a.id) g on true;
 select * from lateral (select a.id) l, a;
 -- outer joins that read beside them
 select * from a, lateral (select * from b where b.a = a.id) l left join (select 3 as k) o on l.id = o.k order by 1, 3;
+-- Relations outside an outer join, or above it.
+create table la (id int, x int);
+insert into la values (1, 1), (2, 1), (3, null), (4, 7);
+create table lb (a int, v int);
+insert into lb values (1, 10), (1, 11), (2, 20), (3, 1), (null, 5);
+select a.id, o.k, l.* from la a, (select 1 as k) o left join lateral (select * from lb where lb.a = a.id) l on l.a = o.k order by 1, 2, 3, 4;
+select a.id, o.k, l.* from la a, (select 1 as k union all select 2) o full join lateral (select * from lb where lb.a = a.id) l on l.a = o.k order by 1, 2, 3, 4;
+select a.id, o.k, l.* from la a, (select 1 as k union all select 2) o right join lateral (select * from lb where lb.a <= a.id) l on l.a = o.k order by 1, 2, 3, 4;
+select a.id, o.k, lb.* from la a, lateral (select a.x as k) o left join lb on lb.a = o.k order by 1, 2, 3, 4;
+select a.id, o.k, lb.* from la a, lateral (select b.v as k, a.x as x from lb b where b.a = a.id) o left join lb on lb.a = o.x order by 1, 2, 3, 4;
+select a.id, u, lb.* from la a, unnest(array[a.id, a.x, 3]) u left join lb on lb.a = u where u > 0 order by 1, 2, 3, 4;
+select a.id, lb.a, u from la a, lb left join generate_series(1, a.id) u on u = lb.a order by 1, 2, 3;
+select a.id, o.a, v.* from la a join (lb o left join lateral (values (a.id, o.v), (o.a, a.x)) v(p, q) on v.p = o.a) on a.id = o.a order by 1, 2, 3, 4;
+select a.id, b.a, l.* from la a left join (lb b join lateral (select a.id + b.v as s, count(*) from lb c where c.a = b.a) l on true) on b.a = a.id order by 1, 2, 3, 4;
+select a.id, b.a, l.* from la a left join (lb b left join lateral (select a.id + b.v as s, sum(c.v) from lb c where c.a <= a.id) l on l.s > 12) on b.a = a.id order by 1, 2, 3, 4;
+select a.id, b.a, c.id, l.s from la a left join (lb b left join (la c left join lateral (select a.id * 100 + b.v * 10 + c.id as s) l on l.s % 3 <> 0) on c.id = b.a) on b.a = a.id order by 1, 2, 3, 4;
+select a.id, l.* from la a, lateral (select a.id as i, q.* from (select 2 as k) o left join lateral (select b.a, b.v, a.x from lb b where b.a = a.x) q on q.a < o.k) l order by 1, 2, 3, 4, 5;
+select a.id, (select sum(l.v) from (select 1 as k) o left join lateral (select * from lb where lb.a = a.id) l on l.a = o.k) as s from la a order by 1;
+select * from (la a join la b using (id)), (select 1 as k) o left join lateral (select id * 2 as d, lb.v from lb where lb.a = id) l on l.d = o.k + 1 order by 1, 2, 3, 4, 5, 6;
+select a.id, o.k, l.n from la a, (select 1 as k) o left join lateral (select count(*) as n from lb b, (select a.x as y) z left join lateral (select a.id + b.a as t) w on w.t > z.y where b.a = w.t - a.id) l on l.n >= o.k order by 1, 2, 3;
+select a.id, o.v, u from la a, lb o left join lateral unnest(array(select b.v from lb b where b.a = a.id or b.a = o.a)) u on u <> o.v where a.id < 3 order by 1, 2, 3;
+select a.id, p.id, l.c from la a, la p left join lateral (select c.a as c from lb c where c.a = a.id limit 1) l on true where p.id = a.id order by 1;
+drop table la, lb;

@@ -3,14 +3,16 @@
  * Inner joins and the comma list are one pool of sources; outer joins are sources of their own, whose
  * inside is planned first. The order of joins in the pool is chosen in join_pool.c. A join is by hash
  * when there is an equality, by index when the inner side has one and few outer rows ask, else a
- * nested loop. A LATERAL source is a nested loop's inner side with outer values. */
+ * nested loop. A LATERAL source, or an outer join that has one inside, is a nested loop's inner side
+ * with outer values. */
 #include "base/fiber.h"
 #include "sql/plan/join_order.h"
 #include "sql/plan/pullup.h"
 
 struct pool {
     ARRAY(struct source) sources;
-    ARRAY(uint32_t) laterals; /* relations that wait for others */
+    uint64_t *own; /* all its relations */
+    ARRAY(const struct from_item *) laterals; /* that wait for others of them */
 };
 
 static enum status plan_from_item(struct level *l, const struct from_item *f,
@@ -79,6 +81,9 @@ enum status plan_relation(struct level *l, uint32_t relation, struct source *ret
     case REL_SUBQUERY:
         TRY(plan_select(l->planner, r->subquery, &n, &inner));
         l->planner->levels = saved;
+        for (size_t i = 0; i < inner->outers.count; i++)
+            if (inner->outers.data[i].target == l)
+                (void)await_outer(l, inner->outers.data[i].relation, inner->outers.data[i].column);
         break;
     case REL_VALUES: TRY(plan_values(l, r, &n)); break;
     case REL_FUNCTION: TRY(plan_function(l, r, &n)); break;
@@ -344,7 +349,8 @@ static bool single_table(const struct level *l, const struct source *s, uint32_t
     return found == 1 && l->query->relations[*ret_relation]->kind == REL_TABLE;
 }
 
-/* Which relations of this level does the relation read (LATERAL)? */
+/* --- LATERAL -------------------------------------------------------------------------------- */
+
 struct lateral_walk {
     struct level *level;
     uint64_t *set;
@@ -353,74 +359,101 @@ struct lateral_walk {
 static void add_lateral(void *ctx, const struct query *owner, uint32_t relation, uint32_t column)
 {
     struct lateral_walk *w = ctx;
-    (void)column;
-    if (owner == w->level->query) relset_add(w->set, relation);
+    const struct query *q = w->level->query;
+    if (owner != q) return;
+    if (q->relations[relation]->kind == REL_JOIN)
+        expr_columns(q, q->relations[relation]->join_columns[column], add_lateral, w);
+    else
+        relset_add(w->set, relation);
 }
 
-static uint64_t *relation_reads(struct level *l, uint32_t relation)
+static void add_relation_reads(struct lateral_walk *w, const struct relation *r)
 {
-    const struct relation *r = l->query->relations[relation];
-    struct lateral_walk w = {l, relset_new(l)};
-    if (r->kind == REL_SUBQUERY) query_columns(r->subquery, add_lateral, &w);
+    const struct query *q = w->level->query;
+    if (r->kind == REL_SUBQUERY) query_columns(r->subquery, add_lateral, w);
     for (uint32_t i = 0; i < r->function_count; i++)
-        expr_columns(l->query, r->functions[i], add_lateral, &w);
+        expr_columns(q, r->functions[i], add_lateral, w);
     for (uint32_t i = 0; r->kind == REL_VALUES && i < r->value_count; i++)
         for (uint32_t c = 0; c < r->column_count; c++)
-            expr_columns(l->query, r->values[i][c], add_lateral, &w);
+            expr_columns(q, r->values[i][c], add_lateral, w);
+}
+
+static void add_item_reads(struct lateral_walk *w, const struct from_item *f, uint64_t *own)
+{
+    if (f->kind == FROM_RELATION) {
+        relset_add(own, f->relation);
+        add_relation_reads(w, w->level->query->relations[f->relation]);
+        return;
+    }
+    add_item_reads(w, f->left, own);
+    add_item_reads(w, f->right, own);
+    if (f->condition) expr_columns(w->level->query, f->condition, add_lateral, w);
+}
+
+/* Which other relations, of these, does the item read? */
+static uint64_t *item_reads(struct level *l, const struct from_item *f, const uint64_t *of)
+{
+    struct lateral_walk w = {l, relset_new(l)};
+    uint64_t *own = relset_new(l);
+    add_item_reads(&w, f, own);
+    for (uint32_t i = 0; i < l->word_count; i++) w.set[i] &= of[i] & ~own[i];
     return w.set;
 }
 
-/* A relation that reads columns to its left: a nested loop's inner side. */
-static enum status lateral_join(struct level *l, enum join_kind kind, const struct source *a,
-                                uint32_t relation, struct expr **conjuncts, uint32_t n,
-                                struct source *ret)
+/* The loop over `a` sets what its inner side awaits of it; the rest is for loops around this one. */
+static enum status take_awaited(struct level *l, const struct source *a, size_t from,
+                                struct outer_side *o)
 {
-    struct relation *r = l->query->relations[relation];
-    struct outer_side o = {.level = l, .outer = a};
-    struct source b = {0};
     struct planner *p = l->planner;
-    if (r->kind == REL_SUBQUERY) {
-        struct level *inner, *saved = p->levels;
-        struct plan_node *node;
-        struct expr **exprs;
-        uint32_t *indexes, count;
-        TRY(plan_select(p, r->subquery, &node, &inner));
-        p->levels = saved;
-        plain_slots(l, relation, node, &b);
-        collect_outers(l, inner, &exprs, &indexes, &count);
-        TRY(rewrite_over(l, a, exprs, count, &exprs));
-        for (uint32_t i = 0; i < count; i++) {
-            ARENA_PUSH(p->arena, &o.exprs, exprs[i]);
-            ARENA_PUSH(p->arena, &o.indexes, indexes[i]);
+    size_t kept = from;
+    for (size_t i = from; i < l->awaited.count; i++) {
+        struct outer_ref ref = l->awaited.data[i];
+        struct expr *e = expand_joins(l, column_expr(l, ref.relation, ref.column)), **out;
+        bool known = false;
+        if (!relset_subset(l, expr_relations(l, e), a->relations)) {
+            l->awaited.data[kept++] = ref;
+            continue;
         }
-    } else {
-        struct relation copy = *r;
-        copy.functions = ARENA_ARRAY(p->arena, struct expr *, r->function_count);
-        for (uint32_t i = 0; i < r->function_count; i++)
-            copy.functions[i] = to_outer(&o, r->functions[i]);
-        if (r->kind == REL_VALUES) {
-            copy.values = ARENA_ARRAY(p->arena, struct expr **, r->value_count);
-            for (uint32_t i = 0; i < r->value_count; i++) {
-                copy.values[i] = ARENA_ARRAY(p->arena, struct expr *, r->column_count);
-                for (uint32_t c = 0; c < r->column_count; c++)
-                    copy.values[i][c] = to_outer(&o, r->values[i][c]);
-            }
-        }
-        TRY(o.status);
-        l->query->relations[relation] = &copy;
-        enum status s = plan_relation(l, relation, &b);
-        l->query->relations[relation] = r;
-        TRY(s);
+        for (size_t k = 0; k < o->indexes.count; k++) known |= o->indexes.data[k] == ref.index;
+        if (known) continue;
+        TRY(rewrite_over(l, a, &e, 1, &out));
+        ARENA_PUSH(p->arena, &o->exprs, out[0]);
+        ARENA_PUSH(p->arena, &o->indexes, ref.index);
     }
-    join_slots(l, a, &b, false, ret);
-    ret->node = loop_node(l, kind, a, &b, &o);
-    struct expr *condition = make_and(p, conjuncts, n), **out;
+    l->awaited.count = kept;
+    return OK;
+}
+
+/* An item that reads columns of `a`: a nested loop's inner side. `extra`: conditions on it alone. */
+static enum status plan_lateral(struct level *l, const struct source *a, const struct from_item *f,
+                                struct expr **extra, uint32_t extra_count, struct source *ret,
+                                struct outer_side *ret_side)
+{
+    uint64_t *saved = l->around;
+    size_t from = l->awaited.count;
+    *ret_side = (struct outer_side){.level = l, .outer = a};
+    l->around = relset_new(l);
+    if (saved) relset_union(l, l->around, saved);
+    relset_union(l, l->around, a->relations);
+    enum status s = plan_from_item(l, f, extra, extra_count, ret);
+    l->around = saved;
+    TRY(s);
+    return take_awaited(l, a, from, ret_side);
+}
+
+static enum status lateral_join(struct level *l, enum join_kind kind, const struct source *a,
+                                const struct source *b, struct outer_side *o,
+                                struct expr **conjuncts, uint32_t n, struct source *ret)
+{
+    join_slots(l, a, b, false, ret);
+    ret->node = loop_node(l, kind, a, b, o);
+    struct expr *condition = make_and(l->planner, conjuncts, n), **out;
     if (condition) {
         TRY(rewrite_over(l, ret, &condition, 1, &out));
         ret->node->join.condition = out[0];
     }
-    ret->node->rows = a->node->rows * b.node->rows;
-    ret->node->cost_total = a->node->cost_total + a->node->rows * (b.node->cost_total + COST_LOOKUP);
+    ret->node->rows = a->node->rows * b->node->rows;
+    ret->node->cost_total = a->node->cost_total + a->node->rows * (b->node->cost_total + COST_LOOKUP);
     return OK;
 }
 
@@ -534,11 +567,11 @@ static enum status plan_outer_join(struct level *l, const struct from_item *f, s
     l->conjuncts.count = 0;
     enum status s;
     bool done = false;
-    if (right->kind == FROM_RELATION &&
-        relset_overlap(l, relation_reads(l, right->relation), a.relations)) {
-        for (size_t i = 0; i < inner.count; i++)
-            ARENA_PUSH(l->planner->arena, &both, inner.data[i]);
-        s = lateral_join(l, kind, &a, right->relation, both.data, (uint32_t)both.count, ret);
+    if (!relset_empty(l, item_reads(l, right, a.relations))) {
+        struct outer_side o;
+        s = plan_lateral(l, &a, right, inner.data, (uint32_t)inner.count, &b, &o);
+        if (s == OK)
+            s = lateral_join(l, kind, &a, &b, &o, both.data, (uint32_t)both.count, ret);
         done = true;
     } else {
         s = plan_from_item(l, right, inner.data, (uint32_t)inner.count, &b);
@@ -562,23 +595,17 @@ static enum status plan_outer_join(struct level *l, const struct from_item *f, s
 
 static enum status fill_pool(struct level *l, const struct from_item *f, struct pool *pool)
 {
-    if (f->kind == FROM_RELATION) {
-        uint64_t *reads = relation_reads(l, f->relation);
-        if (!relset_empty(l, reads)) {
-            ARENA_PUSH(l->planner->arena, &pool->laterals, f->relation);
-            return OK;
-        }
-        struct source s = {0};
-        TRY(plan_base(l, f->relation, NULL, 0, true, &s));
-        ARENA_PUSH(l->planner->arena, &pool->sources, s);
-        return OK;
-    }
-    if (f->join == JOIN_INNER) {
+    struct source s = {0};
+    if (f->kind != FROM_RELATION && f->join == JOIN_INNER) {
         TRY(fill_pool(l, f->left, pool));
         return fill_pool(l, f->right, pool);
     }
-    struct source s = {0};
-    TRY(plan_outer_join(l, f, &s));
+    if (!relset_empty(l, item_reads(l, f, pool->own))) {
+        ARENA_PUSH(l->planner->arena, &pool->laterals, f);
+        return OK;
+    }
+    if (f->kind == FROM_RELATION) TRY(plan_base(l, f->relation, NULL, 0, true, &s));
+    else TRY(plan_outer_join(l, f, &s));
     ARENA_PUSH(l->planner->arena, &pool->sources, s);
     return OK;
 }
@@ -640,21 +667,24 @@ static enum status join_laterals(struct level *l, struct pool *pool, struct sour
 {
     while (pool->laterals.count) {
         size_t pick = SIZE_MAX;
-        for (size_t i = 0; i < pool->laterals.count && pick == SIZE_MAX; i++)
-            if (relset_subset(l, relation_reads(l, pool->laterals.data[i]), ret->relations)) pick = i;
+        for (size_t i = 0; i < pool->laterals.count && pick == SIZE_MAX; i++) {
+            uint64_t *reads = item_reads(l, pool->laterals.data[i], pool->own);
+            if (relset_subset(l, reads, ret->relations)) pick = i;
+        }
         if (pick == SIZE_MAX)
             return FAIL(FEATURE_NOT_SUPPORTED, "this combination of LATERAL and joins is not supported yet");
-        uint32_t relation = pool->laterals.data[pick];
+        const struct from_item *item = pool->laterals.data[pick];
         memmove(&pool->laterals.data[pick], &pool->laterals.data[pick + 1],
-                (--pool->laterals.count - pick) * sizeof(uint32_t));
-        struct source joined = {0};
+                (--pool->laterals.count - pick) * sizeof item);
+        struct source joined = {0}, inner = {0};
+        struct outer_side o;
         struct expr **conjuncts;
-        uint64_t *have = relset_new(l), *own = relset_new(l);
-        relset_add(own, relation);
+        uint64_t *have = relset_new(l);
+        TRY(plan_lateral(l, ret, item, NULL, 0, &inner, &o));
         relset_union(l, have, ret->relations);
-        relset_union(l, have, own);
-        uint32_t n = take_conjuncts(l, have, own, &conjuncts);
-        TRY(lateral_join(l, JOIN_INNER, ret, relation, conjuncts, n, &joined));
+        relset_union(l, have, inner.relations);
+        uint32_t n = take_conjuncts(l, have, inner.relations, &conjuncts);
+        TRY(lateral_join(l, JOIN_INNER, ret, &inner, &o, conjuncts, n, &joined));
         *ret = joined;
     }
     return OK;
@@ -663,7 +693,8 @@ static enum status join_laterals(struct level *l, struct pool *pool, struct sour
 static enum status plan_pool(struct level *l, struct from_item *const *items, uint32_t n,
                              struct source *ret)
 {
-    struct pool pool = {0};
+    struct pool pool = {.own = relset_new(l)};
+    for (uint32_t i = 0; i < n; i++) item_relations(l, items[i], pool.own);
     for (uint32_t i = 0; i < n; i++) gather_conditions(l, items[i]);
     add_implied(l);
     for (uint32_t i = 0; i < n; i++) TRY(fill_pool(l, items[i], &pool));
@@ -697,15 +728,17 @@ enum status plan_from(struct level *l)
 {
     struct query *q = l->query;
     struct expr **rest, **late;
+    struct source s = {0}; /* not `current` yet: what reads a column beside it must not find it there */
     if (fiber_stack_left() < 32 << 10)
         return FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
     split_conjuncts(l, expand_joins(l, q->where));
     uint32_t late_count = take_late(l, &late);
-    TRY(plan_pool(l, q->from, q->from_count, &l->current));
+    TRY(plan_pool(l, q->from, q->from_count, &s));
+    if (l->awaited.count)
+        return FAIL(FEATURE_NOT_SUPPORTED, "this combination of LATERAL and joins is not supported yet");
     rest = l->conjuncts.data;
     uint32_t n = (uint32_t)l->conjuncts.count;
     l->conjuncts.count = 0;
-    struct source s = l->current;
     TRY(with_filter(l, &s, rest, n));
     l->current = s;
     return plan_late(l, late, late_count);

@@ -58,6 +58,10 @@ struct level {
     struct level *parent;      /* that encloses it */
     ARRAY(struct outer_ref) outers;  /* what this level and those inside it read of enclosing ones */
     ARRAY(struct outer_ref) exports; /* values of this level that inner levels read */
+    /* LATERAL: relations whose columns nested loops around what is being planned give as outer values
+     * (NULL: none), and those that it reads, until the loop over them is made. */
+    uint64_t *around;
+    ARRAY(struct outer_ref) awaited;
     uint64_t **used;           /* a bit set of columns a relation: those read anywhere */
     bool *used_whole;          /* all columns of the relation are wanted (DML target) */
     int32_t *key_slots;        /* a relation each: wants its key (-1: no) */
@@ -136,6 +140,9 @@ int32_t source_slot(const struct source *s, uint32_t relation, uint32_t column);
  * numbers. */
 void collect_outers(struct level *l, const struct level *inner, struct expr ***ret_exprs,
                     uint32_t **ret_indexes, uint32_t *ret_count);
+/* What is being planned reads a column of this level that a nested loop around it has to set. */
+uint32_t await_outer(struct level *l, uint32_t relation, uint32_t column);
+struct expr *column_expr(struct level *l, uint32_t relation, uint32_t column);
 bool level_is_correlated_to(const struct level *inner, const struct level *l);
 
 /* --- parts --- */

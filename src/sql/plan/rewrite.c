@@ -62,6 +62,19 @@ static struct expr *outer_expr(struct level *l, uint32_t index, const struct exp
     return e;
 }
 
+/* The number of a value that `target` gives to what runs below it. */
+static uint32_t export_index(struct level *target, uint32_t relation, uint32_t column)
+{
+    struct planner *p = target->planner;
+    for (size_t i = 0; i < target->exports.count; i++) {
+        const struct outer_ref *x = &target->exports.data[i];
+        if (x->relation == relation && x->column == column) return x->index;
+    }
+    struct outer_ref ref = {target, relation, column, p->plan->outer_value_count++};
+    ARENA_PUSH(p->arena, &target->exports, ref);
+    return ref.index;
+}
+
 static enum status outer_column(struct level *l, const struct expr *e, struct expr **ret)
 {
     const struct query *q = l->query;
@@ -71,22 +84,20 @@ static enum status outer_column(struct level *l, const struct expr *e, struct ex
         if (o->query == q) target = o;
     if (!target) return FAIL(INTERNAL_ERROR, "a column of an enclosing query has no such query");
     struct outer_ref ref = {target, e->column.relation, e->column.column, 0};
-    bool known = false;
-    for (size_t i = 0; i < target->exports.count && !known; i++) {
-        const struct outer_ref *x = &target->exports.data[i];
-        known = x->relation == ref.relation && x->column == ref.column;
-        if (known) ref.index = x->index;
-    }
-    if (!known) {
-        ref.index = l->planner->plan->outer_value_count++;
-        ARENA_PUSH(l->planner->arena, &target->exports, ref);
-    }
+    ref.index = export_index(target, ref.relation, ref.column);
     for (struct level *o = l; o && o != target; o = o->parent) note_outer(o, &ref);
     *ret = outer_expr(l, ref.index, e);
     return OK;
 }
 
-static struct expr *column_expr(struct level *l, uint32_t relation, uint32_t column)
+uint32_t await_outer(struct level *l, uint32_t relation, uint32_t column)
+{
+    struct outer_ref ref = {l, relation, column, export_index(l, relation, column)};
+    ARENA_PUSH(l->planner->arena, &l->awaited, ref);
+    return ref.index;
+}
+
+struct expr *column_expr(struct level *l, uint32_t relation, uint32_t column)
 {
     const struct relation *r = l->query->relations[relation];
     struct expr *e = ARENA_NEW(l->planner->arena, struct expr);
@@ -281,6 +292,8 @@ static struct expr *level_column(struct walk *w, struct expr *e)
                              e->type, e->typmod);
         }
     int32_t slot = source_slot(&l->current, e->column.relation, e->column.column);
+    if (slot < 0 && l->around && relset_has(l->around, e->column.relation))
+        return outer_expr(l, await_outer(l, e->column.relation, e->column.column), e);
     if (slot < 0)
         return fail(w, FAIL(INTERNAL_ERROR, "column %u of relation \"%s\" is not at hand",
                             e->column.column, r->alias ? r->alias : "?"));
