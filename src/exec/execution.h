@@ -50,6 +50,7 @@ struct execution {
     uint32_t gathers;               /* that it leads now */
     uint64_t *shared_bytes;         /* atomic: memory of the query's executions; NULL: only this */
     uint64_t counted_bytes;         /* of this one therein */
+    uint64_t *shared_spilled;       /* atomic: spilled_bytes of them all; NULL: only this */
     struct node_stats *stats;       /* by plan_node.id; NULL: not counted */
     struct call_state *call_states; /* hash table: scalar call sites that keep something */
     uint32_t call_state_count, call_state_cap;

@@ -32,6 +32,19 @@ void parallel_forget_memory(struct execution *x)
     x->counted_bytes = 0;
 }
 
+void parallel_count_together(struct execution *x)
+{
+    if (x->shared_bytes) return;
+    x->shared_bytes = ARENA_NEW(x->arena, uint64_t);
+    x->shared_spilled = ARENA_NEW(x->arena, uint64_t);
+    *x->shared_spilled = x->spilled_bytes;
+}
+
+uint64_t parallel_spill(struct execution *x, uint64_t change)
+{
+    return __atomic_add_fetch(x->shared_spilled, change, __ATOMIC_RELAXED);
+}
+
 /* --- groups ------------------------------------------------------------------------------------ */
 
 enum { LOOK_UP_US = 10000 }; /* a gather around this one may end it, and does not wake who waits here */

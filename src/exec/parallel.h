@@ -8,7 +8,8 @@
  *             the others begin, read-only from then on
  *   scan      the parts of the one scan that they divide, handed out in key order
  *   runs      of an aggregate: each worker's groups, which all merge when all are there
- *   bytes     memory of the whole query, which query.memory_limit bounds (execution.shared_bytes)
+ *   bytes     memory and disk of the whole query, which query.memory_limit and query.temp_limit bound
+ *             (execution.shared_bytes, shared_spilled)
  *
  * Gathers nest: a build side may have its own. `outer` is then the gather that the leader works for,
  * whose stop counts, too. */
@@ -48,6 +49,10 @@ void parallel_stop(struct parallel *p);
 uint64_t parallel_memory(struct execution *x, uint64_t own);
 /* This execution's bytes are free. */
 void parallel_forget_memory(struct execution *x);
+/* Counters of the whole query, which this execution's gathers share from now on. */
+void parallel_count_together(struct execution *x);
+/* Bytes on disk of the whole query, which change by so much (it wraps when they become less). */
+uint64_t parallel_spill(struct execution *x, uint64_t change);
 
 /* A worker has finished its groups: waits until all have. The last one calls `divide` before they go on.
  * What `mine` points to must stay until the gather ends. */

@@ -131,6 +131,7 @@ void spill_free(struct spill *s)
     unlink_spill(s);
     snprintf(path, sizeof path, "%s", s->file->path);
     s->x->spilled_bytes -= s->written;
+    if (s->x->shared_spilled) (void)parallel_spill(s->x, -s->written);
     file_close(s->file);
     if (os_remove(os, path) != OK) *error_current() = kept; /* db_open does it */
     strbuf_release(&s->row);
@@ -143,14 +144,18 @@ void spill_free(struct spill *s)
 
 static enum status flush(struct spill *s)
 {
-    uint64_t limit = s->x->session->temp_limit_bytes;
+    uint64_t limit = s->x->session->temp_limit_bytes, all = s->x->spilled_bytes + s->end;
     if (!s->end) return OK;
-    if (limit && s->x->spilled_bytes + s->end > limit) {
+    if (s->x->shared_spilled) all = parallel_spill(s->x, s->end);
+    if (limit && all > limit) {
+        if (s->x->shared_spilled) (void)parallel_spill(s->x, -(uint64_t)s->end);
         FAIL(CONFIGURATION_LIMIT_EXCEEDED, "temporary file size exceeds temp_file_limit (%llukB)",
              (unsigned long long)(limit >> 10));
         return error_hint("Raise query.temp_limit, or query.memory_limit so that less is spilled.");
     }
-    TRY(file_write(s->file, s->buffer, s->end, s->written));
+    enum status st = file_write(s->file, s->buffer, s->end, s->written);
+    if (st != OK && s->x->shared_spilled) (void)parallel_spill(s->x, -(uint64_t)s->end);
+    TRY(st);
     s->written += s->end;
     s->x->temp_written += s->end;
     s->x->spilled_bytes += s->end;

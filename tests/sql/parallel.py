@@ -388,6 +388,8 @@ insert into wide select i, i % 140000, repeat('w', 90) || i % 120000 from genera
 checkpoint;
 """
 
+TEMP_LIMIT = "12MB"  # of the 30 that the query needs
+
 SPILLED = [
     "select t, count(*) + sum(id) + min(k) as v from wide group by t, k",
     "select t, count(*) + avg(id) as v from wide group by rollup (t)",
@@ -413,6 +415,19 @@ def spills(connect):
                   "%s\n  want %s\n  got  %s" % (text, want, got))
         spilled += bool(re.search("Batches: ([2-9]|1[0-9])", plan_of(c, text, "analyze")))
     check("a join was spilled", spilled >= 1, str(spilled))
+
+
+def temp_limit(connect):
+    """What the workers have on disk counts together: three of them have no more room than one."""
+    c = connect().cursor()
+    c.execute(WIDE)
+    text = ("select count(*), sum(hashtext(v::text)) from (select t, max(t || id) as v from wide"
+            " group by t, k) q")
+    for workers in (0, 1, 2, 3):
+        got = run(c, text, workers)
+        check("query.temp_limit, %d workers" % workers,
+              isinstance(got, tuple) and got[0] == "53400", str(got))
+    check("after query.temp_limit", value(c, "select count(*) from wide") == 160000)
 
 
 def many_sessions(connect, r):
@@ -466,6 +481,9 @@ def main():
         connect().cursor().execute(SETUP)
         print("%d queries in little memory" % generated(connect, r, SMALL_QUERIES, "small memory"))
         spills(connect)
+    with Server(sys.argv[1], ["analytic_workers=3", "query.memory_limit=32MB",
+                              "query.temp_limit=%s" % TEMP_LIMIT]) as s:
+        temp_limit(connector(s))
     return 1 if failures else 0
 
 

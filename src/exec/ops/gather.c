@@ -67,6 +67,7 @@ static void begin_execution(struct gather *g, struct worker *w)
     w->x.run = l->run;
     w->x.parallel = &g->p;
     w->x.shared_bytes = l->shared_bytes;
+    w->x.shared_spilled = l->shared_spilled;
     if (l->plan->outer_value_count)
         memcpy(w->x.outer, g->outer, l->plan->outer_value_count * sizeof *l->outer);
     if (l->stats) w->x.stats = ARENA_ARRAY(&w->arena, struct node_stats, l->plan->node_count);
@@ -360,7 +361,7 @@ static struct gather *gather_new(struct execution *x, const struct plan_node *n,
 enum status op__gather(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
     if (!x->session->workers) return op__run(x, n->left, out);
-    if (!x->shared_bytes) x->shared_bytes = ARENA_NEW(x->arena, uint64_t);
+    parallel_count_together(x);
     struct gather *g = gather_new(x, n, out);
     gather__make_slots(g);
     x->gathers++;
