@@ -12,6 +12,7 @@ enum {
     SEGMENT_BYTES_MIN = 8 << 10,
     SEGMENT_BYTES_MAX = 16 << 20,
     CHUNK_MIN = 1 << 20,
+    CHUNK_MIN_LOAD = 4 << 20, /* of a bulk load, which is known to be large */
     CHUNK_MAX = 16 << 20,
     CHUNK_PART = 16, /* of what was written so far */
     /* Counted in, so that a full segment does not need one block more. */
@@ -109,10 +110,10 @@ static enum status sealed(struct run_builder *b, size_t start, struct place *ret
 {
     *ret = (struct place){(uint32_t)b->extents.count, (uint32_t)(start / BLOCK_BYTES),
                           (uint32_t)((b->chunk.len - start) / BLOCK_BYTES)};
-    uint64_t due = b->written / CHUNK_PART;
-    if (due < CHUNK_MIN) due = CHUNK_MIN;
-    if (due > CHUNK_MAX) due = CHUNK_MAX;
-    return b->chunk.len >= due ? write_chunk(b) : OK;
+    /* Space is given out in powers of two: a chunk ends below one, never just above it. */
+    uint64_t due = b->o.stamped ? CHUNK_MIN_LOAD : CHUNK_MIN;
+    while (due < b->written / CHUNK_PART && due < CHUNK_MAX) due *= 2;
+    return b->chunk.len + b->o.segment_bytes + BLOCK_BYTES > due ? write_chunk(b) : OK;
 }
 
 static enum status seal_rows(struct run_builder *b)

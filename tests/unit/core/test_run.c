@@ -225,6 +225,33 @@ static void test_model(void **state)
     }
 }
 
+/* Space is given out in powers of two, of which a large run leaves little. */
+static void test_space(void **state)
+{
+    enum { ROWS = 20000, ROW = 1000 };
+    struct fixture f;
+    struct run_builder *b;
+    struct strbuf meta;
+    char row[ROW];
+    (void)state;
+    setup(&f, 1);
+    f.options.compress = false;
+    uint64_t before = blocks_bytes_used(f.blocks);
+    assert_int_equal(run_builder_new(&f.options, &b), OK);
+    memset(row, 'r', sizeof row);
+    for (uint64_t i = 0; i < ROWS; i++) {
+        uint64_t n = __builtin_bswap64(i);
+        struct entry e = {.key = slice_make(&n, 8), .ts = 1, .row = slice_make(row, sizeof row)};
+        assert_int_equal(run_builder_add(b, &e), OK);
+    }
+    strbuf_init(&meta, NULL);
+    assert_int_equal(run_builder_finish(b, &meta), OK);
+    uint64_t used = blocks_bytes_used(f.blocks) - before;
+    assert_true(used < (uint64_t)ROWS * ROW * 5 / 4);
+    strbuf_release(&meta);
+    teardown(&f);
+}
+
 static void test_empty(void **state)
 {
     (void)state;
@@ -479,7 +506,7 @@ static void test_inspect(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_model),     cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_model),     cmocka_unit_test(test_space), cmocka_unit_test(test_empty),
         cmocka_unit_test(test_merge),     cmocka_unit_test(test_bit_flips),
         cmocka_unit_test(test_bad_meta),  cmocka_unit_test(test_inspect),
         cmocka_unit_test(test_other_tree),
