@@ -14,10 +14,11 @@
 #include "exec/ops/ops_priv.h"
 #include "types/numeric.h"
 
-enum { KEYS_MAX = 2, NOTE_BYTES = 700, LEFT_ONLY = 0x7fffffff };
+enum { KEYS_MAX = 2, NOTE_BYTES = 700, LEFT_ONLY = 0x7fffffff, LISTS = 1021 };
 
 struct row {
     struct datum keys[KEYS_MAX], note;
+    int64_t numbers[KEYS_MAX]; /* keys are equal when these are: comparing values is slow */
     int32_t id, v;
 };
 
@@ -102,6 +103,11 @@ static struct datum key_value(struct test *t, type_id type, int64_t k, int64_t s
     return d;
 }
 
+static int64_t key_number(type_id type, int64_t k)
+{
+    return type == TYPE_BOOL ? k & 1 : type == TYPE_INT2 ? (int16_t)k : k;
+}
+
 static void make_side(struct test *t, struct side *s, uint32_t count, uint32_t domain)
 {
     char note[NOTE_BYTES];
@@ -118,6 +124,7 @@ static void make_side(struct test *t, struct side *s, uint32_t count, uint32_t d
             int64_t value = (int64_t)below(t, domain) - domain / 3;
             if (below(t, 12) == 0 && !(t->null_aware && below(t, 4))) r->keys[k].null = true;
             else r->keys[k] = key_value(t, t->keys->types[k], value, t->keys->step);
+            r->numbers[k] = key_number(t->keys->types[k], value);
         }
     }
 }
@@ -305,9 +312,26 @@ static bool matches(const struct test *t, const struct row *l, const struct row 
     if (t->null_aware && (any_null(t, l) || any_null(t, r))) return true;
     for (uint32_t k = 0; k < t->keys->count; k++) {
         if (l->keys[k].null || r->keys[k].null) return false;
-        if (value_compare(t->keys->types[k], &l->keys[k].v, &r->keys[k].v) != 0) return false;
+        if (l->numbers[k] != r->numbers[k]) return false;
     }
     return !t->condition || l->v < r->v;
+}
+
+static uint32_t list_of(const struct row *r)
+{
+    return (uint32_t)((uint64_t)r->numbers[0] * 7 + (uint64_t)r->numbers[1]) % LISTS;
+}
+
+/* Right rows whose first row is heads[list_of()], each followed by next[]; UINT32_MAX ends. What NOT IN
+ * compares with NULL is in every list, so there is but one. */
+static void make_lists(const struct test *t, uint32_t *heads, uint32_t *next)
+{
+    memset(heads, 0xff, LISTS * sizeof *heads);
+    for (uint32_t r = t->right.count; r-- > 0;) {
+        uint32_t list = t->null_aware ? 0 : list_of(&t->right.rows[r]);
+        next[r] = heads[list];
+        heads[list] = r;
+    }
 }
 
 static uint64_t *wanted(const struct test *t, size_t *ret_count)
@@ -315,10 +339,13 @@ static uint64_t *wanted(const struct test *t, size_t *ret_count)
     size_t n = 0, cap = (size_t)t->left.count * t->right.count + t->left.count + t->right.count + 1;
     uint64_t *want = malloc(cap * sizeof *want);
     bool *right_matched = calloc(t->right.count + 1, 1);
+    uint32_t *heads = malloc(LISTS * sizeof *heads), *next = malloc((t->right.count + 1) * sizeof *next);
+    make_lists(t, heads, next);
     for (uint32_t l = 0; l < t->left.count; l++) {
+        const struct row *row = &t->left.rows[l];
         bool matched = false;
-        for (uint32_t r = 0; r < t->right.count; r++) {
-            if (!matches(t, &t->left.rows[l], &t->right.rows[r])) continue;
+        for (uint32_t r = heads[t->null_aware ? 0 : list_of(row)]; r != UINT32_MAX; r = next[r]) {
+            if (!matches(t, row, &t->right.rows[r])) continue;
             matched = right_matched[r] = true;
             if (t->type != JOIN_SEMI && t->type != JOIN_ANTI) want[n++] = (uint64_t)l << 32 | r;
         }
@@ -331,6 +358,8 @@ static uint64_t *wanted(const struct test *t, size_t *ret_count)
         if (!right_matched[r] && (t->type == JOIN_RIGHT || t->type == JOIN_FULL))
             want[n++] = (uint64_t)UINT32_MAX << 32 | r;
     free(right_matched);
+    free(heads);
+    free(next);
     *ret_count = n;
     return want;
 }
