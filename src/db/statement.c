@@ -149,7 +149,7 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
     struct planner_env pe = {.arena = &p->arena, .catalog = p->catalog, .ctx = s->db,
                              .table_rows = table_rows, .table_bytes = table_bytes,
                              .evaluate = evaluate, .evaluate_ctx = s,
-                             .parallel = s->settings.parallel};
+                             .parallel = s->settings.parallel, .waiter = s->exec.waiter};
     TRY(plan_query(&pe, q, types, env.param_count, &plan));
     p->plan = plan;
     *param_count = env.param_count;

@@ -7,6 +7,7 @@ import os
 import sys
 
 import psycopg2
+import psycopg2.errors as errors
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 sys.dont_write_bytecode = True
@@ -144,6 +145,21 @@ def check_estimates(c):
     check_plans(c, ANALYSED)
 
 
+def check_cancel(c):
+    """Planning ends with its statement's time. As planning takes longer than that, EXPLAIN must fail."""
+    c.execute("create table canceled (id int)")
+    wide = "explain select 1 from canceled c0" + "".join(
+        " join canceled c%d on c%d.id = c%d.id" % (i, i, i - 1) for i in range(1, 300))
+    c.execute("set statement_timeout = 2")
+    try:
+        c.execute(wide)
+        raise AssertionError("planning went on without time")
+    except errors.QueryCanceled:
+        pass
+    c.execute("set statement_timeout = 0")
+    c.execute(wide)
+
+
 def main():
     with Server(sys.argv[1]) as server:
         db = psycopg2.connect(host="127.0.0.1", port=server.port, user="postgres", dbname="postgres")
@@ -152,6 +168,7 @@ def main():
         c.execute(SETUP)
         check_plans(c, PLANS)
         check_estimates(c)
+        check_cancel(c)
         for sql in DEEP:
             try:
                 c.execute(sql)

@@ -596,6 +596,7 @@ static enum status plan_outer_join(struct level *l, const struct from_item *f, s
 static enum status fill_pool(struct level *l, const struct from_item *f, struct pool *pool)
 {
     struct source s = {0};
+    TRY(planner_check(l->planner));
     if (f->kind != FROM_RELATION && f->join == JOIN_INNER) {
         TRY(fill_pool(l, f->left, pool));
         return fill_pool(l, f->right, pool);
@@ -648,6 +649,7 @@ enum status join_step(struct level *l, struct source *sofar, struct source *next
     struct source joined = {0};
     uint64_t *have = relset_new(l);
     bool done = false;
+    TRY(planner_check(l->planner));
     relset_union(l, have, sofar->relations);
     relset_union(l, have, next->relations);
     uint32_t n = take_conjuncts(l, have, next->relations, &conjuncts);

@@ -8,20 +8,44 @@ enum { PROBE_SOURCES_MAX = 16 };
 
 /* --- large pools ---------------------------------------------------------------------------- */
 
-static bool connected(struct level *l, const struct source *a, const struct source *b,
-                      double *ret_rows)
+/* What each of the level's conjuncts reads, found once for many looks; `have` is for moments. */
+struct pool_reads {
+    uint64_t **sets;
+    uint64_t *have;
+};
+
+static struct pool_reads reads_of_conjuncts(struct level *l)
 {
-    uint64_t *have = relset_new(l);
+    struct arena *a = l->planner->arena;
+    struct pool_reads r = {ARENA_ARRAY(a, uint64_t *, l->conjuncts.count + 1), relset_new(l)};
+    for (size_t i = 0; i < l->conjuncts.count; i++)
+        r.sets[i] = expr_relations(l, l->conjuncts.data[i]);
+    return r;
+}
+
+/* After conditions were taken out, which leaves the others in order. */
+static void forget_taken(struct level *l, struct pool_reads *r, struct expr *const *before)
+{
+    for (size_t i = 0, k = 0; i < l->conjuncts.count; i++, k++) {
+        while (before[k] != l->conjuncts.data[i]) k++;
+        r->sets[i] = r->sets[k];
+    }
+}
+
+static bool connected(struct level *l, const struct pool_reads *r, const struct source *a,
+                      const struct source *b, double *ret_rows)
+{
     bool any = false;
     double fraction = 1;
-    relset_union(l, have, a->relations);
-    relset_union(l, have, b->relations);
+    memset(r->have, 0, l->word_count * sizeof *r->have);
+    relset_union(l, r->have, a->relations);
+    relset_union(l, r->have, b->relations);
     for (size_t i = 0; i < l->conjuncts.count; i++) {
         const struct expr *e = l->conjuncts.data[i];
         struct expr *x, *y;
-        uint64_t *reads = expr_relations(l, e);
-        if (!relset_subset(l, reads, have) || !relset_overlap(l, reads, a->relations) ||
-            !relset_overlap(l, reads, b->relations))
+        const uint64_t *reads = r->sets[i];
+        if (!relset_overlap(l, reads, b->relations) || !relset_subset(l, reads, r->have) ||
+            !relset_overlap(l, reads, a->relations))
             continue;
         any = true;
         if (equality_sides(l, e, a, b, &x, &y))
@@ -33,30 +57,42 @@ static bool connected(struct level *l, const struct source *a, const struct sour
     return any;
 }
 
+static size_t next_source(struct level *l, const struct pool_reads *r, const struct source *sofar,
+                          const struct source *s, size_t n)
+{
+    size_t best = 0;
+    double best_rows = -1;
+    bool best_connected = false;
+    for (size_t i = 0; i < n; i++) {
+        double rows;
+        bool c = connected(l, r, sofar, &s[i], &rows);
+        if (best_rows < 0 || (c && !best_connected) || (c == best_connected && rows < best_rows)) {
+            best = i;
+            best_rows = rows;
+            best_connected = c;
+        }
+    }
+    return best;
+}
+
 static enum status join_one_by_one(struct level *l, struct source *s, size_t n, struct source *ret)
 {
+    struct pool_reads reads = reads_of_conjuncts(l);
+    struct expr **before = ARENA_ARRAY(l->planner->arena, struct expr *, l->conjuncts.count + 1);
     size_t first = 0;
     for (size_t i = 1; i < n; i++)
         if (s[i].node->rows < s[first].node->rows) first = i;
     *ret = s[first];
     s[first] = s[--n];
     while (n > 0) {
-        size_t best = 0;
-        double best_rows = -1;
-        bool best_connected = false;
-        for (size_t i = 0; i < n; i++) {
-            double rows;
-            bool c = connected(l, ret, &s[i], &rows);
-            if (best_rows < 0 || (c && !best_connected) ||
-                (c == best_connected && rows < best_rows)) {
-                best = i;
-                best_rows = rows;
-                best_connected = c;
-            }
-        }
+        TRY(planner_check(l->planner));
+        size_t best = next_source(l, &reads, ret, s, n);
         struct source next = s[best];
         s[best] = s[--n];
+        if (l->conjuncts.count)
+            memcpy(before, l->conjuncts.data, l->conjuncts.count * sizeof *before);
         TRY(join_step(l, ret, &next));
+        forget_taken(l, &reads, before);
     }
     return OK;
 }
@@ -165,7 +201,7 @@ static double probe_cost(struct problem *x, uint32_t i, uint32_t k)
     return 0;
 }
 
-static void make_problem(struct problem *x, uint32_t n)
+static enum status make_problem(struct problem *x, uint32_t n)
 {
     struct level *l = x->level;
     struct arena *a = l->planner->arena;
@@ -176,7 +212,10 @@ static void make_problem(struct problem *x, uint32_t n)
         rows[i] = x->sources[i].node->rows;
         cost[i] = x->sources[i].node->cost_total;
     }
-    for (size_t i = 0; i < l->conjuncts.count; i++) add_condition(x, l->conjuncts.data[i]);
+    for (size_t i = 0; i < l->conjuncts.count; i++) {
+        add_condition(x, l->conjuncts.data[i]);
+        if (i % 64 == 0) TRY(planner_check(l->planner));
+    }
     for (size_t i = 0; i < x->edges.count; i++) {
         struct edge_keys *k = &x->keys.data[i];
         struct order_edge *e = &x->edges.data[i];
@@ -190,6 +229,7 @@ static void make_problem(struct problem *x, uint32_t n)
             if (i != k) probe[i * n + k] = probe_cost(x, i, k);
     x->p.edges = x->edges.data;
     x->p.edge_count = (uint32_t)x->edges.count;
+    return OK;
 }
 
 /* --- the answer ----------------------------------------------------------------------------- */
@@ -217,7 +257,8 @@ enum status join_pool(struct level *l, struct source *sources, size_t n, struct 
         *ret = sources[0];
         return OK;
     }
-    make_problem(&x, (uint32_t)n);
+    TRY(make_problem(&x, (uint32_t)n));
+    TRY(planner_check(l->planner));
     order_joins(l->planner->arena, &x.p, &order);
     return join_tree(&x, &order, (int32_t)order.count - 1, ret);
 }

@@ -82,6 +82,10 @@ struct level {
     struct source current;     /* what expressions are rewritten against */
 };
 
+/* Ends a planning whose statement was canceled or has no more time; asked wherever the work is more than
+ * linear in what was written. */
+enum status planner_check(const struct planner *p) MUST;
+
 /* --- sets of relations (walk.c) --- */
 uint64_t *relset_new(struct level *l);
 void relset_add(uint64_t *s, uint32_t relation);

@@ -1,7 +1,14 @@
 /* The planner's door: one bound statement in, one plan out. */
 #include "sql/plan/planner.h"
 
+#include "base/fiber.h"
 #include "sql/plan/plan_priv.h"
+
+enum status planner_check(const struct planner *p)
+{
+    if (!p->env->waiter || !waiter_canceled(p->env->waiter)) return OK;
+    return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+}
 
 static void fill_output(struct planner *p, const struct query *q, const struct plan_node *root)
 {
