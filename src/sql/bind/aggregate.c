@@ -58,11 +58,21 @@ static enum status check_arguments(struct scope *s, const struct call_site *c)
                         FAIL(GROUPING_ERROR,
                              "aggregate function calls cannot contain window function calls"));
     if (found.set) return no_set_here(s, found.set, "aggregate");
-    if (found.outer_column && !found.own_column)
-        return wrong(s, c,
-                     FAIL(FEATURE_NOT_SUPPORTED,
-                          "aggregates of an enclosing query's columns alone are not supported"));
     return OK;
+}
+
+/* Columns of FILTER and ORDER BY decide, too, which query's aggregate it is. */
+static enum status check_level(struct scope *s, const struct call_site *c, const struct expr *e)
+{
+    struct contents found = {0};
+    for (uint32_t i = 0; i < c->arg_count; i++) (void)look(&found, c->args[i]);
+    for (uint32_t i = 0; i < e->aggregate.order_count; i++)
+        (void)look(&found, e->aggregate.order_by[i].expr);
+    if (e->aggregate.filter) (void)look(&found, e->aggregate.filter);
+    if (!found.outer_column || found.own_column) return OK;
+    return wrong(s, c,
+                 FAIL(FEATURE_NOT_SUPPORTED,
+                      "aggregates of an enclosing query's columns alone are not supported"));
 }
 
 /* --- clauses ---------------------------------------------------------------------------------- */
@@ -191,6 +201,7 @@ enum status bind__aggregate(struct scope *s, const struct call_site *c, struct e
     TRY(bind_order(s, c, e));
     if (c->ast->distinct) TRY(check_distinct(s, c, e));
     TRY(bind_filter(s, c->ast->filter, &e->aggregate.filter));
+    TRY(check_level(s, c, e));
     *ret = e;
     return OK;
 }
