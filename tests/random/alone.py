@@ -3,8 +3,8 @@
 
     alone.py HELIOSD [--seed N] [--rounds N] [--queries N]
 
-Each query runs with batches of 2048, 3 and 1 rows, without keys and indexes, with little memory, with as
-many workers as there may be, through a view, the view's own text, and PREPARE. Besides, whatever a
+Each query runs with batches of 2048, 3 and 1 rows, without keys and indexes, with little memory, with no
+worker, one and two, also in little memory and batches of 3, through a view, the view's own text, and PREPARE. Besides, whatever a
 condition is, its rows, those of its negation and those where it is NULL are all rows (ternary logic
 partitioning), and counting where it holds is counting how often it is true."""
 import argparse
@@ -60,12 +60,14 @@ def variants(server, small):
            Variant("no index", Connection(server, ["set search_path = bare"])),
            Variant("little memory", Connection(small)),
            Variant("little memory, batches of 3", Connection(small, ["set helios.batch_rows = 3"]))]
-    forced = ["set min_parallel_table_scan_size = 0", "set parallel_setup_cost = 0"]
-    if not out[0].connection.run("set min_parallel_table_scan_size = 0").code:
-        out[0].connection.run("set max_parallel_workers_per_gather = 0")
-        for n in (1, 2):
-            out.append(Variant("%d workers" % n, Connection(
-                server, ["set max_parallel_workers_per_gather = %d" % n, *forced])))
+    for n in (0, 1, 2):
+        forced = ["set max_parallel_workers_per_gather = %d" % n, "set debug_parallel_query = on"]
+        if n:
+            out.append(Variant("%d workers" % n, Connection(server, forced)))
+            out.append(Variant("%d workers, little memory" % n, Connection(
+                small, [*forced, "set helios.batch_rows = 3"][:n + 2])))
+        else:
+            out[0].connection.run(forced[0])
     for form in ("view", "view text", "prepare"):
         out.append(Variant(form, out[0].connection, form))
     return out
