@@ -395,7 +395,7 @@ static void run(struct test *t)
     arena_release(&a);
     uint64_t *want = wanted(t, &want_count);
     qsort(t->got, t->got_count, sizeof *t->got, compare_pairs);
-    qsort(want, want_count, sizeof *want, compare_pairs);
+    for (size_t i = 1; i < want_count; i++) assert_true(want[i - 1] < want[i]);
     if (t->got_count != want_count || (want_count && memcmp(t->got, want, want_count * sizeof *want)))
         fail_msg("%s, kind %d, condition %d, null-aware %d, %u x %u rows, limit %llu: %zu pairs, not %zu",
                  t->keys->name, t->type, t->condition, t->null_aware, t->left.count, t->right.count,
@@ -501,7 +501,7 @@ static void test_one_key(void **state)
     t.limit = 1 << 20;
     for (size_t i = 0; i < sizeof key_cases / sizeof *key_cases; i += 3) {
         t.keys = &key_cases[i];
-        run_kinds(&t, 70, 4000, 1);
+        run_kinds(&t, 20, 4000, 1);
     }
     end(&t);
 }
