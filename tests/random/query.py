@@ -75,22 +75,31 @@ class Queries(Expressions):
         found = [t for t, k in columns if k == kind]
         return self.r.choice(found) if found else None
 
-    def from_clause(self, outer):
-        """The node after FROM and the columns that it makes."""
+    def from_clause(self, outer, seen=None):
+        """The node after FROM and the columns that it makes. `seen`: this is a part of a FROM, and may read these
+        columns beside it."""
         r = self.r
-        node, columns = self.table_item(outer)
-        for _ in range(r.choice([0, 0, 1, 1, 1, 2, 2, 3])):
+        node, columns = self.table_item(outer, seen)
+        counts = [0, 0, 1, 1, 1, 2, 2, 3] if seen is None else [1, 1, 2]
+        for _ in range(r.choice(counts)):
             word = r.choice(["join", "join", "left join", "left join", "right join", "full join", "cross join", ","])
-            can_see = columns if word in ("join", "left join", "cross join", ",") else None
-            item, more = self.table_item(outer, can_see)
+            if word == "," and seen is not None:
+                word = "left join"
+            can_see = list(seen or [])
+            if word in ("join", "left join", "cross join", ","):
+                can_see += columns
+            if seen is None and len(columns) < 20 and r.random() < .1:
+                item, more = self.from_clause(outer, can_see)
+                item = Node("from", "(", item, ")")
+            else:
+                item, more = self.table_item(outer, can_see)
             if word in ("cross join", ","):
                 if r.random() < .6:
                     word = "join"
             small = [s for s in (str(node),) if len(s) < 100]
             if word == ",":
                 node = Node("from", node, " cross join " if r.random() < .5 else ", ", item)
-                if r.random() < .5 or True:
-                    columns = columns + more
+                columns = columns + more
                 if node.parts[1] == ", ":
                     return self.comma(node, columns, outer)
                 continue
@@ -104,8 +113,9 @@ class Queries(Expressions):
 
     def comma(self, node, columns, outer):
         """A list ends the chain of joins: what follows would bind closer than the comma."""
-        if self.r.random() < .4:
-            item, more = self.table_item(outer, columns)
+        if self.r.random() < .5:
+            make = self.table_item if self.r.random() < .5 else self.from_clause
+            item, more = make(outer, columns)
             return Node("from", node, ", ", item), columns + more
         return node, columns
 
