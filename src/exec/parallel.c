@@ -68,6 +68,27 @@ enum status parallel_meet(struct parallel *p, struct agg_run *mine,
     return st;
 }
 
+enum status parallel_meet_all(struct parallel *p, const uint32_t *until, void (*next)(void *ctx),
+                              void *ctx)
+{
+    enum status st = OK;
+    fmutex_lock(&p->lock);
+    uint32_t round = p->round;
+    p->closed = true; /* as above */
+    if (++p->arrived == p->at_work && !__atomic_load_n(until, __ATOMIC_RELAXED)) {
+        p->arrived = 0;
+        p->round++;
+        next(ctx);
+        fcond_broadcast(&p->fed);
+    }
+    while (round == p->round && st == OK && !__atomic_load_n(until, __ATOMIC_RELAXED)) {
+        (void)fcond_wait(&p->fed, &p->lock, monotonic_us() + LOOK_UP_US);
+        st = parallel_check(p);
+    }
+    fmutex_unlock(&p->lock);
+    return st;
+}
+
 /* --- functions --------------------------------------------------------------------------------- */
 
 static bool is_one_of(const char *name, const char *const *list)

@@ -36,6 +36,8 @@ struct parallel {
     struct agg_run **runs;       /* guarded by lock; read-only once fed */
     uint32_t run_count;          /* guarded by lock; read-only once fed */
     uint32_t parts, next_part;   /* of the groups; the latter guarded by lock */
+    uint32_t at_work, arrived;   /* guarded by lock: all that began; those of them that wait */
+    uint32_t round;              /* guarded by lock: how often all had arrived */
     struct hash_join **tables;   /* by plan_node.id */
     const struct subplan_state *kept; /* results of subplans */
     struct row_filter **row_filters; /* of those joins and of joins above; NULL: none */
@@ -58,6 +60,11 @@ uint64_t parallel_spill(struct execution *x, uint64_t change);
  * What `mine` points to must stay until the gather ends. */
 enum status parallel_meet(struct parallel *p, struct agg_run *mine,
                           void (*divide)(struct parallel *p)) MUST;
+
+/* All that work wait for each other, again and again; the last one calls `next` before they go on.
+ * When *until (atomic) becomes true nobody waits any more. */
+enum status parallel_meet_all(struct parallel *p, const uint32_t *until, void (*next)(void *ctx),
+                              void *ctx) MUST;
 
 /* Does the function ask nothing of the session but what threads may read? */
 bool exec_is_parallel_safe(const struct proc_def *proc);

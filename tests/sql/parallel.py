@@ -399,6 +399,52 @@ SPILLED = [
 ]
 
 
+# Builds of joins: keys that come once and often, close together and far apart, text, NULL, none.
+BUILT = [
+    "select count(*), sum(a.id * 3 + b.id) from wide a join wide b on a.id = b.id",
+    "select count(*), sum(a.id * 3 + b.id) from wide a join wide b on a.id = b.k",
+    "select count(*), sum(a.id * 3 + b.k) from wide a join wide b on a.id * 9999 = b.id * 9999",
+    "select count(*), sum(a.id * 3 + b.k) from wide a join wide b on a.k * 99991::bigint"
+    " = b.k * 99991::bigint",
+    "select count(*), sum(a.id * 3 + b.id), count(b.t) from wide a left join"
+    " (select *, case when id % 3 > 0 then t end as x from wide) b on a.t = b.x",
+    "select count(*), sum(a.id * 3 + b.v), count(b.y) from wide a join (select nullif(id % 65, 3)"
+    " as y, id as v, k from wide where id % 7 < 6) b on a.id = b.v and a.k = b.k",
+    "select count(*), sum(id) from wide where t in (select t from wide where k > 30000)",
+    "select count(*), sum(id) from wide where not exists (select from wide w where w.k = wide.id)",
+    "select count(*), sum(id) from wide where id + 100 not in (select k from wide)",
+    "select count(*), sum(id) from wide where id not in (select nullif(k, 5) from wide)",
+    "select count(*), sum(id) from wide where id not in (select k from wide where k < 0)",
+    "select count(*), sum(a.id + b.n) from wide a join (select k, count(*) as n from wide group by k)"
+    " b on a.id = b.k",
+    "select count(*), sum(a.id + coalesce(b.id, 0)) from wide a right join wide b on a.k = b.id",
+    "select count(*), sum(hashtext(a.t || c.t)) from wide a join (select w.id, v.t from wide w join"
+    " wide v on w.k = v.id) c on a.id = c.id",
+]
+
+
+def builds(connect, memory):
+    c = connect().cursor()
+    if value(c, "select to_regclass('wide') is null"):
+        c.execute(WIDE)
+    if memory != "all in memory":
+        c.execute("set query.memory_limit = '%s'" % memory)
+    for text in BUILT:
+        want = run(c, text, 0)
+        check("a build, %s" % memory, isinstance(want, list), "%s %s" % (text, want))
+        for workers in (2, 3) if memory != "20MB" else (2,):
+            got = run(c, text, workers)
+            check("a build by %d workers, %s" % (workers, memory), got == want,
+                  "%s\n  want %s\n  got  %s" % (text, want, got))
+        if "group by" not in text and " right " not in text:
+            plan = plan_of(c, text)
+            check("its plan, %s" % memory, re.search(r"->  Hash  .*\n *->  Gather", plan), plan)
+    for _ in range(5):
+        got = run(c, "select count(*) from wide a join (select 1 / (id - 150000) as x from wide) b"
+                     " on a.id = b.x", 2)
+        check("error of a builder", isinstance(got, tuple) and got[0] == "22012", str(got))
+
+
 def spills(connect):
     """Groups and builds that do not fit: on disk, whoever made them."""
     c = connect().cursor()
@@ -476,11 +522,13 @@ def main():
         many_sessions(connect, r)
         print("%d queries" % generated(connect, r, QUERIES, "generated"))
         cancels(connect, r)
+        builds(connect, "all in memory")
     with Server(sys.argv[1], ["analytic_workers=2", "query.memory_limit=32MB"]) as s:
         connect = connector(s)
         connect().cursor().execute(SETUP)
         print("%d queries in little memory" % generated(connect, r, SMALL_QUERIES, "small memory"))
         spills(connect)
+        builds(connect, "20MB")
     with Server(sys.argv[1], ["analytic_workers=3", "query.memory_limit=32MB",
                               "query.temp_limit=%s" % TEMP_LIMIT]) as s:
         temp_limit(connector(s))

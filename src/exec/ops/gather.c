@@ -52,7 +52,7 @@ static bool begin(struct gather *g, struct worker *w)
 {
     fmutex_lock(&g->p.lock);
     bool late = g->p.closed || __atomic_load_n(&g->p.stop, __ATOMIC_RELAXED);
-    if (!late) g->p.feeding++;
+    if (!late) g->p.feeding++, g->p.at_work++;
     if (w) w->began = !late;
     fcond_signal(&g->ready);
     fmutex_unlock(&g->p.lock);
@@ -113,7 +113,7 @@ static bool submit(struct gather *g, uint32_t i);
 /* A worker that is its leader's equal: the first one prepares, and lets the others begin. */
 static enum status work(struct gather *g, struct worker *w, uint32_t i)
 {
-    struct exec_sink sink = {gather__take_rows, w};
+    struct exec_sink sink = w->slots = (struct exec_sink){gather__take_rows, w};
     bool alone;
     if (i > 0) {
         exec_subquery_take(&w->x, g->p.kept);
@@ -123,7 +123,9 @@ static enum status work(struct gather *g, struct worker *w, uint32_t i)
         TRY(prepare(g, &w->x, &alone));
         for (uint32_t k = 1; !alone && k < g->worker_count; k++) (void)submit(g, k);
     }
+    if (g->into) sink = g->into->begin(g->into->ctx, &w->x, i, &w->slots);
     TRY(op__run(&w->x, g->n->left, &sink));
+    if (g->into) TRY(g->into->finish(g->into->ctx, sink.ctx));
     gather__hand_over(w);
     return OK;
 }
@@ -269,6 +271,7 @@ static enum status lead(struct gather *g)
     enum status st = prepare(g, x, &alone);
     for (uint32_t k = 1; st == OK && !alone && k < g->worker_count; k++) (void)submit(g, k);
     if (st == OK) st = op__run(x, g->n->left, &sink);
+    if (st == OK && g->into) st = g->into->finish(g->into->ctx, NULL);
     x->parallel = outer;
     end_lead(g);
     return st;
@@ -314,6 +317,7 @@ static enum status end(struct gather *g, enum status st)
         st = g->failed;
         *error_current() = g->error;
     }
+    if (st == OK && g->into) g->into->collect(g->into->ctx);
     for (uint32_t i = 0; i < g->x->plan->node_count; i++)
         if (g->p.tables[i]) op__hash_end(g->p.tables[i]);
     for (uint32_t i = 0; i < g->worker_count; i++) {
@@ -358,11 +362,12 @@ static struct gather *gather_new(struct execution *x, const struct plan_node *n,
     return g;
 }
 
-enum status op__gather(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
+static enum status run(struct execution *x, const struct plan_node *n, const struct exec_sink *out,
+                       const struct gather_into *into)
 {
-    if (!x->session->workers) return op__run(x, n->left, out);
     parallel_count_together(x);
     struct gather *g = gather_new(x, n, out);
+    g->into = into;
     gather__make_slots(g);
     x->gathers++;
     enum status st = OK;
@@ -374,5 +379,23 @@ enum status op__gather(struct execution *x, const struct plan_node *n, const str
     st = end(g, st);
     x->gathers--;
     gather__free_slots(g);
+    return st;
+}
+
+enum status op__gather(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
+{
+    return x->session->workers ? run(x, n, out, NULL) : op__run(x, n->left, out);
+}
+
+/* Rows that are not handed over are counted by who asks for them. */
+enum status op__gather_into(struct execution *x, const struct plan_node *n,
+                            const struct exec_sink *out, const struct gather_into *into)
+{
+    int64_t begun = monotonic_us();
+    TRY(exec_check_stack());
+    enum status st = run(x, n, out, into);
+    if (!x->stats) return st;
+    x->stats[n->id].loops++;
+    x->stats[n->id].total_us += monotonic_us() - begun;
     return st;
 }

@@ -18,6 +18,21 @@ static inline bool op__shares_groups(const struct execution *x, const struct pla
 {
     return x->parallel && n->aggregate.shared;
 }
+/* What workers do with their rows instead of handing them over. */
+struct gather_into {
+    void *ctx;
+    /* A worker's sink, which may hand rows over all the same: through `out`. `place` is below the
+     * gather's workers; the leader, when it works, has 0 and `out` alone. */
+    struct exec_sink (*begin)(void *ctx, struct execution *x, uint32_t place,
+                              const struct exec_sink *out);
+    /* All its rows have come; `own` is the sink's, NULL for the leader. */
+    enum status (*finish)(void *ctx, void *own);
+    /* Nobody works any more, and all went well; what workers have is still there. */
+    void (*collect)(void *ctx);
+};
+enum status op__gather_into(struct execution *x, const struct plan_node *n,
+                            const struct exec_sink *out, const struct gather_into *into) MUST;
+
 /* The build side that the gather's first worker has made; NULL: build it. */
 static inline struct hash_join *op__shared_table(const struct execution *x, const struct plan_node *n)
 {

@@ -20,6 +20,7 @@ struct worker {
     struct arena arena;
     struct execution x;
     struct txn *txn;
+    struct exec_sink slots; /* to the leader */
     struct slot *slot; /* being filled */
     bool began;        /* guarded by the lock */
 };
@@ -29,6 +30,7 @@ struct gather {
     struct execution *x;
     const struct plan_node *n;
     const struct exec_sink *out;
+    const struct gather_into *into;   /* NULL: rows come out */
     const struct datum *outer;        /* as they are when it begins: a leader that works changes its own */
     struct worker *workers;
     uint32_t worker_count;

@@ -2,8 +2,9 @@
  * NULL keys match nothing; rows with them are kept where an outer join must give them. What does not
  * fit in memory is joined part by part (hash_join_spill.c).
  *
- * In a parallel run (gather_priv.h) one worker builds, and hands its filter to the scan, before the others
- * begin; all probe, each with a state of its own. What is on disk only its builder can join, so then
+ * In a parallel run (gather_priv.h) one worker has the table built, and hands its filter to the scan, before
+ * the others begin; all probe, each with a state of its own. Where a gather stands on the build side,
+ * its workers build together (hash_join_together.c). What is on disk only one worker can join, so then
  * it works alone. */
 #include "exec/ops/hash_join_priv.h"
 
@@ -80,16 +81,22 @@ enum status hash_join__add(struct hash_join *h, const struct batch *b)
 
 static enum status build_some(struct hash_join *h, const struct batch *b)
 {
+    if (hash_join__is_spilling(h)) {
+        if (h->is_part) return hash_join__pass_on(h, b);
+        if (!h->parts) TRY(hash_join__spill(h));
+    }
     h->build.rows_in += b->count;
     if (h->parts) return hash_join__spill_build(h, b);
     uint64_t before = h->build.table.count;
     TRY(hash_join__add(h, b));
     h->build.has_null |= h->build.table.count - before < b->count;
-    return hash_join__must_spill(h) ? hash_join__spill(h) : exec_check(h->j.x);
+    if (!hash_join__must_spill(h)) return exec_check(h->j.x);
+    hash_join__say_spilling(h);
+    return h->is_part ? OK : hash_join__spill(h);
 }
 
 /* Little at a time where little is allowed: wide rows of a batch may be half of it. */
-static enum status build_rows(void *ctx, const struct batch *b)
+enum status hash_join__build_rows(void *ctx, const struct batch *b)
 {
     struct hash_join *h = ctx;
     if (exec_memory_limit(h->j.x) >= SMALL_LIMIT_BYTES) return build_some(h, b);
@@ -108,13 +115,19 @@ void hash_join__seal(struct hash_join *h)
 {
     struct hash_build *b = &h->build;
     join_table_seal(&b->table, h->table_arena);
-    b->columns = rowset_columns(&b->rows, h->table_arena);
-    h->j.right = b->columns;
-    h->j.right_count = b->rows.count;
-    if (b->keeps_right) h->j.right_matched = arena_zalloc(h->table_arena, b->rows.count + 1);
-    uint64_t bytes = arena_bytes(h->rows_arena) + arena_bytes(h->bytes_arena) +
-                     arena_bytes(h->table_arena);
+    const struct vec *columns = rowset_columns(&b->rows, h->table_arena);
+    hash_join__sealed(h, columns, b->rows.count,
+                      arena_bytes(h->rows_arena) + arena_bytes(h->bytes_arena));
     if (b->rows.chunk_count != 1) arena_clear(h->rows_arena);
+}
+
+void hash_join__sealed(struct hash_join *h, const struct vec *columns, uint64_t rows, uint64_t bytes)
+{
+    struct hash_build *b = &h->build;
+    h->j.right = b->columns = columns;
+    h->j.right_count = rows;
+    if (b->keeps_right) h->j.right_matched = arena_zalloc(h->table_arena, rows + 1);
+    bytes += arena_bytes(h->table_arena);
     uint64_t slots = join_table_slots(&b->table);
     if (bytes > h->memory_most) h->memory_most = bytes;
     if (slots > h->buckets_most) h->buckets_most = slots;
@@ -245,8 +258,8 @@ static void choose_columns(struct hash_join *h, struct arena *keep)
     h->build.key_at = at;
 }
 
-static struct hash_join *begin(struct execution *x, const struct plan_node *n,
-                               const struct exec_sink *out)
+struct hash_join *hash_join__begin(struct execution *x, const struct plan_node *n,
+                                   const struct exec_sink *out)
 {
     struct arena *keep = op__arena(x, n, 1);
     struct hash_join *h = arena_zalloc(op__arena(x, n, 7), sizeof *h); /* large: a chunk of its own */
@@ -302,10 +315,12 @@ static bool gives_nothing(const struct hash_join *h)
 
 static enum status build(struct hash_join *h)
 {
-    struct exec_sink sink = {build_rows, h};
-    TRY(op__run(h->j.x, h->j.n->right, &sink));
+    struct exec_sink sink = {hash_join__build_rows, h};
+    bool together = hash_join__builds_together(h);
+    if (together) TRY(hash_join__build_together(h));
+    else TRY(op__run(h->j.x, h->j.n->right, &sink));
     if (gives_nothing(h) || h->parts) return OK;
-    hash_join__seal(h);
+    if (!together) hash_join__seal(h);
     h->filter = (struct row_filter){.keys = &h->build.keys, .table = &h->build.table};
     if (drops_left(h) && h->j.n->join.key_count == 1)
         row_filter_attach(h->j.x, h->j.n, &h->filter);
@@ -330,7 +345,7 @@ static void finish(struct hash_join *h)
 enum status op__hash_build(struct execution *x, const struct plan_node *n, struct hash_join **ret,
                            bool *ret_alone)
 {
-    struct hash_join *h = *ret = begin(x, n, NULL);
+    struct hash_join *h = *ret = hash_join__begin(x, n, NULL);
     TRY(build(h));
     *ret_alone |= h->parts != NULL;
     return OK;
@@ -350,7 +365,7 @@ enum status op__hash_join(struct execution *x, const struct plan_node *n,
         return join(shared);
     }
     if (shared) return join(begin_shared(x, n, out, shared));
-    struct hash_join *h = begin(x, n, out);
+    struct hash_join *h = hash_join__begin(x, n, out);
     enum status st = build(h);
     if (st == OK) st = join(h);
     finish(h);

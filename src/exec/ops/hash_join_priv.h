@@ -43,15 +43,24 @@ struct hash_join {
     struct row_filter filter;   /* of the sealed table */
     uint64_t *seen;             /* by left row of a partition: matched in an earlier pass */
     uint64_t memory_most, buckets_most;
+    struct joint_build *joint;  /* NULL: built alone */
+    bool is_part;               /* a worker's part of that */
+    uint32_t builders;          /* workers that build: each must leave the others room */
     uint32_t batches;           /* parts on disk joined one after another; 0: none */
 };
 
 /* --- hash_join.c --- */
 
+struct hash_join *hash_join__begin(struct execution *x, const struct plan_node *n,
+                                   const struct exec_sink *out);
+/* A sink of the build side's rows. */
+enum status hash_join__build_rows(void *ctx, const struct batch *b) MUST;
 /* Begins an empty build side. */
 void hash_join__reset(struct hash_join *h);
 enum status hash_join__add(struct hash_join *h, const struct batch *b) MUST;
 void hash_join__seal(struct hash_join *h);
+/* What follows when the table is sealed; `bytes` lie outside its arena. */
+void hash_join__sealed(struct hash_join *h, const struct vec *columns, uint64_t rows, uint64_t bytes);
 /* Finds the batch's pairs; the caller ends the batch. */
 enum status hash_join__probe(struct hash_join *h, const struct batch *b) MUST;
 /* Evaluates a side's keys in h->probe: rows with keys go to its `rows`, `hashes`, `candidates`. */
@@ -59,6 +68,16 @@ enum status hash_join__keys(struct hash_join *h, struct expr *const *exprs, cons
                             bool *ret_null) MUST;
 /* Rows of the batch that are not among probe.rows: those with NULL keys. */
 uint32_t hash_join__null_rows(const struct hash_join *h, const struct batch *b, uint16_t *ret);
+
+/* --- hash_join_together.c --- */
+
+bool hash_join__builds_together(const struct hash_join *h);
+enum status hash_join__build_together(struct hash_join *h) MUST;
+/* There is too little memory: rows of all workers go to the leader's disk. */
+bool hash_join__is_spilling(const struct hash_join *h);
+void hash_join__say_spilling(struct hash_join *h);
+/* A worker's rows to the leader; those first that it has kept. */
+enum status hash_join__pass_on(struct hash_join *h, const struct batch *b) MUST;
 
 /* --- hash_join_match.c --- */
 

@@ -33,6 +33,8 @@ bool hash_join__must_spill(const struct hash_join *h)
     if (own < limit / OWN_SHARE) return false;
     for (uint32_t c = 0; c < h->column_count; c++) row_bytes += type_get(h->types[c])->width;
     uint64_t seal = join_table_bytes(h->build.table.count) + h->build.rows.count * row_bytes;
+    if (h->joint) /* entries are sorted, too */
+        seal = (seal + h->build.table.count * sizeof(struct join_entry)) * h->builders;
     uint64_t growth = own < ARENA_GROWTH ? own : ARENA_GROWTH; /* arenas double, up to that */
     return exec_memory_used(x) + seal + growth > limit / 100 * PRESSED_PERCENT;
 }

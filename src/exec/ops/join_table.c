@@ -4,12 +4,6 @@
 
 enum { BLOCK_ENTRIES = 4096, FIRST_BLOCK_ENTRIES = 64, DIRECT_SMALL = 1024, DIRECT_FACTOR = 4 };
 
-struct entry_block {
-    struct entry_block *next;
-    uint32_t count, cap;
-    struct join_entry entries[];
-};
-
 /* --- keys ------------------------------------------------------------------------------------- */
 
 static uint32_t packed_bits(type_id type)
@@ -152,7 +146,7 @@ void join_table_add(struct join_table *t, struct arena *staging, const uint64_t 
     t->count += count;
 }
 
-static uint32_t slot_bits(uint64_t count)
+uint32_t join_table_slot_bits(uint64_t count)
 {
     uint32_t bits = 4;
     while (bits < 40 && (1ull << bits) < count) bits++;
@@ -161,7 +155,7 @@ static uint32_t slot_bits(uint64_t count)
 
 uint64_t join_table_bytes(uint64_t count)
 {
-    return (count + 16) * sizeof(struct join_entry) + (8ull << slot_bits(count));
+    return (count + 16) * sizeof(struct join_entry) + (8ull << join_table_slot_bits(count));
 }
 
 uint64_t join_table_slots(const struct join_table *t)
@@ -170,7 +164,7 @@ uint64_t join_table_slots(const struct join_table *t)
     return 1ull << (64 - t->shift);
 }
 
-static bool is_direct(const struct join_table *t, uint64_t *ret_range)
+bool join_table_is_direct(const struct join_table *t, uint64_t *ret_range)
 {
     uint64_t range = (uint64_t)t->max - (uint64_t)t->min;
     *ret_range = range + 1;
@@ -216,7 +210,7 @@ static void seal_direct(struct join_table *t, struct arena *a, uint64_t range)
 
 static void seal_hashed(struct join_table *t, struct arena *a)
 {
-    uint32_t bits = slot_bits(t->count);
+    uint32_t bits = join_table_slot_bits(t->count);
     uint64_t slots = 1ull << bits, sum = 0;
     uint64_t *ends = ARENA_ARRAY(a, uint64_t, slots + 1);
     ends++;
@@ -247,7 +241,7 @@ static void seal_hashed(struct join_table *t, struct arena *a)
 void join_table_seal(struct join_table *t, struct arena *a)
 {
     uint64_t range;
-    if (!is_direct(t, &range)) {
+    if (!join_table_is_direct(t, &range)) {
         seal_hashed(t, a);
     } else {
         struct arena_mark mark = arena_mark(a);

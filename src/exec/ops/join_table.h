@@ -23,7 +23,11 @@ enum join_table_form {
     JOIN_TABLE_DIRECT_UNIQUE, /* rows[key - min]: row + 1; 0 none */
 };
 
-struct entry_block;
+struct entry_block {
+    struct entry_block *next;
+    uint32_t count, cap;
+    struct join_entry entries[];
+};
 
 struct join_table {
     bool packed;
@@ -35,6 +39,7 @@ struct join_table {
     uint32_t shift;                    /* HASHED: slot is hash >> shift */
     struct join_entry *entries;
     uint32_t *rows, *starts;           /* DIRECT… */
+    uint32_t part_shift;               /* a slot's part, while threads fill it together */
 };
 
 /* What a key's columns make of it. */
@@ -64,7 +69,33 @@ void join_table_add(struct join_table *t, struct arena *staging, const uint64_t 
                     uint32_t first_row, uint32_t count);
 /* Entries as they will lie; bytes that sealing takes. */
 uint64_t join_table_bytes(uint64_t count);
+/* As many slots for that many entries, hashed: 1 << this. */
+uint32_t join_table_slot_bits(uint64_t count);
+/* Do its packed keys lie close together? */
+bool join_table_is_direct(const struct join_table *t, uint64_t *ret_range);
 void join_table_seal(struct join_table *t, struct arena *a);
+/* --- by several threads (join_table_together.c) --- */
+
+/* Tables of several threads, which are not sealed, become one: join_table_plan by one of them, _divide by
+ * each with its own, _fill by whoever takes a part; one step after another. */
+enum { JOIN_TABLE_PARTS = 64 };
+
+/* A thread's entries in order of their parts; of part p those in [starts[p], starts[p + 1]). */
+struct join_entries {
+    struct join_entry *entries;
+    uint64_t starts[JOIN_TABLE_PARTS + 1];
+};
+
+/* Before that, `t` has all that counts of them: join_table_count. Decides the form, and makes room in
+ * `a`. With `again` keys that come twice are known to. Returns the number of parts. */
+void join_table_count(struct join_table *t, const struct join_table *of);
+uint32_t join_table_plan(struct join_table *t, struct arena *a, bool again);
+void join_table_divide(const struct join_table *t, const struct join_table *mine, uint32_t first_row,
+                       struct arena *a, struct join_entries *ret);
+/* False: a key came twice, so that all must be planned and filled again. */
+bool join_table_fill(struct join_table *t, const struct join_entries *const *of, uint32_t count,
+                     uint32_t part) MUST;
+
 uint64_t join_table_slots(const struct join_table *t);
 
 static inline uint32_t join_table_tag(uint64_t hash)

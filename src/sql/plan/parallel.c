@@ -4,7 +4,8 @@
  * Together they can scan one table, each taking parts of it, and all that follows row by row: filters,
  * projections, joins whose left side the scan is. Among them may stand one aggregate whose states
  * can be merged. The way from a gather down its left sides to that scan is its spine. The right
- * sides of hash joins are built once, for all; each may have a gather of its own.
+ * sides of hash joins are built once, for all; each may have a gather of its own, whose workers then make
+ * the table together and hand over nothing.
  *
  * A plan stays as it is when it writes, locks rows or calls volatile functions. Below a gather stands
  * nothing that asks the session (sequences, settings, system tables) and no CTE, whose rows are the
@@ -17,7 +18,7 @@ enum { STACK_BYTES = 48 << 10 };
 
 /* A row that is handed over; it is read for 0.01 (access.c). What goes to the client takes no less time for
  * being read faster, and a slow one would keep the threads. */
-static const double row_cost = 0.004, client_row_cost = 0.02;
+static const double row_cost = 0.004, client_row_cost = 0.02, built_row_cost = 0.001;
 
 /* --- what is safe ------------------------------------------------------------------------------ */
 
@@ -122,12 +123,14 @@ static bool has_spine(const struct planner *p, const struct plan_node *n, bool a
 struct use {
     bool first; /* perhaps only the first are wanted */
     bool client;
+    bool built; /* they go into the table of a join, which the workers make together */
 };
 
 /* Beginning takes time, and so does handing over each row. */
 static double gather_cost(const struct planner *p, const struct plan_node *n, struct use use)
 {
-    return p->env->parallel.setup_cost + n->rows * (use.client ? client_row_cost : row_cost);
+    double row = use.client ? client_row_cost : use.built ? built_row_cost : row_cost;
+    return p->env->parallel.setup_cost + n->rows * row;
 }
 
 static bool can_gather(struct planner *p, const struct plan_node *n, struct use use)
@@ -150,7 +153,7 @@ static void share_spine(struct planner *p, struct plan_node *n)
         if (n->kind == PLAN_AGGREGATE) n->aggregate.shared = true;
         if (n->kind != PLAN_HASH_JOIN) continue;
         n->join.shared = true;
-        n->right = place(p, n->right, (struct use){0});
+        n->right = place(p, n->right, (struct use){.built = true});
     }
 }
 
@@ -183,7 +186,8 @@ static struct plan_node *place(struct planner *p, struct plan_node *n, struct us
         n->append.children[i] = place(p, n->append.children[i], use);
     if (n->left) n->left = place(p, n->left, use);
     bool again = n->kind == PLAN_NESTED_LOOP && n->join.outer_count > 0;
-    if (n->right && !again) n->right = place(p, n->right, (struct use){0});
+    bool built = n->kind == PLAN_HASH_JOIN && n->join.type != JOIN_RIGHT && n->join.type != JOIN_FULL;
+    if (n->right && !again) n->right = place(p, n->right, (struct use){.built = built});
     return n;
 }
 
