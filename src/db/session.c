@@ -539,7 +539,7 @@ static enum status query_parsed(struct session *s, struct slice text,
 enum status session_query(struct session *s, struct slice text, const struct result_sink *sink)
 {
     bool handled = false;
-    char tag[64] = "";
+    char tag[64] = "", *kept = NULL;
     enum status result = OK;
     session__time_begin(s);
     session__begin_statement(s, text);
@@ -547,8 +547,15 @@ enum status session_query(struct session *s, struct slice text, const struct res
         result = query_cached(s, text, sink, &handled, tag);
         if (handled || result != OK) result = finish(s, result, sink, tag);
     }
-    if (!handled && result == OK) result = query_parsed(s, text, sink);
+    if (!handled && result == OK) {
+        /* COPY reads messages into the room where the text came. */
+        kept = mem_alloc(MEM_SESSION, text.len + 1);
+        memcpy(kept, text.data, text.len);
+        text = s->running_text = slice_make(kept, text.len);
+        result = query_parsed(s, text, sink);
+    }
     session__end_statement(s);
     session__time_end(s, "statement", "", text);
+    mem_free(MEM_SESSION, kept);
     return result;
 }

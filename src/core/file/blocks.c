@@ -327,7 +327,7 @@ static bool allocate_from(struct blocks *b, unsigned order, struct extent *ret)
         found = buddy__allocate(&b->files[i]->buddy, order, &cell);
         if (found) *ret = (struct extent){.file = i + 1, .block = cell * BUDDY_CELL_BLOCKS};
     }
-    if (found) b->used += order_bytes(order);
+    if (found) __atomic_fetch_add(&b->used, order_bytes(order), __ATOMIC_RELAXED);
     spin_unlock(&b->lock);
     return found;
 }
@@ -357,7 +357,7 @@ void blocks_free(struct blocks *b, struct extent e)
     ASSERT(e.block % BUDDY_CELL_BLOCKS == 0);
     spin_lock(&b->lock);
     buddy__free(&f->buddy, e.block / BUDDY_CELL_BLOCKS, order);
-    b->used -= order_bytes(order);
+    __atomic_fetch_sub(&b->used, order_bytes(order), __ATOMIC_RELAXED);
     spin_unlock(&b->lock);
 }
 

@@ -188,10 +188,10 @@ enum status agg__merge(struct agg_run *r)
     if (r->key_count && (r->table.count > FEW_GROUPS || has_spilled(r))) order_groups(r);
     for (uint32_t i = 0; i < AGG_PARTITIONS; i++)
         if (r->partitions[i]) TRY(spill_rest(r->partitions[i]));
-    TRY(parallel_meet(p, r, divide));
     struct agg_run *m = ARENA_NEW(x->arena, struct agg_run);
     uint32_t part = UINT32_MAX;
-    *m = *r;
+    *m = *r; /* now: after the meeting the others take parts of r */
+    TRY(parallel_meet(p, r, divide));
     m->is_part = false;
     m->keep = op__arena(x, r->n, 6);
     m->batch = op__arena(x, r->n, 7);
