@@ -156,12 +156,13 @@ enum status tree_flush(struct tree *t, bool *ret_worked)
     struct run_edit e = {.tree = t->id, .rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED)};
     enum status st = m && f->wal ? wal_flush(f->wal) : OK;
     if (m && st == OK) st = write_run(t, m, bottom, &e);
+    uint64_t bytes = 0; /* counted now: once installed, a merge may take the runs away */
+    for (size_t i = 0; m && st == OK && i < e.added.count; i++)
+        bytes += run_bytes(e.added.data[i]->run);
     if (m && st == OK) st = install(t, m, &e);
     if (m && st == OK) {
         counter_add(counter_get("helios_flushes_total", "Memtables written to disk."), 1);
-        for (size_t i = 0; i < e.added.count; i++)
-            counter_add(counter_get("helios_flush_bytes_total", "Bytes that flushes wrote."),
-                        run_bytes(e.added.data[i]->run));
+        counter_add(counter_get("helios_flush_bytes_total", "Bytes that flushes wrote."), bytes);
         run_edit_release(&e);
         m->flushed = true; /* no writer comes back to it, and its retirement orders this */
         __atomic_add_fetch(&f->flushed_bytes, m->counted, __ATOMIC_RELAXED);
