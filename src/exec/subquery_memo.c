@@ -30,23 +30,6 @@ struct subquery_memo {
     bool off;
 };
 
-static bool same_value(type_id type, const struct datum *a, const struct datum *b)
-{
-    if (a->null || b->null) return a->null && b->null;
-    switch (type_rep(type)) {
-    case REP_BYTES: return bytes_eq(&a->v.bytes, &b->v.bytes);
-    case REP_NUMERIC:
-        return a->v.numeric.scale == b->v.numeric.scale && a->v.numeric.kind == b->v.numeric.kind &&
-               value_compare(type, &a->v, &b->v) == 0;
-    case REP_INTERVAL:
-        return a->v.interval.us == b->v.interval.us && a->v.interval.days == b->v.interval.days &&
-               a->v.interval.months == b->v.interval.months;
-    case REP_F32: return memcmp(&a->v.f32, &b->v.f32, sizeof(float)) == 0;
-    case REP_F64: return memcmp(&a->v.f64, &b->v.f64, sizeof(double)) == 0;
-    default: return value_compare(type, &a->v, &b->v) == 0;
-    }
-}
-
 static void clear(struct subquery_memo *m)
 {
     arena_clear(m->arena);
@@ -84,7 +67,7 @@ static struct memo_entry *find(const struct subquery_memo *m, uint64_t hash,
         struct memo_entry *e = &m->entries[at];
         bool same = e->key && e->hash == hash;
         for (uint32_t i = 0; i < m->width && same; i++)
-            same = same_value(m->types[i], &key[i], &e->key[i]);
+            same = value_identical(m->types[i], &key[i], &e->key[i]);
         if (!e->key || same) return e;
     }
 }

@@ -51,24 +51,6 @@ struct expr *expr_map(struct arena *a, const struct expr *e,
 
 /* --- equality --------------------------------------------------------------------------------- */
 
-/* Alike to the last digit: 1.0 and 1.00 print differently, so they are not the same constant. */
-static bool same_constant(type_id type, const struct datum *a, const struct datum *b)
-{
-    if (a->null || b->null) return a->null && b->null;
-    switch (type_rep(type)) {
-    case REP_BYTES: return bytes_eq(&a->v.bytes, &b->v.bytes);
-    case REP_NUMERIC:
-        return a->v.numeric.scale == b->v.numeric.scale && a->v.numeric.kind == b->v.numeric.kind &&
-               value_compare(type, &a->v, &b->v) == 0;
-    case REP_INTERVAL:
-        return a->v.interval.us == b->v.interval.us && a->v.interval.days == b->v.interval.days &&
-               a->v.interval.months == b->v.interval.months;
-    case REP_F32: return memcmp(&a->v.f32, &b->v.f32, sizeof(float)) == 0;
-    case REP_F64: return memcmp(&a->v.f64, &b->v.f64, sizeof(double)) == 0;
-    default: return value_compare(type, &a->v, &b->v) == 0;
-    }
-}
-
 static bool same_optional(const struct expr *a, const struct expr *b)
 {
     return a == b || (a && b && expr_equal(a, b));
@@ -95,7 +77,7 @@ static bool same_aggregate(const struct expr *a, const struct expr *b)
 static bool same_node(const struct expr *a, const struct expr *b)
 {
     switch ((enum expr_kind)a->kind) {
-    case EXPR_CONST: return same_constant(a->type, &a->constant, &b->constant);
+    case EXPR_CONST: return value_identical(a->type, &a->constant, &b->constant);
     case EXPR_PARAM:
     case EXPR_OUTER: return a->param == b->param;
     case EXPR_COLUMN:

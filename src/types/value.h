@@ -114,6 +114,8 @@ static inline struct datum datum_copy(struct arena *a, type_id type, struct datu
 /* Total order of a type's values as its btree operator class has it: NaN above all, -0 = 0, text
  * bytewise, bpchar without trailing blanks. -1, 0, 1. Neither is NULL. */
 int value_compare(type_id type, const union value *a, const union value *b);
+/* Alike to the last digit, both NULL among them: 1.0 and 1.00 are equal, but print differently. */
+bool value_identical(type_id type, const struct datum *a, const struct datum *b);
 /* Equal values (value_compare = 0) hash alike, over all integer widths too. */
 uint64_t value_hash(type_id type, const union value *v);
 

@@ -185,3 +185,20 @@ uint64_t value_hash(type_id type, const union value *v)
     }
     UNREACHABLE();
 }
+
+bool value_identical(type_id type, const struct datum *a, const struct datum *b)
+{
+    if (a->null || b->null) return a->null && b->null;
+    switch (type_rep(type)) {
+    case REP_BYTES: return bytes_eq(&a->v.bytes, &b->v.bytes);
+    case REP_NUMERIC:
+        return a->v.numeric.scale == b->v.numeric.scale && a->v.numeric.kind == b->v.numeric.kind &&
+               value_compare(type, &a->v, &b->v) == 0;
+    case REP_INTERVAL:
+        return a->v.interval.us == b->v.interval.us && a->v.interval.days == b->v.interval.days &&
+               a->v.interval.months == b->v.interval.months;
+    case REP_F32: return memcmp(&a->v.f32, &b->v.f32, sizeof(float)) == 0;
+    case REP_F64: return memcmp(&a->v.f64, &b->v.f64, sizeof(double)) == 0;
+    default: return value_compare(type, &a->v, &b->v) == 0;
+    }
+}
