@@ -1,13 +1,8 @@
 #include "base/coro.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
-
 #include "base/fiber_priv.h"
 
 #ifdef HELIOS_ASAN
-#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef HELIOS_TSAN
@@ -18,8 +13,6 @@
  * switch_out. No function here touches a thread-local variable on both sides of a switch on the
  * coroutine's stack: the thread may be another one by then. */
 
-enum { GUARD_BYTES = 4096 };
-
 struct coro {
     struct waiter *waiter;
     struct error error;
@@ -27,13 +20,12 @@ struct coro {
     void (*fn)(void *arg);
     void *arg;
     void *sp, *caller_sp;
-    char *base;             /* of the mapping: the guard page */
-    size_t bytes;
+    struct stack_place stack;
     bool active;            /* fn has begun and not returned */
     const void *caller_base; /* of the lending thread's stack, for AddressSanitizer */
     size_t caller_bytes;
     void *fake_stack, *caller_fake_stack;
-    void *tsan, *caller_tsan;
+    void *caller_tsan;
 };
 
 static __thread struct coro *this_coro;
@@ -67,24 +59,13 @@ static void entry(void)
 
 enum status coro_new(size_t stack_bytes, struct coro **ret)
 {
-    size_t bytes = (stack_bytes + GUARD_BYTES - 1) / GUARD_BYTES * GUARD_BYTES + GUARD_BYTES;
-    char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (base == MAP_FAILED)
-        return FAIL(INSUFFICIENT_RESOURCES, "could not map a stack: %s", strerror(errno));
-    if (mprotect(base, GUARD_BYTES, PROT_NONE) != 0) {
-        int failed = errno;
-        munmap(base, bytes);
-        return FAIL(INSUFFICIENT_RESOURCES, "could not guard a stack: %s", strerror(failed));
-    }
+    struct stack_place stack;
+    TRY(stack__map(stack_bytes, &stack));
     struct coro *c = mem_alloc(MEM_FIBER, sizeof *c);
-    c->base = base;
-    c->bytes = bytes;
+    c->stack = stack;
     c->waiter = waiter__take();
-    c->sp = context__make(base + bytes, entry);
-#ifdef HELIOS_TSAN
-    c->tsan = __tsan_create_fiber(0);
-#endif
+    c->sp = context__make(stack.base + stack.bytes, entry);
+    stack__name(&c->stack);
     *ret = c;
     return OK;
 }
@@ -92,13 +73,8 @@ enum status coro_new(size_t stack_bytes, struct coro **ret)
 void coro_free(struct coro *c)
 {
     ASSERT(!c->active);
-#ifdef HELIOS_TSAN
-    __tsan_destroy_fiber(c->tsan);
-#endif
-#ifdef HELIOS_ASAN
-    __asan_unpoison_memory_region(c->base + GUARD_BYTES, c->bytes - GUARD_BYTES);
-#endif
-    munmap(c->base, c->bytes);
+    stack__forget(&c->stack);
+    stack__unmap(&c->stack);
     waiter__give(c->waiter);
     mem_free(MEM_FIBER, c);
 }
@@ -118,12 +94,12 @@ bool coro_resume(struct coro *c)
     error_set_slot(&c->error);
     work__set_slot(&c->work);
 #ifdef HELIOS_ASAN
-    __sanitizer_start_switch_fiber(&c->caller_fake_stack, c->base + GUARD_BYTES,
-                                   c->bytes - GUARD_BYTES);
+    __sanitizer_start_switch_fiber(&c->caller_fake_stack, c->stack.base + STACK_GUARD_BYTES,
+                                   c->stack.bytes - STACK_GUARD_BYTES);
 #endif
 #ifdef HELIOS_TSAN
     c->caller_tsan = __tsan_get_current_fiber();
-    __tsan_switch_to_fiber(c->tsan, 0);
+    __tsan_switch_to_fiber(c->stack.tsan, 0);
 #endif
     context__switch(&c->caller_sp, c->sp);
 #ifdef HELIOS_ASAN
@@ -156,19 +132,7 @@ struct waiter *coro__waiter_self(void)
     return this_coro ? this_coro->waiter : NULL;
 }
 
-bool coro__swap_stack(struct stack_place *p)
+struct stack_place *coro__stack(void)
 {
-    struct coro *c = this_coro;
-    if (!c) return false;
-    struct stack_place was = {c->base, c->bytes, c->tsan};
-    c->base = p->base;
-    c->bytes = p->bytes;
-    c->tsan = p->tsan;
-    *p = was;
-    return true;
-}
-
-char *coro__stack_base(void)
-{
-    return this_coro ? this_coro->base + GUARD_BYTES : NULL;
+    return this_coro ? &this_coro->stack : NULL;
 }

@@ -1,14 +1,10 @@
 #include "base/fiber.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/fiber_priv.h"
 
 #ifdef HELIOS_ASAN
-#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef HELIOS_TSAN
@@ -18,41 +14,23 @@
 /* The life of a fiber. Its control block is never freed but goes to a free list (see waiters in
  * fiber_priv.h); its stack goes back to its worker's pool.
  *
- * A stack's mapping, from low to high: guard page (PROT_NONE), stack, then `struct error` of the
- * fiber at the top. Pages are resident once touched, and stay so in the pool: a page fault costs
+ * The `struct error` of the fiber is at the top of its stack. Pages are resident once touched, and stay so in the pool: a page fault costs
  * more than a switch. */
 
-enum {
-    GUARD_BYTES = 4096,
-    POOLED_STACKS_MAX = 1024, /* a worker */
-};
+enum { POOLED_STACKS_MAX = 1024 }; /* a worker */
 
 static struct spinlock free_lock;
 static struct fiber *free_fibers; /* guarded by free_lock */
 
 /* --- stacks ------------------------------------------------------------------------------------ */
 
-static enum status map_stack(size_t bytes, char **ret)
+/* Of a stack that nothing runs on, at its top. */
+static struct stack *stack_link(const struct stack_place *p)
 {
-    char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (base == MAP_FAILED)
-        return FAIL(INSUFFICIENT_RESOURCES, "could not map a fiber stack: %s", strerror(errno));
-    if (mprotect(base, GUARD_BYTES, PROT_NONE) != 0) {
-        int failed = errno;
-        munmap(base, bytes);
-        return FAIL(INSUFFICIENT_RESOURCES, "could not guard a fiber stack: %s", strerror(failed));
-    }
-    *ret = base;
-    return OK;
+    return (struct stack *)(p->base + p->bytes - sizeof(struct stack));
 }
 
-static struct stack *stack_link(char *base, size_t bytes)
-{
-    return (struct stack *)(base + bytes - sizeof(struct stack));
-}
-
-static enum status take_stack(struct worker *w, size_t bytes, char **ret)
+static enum status take_stack(struct worker *w, struct stack_place *ret)
 {
     spin_lock(&w->stack_lock);
     struct stack *s = w->stacks;
@@ -61,20 +39,16 @@ static enum status take_stack(struct worker *w, size_t bytes, char **ret)
         w->stack_count--;
     }
     spin_unlock(&w->stack_lock);
-    if (!s) return map_stack(bytes, ret);
-    *ret = s->base;
+    if (!s) return stack__map(w->sched->stack_bytes, ret);
+    *ret = s->place;
     return OK;
 }
 
-static void give_stack(struct worker *w, char *base, size_t bytes)
+static void give_stack(struct worker *w, struct stack_place place)
 {
-#ifdef HELIOS_ASAN
-    /* The frames that never returned left their red zones behind. */
-    __asan_unpoison_memory_region(base + GUARD_BYTES, bytes - GUARD_BYTES);
-#endif
-    struct stack *s = stack_link(base, bytes);
-    s->base = base;
-    s->bytes = bytes;
+    stack__wipe(&place);
+    struct stack *s = stack_link(&place);
+    s->place = place;
     spin_lock(&w->stack_lock);
     bool keep = w->stack_count < POOLED_STACKS_MAX;
     if (keep) {
@@ -83,7 +57,7 @@ static void give_stack(struct worker *w, char *base, size_t bytes)
         w->stack_count++;
     }
     spin_unlock(&w->stack_lock);
-    if (!keep) munmap(base, bytes);
+    if (!keep) stack__unmap(&place);
 }
 
 void fiber__free_stacks(struct worker *w)
@@ -91,7 +65,8 @@ void fiber__free_stacks(struct worker *w)
     while (w->stacks) {
         struct stack *s = w->stacks;
         w->stacks = s->next;
-        munmap(s->base, s->bytes);
+        struct stack_place place = s->place;
+        stack__unmap(&place);
     }
     w->stack_count = 0;
 }
@@ -138,19 +113,17 @@ static void entry(void)
 
 enum status fiber__new(struct worker *w, void (*fn)(void *arg), void *arg, struct fiber **ret)
 {
-    size_t bytes = w->sched->stack_bytes;
-    char *base = NULL;
-    TRY(take_stack(w, bytes, &base));
+    struct stack_place stack;
+    TRY(take_stack(w, &stack));
     struct fiber *f = take_block();
-    uintptr_t top = (uintptr_t)base + bytes - sizeof(struct error) - sizeof(struct stack);
+    uintptr_t top = (uintptr_t)stack_link(&stack) - sizeof(struct error);
     top &= ~(uintptr_t)63;
     /* The waiter's word may be touched by a late wake of the block's last owner. */
     __atomic_store_n(&f->waiter.state, 0, __ATOMIC_RELAXED);
     f->task = (struct task){0};
     f->next = NULL;
     f->worker = w;
-    f->stack_base = base;
-    f->stack_bytes = bytes;
+    f->stack = stack;
     f->error = (struct error *)top; /* a fresh mapping is zeros */
     if (f->error->code != OK) memset(f->error, 0, sizeof *f->error);
     f->fn = fn;
@@ -159,19 +132,15 @@ enum status fiber__new(struct worker *w, void (*fn)(void *arg), void *arg, struc
     f->ended = false;
     f->sp = context__make((char *)top, entry);
     f->fake_stack = NULL;
-#ifdef HELIOS_TSAN
-    f->tsan = __tsan_create_fiber(0);
-#endif
+    stack__name(&f->stack);
     *ret = f;
     return OK;
 }
 
 void fiber__free(struct fiber *f)
 {
-#ifdef HELIOS_TSAN
-    __tsan_destroy_fiber(f->tsan);
-#endif
-    give_stack(f->worker, f->stack_base, f->stack_bytes);
+    stack__forget(&f->stack);
+    give_stack(f->worker, f->stack);
     give_block(f);
 }
 
@@ -199,11 +168,11 @@ void fiber__resume(struct worker *w, struct fiber *f)
     error_set_slot(f->error);
     work__set_slot(&f->work);
 #ifdef HELIOS_ASAN
-    __sanitizer_start_switch_fiber(&w->fake_stack, f->stack_base + GUARD_BYTES,
-                                   f->stack_bytes - GUARD_BYTES);
+    __sanitizer_start_switch_fiber(&w->fake_stack, f->stack.base + STACK_GUARD_BYTES,
+                                   f->stack.bytes - STACK_GUARD_BYTES);
 #endif
 #ifdef HELIOS_TSAN
-    __tsan_switch_to_fiber(f->tsan, 0);
+    __tsan_switch_to_fiber(f->stack.tsan, 0);
 #endif
     context__switch(&w->sp, f->sp);
 #ifdef HELIOS_ASAN
@@ -262,45 +231,4 @@ struct sched *sched_self(void)
 {
     struct worker *w = worker__self();
     return w ? w->sched : NULL;
-}
-
-static __thread char *thread_base; /* above its guard page; NULL: not asked for yet */
-
-static char *thread_stack_base(void)
-{
-    if (thread_base) return thread_base;
-    pthread_attr_t attr;
-    void *address = NULL;
-    size_t bytes = 0;
-    int failed = pthread_getattr_np(pthread_self(), &attr);
-    ASSERT(!failed);
-    pthread_attr_getstack(&attr, &address, &bytes);
-    pthread_attr_destroy(&attr);
-    return thread_base = (char *)address + GUARD_BYTES;
-}
-
-/* Not inlined: it reads thread-local variables before a switch and after it. */
-__attribute__((noinline)) void stack__swap(struct stack_place *p)
-{
-    struct fiber *f = fiber_self();
-    if (f) {
-        struct stack_place was = {f->stack_base, f->stack_bytes, f->tsan};
-        f->stack_base = p->base;
-        f->stack_bytes = p->bytes;
-        f->tsan = p->tsan;
-        *p = was;
-    } else if (!coro__swap_stack(p)) {
-        char *was = thread_stack_base() - GUARD_BYTES;
-        thread_base = p->base + GUARD_BYTES;
-        *p = (struct stack_place){.base = was};
-    }
-}
-
-size_t fiber_stack_left(void)
-{
-    struct fiber *f = fiber_self();
-    char *base = f ? f->stack_base + GUARD_BYTES : coro__stack_base();
-    if (!base) base = thread_stack_base();
-    char *here = __builtin_frame_address(0);
-    return here > base ? (size_t)(here - base) : 0;
 }

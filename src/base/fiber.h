@@ -82,9 +82,12 @@ enum park_result fiber_sleep_us(int64_t us);
 
 /* --- scheduling ---------------------------------------------------------------------------- */
 
+/* What a session's stack has: as much as deep statements need. Only touched pages are resident. */
+enum { FIBER_STACK_BYTES = 4 << 20 };
+
 struct sched_options {
     unsigned workers;     /* 0: one per core */
-    size_t stack_bytes;   /* 0: 256 KiB, of which only touched pages are resident */
+    size_t stack_bytes;   /* 0: FIBER_STACK_BYTES */
     int64_t spin_us_max;  /* how long an idle worker polls before it sleeps; self-tuned below it */
 };
 

@@ -53,22 +53,30 @@ void fcond__wait_uncancelable(struct fcond *c, struct fmutex *m);
 struct waiter *waiter__take(void);
 void waiter__give(struct waiter *w);
 
-/* --- stacks (fiber.c) -------------------------------------------------------------------------- */
+/* --- stacks (stack.c) -------------------------------------------------------------------------- */
+
+enum { STACK_GUARD_BYTES = 4096 };
 
 /* A stack that something runs on: its mapping, guard page included. */
 struct stack_place {
     char *base;
     size_t bytes;
-    void *tsan;
+    void *tsan; /* what ThreadSanitizer calls it */
 };
+/* `bytes` for frames of an ordinary build; the guard page comes on top. */
+enum status stack__map(size_t bytes, struct stack_place *ret) MUST;
+void stack__unmap(struct stack_place *p);
+void stack__wipe(const struct stack_place *p); /* nothing runs on it */
+/* Makes it known to ThreadSanitizer for one life of what runs on it. */
+void stack__name(struct stack_place *p);
+void stack__forget(struct stack_place *p);
 /* The running fiber's, coroutine's or thread's stack is *p from now on, and *p what it was. */
 void stack__swap(struct stack_place *p);
 
 /* --- coroutines (coro.c): NULL where none runs --------------------------------------------------- */
 
 struct waiter *coro__waiter_self(void);
-char *coro__stack_base(void);
-bool coro__swap_stack(struct stack_place *p); /* false: none runs */
+struct stack_place *coro__stack(void);
 
 /* --- tasks: what other threads hand to a worker ------------------------------------------------ */
 
@@ -81,8 +89,7 @@ struct task {
 /* --- fibers (fiber.c, context.c) --------------------------------------------------------------- */
 
 struct stack {
-    char *base; /* of the mapping: the guard page */
-    size_t bytes;
+    struct stack_place place;
     struct stack *next; /* lies at the top of its own stack */
 };
 
@@ -92,8 +99,7 @@ struct fiber {
     struct fiber *next;   /* run queue or free list */
     struct worker *worker;
     void *sp;             /* saved context while it does not run */
-    char *stack_base;     /* guard page below */
-    size_t stack_bytes;   /* guard page included */
+    struct stack_place stack;
     struct error *error;  /* at the top of the stack */
     struct work_counts work;
     void (*fn)(void *arg);
@@ -102,7 +108,6 @@ struct fiber {
     unsigned timer_at;    /* 1-based place in the worker's timer heap, 0: none */
     bool ended;
     void *fake_stack;     /* of AddressSanitizer */
-    void *tsan;           /* of ThreadSanitizer */
 };
 
 enum status fiber__new(struct worker *w, void (*fn)(void *arg), void *arg, struct fiber **ret);

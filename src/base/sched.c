@@ -422,7 +422,7 @@ enum status sched_start(const struct sched_options *opts, struct sched **ret)
     unsigned count = opts->workers ? opts->workers : cpu_count();
     struct sched *s = mem_alloc(MEM_FIBER, sizeof *s);
     s->workers = mem_alloc(MEM_FIBER, count * sizeof *s->workers);
-    s->stack_bytes = opts->stack_bytes ? (opts->stack_bytes + 4095) & ~(size_t)4095 : 256 << 10;
+    s->stack_bytes = opts->stack_bytes ? (opts->stack_bytes + 4095) & ~(size_t)4095 : FIBER_STACK_BYTES;
     s->spin_us_max = opts->spin_us_max;
     if (s->stack_bytes < STACK_BYTES_MIN) s->stack_bytes = STACK_BYTES_MIN;
     for (unsigned i = 0; i < count; i++) {

@@ -1,13 +1,8 @@
 #include "base/siding.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
-
 #include "base/fiber_priv.h"
 
 #ifdef HELIOS_ASAN
-#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef HELIOS_TSAN
@@ -16,8 +11,6 @@
 
 /* While it runs, the fiber's (or coroutine's, or thread's) stack is the siding's: stack__swap. So a park
  * in the middle finds everything as it expects. One loop runs for the siding's life, as in coro.c. */
-
-enum { GUARD_BYTES = 4096 };
 
 struct siding {
     struct stack_place place;
@@ -62,23 +55,12 @@ static void entry(void)
 
 enum status siding_new(size_t stack_bytes, struct siding **ret)
 {
-    size_t bytes = (stack_bytes + GUARD_BYTES - 1) / GUARD_BYTES * GUARD_BYTES + GUARD_BYTES;
-    char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (base == MAP_FAILED)
-        return FAIL(INSUFFICIENT_RESOURCES, "could not map a stack: %s", strerror(errno));
-    if (mprotect(base, GUARD_BYTES, PROT_NONE) != 0) {
-        int failed = errno;
-        munmap(base, bytes);
-        return FAIL(INSUFFICIENT_RESOURCES, "could not guard a stack: %s", strerror(failed));
-    }
+    struct stack_place place;
+    TRY(stack__map(stack_bytes, &place));
     struct siding *s = mem_alloc(MEM_FIBER, sizeof *s);
-    s->place.base = base;
-    s->place.bytes = bytes;
-    s->sp = context__make(base + bytes, entry);
-#ifdef HELIOS_TSAN
-    s->place.tsan = __tsan_create_fiber(0);
-#endif
+    s->place = place;
+    s->sp = context__make(place.base + place.bytes, entry);
+    stack__name(&s->place);
     *ret = s;
     return OK;
 }
@@ -86,13 +68,8 @@ enum status siding_new(size_t stack_bytes, struct siding **ret)
 void siding_free(struct siding *s)
 {
     ASSERT(!s->active);
-#ifdef HELIOS_TSAN
-    __tsan_destroy_fiber(s->place.tsan);
-#endif
-#ifdef HELIOS_ASAN
-    __asan_unpoison_memory_region(s->place.base + GUARD_BYTES, s->place.bytes - GUARD_BYTES);
-#endif
-    munmap(s->place.base, s->place.bytes);
+    stack__forget(&s->place);
+    stack__unmap(&s->place);
     mem_free(MEM_FIBER, s);
 }
 
@@ -111,8 +88,8 @@ bool siding_resume(struct siding *s)
     resumed = s;
     stack__swap(&place); /* now it holds the caller's */
 #ifdef HELIOS_ASAN
-    __sanitizer_start_switch_fiber(&s->caller_fake_stack, s->place.base + GUARD_BYTES,
-                                   s->place.bytes - GUARD_BYTES);
+    __sanitizer_start_switch_fiber(&s->caller_fake_stack, s->place.base + STACK_GUARD_BYTES,
+                                   s->place.bytes - STACK_GUARD_BYTES);
 #endif
 #ifdef HELIOS_TSAN
     s->caller_tsan = __tsan_get_current_fiber();

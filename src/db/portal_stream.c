@@ -7,13 +7,14 @@
  * While a run stands, storage keeps what it points to. Runs a session has at most STREAMS_MAX; beyond
  * that rows are kept instead, as for plans that may not stand still: those that write, and those over
  * system tables, whose rows are made under locks. */
+#include "base/fiber.h"
 #include "base/siding.h"
 #include "core/txn.h"
 #include "db/admission.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 
-enum { STREAMS_MAX = 64, STACK_BYTES = 256 << 10 };
+enum { STREAMS_MAX = 64 };
 
 struct stream {
     struct session *s;
@@ -48,7 +49,7 @@ static enum status take_siding(struct session *s, struct siding **ret)
 {
     *ret = s->spare_siding;
     s->spare_siding = NULL;
-    return *ret ? OK : siding_new(STACK_BYTES, ret);
+    return *ret ? OK : siding_new(FIBER_STACK_BYTES, ret);
 }
 
 static void give_siding(struct session *s, struct siding *siding)

@@ -6,7 +6,8 @@
  * What the caller gave us to call back runs on the caller's own stack: the coroutine yields. */
 #include "embed/embed_priv.h"
 
-enum { STACK_BYTES = 1 << 20 };
+#include "base/fiber.h"
+
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
@@ -251,7 +252,7 @@ enum helios_status helios_connect(struct helios_db *db,
     if (!db || !ret) return HELIOS_MISUSE;
     *ret = NULL;
     struct coro *coro;
-    if (coro_new(STACK_BYTES, &coro) != OK) {
+    if (coro_new(FIBER_STACK_BYTES, &coro) != OK) {
         if (ret_message) *ret_message = embed__message(error_current());
         return HELIOS_ERROR;
     }

@@ -56,7 +56,7 @@ int numeric_sign(const struct numeric *x)
 {
     switch ((enum numeric_kind)x->kind) {
     case NUMERIC_SMALL: return (x->coefficient > 0) - (x->coefficient < 0);
-    case NUMERIC_BIG: return x->big->sign_len < 0 ? -1 : 1;
+    case NUMERIC_BIG: return numeric__sign_len(x->big) < 0 ? -1 : 1;
     case NUMERIC_PINF: return 1;
     case NUMERIC_NINF: return -1;
     case NUMERIC_NAN: break;

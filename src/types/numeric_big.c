@@ -13,7 +13,7 @@ _Static_assert(sizeof(mp_limb_t) == 8, "limbs are 64 bits wide");
 void numeric__view(const struct numeric *n, struct numeric_view *v)
 {
     if (n->kind == NUMERIC_BIG) {
-        mpz_roinit_n(v->z, n->big->limbs, n->big->sign_len);
+        mpz_roinit_n(v->z, numeric__limbs(n->big), numeric__sign_len(n->big));
         return;
     }
     ASSERT(n->kind == NUMERIC_SMALL);

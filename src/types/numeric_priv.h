@@ -27,6 +27,19 @@ struct numeric_big {
     mp_limb_t limbs[];
 };
 
+/* A row's value is read where it lies, which is anywhere: the fields of `b` are not for the compiler
+ * to load. GMP loads limbs from any address on the machines that we run on. */
+static inline int32_t numeric__sign_len(const struct numeric_big *b)
+{
+    int32_t n;
+    memcpy(&n, (const char *)b + offsetof(struct numeric_big, sign_len), sizeof n);
+    return n;
+}
+static inline const mp_limb_t *numeric__limbs(const struct numeric_big *b)
+{
+    return (const void *)((const char *)b + offsetof(struct numeric_big, limbs));
+}
+
 /* A read-only mpz over a value's coefficient; nothing to free. Do not move: it points into
  * itself. */
 struct numeric_view {

@@ -9,6 +9,8 @@
 
 #include "types/numeric_priv.h"
 
+#include <stdlib.h>
+
 enum { WIRE_POSITIVE = 0x0000, WIRE_NEGATIVE = 0x4000, WIRE_NAN = 0xC000, WIRE_PINF = 0xD000,
        WIRE_NINF = 0xF000, WIRE_HEADER = 8, STORE_HEADER = 4, STORE_BIG_HEADER = 8 };
 
@@ -143,7 +145,7 @@ void numeric_store(const struct numeric *n, struct strbuf *out)
     head[0] = (char)n->kind;
     memcpy(head + 2, &n->scale, 2);
     if (n->kind == NUMERIC_BIG) {
-        int32_t len = n->big->sign_len < 0 ? -n->big->sign_len : n->big->sign_len;
+        int32_t len = abs(numeric__sign_len(n->big));
         strbuf_add(out, head, STORE_BIG_HEADER);
         strbuf_add(out, n->big, sizeof *n->big + (size_t)len * sizeof(mp_limb_t));
         return;

@@ -45,6 +45,7 @@ struct hash_join {
     uint64_t memory_most, buckets_most;
     struct joint_build *joint;  /* NULL: built alone */
     bool is_part;               /* a worker's part of that */
+    uint32_t place;             /* its number there */
     uint32_t builders;          /* workers that build: each must leave the others room */
     uint32_t batches;           /* parts on disk joined one after another; 0: none */
 };

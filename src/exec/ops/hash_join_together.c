@@ -74,6 +74,7 @@ static struct exec_sink begin(void *ctx, struct execution *x, uint32_t place,
     h->joint = t;
     h->is_part = true;
     h->builders = t->place_count;
+    h->place = place;
     t->parts[place] = h;
     return (struct exec_sink){hash_join__build_rows, h};
 }
@@ -189,9 +190,7 @@ static enum status finish(void *ctx, void *own)
     struct joint_build *t = ctx;
     struct hash_join *h = own ? own : t->h;
     struct parallel *p = h->j.x->parallel;
-    uint32_t place = 0;
     if (!own) t->parts[0] = h;
-    while (t->parts[place] != h) place++;
     TRY(parallel_meet_all(p, &t->spilling, count, t));
     if (hash_join__is_spilling(h)) {
         if (own) return h->build.rows_in ? give_away(h) : OK;
@@ -199,7 +198,7 @@ static enum status finish(void *ctx, void *own)
     }
     if (t->too_many) return FAIL(PROGRAM_LIMIT_EXCEEDED, "a join's side has too many rows");
     if (t->done) return OK;
-    TRY(place_rows(t, place, h->j.x));
+    TRY(place_rows(t, h->place, h->j.x));
     TRY(parallel_meet_all(p, &t->spilling, nothing, t));
     TRY(fill_parts(t, h->j.x));
     TRY(parallel_meet_all(p, &t->spilling, plan_again, t));

@@ -2,9 +2,11 @@
 #ifndef HELIOS_SQL_BIND_QUERY_PRIV_H
 #define HELIOS_SQL_BIND_QUERY_PRIV_H
 
+#include "base/fiber.h"
 #include "sql/bind/resolve_priv.h"
 
-enum { SCOPE_DEPTH_MAX = 1000, BIND_STACK_MIN = 32 << 10 };
+/* Half of a stack is left to those who walk the bound statement later, and do not ask. */
+enum { SCOPE_DEPTH_MAX = 1000, BIND_STACK_MIN = FIBER_STACK_BYTES / 2 };
 
 /* A WITH item while its query is bound: references may come before it has one. */
 enum cte_state { CTE_WAITING, CTE_LEFT, CTE_RIGHT, CTE_BOUND };

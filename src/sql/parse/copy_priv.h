@@ -8,7 +8,7 @@
 #include "sql/parse/pg_nodes_priv.h"
 
 enum {
-    COPY_STACK_BYTES_MIN = 32 << 10, /* what a level may need before the next look at the stack */
+    COPY_STACK_BYTES_MIN = 1 << 20, /* for the levels before the next look, and those who walk the tree */
     PARAM_NUMBER_MAX = 65535,        /* the wire counts parameters in 16 bits */
 };
 

@@ -99,14 +99,14 @@ static bool analyse(struct level *l, const struct expr *e, struct ties *t)
 struct finding {
     struct level *level;
     ARRAY(const struct expr *) found;
+    struct ties ties; /* of the one that is looked at: not on the stack, as expressions are deep */
 };
 
 static bool find(void *ctx, const struct expr *e)
 {
     struct finding *f = ctx;
-    struct ties t;
     if (!e || e->kind == EXPR_AGGREGATE || e->kind == EXPR_WINDOW) return true;
-    if (analyse(f->level, e, &t)) ARENA_PUSH(f->level->planner->arena, &f->found, e);
+    if (analyse(f->level, e, &f->ties)) ARENA_PUSH(f->level->planner->arena, &f->found, e);
     return expr_walk(e, find, f);
 }
 

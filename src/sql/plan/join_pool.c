@@ -8,18 +8,30 @@ enum { PROBE_SOURCES_MAX = 16 };
 
 /* --- large pools ---------------------------------------------------------------------------- */
 
-/* What each of the level's conjuncts reads, found once for many looks; `have` is for moments. */
+/* What each of the level's conjuncts reads, found once for many looks, and whose each relation is. */
 struct pool_reads {
     uint64_t **sets;
-    uint64_t *have;
+    uint32_t *owner;  /* by relation: the source, as a place in the pool */
+    double *fraction; /* by source: of its conditions with what is joined so far; below 0: it has none */
 };
 
-static struct pool_reads reads_of_conjuncts(struct level *l)
+static void note_owner(struct level *l, struct pool_reads *r, const struct source *s, uint32_t place)
+{
+    for (uint32_t w = 0; w < l->word_count; w++)
+        for (uint64_t left = s->relations[w]; left; left &= left - 1)
+            r->owner[w * 64 + (uint32_t)__builtin_ctzll(left)] = place;
+}
+
+static struct pool_reads reads_of_pool(struct level *l, const struct source *s, size_t n)
 {
     struct arena *a = l->planner->arena;
-    struct pool_reads r = {ARENA_ARRAY(a, uint64_t *, l->conjuncts.count + 1), relset_new(l)};
+    struct pool_reads r = {ARENA_ARRAY(a, uint64_t *, l->conjuncts.count + 1),
+                           ARENA_ARRAY(a, uint32_t, l->word_count * 64 + 1),
+                           ARENA_ARRAY(a, double, n + 1)};
     for (size_t i = 0; i < l->conjuncts.count; i++)
         r.sets[i] = expr_relations(l, l->conjuncts.data[i]);
+    memset(r.owner, 0xff, (l->word_count * 64 + 1) * sizeof *r.owner);
+    for (size_t i = 0; i < n; i++) note_owner(l, &r, &s[i], (uint32_t)i);
     return r;
 }
 
@@ -32,40 +44,44 @@ static void forget_taken(struct level *l, struct pool_reads *r, struct expr *con
     }
 }
 
-static bool connected(struct level *l, const struct pool_reads *r, const struct source *a,
-                      const struct source *b, double *ret_rows)
+/* The one source beside `sofar` that a condition reads; false: another number of them. */
+static bool other_source(struct level *l, const struct pool_reads *r, const struct source *sofar,
+                         const uint64_t *reads, uint32_t *ret)
 {
-    bool any = false;
-    double fraction = 1;
-    memset(r->have, 0, l->word_count * sizeof *r->have);
-    relset_union(l, r->have, a->relations);
-    relset_union(l, r->have, b->relations);
-    for (size_t i = 0; i < l->conjuncts.count; i++) {
-        const struct expr *e = l->conjuncts.data[i];
-        struct expr *x, *y;
-        const uint64_t *reads = r->sets[i];
-        if (!relset_overlap(l, reads, b->relations) || !relset_subset(l, reads, r->have) ||
-            !relset_overlap(l, reads, a->relations))
-            continue;
-        any = true;
-        if (equality_sides(l, e, a, b, &x, &y))
-            fraction *= equalities_fraction(l, &x, &y, 1, a->node->rows, b->node->rows);
-        else
-            fraction *= condition_fraction(l->planner, l, NULL, e);
+    bool joins = false, any = false;
+    for (uint32_t w = 0; w < l->word_count; w++) {
+        joins |= (reads[w] & sofar->relations[w]) != 0;
+        for (uint64_t left = reads[w] & ~sofar->relations[w]; left; left &= left - 1) {
+            uint32_t owner = r->owner[w * 64 + (uint32_t)__builtin_ctzll(left)];
+            if (owner == UINT32_MAX || (any && owner != *ret)) return false;
+            *ret = owner;
+            any = true;
+        }
     }
-    *ret_rows = join_rows(JOIN_INNER, a->node->rows, b->node->rows, fraction);
-    return any;
+    return joins && any;
 }
 
 static size_t next_source(struct level *l, const struct pool_reads *r, const struct source *sofar,
                           const struct source *s, size_t n)
 {
+    for (size_t i = 0; i < n; i++) r->fraction[i] = -1;
+    for (size_t i = 0; i < l->conjuncts.count; i++) {
+        const struct expr *e = l->conjuncts.data[i];
+        struct expr *x, *y;
+        uint32_t k;
+        if (!other_source(l, r, sofar, r->sets[i], &k)) continue;
+        if (r->fraction[k] < 0) r->fraction[k] = 1;
+        if (equality_sides(l, e, sofar, &s[k], &x, &y))
+            r->fraction[k] *= equalities_fraction(l, &x, &y, 1, sofar->node->rows, s[k].node->rows);
+        else
+            r->fraction[k] *= condition_fraction(l->planner, l, NULL, e);
+    }
     size_t best = 0;
     double best_rows = -1;
     bool best_connected = false;
     for (size_t i = 0; i < n; i++) {
-        double rows;
-        bool c = connected(l, r, sofar, &s[i], &rows);
+        bool c = r->fraction[i] >= 0;
+        double rows = join_rows(JOIN_INNER, sofar->node->rows, s[i].node->rows, c ? r->fraction[i] : 1);
         if (best_rows < 0 || (c && !best_connected) || (c == best_connected && rows < best_rows)) {
             best = i;
             best_rows = rows;
@@ -77,18 +93,19 @@ static size_t next_source(struct level *l, const struct pool_reads *r, const str
 
 static enum status join_one_by_one(struct level *l, struct source *s, size_t n, struct source *ret)
 {
-    struct pool_reads reads = reads_of_conjuncts(l);
     struct expr **before = ARENA_ARRAY(l->planner->arena, struct expr *, l->conjuncts.count + 1);
     size_t first = 0;
     for (size_t i = 1; i < n; i++)
         if (s[i].node->rows < s[first].node->rows) first = i;
     *ret = s[first];
     s[first] = s[--n];
+    struct pool_reads reads = reads_of_pool(l, s, n);
     while (n > 0) {
         TRY(planner_check(l->planner));
         size_t best = next_source(l, &reads, ret, s, n);
         struct source next = s[best];
         s[best] = s[--n];
+        note_owner(l, &reads, &s[best], (uint32_t)best);
         if (l->conjuncts.count)
             memcpy(before, l->conjuncts.data, l->conjuncts.count * sizeof *before);
         TRY(join_step(l, ret, &next));

@@ -46,7 +46,7 @@ static void yielding(void *arg)
         if (strcmp(error_current()->message, want) == 0) add(&own_errors);
         if (fiber_worker() != worker) abort();
     }
-    if (fiber_stack_left() < 100000 || fiber_stack_left() > 256 << 10) abort();
+    if (fiber_stack_left() < 100000 || fiber_stack_left() > FIBER_STACK_BYTES) abort();
     add(&finished);
 }
 
