@@ -49,6 +49,7 @@ struct listener {
     struct fmutex lock;
     struct fcond ended_cond;
     bool serving, ended;     /* guarded by lock */
+    uint32_t served;         /* guarded by lock: connections whose fn has not returned */
 };
 
 /* --- addresses --------------------------------------------------------------------------------- */
@@ -471,7 +472,13 @@ int listener_port(const struct listener *l)
 static void serve_conn(void *arg)
 {
     struct conn *c = arg;
-    c->serve(c, c->serve_arg);
+    struct listener *l = c->listener;
+    l->fn(c, l->arg);
+    fmutex_lock(&l->lock);
+    l->served--;
+    /* The last use of l: listener_close frees it as soon as the lock is let go. */
+    fcond_broadcast(&l->ended_cond);
+    fmutex_unlock(&l->lock);
 }
 
 static void on_incoming(struct poll_handler *h, uint32_t events)
@@ -498,12 +505,17 @@ static bool accept_one(struct listener *l, unsigned *next)
     }
     if (l->path[0]) peer.ss_family = AF_UNIX;
     struct conn *c = conn_new(fd, &peer);
-    c->serve = l->fn;
-    c->serve_arg = l->arg;
+    c->listener = l;
+    fmutex_lock(&l->lock);
+    l->served++;
+    fmutex_unlock(&l->lock);
     int worker = (int)((*next)++ % sched_worker_count(l->sched));
     if (fiber_spawn(l->sched, worker, serve_conn, c) != OK) {
         log_error(LOG_WARNING, "net");
         conn_close(c);
+        fmutex_lock(&l->lock);
+        l->served--;
+        fmutex_unlock(&l->lock);
     }
     return true;
 }
@@ -540,8 +552,9 @@ enum status listener_serve(struct listener *l, void (*fn)(struct conn *c, void *
     return OK;
 }
 
-void listener_close(struct listener *l)
+void listener_stop(struct listener *l)
 {
+    if (__atomic_load_n(&l->closing, __ATOMIC_SEQ_CST)) return;
     __atomic_store_n(&l->closing, 1, __ATOMIC_SEQ_CST);
     if (l->path[0]) unlink(l->path);
     if (!l->serving) close(l->fd);
@@ -551,6 +564,14 @@ void listener_close(struct listener *l)
         if (w) waiter__wake_inner(w);
         fcond__wait_uncancelable(&l->ended_cond, &l->lock);
     }
+    fmutex_unlock(&l->lock);
+}
+
+void listener_close(struct listener *l)
+{
+    listener_stop(l);
+    fmutex_lock(&l->lock);
+    while (l->served) fcond__wait_uncancelable(&l->ended_cond, &l->lock);
     fmutex_unlock(&l->lock);
     mem_free(MEM_NET, l);
 }

@@ -23,8 +23,11 @@ struct listen_options {
 enum status net_listen(struct sched *s, const struct listen_options *opts, struct listener **ret);
 int listener_port(const struct listener *l);
 /* Spawns on each connection, on the workers in turn, a fiber that runs fn(conn, arg); fn closes the
- * conn. Until listener_close. */
+ * conn. Until listener_stop. */
 enum status listener_serve(struct listener *l, void (*fn)(struct conn *c, void *arg), void *arg);
+/* No connection is accepted any more; those that were are served to their end. */
+void listener_stop(struct listener *l);
+/* Stops it, and waits until all that it accepted have been served: see to it that they end. */
 void listener_close(struct listener *l);
 
 /* Blocking connect, for clients and tests. */

@@ -24,8 +24,7 @@ struct conn {
     void *ended_arg;
     void (*hangup)(void *arg);
     void *hangup_arg;
-    void (*serve)(struct conn *c, void *arg);
-    void *serve_arg;
+    struct listener *listener; /* that accepted it */
     struct task close_task;
     char peer[80];
 };

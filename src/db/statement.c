@@ -163,6 +163,7 @@ struct cached_plan *session__plan(struct session *s, const struct statement *st,
     struct cached_plan *p = cached_plan_new(s->catalog);
     int64_t start = s->db->statement_stats ? monotonic_us() : 0;
     *ret_status = make_plan(s, st, text, param_types, param_count, variable_params, p);
+    *ret_status = session__explain_cancel(s, *ret_status);
     if (*ret_status == OK && start) session__count_plan(s, p, st, text, monotonic_us() - start);
     if (*ret_status == OK) return p;
     cached_plan_release(p);

@@ -42,6 +42,7 @@ struct arena *exec_arena(struct execution *x)
     arena_init(&o->arena, MEM_QUERY);
     o->next = x->arenas;
     x->arenas = o;
+    x->arena_count++;
     return &o->arena;
 }
 

@@ -37,6 +37,8 @@ struct execution {
     const struct exec_params *params;
     struct arena *arena;     /* lives to the end of the run */
     struct owned_arena *arenas;
+    uint32_t arena_count, memory_asked; /* the latter since memory_seen was found */
+    uint64_t memory_seen;               /* see exec_memory_used */
     struct spill *spills;
     uint64_t spilled_bytes, spilled_bytes_most; /* on disk: now, and at most so far */
     uint64_t temp_read, temp_written; /* bytes of spills, so far */

@@ -11,7 +11,8 @@
  * are those whose bytes the buffer holds whole: it is filled anew only when none is left, so that rows
  * can be pointed to. A row larger than the buffer makes the buffer grow. */
 
-enum { BUFFER_BYTES = 128 << 10, BUFFER_MIN = 16 << 10, BUFFER_SHARE = 128, LENGTH_BYTES = 4, PRESSED_PERCENT = 60 };
+enum { BUFFER_BYTES = 128 << 10, BUFFER_MIN = 16 << 10, BUFFER_SHARE = 128, LENGTH_BYTES = 4, PRESSED_PERCENT = 60,
+       ARENAS_AN_ASK = 64 };
 
 struct spill {
     struct execution *x;
@@ -29,12 +30,17 @@ struct spill {
     bool reading;
 };
 
+/* Operators ask for each batch: those of a plan of a thousand operators get an answer that is some batches
+ * old, as summing costs more than many a batch. */
 uint64_t exec_memory_used(struct execution *x)
 {
+    if (x->memory_asked++ < x->arena_count / ARENAS_AN_ASK) return x->memory_seen;
+    x->memory_asked = 0;
     uint64_t used = arena_bytes(x->arena) - x->arena_base;
     for (const struct owned_arena *o = x->arenas; o; o = o->next) used += arena_bytes(&o->arena);
     for (const struct spill *s = x->spills; s; s = s->next) used += s->cap + s->row.cap;
-    return x->shared_bytes ? parallel_memory(x, used) : used;
+    x->memory_seen = x->shared_bytes ? parallel_memory(x, used) : used;
+    return x->memory_seen;
 }
 
 uint64_t exec_memory_limit(const struct execution *x)

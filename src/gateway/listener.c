@@ -64,7 +64,6 @@ static void unlink_client(struct gateway *g, struct gateway_client *c)
     if (c->prev) c->prev->next = c->next;
     else g->clients = c->next;
     g->client_count--;
-    /* The last use of g: gateway_stop may free it as soon as the mutex is let go. */
     fcond_broadcast(&g->client_left);
     fmutex_unlock(&g->mutex);
 }
@@ -252,7 +251,7 @@ void gateway_stop(struct gateway *g)
     enum { ROUND_US = 200000 };
     int64_t until = monotonic_us() + STOP_GRACE_US;
     __atomic_store_n(&g->stopping, 1, __ATOMIC_RELEASE);
-    listener_close(g->listener);
+    listener_stop(g->listener);
     fmutex_lock(&g->mutex);
     while (g->client_count) {
         int64_t now = monotonic_us();
@@ -260,5 +259,7 @@ void gateway_stop(struct gateway *g)
         (void)fcond_wait(&g->client_left, &g->mutex, now + ROUND_US);
     }
     fmutex_unlock(&g->mutex);
+    /* Also for those that begin only now, and see at once that it stops. */
+    listener_close(g->listener);
     free_gateway(g);
 }

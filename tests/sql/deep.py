@@ -46,7 +46,7 @@ def statements(size):
         "exists": "select 1 from part where " + nest("exists (select from part where ", "true", ")", size),
         "in or": "select 1 from part where " + nest("id = 3 or id in (select id from part where ", "true", ")", size),
         "joins": "select count(*) from part p0 " + many("join part p{i} on p{i}.id = p{j}.id", " ", size // 15),
-        "many joins": "select count(*) from part p0 " + many("join part p{i} on p{i}.id = p{j}.id", " ", size),
+        "many joins": "select count(*) from part p0 " + many("join part p{i} on p{i}.id = p{j}.id", " ", size // 3),
         "nested joins": "select count(*) from %spart p1%s" % (
             "(" * size, many(" left join part p{k} on p{k}.id = p{i}.id)", "", size + 1)),
         "with after with": "with c0 as (select 1 as a), %s select * from c%d" % (
@@ -109,7 +109,7 @@ def main():
         wire = Wire(server)
         wire.socket.settimeout(60)
         assert not simple(wire, SETUP)
-        for size in (30, 3000):
+        for size in (30, 1500, 3000):
             for name, text in statements(size).items():
                 for run in (simple, extended, prepared, viewed):
                     found = run(wire, text)

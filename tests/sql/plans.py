@@ -154,7 +154,8 @@ def check_cancel(c):
     try:
         c.execute(wide)
         raise AssertionError("planning went on without time")
-    except errors.QueryCanceled:
+    except errors.QueryCanceled as e:
+        assert "statement timeout" in str(e), e
         pass
     c.execute("set statement_timeout = 0")
     c.execute(wide)
