@@ -1,6 +1,5 @@
 /* Aggregate and window calls: their clauses (DISTINCT, ORDER BY, FILTER, WITHIN GROUP, OVER) and
- * what their arguments may hold. An aggregate belongs to the query level whose columns it reads;
- * only its own level is supported. */
+ * what their arguments may hold. */
 #include "sql/bind/query_priv.h"
 #include "sql/bind/resolve_priv.h"
 
@@ -23,18 +22,14 @@ static enum status wrong(struct scope *s, const struct call_site *c, enum status
 /* --- what arguments hold ---------------------------------------------------------------------- */
 
 struct contents {
-    const struct expr *aggregate, *window, *set;
-    bool own_column, outer_column;
+    const struct expr *window, *set;
 };
 
 static bool look(void *ctx, const struct expr *e)
 {
     struct contents *c = ctx;
-    if (e->kind == EXPR_AGGREGATE && !c->aggregate) c->aggregate = e;
     if (e->kind == EXPR_WINDOW && !c->window) c->window = e;
     if (e->kind == EXPR_CALL && e->call.proc->returns_set && !c->set) c->set = e;
-    if (e->kind == EXPR_COLUMN && e->column.levels_up == 0) c->own_column = true;
-    if (e->kind == EXPR_COLUMN && e->column.levels_up > 0) c->outer_column = true;
     return expr_walk(e, look, ctx);
 }
 
@@ -50,29 +45,12 @@ static enum status check_arguments(struct scope *s, const struct call_site *c)
 {
     struct contents found = {0};
     for (uint32_t i = 0; i < c->arg_count; i++) (void)look(&found, c->args[i]);
-    if (found.aggregate)
-        return bind__at(s, found.aggregate->location,
-                        FAIL(GROUPING_ERROR, "aggregate function calls cannot be nested"));
     if (found.window)
         return bind__at(s, found.window->location,
                         FAIL(GROUPING_ERROR,
                              "aggregate function calls cannot contain window function calls"));
     if (found.set) return no_set_here(s, found.set, "aggregate");
     return OK;
-}
-
-/* Columns of FILTER and ORDER BY decide, too, which query's aggregate it is. */
-static enum status check_level(struct scope *s, const struct call_site *c, const struct expr *e)
-{
-    struct contents found = {0};
-    for (uint32_t i = 0; i < c->arg_count; i++) (void)look(&found, c->args[i]);
-    for (uint32_t i = 0; i < e->aggregate.order_count; i++)
-        (void)look(&found, e->aggregate.order_by[i].expr);
-    if (e->aggregate.filter) (void)look(&found, e->aggregate.filter);
-    if (!found.outer_column || found.own_column) return OK;
-    return wrong(s, c,
-                 FAIL(FEATURE_NOT_SUPPORTED,
-                      "aggregates of an enclosing query's columns alone are not supported"));
 }
 
 /* --- clauses ---------------------------------------------------------------------------------- */
@@ -190,7 +168,6 @@ enum status bind__aggregate(struct scope *s, const struct call_site *c, struct e
     TRY(check_group_form(s, c));
     TRY(check_star(s, c));
     TRY(check_arguments(s, c));
-    TRY(bind__check_aggregate(s, c->place, "aggregate functions", c->ast->node.location));
     struct expr *e = bind__new(s, EXPR_AGGREGATE, c->result, c->ast->node.location, 0);
     e->args = c->args;
     e->arg_count = c->arg_count;
@@ -201,9 +178,7 @@ enum status bind__aggregate(struct scope *s, const struct call_site *c, struct e
     TRY(bind_order(s, c, e));
     if (c->ast->distinct) TRY(check_distinct(s, c, e));
     TRY(bind_filter(s, c->ast->filter, &e->aggregate.filter));
-    TRY(check_level(s, c, e));
-    *ret = e;
-    return OK;
+    return bind__place_aggregate(s, e, c->place, "aggregate functions", ret);
 }
 
 /* --- window functions ------------------------------------------------------------------------- */

@@ -13,7 +13,8 @@ enum place {
     PLACE_SELECT,   /* select list */
     PLACE_WHERE,
     PLACE_ON,       /* JOIN … ON */
-    PLACE_FROM,     /* function or subquery in FROM */
+    PLACE_FROM,     /* function in FROM */
+    PLACE_SUBSELECT, /* subquery in FROM */
     PLACE_GROUP_BY,
     PLACE_HAVING,
     PLACE_ORDER_BY,
@@ -45,7 +46,7 @@ struct scope {
     struct scope *parent;
     struct query *query;
     ARRAY(struct name_item) names; /* in env->arena (ARENA_PUSH) */
-    enum place place;
+    enum place place;              /* where the subquery that is being bound stands */
     const char *what;              /* PLACE_STORED: "DEFAULT expressions", "check constraints" …;
                                       PLACE_WINDOW_FRAME: the frame's mode */
     bool lateral_active;           /* binding a LATERAL item: lateral_only names may be used */
@@ -99,10 +100,10 @@ enum status bind__expand_star(struct scope *s, const struct ast_column_ref *ref,
 
 struct query *bind__query_new(struct scope *s, enum command command);
 void bind__scope_init(struct scope *s, struct bind_env *env, struct scope *parent);
-/* A SELECT (set operations, VALUES, WITH included) below `parent` (NULL: top). `place` is where
- * it stands. The result's parent is parent->query. */
+/* A SELECT (set operations, VALUES, WITH included) below `parent` (NULL: top), whose `place` says
+ * where it stands. The result's parent is parent->query. */
 enum status bind__select(struct bind_env *env, struct scope *parent, const struct ast_select *ast,
-                         enum place place, struct query **ret) MUST;
+                         struct query **ret) MUST;
 /* Adds the FROM list's items to the scope's query and names. */
 enum status bind__from(struct scope *s, const struct ast_list *from) MUST;
 /* The target table of INSERT, UPDATE, DELETE as relation 0 (no FROM item). 42P01, 42809 for views. */

@@ -205,9 +205,7 @@ static enum status grouping(struct scope *s, const struct ast_grouping_func *g, 
                         FAIL(TOO_MANY_ARGUMENTS, "GROUPING must have fewer than 32 arguments"));
     for (uint32_t i = 0; i < g->args.count; i++)
         TRY(bind__expression(s, g->args.items[i], place, &e->args[i]));
-    TRY(bind__check_aggregate(s, place, "grouping operations", g->node.location));
-    *ret = e;
-    return OK;
+    return bind__place_aggregate(s, e, place, "grouping operations", ret);
 }
 
 /* --- the dispatch ----------------------------------------------------------------------------- */

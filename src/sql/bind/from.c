@@ -141,7 +141,7 @@ static enum status view_query(struct scope *s, const struct table_def *t, struct
     env->text = slice_of(t->view_sql);
     bool noting = env->noting;
     env->noting = false;
-    enum status result = bind__select(env, NULL, AST(ast, ast_select), PLACE_FROM, ret);
+    enum status result = bind__select(env, NULL, AST(ast, ast_select), ret);
     env->noting = noting;
     env->text = text;
     if (result != OK) (void)error_at(0); /* a place in the view's text is none in the statement's */
@@ -222,9 +222,12 @@ static enum status bind_subselect(struct scope *s, const struct ast_range_subsel
         return bind__at(s, sub->node.location, code);
     }
     bool saved = s->lateral_active;
+    enum place place = s->place;
     s->lateral_active = sub->lateral;
-    enum status result = bind__select(s->env, s, select, PLACE_FROM, &r->subquery);
+    s->place = PLACE_SUBSELECT;
+    enum status result = bind__select(s->env, s, select, &r->subquery);
     s->lateral_active = saved;
+    s->place = place;
     TRY(result);
     r->kind = REL_SUBQUERY;
     r->alias = sub->alias.name;
@@ -395,12 +398,10 @@ enum status bind__from_item(struct scope *s, const struct ast *ast, struct from_
 enum status bind__from(struct scope *s, const struct ast_list *from)
 {
     struct query *q = s->query;
-    enum place place = s->place;
     struct from_item **items =
         ARENA_ARRAY(s->env->arena, struct from_item *, q->from_count + from->count);
     if (q->from_count) memcpy(items, q->from, q->from_count * sizeof *items);
     q->from = items;
-    s->place = PLACE_FROM;
     for (uint32_t i = 0; i < from->count; i++) {
         size_t before = s->names.count;
         TRY(bind__from_item(s, from->items[i], &q->from[q->from_count]));
@@ -411,6 +412,5 @@ enum status bind__from(struct scope *s, const struct ast_list *from)
         s->names.data[i].lateral_only = false;
         s->names.data[i].lateral_ok = true;
     }
-    s->place = place;
     return OK;
 }

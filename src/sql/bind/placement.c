@@ -10,6 +10,7 @@ static const char *place_words(const struct scope *s, enum place place)
     case PLACE_WHERE: return "WHERE";
     case PLACE_ON: return "JOIN conditions";
     case PLACE_FROM: return "functions in FROM";
+    case PLACE_SUBSELECT: return "FROM clause of their own query level";
     case PLACE_GROUP_BY: return "GROUP BY";
     case PLACE_HAVING: return "HAVING";
     case PLACE_ORDER_BY: return "ORDER BY";
@@ -55,6 +56,18 @@ enum status bind__check_aggregate(struct scope *s, enum place place, const char 
                              "%s are not allowed in window %s", what, s->what));
     default: return refuse(s, GROUPING_ERROR, what, place, location);
     }
+}
+
+enum status bind__place_aggregate(struct scope *s, struct expr *e, enum place place,
+                                  const char *what, struct expr **ret)
+{
+    uint32_t levels;
+    struct scope *owner = s;
+    TRY(bind__aggregate_level(s, e, &levels));
+    for (uint32_t i = 0; i < levels; i++) owner = owner->parent;
+    TRY(bind__check_aggregate(owner, owner == s ? place : owner->place, what, e->location));
+    *ret = owner == s ? e : bind__move_up(s, owner, levels, e);
+    return OK;
 }
 
 enum status bind__check_window(struct scope *s, enum place place, int location)

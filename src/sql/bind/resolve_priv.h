@@ -82,6 +82,9 @@ enum status bind__column_ref(struct scope *s, const struct ast_column_ref *ref, 
 /* `what`: "aggregate functions", "grouping operations". */
 enum status bind__check_aggregate(struct scope *s, enum place place, const char *what,
                                   int location) MUST;
+/* An aggregate or GROUPING(…) that stands at `place` of s, checked, at the level that it belongs to. */
+enum status bind__place_aggregate(struct scope *s, struct expr *e, enum place place,
+                                  const char *what, struct expr **ret) MUST;
 enum status bind__check_window(struct scope *s, enum place place, int location) MUST;
 /* A set-returning call with these arguments, standing there. Notes it in the query. */
 enum status bind__check_set(struct scope *s, struct expr *const *args, uint32_t count,
@@ -109,6 +112,15 @@ struct call_site {
 };
 enum status bind__aggregate(struct scope *s, const struct call_site *c, struct expr **ret) MUST;
 enum status bind__window_call(struct scope *s, const struct call_site *c, struct expr **ret) MUST;
+
+/* --- aggregate_level.c ------------------------------------------------------------------------ */
+
+/* How many levels above s the aggregate belongs; 42803 when it holds another of its own level. */
+enum status bind__aggregate_level(struct scope *s, const struct expr *e, uint32_t *ret) MUST;
+/* Moves it from s to the owner, so many levels above; what stands for it in s. */
+struct expr *bind__move_up(struct scope *s, struct scope *owner, uint32_t levels, struct expr *e);
+/* Is a REL_JOIN's column that stands for this one made by bind__move_up? */
+bool bind__is_moved_aggregate(const struct expr *e);
 
 /* --- record.c --------------------------------------------------------------------------------- */
 

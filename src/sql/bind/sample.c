@@ -14,11 +14,8 @@ static enum status bind_argument(struct scope *s, const struct ast *ast, type_id
                                  const char *construct, struct expr **ret)
 {
     struct expr *e, *made;
-    enum place saved = s->place;
-    enum status result = bind__expression(s, ast, PLACE_FROM, &e);
-    s->place = saved;
-    TRY(result);
-    result = bind__coerce(s, e, type, -1, CAST_ASSIGNMENT, -1, &made);
+    TRY(bind__expression(s, ast, PLACE_FROM, &e));
+    enum status result = bind__coerce(s, e, type, -1, CAST_ASSIGNMENT, -1, &made);
     if (result == CANNOT_COERCE)
         return bind__at(s, bind__begin(e),
                         FAIL(DATATYPE_MISMATCH, "argument of %s must be type %s, not type %s",

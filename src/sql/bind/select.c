@@ -272,8 +272,7 @@ enum status bind__select_in(struct bind_env *env, struct scope *parent,
 }
 
 enum status bind__select(struct bind_env *env, struct scope *parent, const struct ast_select *ast,
-                         enum place place, struct query **ret)
+                         struct query **ret)
 {
-    (void)place; /* clauses name their own; where the whole stands changes nothing */
     return bind__select_in(env, parent, ast, false, NULL, ret);
 }

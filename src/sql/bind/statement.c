@@ -15,7 +15,7 @@ enum status bind_statement(struct bind_env *env, const struct ast *ast, struct q
 {
     struct query *q = NULL;
     switch (ast->kind) {
-    case AST_SELECT: TRY(bind__select(env, NULL, AST(ast, ast_select), PLACE_OTHER, &q)); break;
+    case AST_SELECT: TRY(bind__select(env, NULL, AST(ast, ast_select), &q)); break;
     case AST_INSERT: TRY(bind__insert(env, AST(ast, ast_insert), NULL, &q)); break;
     case AST_UPDATE: TRY(bind__update(env, AST(ast, ast_update), NULL, &q)); break;
     case AST_DELETE: TRY(bind__delete(env, AST(ast, ast_delete), NULL, &q)); break;

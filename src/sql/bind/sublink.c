@@ -144,7 +144,11 @@ static enum status bind_query(struct scope *s, const struct ast_sublink *l, enum
     TRY(bind__check_subquery(s, place, location));
     if (l->select->kind != AST_SELECT)
         return bind__at(s, location, FAIL(SYNTAX_ERROR, "a subquery must be a SELECT"));
-    return bind__select(s->env, s, AST(l->select, ast_select), PLACE_OTHER, ret);
+    enum place saved = s->place;
+    s->place = place;
+    enum status result = bind__select(s->env, s, AST(l->select, ast_select), ret);
+    s->place = saved;
+    return result;
 }
 
 enum status bind__row_sublink(struct scope *s, const char *name, const struct expr *row,

@@ -5,6 +5,7 @@
  * walked too: there a column of this level has levels_up equal to the depth of the walk. Columns of
  * a join with USING are replaced by what they stand for first, so that t.id and id are the same. */
 #include "sql/bind/query_priv.h"
+#include "sql/bind/resolve_priv.h"
 
 #include "base/fiber.h"
 
@@ -13,6 +14,7 @@ struct check {
     struct query *query;  /* the level that is grouped */
     struct expr **groups; /* its expressions, joins replaced */
     uint32_t depth;
+    bool in_subquery;     /* though depth is 0: in an aggregate written there */
     enum status status;
 };
 
@@ -92,11 +94,39 @@ static bool depends_on_groups(const struct check *c, uint32_t relation)
 static bool check_expr(void *ctx, const struct expr *e);
 static void check_query(struct check *c, const struct query *q);
 
+static bool check_direct(struct check *c, const struct expr *e)
+{
+    for (uint32_t i = 0; i < e->aggregate.direct_count; i++) {
+        if (check_expr(c, e->args[i])) continue;
+        if (c->status == GROUPING_ERROR && !c->in_subquery)
+            (void)error_detail("Direct arguments of an ordered-set aggregate must use only "
+                               "grouped columns.");
+        return false;
+    }
+    return true;
+}
+
+/* An aggregate of this level that is written in a subquery. */
+static void check_moved(struct check *c, const struct expr *e)
+{
+    uint32_t depth = c->depth;
+    c->depth = 0;
+    c->in_subquery = true;
+    if (e->kind == EXPR_AGGREGATE) (void)check_direct(c, e);
+    else (void)check_expr(c, e);
+    c->in_subquery = false;
+    c->depth = depth;
+}
+
 static void check_column(struct check *c, const struct expr *e, uint32_t relation, uint32_t column)
 {
     const struct relation *r = c->query->relations[relation];
     if (r->kind == REL_JOIN) {
         const struct expr *real = r->join_columns[column];
+        if (bind__is_moved_aggregate(real)) {
+            check_moved(c, real);
+            return;
+        }
         if (real->kind == EXPR_COLUMN)
             check_column(c, e, real->column.relation, real->column.column);
         for (uint32_t i = 0; real->kind != EXPR_COLUMN && i < real->arg_count; i++)
@@ -109,12 +139,13 @@ static void check_column(struct check *c, const struct expr *e, uint32_t relatio
     if (depends_on_groups(c, relation)) return;
     const char *name = column < r->column_count ? r->columns[column].name : "?";
     enum status code =
-        c->depth ? FAIL(GROUPING_ERROR, "subquery uses ungrouped column \"%s.%s\" from outer query",
-                        r->alias, name)
-                 : FAIL(GROUPING_ERROR,
-                        "column \"%s.%s\" must appear in the GROUP BY clause or be "
-                        "used in an aggregate function",
-                        r->alias, name);
+        c->depth || c->in_subquery
+            ? FAIL(GROUPING_ERROR, "subquery uses ungrouped column \"%s.%s\" from outer query",
+                   r->alias, name)
+            : FAIL(GROUPING_ERROR,
+                   "column \"%s.%s\" must appear in the GROUP BY clause or be used in an "
+                   "aggregate function",
+                   r->alias, name);
     c->status = bind__at(c->scope, e->location, code);
 }
 
@@ -134,14 +165,6 @@ static bool check_grouping_call(struct check *c, const struct expr *e)
     return true;
 }
 
-static bool ungrouped_direct(struct check *c)
-{
-    if (c->status == GROUPING_ERROR)
-        (void)error_detail("Direct arguments of an ordered-set aggregate must use only grouped "
-                           "columns.");
-    return false;
-}
-
 static bool check_expr(void *ctx, const struct expr *e)
 {
     struct check *c = ctx;
@@ -153,11 +176,7 @@ static bool check_expr(void *ctx, const struct expr *e)
             check_column(c, e, e->column.relation, e->column.column);
         return c->status == OK;
     }
-    if (e->kind == EXPR_AGGREGATE && c->depth == 0) {
-        for (uint32_t i = 0; i < e->aggregate.direct_count; i++)
-            if (!check_expr(c, e->args[i])) return ungrouped_direct(c);
-        return true;
-    }
+    if (e->kind == EXPR_AGGREGATE && c->depth == 0) return check_direct(c, e);
     if (e->kind == EXPR_GROUPING) return check_grouping_call(c, e);
     if (e->kind == EXPR_SUBQUERY) {
         c->depth++;

@@ -1,7 +1,7 @@
 /* WITH. A CTE that is read once is planned where it is read, unless it says MATERIALIZED, reads
  * itself, or must run exactly once (a volatile function); others are run once and kept. */
 #include "sql/plan/plan_priv.h"
-#include "sql/plan/querymap.h"
+#include "sql/querymap.h"
 
 static bool calls_volatile(const struct query *q)
 {

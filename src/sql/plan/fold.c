@@ -5,7 +5,7 @@
  * reached. Stable functions are not touched: plans outlive the statement. */
 #include "base/fiber.h"
 #include "sql/plan/plan_priv.h"
-#include "sql/plan/querymap.h"
+#include "sql/querymap.h"
 #include "types/datetime.h"
 
 struct fold {

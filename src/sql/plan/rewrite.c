@@ -273,8 +273,11 @@ static struct expr *grouped_expr(struct walk *w, struct expr *e, bool *ret_done)
         if (s != OK) return fail(w, s);
         return expr_slot(p, (uint32_t)l->groups.count + n, e->type, e->typmod);
     }
-    if (e->kind == EXPR_COLUMN && e->column.levels_up == 0)
+    if (e->kind == EXPR_COLUMN && e->column.levels_up == 0) {
+        const struct relation *r = l->query->relations[e->column.relation];
+        if (r->kind == REL_JOIN) return rewrite_child(w, r->join_columns[e->column.column]);
         return fail(w, FAIL(INTERNAL_ERROR, "a column that is not grouped came through"));
+    }
     *ret_done = false;
     return NULL;
 }

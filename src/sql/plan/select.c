@@ -31,6 +31,14 @@ struct used_above {
     enum status status;
 };
 
+/* An aggregate of this level that is written in a subquery is a column of a relation of its own. */
+static bool is_moved_aggregate(const struct relation *r)
+{
+    return r->kind == REL_JOIN && r->column_count == 1 &&
+           (r->join_columns[0]->kind == EXPR_AGGREGATE ||
+            r->join_columns[0]->kind == EXPR_GROUPING);
+}
+
 /* Columns used above the grouping that are no group: they depend on one that is (a primary key), so
  * grouping by them too changes nothing. */
 static bool add_dependent(void *ctx, const struct expr *e)
@@ -51,6 +59,7 @@ static void add_inner_column(void *ctx, const struct query *owner, uint32_t rela
     struct level *l = ctx;
     if (owner != l->query) return;
     const struct relation *r = owner->relations[relation];
+    if (is_moved_aggregate(r)) return;
     struct expr *e = ARENA_NEW(l->planner->arena, struct expr);
     e->kind = EXPR_COLUMN;
     e->type = r->columns[column].type;
@@ -130,6 +139,9 @@ static enum status plan_group(struct level *l, struct expr **above, uint32_t abo
     for (uint32_t i = 0; i < given; i++) ARENA_PUSH(p->arena, &reads.exprs, l->groups.data[i]);
     for (uint32_t i = 0; i < above_count; i++) (void)collect_reads(&reads, above[i]);
     (void)collect_reads(&reads, expand_joins(l, q->having));
+    for (uint32_t i = 0; i < q->relation_count; i++)
+        if (is_moved_aggregate(q->relations[i]))
+            (void)collect_reads(&reads, expand_joins(l, q->relations[i]->join_columns[0]));
     TRY(plan_sublinks(l, reads.exprs.data, (uint32_t)reads.exprs.count, l->current.node->rows));
     for (uint32_t i = 0; i < above_count; i++) {
         (void)add_dependent(l, above[i]);

@@ -3,7 +3,7 @@
 #define HELIOS_SQL_PLAN_TIES_H
 
 #include "sql/plan/plan_priv.h"
-#include "sql/plan/querymap.h"
+#include "sql/querymap.h"
 
 struct ties {
     struct arena *arena;

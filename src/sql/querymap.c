@@ -1,7 +1,7 @@
 /* One walk over everything that a query holds serves folding, substituting columns, and copying. Copies
  * keep the links between queries: a copied subquery's parent is the copy, and its reference to a CTE
  * of a copied query is to the copied CTE. */
-#include "sql/plan/querymap.h"
+#include "sql/querymap.h"
 
 const struct query *column_owner(const struct query *at, const struct expr *column)
 {

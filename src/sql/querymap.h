@@ -1,6 +1,6 @@
 /* Going through a whole bound query and changing its expressions, in place or in a copy. */
-#ifndef HELIOS_SQL_PLAN_QUERYMAP_H
-#define HELIOS_SQL_PLAN_QUERYMAP_H
+#ifndef HELIOS_SQL_QUERYMAP_H
+#define HELIOS_SQL_QUERYMAP_H
 
 #include "base/array.h"
 #include "sql/query.h"
