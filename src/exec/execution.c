@@ -11,6 +11,7 @@ enum {
     PRIME_ROWS = 256,
     TURN_US = 2000,
     CHECK_US = 100,
+    CHECK_BYTES = 1 << 20,
 };
 
 struct call_state {
@@ -54,12 +55,12 @@ void exec_arena_prime(struct arena *a, uint32_t rows)
     arena_clear(a);
 }
 
-/* Whoever pushes rows asks often; the answer changes seldom. */
-enum status exec_check(struct execution *x)
+/* Whoever pushes rows asks often; the answer changes seldom. What was refused once is refused again. */
+static enum status check(struct execution *x, bool memory)
 {
     int64_t now = monotonic_us();
     if (now < x->check_us) return OK;
-    x->check_us = now + CHECK_US;
+    x->check_us = 0;
     /* A long query lets the other fibers of its worker run. */
     if (now >= x->yield_us) {
         if (x->yield_us) fiber_yield();
@@ -68,12 +69,44 @@ enum status exec_check(struct execution *x)
     if (x->parallel) TRY(parallel_check(x->parallel));
     if (x->session->waiter && waiter_canceled(x->session->waiter))
         return FAIL(QUERY_CANCELED, "canceling statement due to user request");
-    uint64_t limit = exec_memory_limit(x);
-    if (limit == UINT64_MAX || exec_memory_used(x) <= limit) return OK;
+    uint64_t limit = memory ? exec_memory_limit(x) : UINT64_MAX;
+    if (limit == UINT64_MAX || exec_memory_used(x) <= limit) {
+        x->check_us = now + CHECK_US;
+        return OK;
+    }
     FAIL(OUT_OF_MEMORY, "out of memory");
     error_detail("The query needs more than its memory limit of %llu kB.",
                  (unsigned long long)(limit >> 10));
     return error_hint("Raise the query memory limit, or make the query keep fewer rows at a time.");
+}
+
+enum status exec_check(struct execution *x)
+{
+    return check(x, true);
+}
+
+enum status exec_check_canceled(struct execution *x)
+{
+    return check(x, false);
+}
+
+enum status exec_zero(struct execution *x, void *p, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += CHECK_BYTES) {
+        if (x && bytes >= CHECK_BYTES) TRY(exec_check_canceled(x));
+        memset((char *)p + at, 0, bytes - at < CHECK_BYTES ? bytes - at : CHECK_BYTES);
+    }
+    return OK;
+}
+
+enum status exec_copy(struct execution *x, void *to, const void *from, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += CHECK_BYTES) {
+        if (x && bytes >= CHECK_BYTES) TRY(exec_check_canceled(x));
+        memcpy((char *)to + at, (const char *)from + at,
+               bytes - at < CHECK_BYTES ? bytes - at : CHECK_BYTES);
+    }
+    return OK;
 }
 
 enum status exec_check_stack(void)

@@ -75,6 +75,11 @@ void exec_arena_prime(struct arena *a, uint32_t rows);
 
 /* At every batch, and every few thousand steps of long loops: QUERY_CANCELED, OUT_OF_MEMORY. */
 enum status exec_check(struct execution *x) MUST;
+/* QUERY_CANCELED alone: inside of what may need more memory for a moment, as a table that grows. */
+enum status exec_check_canceled(struct execution *x) MUST;
+/* memset to 0 and memcpy of what may be large; x NULL: not to be canceled. */
+enum status exec_zero(struct execution *x, void *p, size_t bytes) MUST;
+enum status exec_copy(struct execution *x, void *to, const void *from, size_t bytes) MUST;
 /* STATEMENT_TOO_COMPLEX when the stack runs low; before every recursion that a query can deepen. */
 enum status exec_check_stack(void) MUST;
 

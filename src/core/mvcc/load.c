@@ -18,6 +18,7 @@ enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
 struct load_job {
     uint32_t refs;  /* atomic: the loader's, and the pool's */
     uint32_t state; /* atomic */
+    uint32_t stop;  /* atomic: it will not be needed */
     struct load_buffer *buffer;
     struct forest *forest;
     struct waiter *waiter; /* atomic: of who waits; NULL: nobody yet */
@@ -94,7 +95,7 @@ static bool claim_job(struct load_job *j)
 
 static void run_job(struct load_job *j)
 {
-    j->st = load_buffer__write(j->buffer, j->forest);
+    j->st = load_buffer__write(j->buffer, j->forest, &j->stop);
     if (j->st != OK) j->error = *error_current();
     __atomic_store_n(&j->state, JOB_DONE, __ATOMIC_SEQ_CST);
 }
@@ -128,8 +129,12 @@ static enum status end_job(struct load *l)
     struct waiter *self = waiter_self();
     if (claim_job(j)) run_job(j);
     __atomic_store_n(&j->waiter, self, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&j->state, __ATOMIC_SEQ_CST) != JOB_DONE)
-        (void)waiter_park_uncancelable(self, 0);
+    while (__atomic_load_n(&j->state, __ATOMIC_SEQ_CST) != JOB_DONE) {
+        bool stopped = __atomic_load_n(&j->stop, __ATOMIC_RELAXED);
+        if (stopped) (void)waiter_park_uncancelable(self, 0);
+        else if (waiter_park(self, 0) == PARK_CANCELED)
+            __atomic_store_n(&j->stop, 1, __ATOMIC_RELAXED);
+    }
     enum status st = j->st;
     if (st != OK) *error_current() = j->error;
     l->job = NULL;
@@ -394,6 +399,7 @@ void store_load_free(struct load *l)
     if (!l) return;
     if (l->job) {
         struct error saved = *error_current();
+        __atomic_store_n(&l->job->stop, 1, __ATOMIC_RELAXED);
         enum status st = end_job(l);
         discard(l, &l->buffers[l->filling ^ 1], 0);
         if (st != OK) *error_current() = saved;

@@ -5,6 +5,7 @@
 #include <endian.h>
 #include <stdlib.h>
 
+#include "base/fiber.h"
 #include "base/mem.h"
 
 void load_buffer__init(struct load_buffer *b, const struct load_tree *trees, uint32_t n)
@@ -82,9 +83,88 @@ static const struct load_item *find_twice(const struct load_part *p)
     return first;
 }
 
-static enum status add_all(struct run_builder *b, const struct load_part *p)
+/* Asked now and then: whoever loads may have been canceled. */
+static enum status go_on(const uint32_t *stop)
+{
+    if (!__atomic_load_n(stop, __ATOMIC_RELAXED) && !waiter_canceled(waiter_self())) return OK;
+    return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+}
+
+enum { SORT_PIECE = 1 << 13, POLL_ENTRIES = 1024 };
+
+static void merge(const struct load_entry *a, size_t na, const struct load_entry *b, size_t nb,
+                  struct load_entry *to)
+{
+    size_t i = 0, k = 0;
+    while (i < na && k < nb) *to++ = compare_entries(&a[i], &b[k]) <= 0 ? a[i++] : b[k++];
+    memcpy(to, a + i, (na - i) * sizeof *to);
+    memcpy(to + (na - i), b + k, (nb - k) * sizeof *to);
+}
+
+/* How many of the first n of a and b together are of a: a merge can begin in the middle. */
+static size_t split(const struct load_entry *a, size_t na, const struct load_entry *b, size_t nb,
+                    size_t n)
+{
+    size_t lo = n > nb ? n - nb : 0, hi = n < na ? n : na;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (compare_entries(&a[mid], &b[n - mid - 1]) <= 0) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo;
+}
+
+static enum status merge_some(const struct load_entry *a, size_t na, const struct load_entry *b,
+                              size_t nb, struct load_entry *to, const uint32_t *stop)
+{
+    size_t i = 0, k = 0;
+    while (i < na || k < nb) {
+        size_t rest = na - i + nb - k, n = rest < SORT_PIECE ? rest : SORT_PIECE;
+        size_t of_a = split(a + i, na - i, b + k, nb - k, n);
+        TRY(go_on(stop));
+        merge(a + i, of_a, b + k, n - of_a, to);
+        i += of_a;
+        k += n - of_a;
+        to += n;
+    }
+    return OK;
+}
+
+/* Pieces are sorted, then merged two by two: between them one can be canceled. */
+static enum status sort_entries(struct load_entry *e, size_t n, struct load_entry *spare,
+                                const uint32_t *stop)
+{
+    struct load_entry *from = e, *to = spare;
+    for (size_t i = 0; i < n; i += SORT_PIECE) {
+        TRY(go_on(stop));
+        qsort(e + i, n - i < SORT_PIECE ? n - i : SORT_PIECE, sizeof *e, compare_entries);
+    }
+    for (size_t width = SORT_PIECE; width < n; width *= 2) {
+        for (size_t i = 0; i < n; i += 2 * width) {
+            size_t na = n - i < width ? n - i : width, rest = n - i - na;
+            TRY(merge_some(from + i, na, from + i + na, rest < width ? rest : width, to + i, stop));
+        }
+        struct load_entry *t = from;
+        from = to;
+        to = t;
+    }
+    if (from != e) memcpy(e, from, n * sizeof *e);
+    return OK;
+}
+
+static enum status sort_part(struct load_part *p, const uint32_t *stop)
+{
+    size_t n = p->entries.count;
+    struct load_entry *spare = mem_alloc(MEM_RUN, n * sizeof *spare);
+    enum status st = sort_entries(p->entries.data, n, spare, stop);
+    mem_free(MEM_RUN, spare);
+    return st;
+}
+
+static enum status add_all(struct run_builder *b, const struct load_part *p, const uint32_t *stop)
 {
     for (size_t i = 0; i < p->entries.count; i++) {
+        if (i % POLL_ENTRIES == 0) TRY(go_on(stop));
         const struct load_item *item = p->entries.data[i].item;
         struct entry e = {.key = load_key(item), .row = load_row(item)};
         TRY(run_builder_add(b, &e));
@@ -95,19 +175,18 @@ static enum status add_all(struct run_builder *b, const struct load_part *p)
 /* Later runs of the load are held against the filter: where input is in order, none overlaps. */
 enum { FILTER_BITS = 10, FILTER_BITS_UNSORTED = 16 };
 
-static enum status write_part(struct load_part *p, struct forest *f)
+static enum status write_part(struct load_part *p, struct forest *f, const uint32_t *stop)
 {
     struct run_options o = {.blocks = f->blocks, .cache = f->cache, .tree = p->tree,
                             .filter_bits = p->unsorted ? FILTER_BITS_UNSORTED : FILTER_BITS,
                             .compress = true, .stamped = true};
     struct run_builder *b;
     if (!p->entries.count) return OK;
-    if (p->unsorted)
-        qsort(p->entries.data, p->entries.count, sizeof *p->entries.data, compare_entries);
+    if (p->unsorted) TRY(sort_part(p, stop));
     p->twice = find_twice(p);
     if (p->twice) return OK;
     TRY(run_builder_new(&o, &b));
-    enum status st = add_all(b, p);
+    enum status st = add_all(b, p, stop);
     if (st != OK) {
         run_builder_abort(b);
         return st;
@@ -115,8 +194,8 @@ static enum status write_part(struct load_part *p, struct forest *f)
     return run_builder_finish(b, &p->meta);
 }
 
-enum status load_buffer__write(struct load_buffer *b, struct forest *f)
+enum status load_buffer__write(struct load_buffer *b, struct forest *f, const uint32_t *stop)
 {
-    for (uint32_t i = 0; i < b->count; i++) TRY(write_part(&b->parts[i], f));
+    for (uint32_t i = 0; i < b->count; i++) TRY(write_part(&b->parts[i], f, stop));
     return OK;
 }

@@ -47,7 +47,8 @@ void load_buffer__release(struct load_buffer *b);
 void load_buffer__clear(struct load_buffer *b);
 void load_buffer__add(struct load_buffer *b, uint32_t part, struct slice key, struct slice row,
                       uint64_t tag);
-/* Sorts each part and writes it as a run. With a key twice nothing of that part is written. */
-enum status load_buffer__write(struct load_buffer *b, struct forest *f) MUST;
+/* Sorts each part and writes it as a run. With a key twice nothing of that part is written. Ends with
+ * QUERY_CANCELED when *stop (atomic) becomes true, or the running waiter is canceled. */
+enum status load_buffer__write(struct load_buffer *b, struct forest *f, const uint32_t *stop) MUST;
 
 #endif

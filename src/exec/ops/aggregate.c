@@ -211,7 +211,7 @@ static enum status find_groups(struct agg_run *r, const struct batch *b, const s
         for (uint32_t i = 0; i < b->count; i++) blocks[i] = r->states[0];
         return OK;
     }
-    group_table_find(&r->table, b, keys, r->frozen, r->batch, ids);
+    TRY(group_table_find(&r->table, b, keys, r->frozen, r->batch, ids));
     agg__reserve_states(r, r->table.count);
     if (r->frozen) {
         uint16_t *sel = arena_alloc(r->batch, 2 * b->count * sizeof *sel), *gone = sel + b->count;
@@ -369,18 +369,19 @@ static enum status push_groups(struct agg_run *r)
 }
 
 /* Without rows: one group for each empty grouping set. */
-void agg__add_empty_groups(struct agg_run *r)
+enum status agg__add_empty_groups(struct agg_run *r)
 {
     const struct plan_node *n = r->n;
-    if (!r->key_count || r->table.count) return;
+    if (!r->key_count || r->table.count) return OK;
     struct datum *row = ARENA_ARRAY(r->keep, struct datum, r->key_count);
     for (uint32_t s = 0; s < n->aggregate.set_count; s++) {
         if (n->aggregate.sets[s]) continue;
         for (uint32_t g = 0; g < n->aggregate.group_count; g++) row[g].null = true;
         row[n->aggregate.group_count] = (struct datum){.v.i32 = (int32_t)s};
-        group_table_add(&r->table, row, r->keep);
+        TRY(group_table_add(&r->table, row, r->keep));
     }
     agg__reserve_states(r, r->table.count);
+    return OK;
 }
 
 /* --- levels ------------------------------------------------------------------------------------ */
@@ -390,7 +391,7 @@ enum status agg__begin_level(struct agg_run *r)
     arena_clear(r->keep);
     arena_clear(r->batch);
     for (uint32_t i = 0; i < GROUP_SLOT_ARENAS; i++) arena_clear(r->slots[i]);
-    group_table_init(&r->table, r->key_count, r->key_types, r->keep, r->slots[0], r->slots[1]);
+    group_table_init(&r->table, r->x, r->key_count, r->key_types, r->keep, r->slots[0], r->slots[1]);
     r->groups = r->state_chunk_cap = 0;
     r->frozen = false;
     r->batches++;
@@ -478,7 +479,7 @@ enum status op__aggregate(struct execution *x, const struct plan_node *n, const 
     if (r->is_part) {
         TRY(agg__merge(r));
     } else {
-        agg__add_empty_groups(r);
+        TRY(agg__add_empty_groups(r));
         TRY(agg__end_level(r));
         TRY(agg__run_partitions(r));
     }

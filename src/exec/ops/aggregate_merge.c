@@ -7,7 +7,7 @@
 #include "exec/ops/aggregate_priv.h"
 #include "exec/ops/gather_priv.h"
 
-enum { FEW_GROUPS = 4096 };
+enum { FEW_GROUPS = 4096, CHECK_GROUPS = 1 << 17 };
 
 /* --- before the meeting ------------------------------------------------------------------------ */
 
@@ -33,19 +33,25 @@ static void find_parts(const struct agg_run *r, struct arena *a, uint32_t chunk,
 }
 
 /* The groups' numbers in order of their parts. */
-static void order_groups(struct agg_run *r)
+static enum status order_groups(struct agg_run *r)
 {
     uint32_t total = r->table.count, at[AGG_PARTITIONS + 1] = {0};
     uint8_t *parts = arena_alloc(r->keep, (total / BATCH_ROWS + 1) * BATCH_ROWS);
     for (uint32_t chunk = 0; chunk * BATCH_ROWS < total; chunk++) {
         arena_clear(r->batch);
+        TRY(exec_check_canceled(r->x));
         find_parts(r, r->batch, chunk, parts + chunk * BATCH_ROWS);
     }
     for (uint32_t i = 0; i < total; i++) at[parts[i] + 1]++;
+    TRY(exec_check_canceled(r->x));
     for (uint32_t p = 0; p < AGG_PARTITIONS; p++) at[p + 1] += at[p];
     memcpy(r->part_starts, at, sizeof at);
     r->order = arena_alloc(r->keep, (total + 1) * sizeof *r->order);
-    for (uint32_t i = 0; i < total; i++) r->order[at[parts[i]]++] = i;
+    for (uint32_t i = 0; i < total; i++) {
+        if (i % CHECK_GROUPS == 0) TRY(exec_check_canceled(r->x));
+        r->order[at[parts[i]]++] = i;
+    }
+    return OK;
 }
 
 static bool has_spilled(const struct agg_run *r)
@@ -94,7 +100,7 @@ static enum status merge_rows(struct agg_run *m, const struct agg_run *o, uint32
     group_batch(o, chunk, m->batch, &b);
     b.sel = sel;
     b.count = count;
-    group_table_find(&m->table, &b, b.columns, false, m->batch, ids);
+    TRY(group_table_find(&m->table, &b, b.columns, false, m->batch, ids));
     agg__reserve_states(m, m->table.count);
     for (uint32_t i = 0; i < count; i++) {
         const char *from = agg__states(o, chunk * BATCH_ROWS + sel[i]);
@@ -163,7 +169,7 @@ static enum status merge_part(struct agg_run *m, const struct parallel *p, uint3
         spill_free(s);
         p->runs[i]->partitions[part] = NULL;
     }
-    if (p->parts == 1) agg__add_empty_groups(m);
+    if (p->parts == 1) TRY(agg__add_empty_groups(m));
     TRY(agg__end_level(m));
     return agg__run_partitions(m);
 }
@@ -185,7 +191,7 @@ enum status agg__merge(struct agg_run *r)
 {
     struct execution *x = r->x;
     struct parallel *p = x->parallel;
-    if (r->key_count && (r->table.count > FEW_GROUPS || has_spilled(r))) order_groups(r);
+    if (r->key_count && (r->table.count > FEW_GROUPS || has_spilled(r))) TRY(order_groups(r));
     for (uint32_t i = 0; i < AGG_PARTITIONS; i++)
         if (r->partitions[i]) TRY(spill_rest(r->partitions[i]));
     struct agg_run *m = ARENA_NEW(x->arena, struct agg_run);

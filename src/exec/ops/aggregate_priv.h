@@ -76,7 +76,7 @@ bool agg__skips(const struct agg_call *c, const struct datum *args);
 void agg__reserve_states(struct agg_run *r, uint32_t groups);
 enum status agg__begin_level(struct agg_run *r) MUST;
 enum status agg__feed_partition(struct agg_run *r, struct spill *s) MUST;
-void agg__add_empty_groups(struct agg_run *r);
+enum status agg__add_empty_groups(struct agg_run *r) MUST;
 enum status agg__end_level(struct agg_run *r) MUST;
 enum status agg__run_partitions(struct agg_run *r) MUST;
 

@@ -124,15 +124,16 @@ struct recursion {
     uint64_t *slots, mask;
 };
 
-enum { FIRST_SLOTS = 256 };
+enum { FIRST_SLOTS = 256, CHECK_SLOTS = 1 << 15 };
 #define UPPER_HALF (~0ull << 32)
 
-static void begin_slots(struct recursion *r, uint64_t count)
+static enum status begin_slots(struct recursion *r, uint64_t count)
 {
     r->side ^= 1;
     arena_release(r->arenas[r->side]);
-    r->slots = arena_zalloc(r->arenas[r->side], count * sizeof *r->slots);
+    r->slots = arena_alloc(r->arenas[r->side], count * sizeof *r->slots);
     r->mask = count - 1;
+    return exec_zero(r->x, r->slots, count * sizeof *r->slots);
 }
 
 static void add_slot(struct recursion *r, uint64_t slot)
@@ -142,14 +143,17 @@ static void add_slot(struct recursion *r, uint64_t slot)
     r->slots[at] = slot;
 }
 
-static void grow_slots(struct recursion *r)
+static enum status grow_slots(struct recursion *r)
 {
     const uint64_t *old = r->slots;
     uint64_t count = r->mask + 1;
-    begin_slots(r, count * 2);
-    for (uint64_t i = 0; i < count; i++)
+    TRY(begin_slots(r, count * 2));
+    for (uint64_t i = 0; i < count; i++) {
+        if (i % CHECK_SLOTS == 0) TRY(exec_check_canceled(r->x));
         if (old[i]) add_slot(r, old[i]);
+    }
     arena_release(r->arenas[r->side ^ 1]);
+    return OK;
 }
 
 static enum status is_equal(struct recursion *r, const struct batch *b, uint32_t row, uint64_t other,
@@ -179,7 +183,7 @@ static enum status is_new(struct recursion *r, const struct batch *b, uint32_t r
     }
     if (r->all.count >= UINT32_MAX - 1)
         return FAIL(PROGRAM_LIMIT_EXCEEDED, "a recursive query has too many rows");
-    if (r->all.count * 4 >= r->mask * 3) grow_slots(r);
+    if (r->all.count * 4 >= r->mask * 3) TRY(grow_slots(r));
     TRY(row_store_add(&r->all, b, &sel, 1));
     add_slot(r, (hash & UPPER_HALF) | r->all.count);
     *ret = true;
@@ -220,7 +224,8 @@ static enum status push_rows(struct execution *x, struct row_store *s, struct ar
 }
 
 /* One a node, for all its runs. */
-static struct recursion *begin_recursion(struct execution *x, const struct plan_node *n)
+static enum status begin_recursion(struct execution *x, const struct plan_node *n,
+                                   struct recursion **ret)
 {
     bool fresh;
     const type_id *types = op__types(x, n);
@@ -237,19 +242,21 @@ static struct recursion *begin_recursion(struct execution *x, const struct plan_
         row_store_init(&r->all, x, columns, types, exec_arena(x), exec_arena(x));
     }
     r->distinct = !n->cte.all;
-    if (r->distinct) begin_slots(r, FIRST_SLOTS);
+    *ret = r;
+    if (r->distinct) TRY(begin_slots(r, FIRST_SLOTS));
     row_store_clear(&r->all);
     row_store_clear(&r->rounds[0]);
     r->fresh = &r->rounds[0];
-    return r;
+    return OK;
 }
 
 enum status op__recursive_union(struct execution *x, const struct plan_node *n,
                                 const struct exec_sink *out)
 {
     struct cte_state *s = state_of(x, n->cte.cte);
-    struct recursion *r = begin_recursion(x, n);
+    struct recursion *r;
     struct arena *chunk = op__arena(x, n, 1);
+    TRY(begin_recursion(x, n, &r));
     struct exec_sink sink = {take_round, r};
     TRY(op__run(x, n->left, &sink));
     for (unsigned round = 0; r->rounds[round & 1].count > 0; round++) {

@@ -30,7 +30,7 @@ static enum status distinct_rows(void *ctx, const struct batch *in)
         for (uint32_t c = 0; c < u->slot_count; c++)
             row[c] = vec_get(&in->columns[u->slots ? u->slots[c] : c], at);
         if (row_table_find(&u->table, row, hashes[i])) continue;
-        if (!u->frozen) row_table_add(&u->table, row, hashes[i]);
+        if (!u->frozen) TRY(row_table_add(&u->table, row, hashes[i]));
         sel[b.count++] = (uint16_t)at;
     }
     if (u->frozen) return late_rows_add(&u->late, &b, u->batch);

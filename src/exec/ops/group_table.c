@@ -2,7 +2,8 @@
 
 #include "base/hash.h"
 
-enum { FIRST_ROWS = 64, FIRST_SLOTS = 256, NO_PLACE = 64, SHORT_BYTES = 3, AHEAD = 8 };
+enum { FIRST_ROWS = 64, FIRST_SLOTS = 256, NO_PLACE = 64, SHORT_BYTES = 3, AHEAD = 8,
+       CHECK_SLOTS = 1 << 15 };
 
 #define SPREAD 0x9e3779b97f4a7c15ull
 #define PREFETCH_SLOTS (1u << 15) /* more than that do not stay in the nearest cache */
@@ -45,10 +46,11 @@ static bool place_columns(struct group_table *t)
     return true;
 }
 
-void group_table_init(struct group_table *t, uint32_t key_count, const type_id *types,
-                      struct arena *keys, struct arena *slots_a, struct arena *slots_b)
+void group_table_init(struct group_table *t, struct execution *x, uint32_t key_count,
+                      const type_id *types, struct arena *keys, struct arena *slots_a,
+                      struct arena *slots_b)
 {
-    *t = (struct group_table){.arena = keys, .slot_arenas = {slots_a, slots_b},
+    *t = (struct group_table){.x = x, .arena = keys, .slot_arenas = {slots_a, slots_b},
                               .key_count = key_count};
     t->columns = ARENA_ARRAY(keys, struct key_column, key_count + 1);
     for (uint32_t c = 0; c < key_count; c++) {
@@ -138,12 +140,14 @@ static uint32_t append(struct group_table *t, const struct vec *keys, uint32_t r
 /* --- slots ------------------------------------------------------------------------------------- */
 
 /* Into the arena that the slots are not in. */
-static void *new_slots(struct group_table *t, size_t bytes)
+static enum status new_slots(struct group_table *t, size_t bytes, void *ret)
 {
     struct arena *a = t->slot_arenas[1];
     t->slot_arenas[1] = t->slot_arenas[0];
     t->slot_arenas[0] = a;
-    return arena_zalloc(a, bytes);
+    void *slots = arena_alloc(a, bytes);
+    memcpy(ret, &slots, sizeof slots);
+    return exec_zero(t->x, slots, bytes);
 }
 
 static void set_cap(struct group_table *t, uint32_t cap)
@@ -158,19 +162,21 @@ static inline uint32_t word_slot(const struct group_table *t, uint64_t word)
     return (uint32_t)(word * SPREAD >> t->shift);
 }
 
-static void grow_words(struct group_table *t)
+static enum status grow_words(struct group_table *t)
 {
     struct packed_slot *old = t->words;
     uint32_t old_cap = t->cap;
     set_cap(t, old_cap ? old_cap * 2 : FIRST_SLOTS);
-    t->words = new_slots(t, (size_t)t->cap * sizeof *t->words);
+    TRY(new_slots(t, (size_t)t->cap * sizeof *t->words, &t->words));
     for (uint32_t i = 0; i < old_cap; i++) {
+        if (i % CHECK_SLOTS == 0) TRY(exec_check_canceled(t->x));
         if (!old[i].group) continue;
         uint32_t s = word_slot(t, old[i].word);
         while (t->words[s].group) s = (s + 1) & (t->cap - 1);
         t->words[s] = old[i];
     }
     arena_release(t->slot_arenas[1]);
+    return OK;
 }
 
 static inline uint32_t hash_slot(const struct group_table *t, uint64_t hash)
@@ -187,15 +193,18 @@ static void link_group(struct group_table *t, uint64_t upper, uint32_t group)
 
 #define UPPER_HALF 0xffffffff00000000ull
 
-static void grow_slots(struct group_table *t)
+static enum status grow_slots(struct group_table *t)
 {
     uint64_t *old = t->slots;
     uint32_t old_cap = t->cap;
     set_cap(t, old_cap ? old_cap * 2 : FIRST_SLOTS);
-    t->slots = new_slots(t, (size_t)t->cap * sizeof *t->slots);
-    for (uint32_t i = 0; i < old_cap; i++)
+    TRY(new_slots(t, (size_t)t->cap * sizeof *t->slots, &t->slots));
+    for (uint32_t i = 0; i < old_cap; i++) {
+        if (i % CHECK_SLOTS == 0) TRY(exec_check_canceled(t->x));
         if (old[i]) link_group(t, old[i] & UPPER_HALF, (uint32_t)old[i] - 1);
+    }
     arena_release(t->slot_arenas[1]);
+    return OK;
 }
 
 static inline bool is_full(const struct group_table *t) { return t->count + 1 > t->cap / 8 * 5; }
@@ -208,7 +217,7 @@ void group_table_hash(const struct batch *b, const struct vec *keys, uint32_t ke
 }
 
 /* The general form of what has been found by word. */
-static void unpack(struct group_table *t, struct arena *a)
+static enum status unpack(struct group_table *t, struct arena *a)
 {
     uint64_t *hashes = arena_alloc(a, BATCH_ROWS * sizeof *hashes);
     struct vec *keys = ARENA_ARRAY(a, struct vec, t->key_count + 1);
@@ -216,15 +225,17 @@ static void unpack(struct group_table *t, struct arena *a)
     t->packed = false;
     t->words = NULL;
     set_cap(t, cap);
-    t->slots = new_slots(t, (size_t)cap * sizeof *t->slots);
+    TRY(new_slots(t, (size_t)cap * sizeof *t->slots, &t->slots));
     arena_release(t->slot_arenas[1]);
     for (uint32_t chunk = 0, group = 0; group < t->count; chunk++) {
         uint32_t n = t->count - group < BATCH_ROWS ? t->count - group : BATCH_ROWS;
         struct batch b = {.rows = n, .count = n};
+        TRY(exec_check_canceled(t->x));
         for (uint32_t c = 0; c < t->key_count; c++) group_table_view(t, chunk, c, &keys[c]);
         group_table_hash(&b, keys, t->key_count, hashes);
         for (uint32_t i = 0; i < n; i++) link_group(t, hashes[i] & UPPER_HALF, group++);
     }
+    return OK;
 }
 
 /* --- keys in a word ---------------------------------------------------------------------------- */
@@ -314,7 +325,6 @@ static bool pack_column(const struct batch *b, const struct vec *v, const struct
 static uint32_t find_word(struct group_table *t, uint64_t word, const struct vec *keys,
                           uint32_t row, bool frozen)
 {
-    if (!frozen && is_full(t)) grow_words(t);
     if (!t->cap) return GROUP_NONE;
     uint32_t s = word_slot(t, word);
     for (; t->words[s].group; s = (s + 1) & (t->cap - 1))
@@ -325,23 +335,26 @@ static uint32_t find_word(struct group_table *t, uint64_t word, const struct vec
     return group;
 }
 
-static bool find_packed(struct group_table *t, const struct batch *b, const struct vec *keys,
-                        bool frozen, struct arena *a, uint32_t *ids)
+static enum status find_packed(struct group_table *t, const struct batch *b,
+                               const struct vec *keys, bool frozen, struct arena *a, uint32_t *ids,
+                               bool *ret_packed)
 {
     uint64_t *words = arena_zalloc(a, (b->count + AHEAD) * sizeof *words);
     for (uint32_t c = 0; c < t->key_count; c++)
-        if (!pack_column(b, &keys[c], &t->columns[c], words)) return false;
+        if (!pack_column(b, &keys[c], &t->columns[c], words)) return OK;
     uint64_t last = 0;
     uint32_t last_id = GROUP_NONE;
     for (uint32_t i = 0; i < b->count; i++) {
         if (t->cap > PREFETCH_SLOTS) __builtin_prefetch(&t->words[word_slot(t, words[i + AHEAD])]);
         if (words[i] != last || last_id == GROUP_NONE) {
             last = words[i];
+            if (!frozen && is_full(t)) TRY(grow_words(t));
             last_id = find_word(t, last, keys, row_of(b, i), frozen);
         }
         ids[i] = last_id;
     }
-    return true;
+    *ret_packed = true;
+    return OK;
 }
 
 /* --- keys of any kind -------------------------------------------------------------------------- */
@@ -381,7 +394,6 @@ static bool same_group(const struct group_table *t, const struct vec *keys, uint
 static uint32_t find_row(struct group_table *t, uint64_t hash, const struct vec *keys, uint32_t row,
                          bool frozen)
 {
-    if (!frozen && is_full(t)) grow_slots(t);
     uint64_t upper = hash & UPPER_HALF;
     uint32_t s = hash_slot(t, upper);
     for (; t->slots[s]; s = (s + 1) & (t->cap - 1)) {
@@ -425,19 +437,19 @@ static uint32_t compare_column(const struct group_table *t, uint32_t c, const st
     return kept;
 }
 
-static void find_general(struct group_table *t, const struct batch *b, const struct vec *keys,
-                         bool frozen, struct arena *a, uint32_t *ids)
+static enum status find_general(struct group_table *t, const struct batch *b,
+                                const struct vec *keys, bool frozen, struct arena *a, uint32_t *ids)
 {
     uint64_t *hashes = arena_alloc(a, (b->count + AHEAD) * sizeof *hashes);
     uint16_t *todo = arena_alloc(a, b->count * sizeof *todo);
     uint32_t n = 0;
     group_table_hash(b, keys, t->key_count, hashes);
     for (uint32_t i = 0; i < AHEAD; i++) hashes[b->count + i] = 0;
-    if (!t->slots) grow_slots(t);
+    if (!t->slots) TRY(grow_slots(t));
     for (uint32_t i = 0; i < b->count; i++) {
         if (t->cap > PREFETCH_SLOTS)
             __builtin_prefetch(&t->slots[hash_slot(t, hashes[i + AHEAD])]);
-        if (!frozen && is_full(t)) grow_slots(t);
+        if (!frozen && is_full(t)) TRY(grow_slots(t));
         uint64_t upper = hashes[i] & UPPER_HALF;
         uint32_t s = hash_slot(t, upper);
         while (t->slots[s] && (t->slots[s] & UPPER_HALF) != upper) s = (s + 1) & (t->cap - 1);
@@ -456,26 +468,30 @@ static void find_general(struct group_table *t, const struct batch *b, const str
     memcpy(all, todo, n * sizeof *all);
     for (uint32_t c = 0; c < t->key_count && n; c++)
         n = compare_column(t, c, b, &keys[c], todo, n, ids);
-    if (n == found) return;
-    for (uint32_t j = 0; j < found; j++)
-        if (ids[all[j]] == GROUP_NONE)
-            ids[all[j]] = find_row(t, hashes[all[j]], keys, row_of(b, all[j]), frozen);
+    for (uint32_t j = 0; n < found && j < found; j++) {
+        if (ids[all[j]] != GROUP_NONE) continue;
+        if (!frozen && is_full(t)) TRY(grow_slots(t));
+        ids[all[j]] = find_row(t, hashes[all[j]], keys, row_of(b, all[j]), frozen);
+    }
+    return OK;
 }
 
-void group_table_find(struct group_table *t, const struct batch *b, const struct vec *keys,
-                      bool frozen, struct arena *a, uint32_t *ids)
+enum status group_table_find(struct group_table *t, const struct batch *b, const struct vec *keys,
+                             bool frozen, struct arena *a, uint32_t *ids)
 {
-    if (t->packed && find_packed(t, b, keys, frozen, a, ids)) return;
-    if (t->packed) unpack(t, a);
-    find_general(t, b, keys, frozen, a, ids);
+    bool packed = false;
+    if (t->packed) TRY(find_packed(t, b, keys, frozen, a, ids, &packed));
+    if (packed) return OK;
+    if (t->packed) TRY(unpack(t, a));
+    return find_general(t, b, keys, frozen, a, ids);
 }
 
-void group_table_add(struct group_table *t, const struct datum *keys, struct arena *a)
+enum status group_table_add(struct group_table *t, const struct datum *keys, struct arena *a)
 {
     struct vec *row = ARENA_ARRAY(a, struct vec, t->key_count + 1);
     struct batch one = {.rows = 1, .count = 1};
     uint32_t id;
     for (uint32_t c = 0; c < t->key_count; c++)
         vec_init_const(&row[c], t->columns[c].type, keys[c], a);
-    group_table_find(t, &one, row, false, a, &id);
+    return group_table_find(t, &one, row, false, a, &id);
 }

@@ -8,6 +8,7 @@
 #ifndef HELIOS_EXEC_OPS_GROUP_TABLE_H
 #define HELIOS_EXEC_OPS_GROUP_TABLE_H
 
+#include "exec/execution.h"
 #include "types/vec.h"
 
 #define GROUP_NONE UINT32_MAX
@@ -23,6 +24,7 @@ struct key_column {
 };
 
 struct group_table {
+    struct execution *x;                     /* to be canceled while slots grow */
     struct arena *arena;                     /* of the keys */
     struct arena *slot_arenas[GROUP_SLOT_ARENAS]; /* used in turns: a grown table frees the old */
     uint32_t key_count;
@@ -36,14 +38,15 @@ struct group_table {
     uint64_t *slots;       /* general: upper half of the hash, group + 1 */
 };
 
-void group_table_init(struct group_table *t, uint32_t key_count, const type_id *types,
-                      struct arena *keys, struct arena *slots_a, struct arena *slots_b);
+void group_table_init(struct group_table *t, struct execution *x, uint32_t key_count,
+                      const type_id *types, struct arena *keys, struct arena *slots_a, struct arena *slots_b);
 /* ids[i] := the group of selected row i, made if need be; with `frozen` none is made, and rows of
  * unknown groups get GROUP_NONE. `a` is for the call. */
-void group_table_find(struct group_table *t, const struct batch *b, const struct vec *keys,
-                      bool frozen, struct arena *a, uint32_t *ids);
+enum status group_table_find(struct group_table *t, const struct batch *b, const struct vec *keys,
+                             bool frozen, struct arena *a, uint32_t *ids) MUST;
 /* Adds a group that is known to be new. */
-void group_table_add(struct group_table *t, const struct datum *keys, struct arena *a);
+enum status group_table_add(struct group_table *t, const struct datum *keys,
+                            struct arena *a) MUST;
 /* Key column c of groups [chunk * BATCH_ROWS, …): flat, by reference. */
 void group_table_view(const struct group_table *t, uint32_t chunk, uint32_t c, struct vec *ret);
 /* The hash that vec_hash gives for the rows' keys. */

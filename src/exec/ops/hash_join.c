@@ -111,14 +111,16 @@ enum status hash_join__build_rows(void *ctx, const struct batch *b)
     return OK;
 }
 
-void hash_join__seal(struct hash_join *h)
+enum status hash_join__seal(struct hash_join *h)
 {
     struct hash_build *b = &h->build;
-    join_table_seal(&b->table, h->table_arena);
-    const struct vec *columns = rowset_columns(&b->rows, h->table_arena);
+    const struct vec *columns;
+    TRY(join_table_seal(&b->table, h->j.x, h->table_arena));
+    TRY(rowset_columns(&b->rows, h->j.x, h->table_arena, &columns));
     hash_join__sealed(h, columns, b->rows.count,
                       arena_bytes(h->rows_arena) + arena_bytes(h->bytes_arena));
     if (b->rows.chunk_count != 1) arena_clear(h->rows_arena);
+    return OK;
 }
 
 void hash_join__sealed(struct hash_join *h, const struct vec *columns, uint64_t rows, uint64_t bytes)
@@ -320,7 +322,7 @@ static enum status build(struct hash_join *h)
     if (together) TRY(hash_join__build_together(h));
     else TRY(op__run(h->j.x, h->j.n->right, &sink));
     if (gives_nothing(h) || h->parts) return OK;
-    if (!together) hash_join__seal(h);
+    if (!together) TRY(hash_join__seal(h));
     h->filter = (struct row_filter){.keys = &h->build.keys, .table = &h->build.table};
     if (drops_left(h) && h->j.n->join.key_count == 1)
         row_filter_attach(h->j.x, h->j.n, &h->filter);

@@ -59,7 +59,7 @@ enum status hash_join__build_rows(void *ctx, const struct batch *b) MUST;
 /* Begins an empty build side. */
 void hash_join__reset(struct hash_join *h);
 enum status hash_join__add(struct hash_join *h, const struct batch *b) MUST;
-void hash_join__seal(struct hash_join *h);
+enum status hash_join__seal(struct hash_join *h) MUST;
 /* What follows when the table is sealed; `bytes` lie outside its arena. */
 void hash_join__sealed(struct hash_join *h, const struct vec *columns, uint64_t rows, uint64_t bytes);
 /* Finds the batch's pairs; the caller ends the batch. */

@@ -143,6 +143,7 @@ static enum status part_built(struct hash_join *h, struct join_parts *p)
     for (uint32_t k = 0; k < rows->chunk_count; k++) {
         struct batch b = rows->chunks[k];
         b.column_count = (uint16_t)h->j.right_columns;
+        TRY(exec_check_canceled(h->j.x));
         TRY(part_build(h, p, &b));
     }
     hash_join__reset(h);
@@ -263,13 +264,13 @@ static enum status join_part(struct hash_join *h, struct spill *build, struct sp
             return part_again(h, build, probe, depth + 1);
         if (!h->seen && remembers(h))
             h->seen = mem_alloc(MEM_QUERY, (spill_row_count(probe) / 64 + 1) * sizeof *h->seen);
-        hash_join__seal(h);
+        TRY(hash_join__seal(h));
         TRY(pass(h, probe, false));
         hash_join__reset(h);
     }
     if (st != END_OF_DATA) return st;
     if (!idle) {
-        hash_join__seal(h);
+        TRY(hash_join__seal(h));
         TRY(pass(h, probe, true));
     }
     if (h->seen) mem_free(MEM_QUERY, h->seen);

@@ -51,6 +51,7 @@ static enum status give_away(struct hash_join *h)
     for (uint32_t k = 0; k < rows->chunk_count; k++) {
         struct batch b = rows->chunks[k];
         b.column_count = (uint16_t)h->j.right_columns;
+        TRY(exec_check_canceled(h->j.x));
         TRY(h->j.out->rows(h->j.out->ctx, &b));
     }
     if (lost) __atomic_add_fetch(&h->joint->dropped, lost, __ATOMIC_RELAXED);
@@ -113,9 +114,8 @@ static enum status place_rows(struct joint_build *t, uint32_t place, struct exec
         }
         at += chunk->rows;
     }
-    join_table_divide(&t->h->build.table, &h->build.table, t->first_rows[place], h->rows_arena,
-                      &t->entries[place]);
-    return OK;
+    return join_table_divide(&t->h->build.table, &h->build.table, t->first_rows[place], x,
+                             h->rows_arena, &t->entries[place]);
 }
 
 static void plan_table(struct joint_build *t)
@@ -131,9 +131,9 @@ static enum status fill_parts(struct joint_build *t, struct execution *x)
     for (;;) {
         uint32_t part = __atomic_fetch_add(&t->next_part, 1, __ATOMIC_RELAXED);
         if (part >= t->table_parts || __atomic_load_n(&t->twice, __ATOMIC_RELAXED)) return OK;
-        if (x) TRY(exec_check(x));
-        if (!join_table_fill(&t->h->build.table, t->of, t->of_count, part))
-            __atomic_store_n(&t->twice, 1, __ATOMIC_RELAXED);
+        bool twice;
+        TRY(join_table_fill(&t->h->build.table, x, t->of, t->of_count, part, &twice));
+        if (twice) __atomic_store_n(&t->twice, 1, __ATOMIC_RELAXED);
     }
 }
 
@@ -256,7 +256,7 @@ enum status hash_join__build_together(struct hash_join *h)
     enum status st = op__gather_into(x, n, &sink, &(struct gather_into){t, begin, finish, collect});
     h->joint = NULL;
     h->builders = 1;
-    if (st == OK && t->spilling && !h->parts) hash_join__seal(h);
+    if (st == OK && t->spilling && !h->parts) st = hash_join__seal(h);
     if (x->stats) x->stats[n->id].rows += h->build.rows_in;
     return st;
 }

@@ -139,6 +139,7 @@ enum status join_flush(struct join_run *j)
         j->pairs = 0;
         return OK;
     }
+    TRY(exec_check(j->x));
     arena_clear(j->arena);
     op__prime(j->x, j->arena, j->pairs);
     struct batch b;

@@ -2,7 +2,8 @@
 
 #include "base/hash.h"
 
-enum { BLOCK_ENTRIES = 4096, FIRST_BLOCK_ENTRIES = 64, DIRECT_SMALL = 1024, DIRECT_FACTOR = 4 };
+enum { BLOCK_ENTRIES = 4096, FIRST_BLOCK_ENTRIES = 64, DIRECT_SMALL = 1024, DIRECT_FACTOR = 4,
+       CHECK_SLOTS = 1 << 16 };
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
@@ -172,85 +173,118 @@ bool join_table_is_direct(const struct join_table *t, uint64_t *ret_range)
     return range < DIRECT_SMALL || range / DIRECT_FACTOR < t->count;
 }
 
-/* True when no key came twice. */
-static bool seal_unique(struct join_table *t, struct arena *a, uint64_t range)
+enum status join_table_sum(struct join_table *t, struct execution *x, uint64_t from, uint64_t to,
+                           uint64_t first)
 {
-    t->rows = ARENA_ARRAY(a, uint32_t, range);
-    for (const struct entry_block *b = t->blocks; b; b = b->next)
+    uint64_t sum = first;
+    for (uint64_t s = from; s < to;) {
+        uint64_t end = to - s < CHECK_SLOTS ? to : s + CHECK_SLOTS;
+        if (x) TRY(exec_check_canceled(x));
+        for (; t->form == JOIN_TABLE_HASHED && s < end; s++) {
+            uint64_t n = t->ends[s] >> 16;
+            t->ends[s] = sum << 16 | (t->ends[s] & 0xffff);
+            sum += n;
+        }
+        for (uint32_t *at = t->starts + 1; s < end; s++) { /* the last one's end is set by filling */
+            uint32_t n = at[s];
+            at[s] = (uint32_t)sum;
+            sum += n;
+        }
+    }
+    return OK;
+}
+
+/* Cancellation is asked for at every block. */
+#define EACH_BLOCK(b, t, x)                                                                        \
+    for (const struct entry_block *b = (t)->blocks;                                                \
+         b && (!(x) || (st = exec_check_canceled(x)) == OK); b = b->next)
+
+static enum status seal_unique(struct join_table *t, struct execution *x, struct arena *a,
+                               uint64_t range, bool *ret_twice)
+{
+    enum status st = OK;
+    t->rows = arena_alloc(a, range * sizeof *t->rows);
+    TRY(exec_zero(x, t->rows, range * sizeof *t->rows));
+    EACH_BLOCK(b, t, x)
         for (uint32_t i = 0; i < b->count; i++) {
             uint32_t *to = &t->rows[b->entries[i].key - (uint64_t)t->min];
-            if (*to) return false;
+            if (*to) {
+                *ret_twice = true;
+                return OK;
+            }
             *to = b->entries[i].row + 1;
         }
     t->form = JOIN_TABLE_DIRECT_UNIQUE;
-    return true;
+    return st;
 }
 
 /* A counting sort: starts[s] counts, then is where slot s begins, moves to its end as it is filled,
  * which is the beginning of the next. */
-static void seal_direct(struct join_table *t, struct arena *a, uint64_t range)
+static enum status seal_direct(struct join_table *t, struct execution *x, struct arena *a,
+                               uint64_t range)
 {
-    uint32_t *at = ARENA_ARRAY(a, uint32_t, range + 1), sum = 0;
+    enum status st = OK;
     uint64_t base = (uint64_t)t->min;
     t->form = JOIN_TABLE_DIRECT;
+    t->starts = arena_alloc(a, (range + 1) * sizeof *t->starts);
+    TRY(exec_zero(x, t->starts, (range + 1) * sizeof *t->starts));
     t->rows = arena_alloc(a, t->count * sizeof *t->rows);
-    t->starts = at;
-    at++;
-    for (const struct entry_block *b = t->blocks; b; b = b->next)
+    uint32_t *at = t->starts + 1;
+    EACH_BLOCK(b, t, x)
         for (uint32_t i = 0; i < b->count; i++) at[b->entries[i].key - base]++;
-    for (uint64_t s = 0; s < range; s++) {
-        uint32_t n = at[s];
-        at[s] = sum;
-        sum += n;
-    }
-    for (const struct entry_block *b = t->blocks; b; b = b->next)
+    TRY(st);
+    TRY(join_table_sum(t, x, 0, range, 0));
+    EACH_BLOCK(b, t, x)
         for (uint32_t i = 0; i < b->count; i++)
             t->rows[at[b->entries[i].key - base]++] = b->entries[i].row;
+    return st;
 }
 
-static void seal_hashed(struct join_table *t, struct arena *a)
+static enum status seal_hashed(struct join_table *t, struct execution *x, struct arena *a)
 {
+    enum status st = OK;
     uint32_t bits = join_table_slot_bits(t->count);
-    uint64_t slots = 1ull << bits, sum = 0;
-    uint64_t *ends = ARENA_ARRAY(a, uint64_t, slots + 1);
+    uint64_t slots = 1ull << bits, *ends = arena_alloc(a, (slots + 1) * sizeof *ends);
+    TRY(exec_zero(x, ends, (slots + 1) * sizeof *ends));
     ends++;
     t->form = JOIN_TABLE_HASHED;
     t->ends = ends;
     t->shift = 64 - bits;
     t->entries = arena_alloc_aligned(a, (t->count + 1) * sizeof *t->entries, 64);
-    for (const struct entry_block *b = t->blocks; b; b = b->next)
+    EACH_BLOCK(b, t, x)
         for (uint32_t i = 0; i < b->count; i++) {
             uint64_t h = join_key_hash(t->packed, b->entries[i].key);
             uint64_t *slot = &ends[h >> t->shift];
             *slot = (*slot + (1 << 16)) | join_table_tag(h);
         }
-    for (uint64_t s = 0; s < slots; s++) {
-        uint64_t n = ends[s] >> 16;
-        ends[s] = sum << 16 | (ends[s] & 0xffff);
-        sum += n;
-    }
-    for (const struct entry_block *b = t->blocks; b; b = b->next)
+    TRY(st);
+    TRY(join_table_sum(t, x, 0, slots, 0));
+    EACH_BLOCK(b, t, x)
         for (uint32_t i = 0; i < b->count; i++) {
             uint64_t h = join_key_hash(t->packed, b->entries[i].key);
             uint64_t *slot = &ends[h >> t->shift];
             t->entries[*slot >> 16] = b->entries[i];
             *slot += 1 << 16;
         }
+    return st;
 }
 
-void join_table_seal(struct join_table *t, struct arena *a)
+enum status join_table_seal(struct join_table *t, struct execution *x, struct arena *a)
 {
     uint64_t range;
     if (!join_table_is_direct(t, &range)) {
-        seal_hashed(t, a);
+        TRY(seal_hashed(t, x, a));
     } else {
         struct arena_mark mark = arena_mark(a);
-        if (!seal_unique(t, a, range)) {
+        bool twice = false;
+        TRY(seal_unique(t, x, a, range, &twice));
+        if (twice) {
             arena_rewind(a, mark);
-            seal_direct(t, a, range);
+            TRY(seal_direct(t, x, a, range));
         }
     }
     t->blocks = t->last = NULL;
+    return OK;
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */

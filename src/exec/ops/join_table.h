@@ -10,6 +10,7 @@
 #ifndef HELIOS_EXEC_OPS_JOIN_TABLE_H
 #define HELIOS_EXEC_OPS_JOIN_TABLE_H
 
+#include "exec/execution.h"
 #include "types/vec.h"
 
 struct join_entry {
@@ -73,7 +74,8 @@ uint64_t join_table_bytes(uint64_t count);
 uint32_t join_table_slot_bits(uint64_t count);
 /* Do its packed keys lie close together? */
 bool join_table_is_direct(const struct join_table *t, uint64_t *ret_range);
-void join_table_seal(struct join_table *t, struct arena *a);
+/* x asks for cancellation; NULL: nobody does. */
+enum status join_table_seal(struct join_table *t, struct execution *x, struct arena *a) MUST;
 /* --- by several threads (join_table_together.c) --- */
 
 /* Tables of several threads, which are not sealed, become one: join_table_plan by one of them, _divide by
@@ -90,11 +92,16 @@ struct join_entries {
  * `a`. With `again` keys that come twice are known to. Returns the number of parts. */
 void join_table_count(struct join_table *t, const struct join_table *of);
 uint32_t join_table_plan(struct join_table *t, struct arena *a, bool again);
-void join_table_divide(const struct join_table *t, const struct join_table *mine, uint32_t first_row,
-                       struct arena *a, struct join_entries *ret);
-/* False: a key came twice, so that all must be planned and filled again. */
-bool join_table_fill(struct join_table *t, const struct join_entries *const *of, uint32_t count,
-                     uint32_t part) MUST;
+enum status join_table_divide(const struct join_table *t, const struct join_table *mine,
+                              uint32_t first_row, struct execution *x, struct arena *a,
+                              struct join_entries *ret) MUST;
+/* *ret_twice: a key came twice, so that all must be planned and filled again. */
+enum status join_table_fill(struct join_table *t, struct execution *x,
+                            const struct join_entries *const *of, uint32_t count, uint32_t part,
+                            bool *ret_twice) MUST;
+/* What counts are there become beginnings, in slots [from, to): entries before `first` come first. */
+enum status join_table_sum(struct join_table *t, struct execution *x, uint64_t from, uint64_t to,
+                           uint64_t first) MUST;
 
 uint64_t join_table_slots(const struct join_table *t);
 

@@ -8,7 +8,7 @@ void row_table_init(struct row_table *t, struct execution *x, uint16_t columns,
     *t = (struct row_table){.x = x, .arena = a};
     arena_clear(a);
     rowset_init(&t->rows, columns, types, a);
-    row_index_init(&t->index, a);
+    row_index_init(&t->index, x, a);
 }
 
 uint32_t row_table_find(const struct row_table *t, const struct datum *row, uint64_t hash)
@@ -25,22 +25,24 @@ uint32_t row_table_find(const struct row_table *t, const struct datum *row, uint
     return 0;
 }
 
-void row_table_add(struct row_table *t, const struct datum *row, uint64_t hash)
+enum status row_table_add(struct row_table *t, const struct datum *row, uint64_t hash)
 {
     rowset_add_row(&t->rows, row);
-    row_index_add(&t->index, hash);
+    return row_index_add(&t->index, hash);
 }
 
-void row_table_count(struct row_table *t, uint32_t row)
+enum status row_table_count(struct row_table *t, uint32_t row)
 {
     if (row > t->counts_cap) {
         uint64_t cap = t->counts_cap ? t->counts_cap * 2 : 256;
-        uint64_t *grown = ARENA_ARRAY(t->arena, uint64_t, cap);
-        if (t->counts_cap) memcpy(grown, t->counts, t->counts_cap * sizeof *grown);
+        uint64_t *grown = arena_alloc(t->arena, cap * sizeof *grown);
+        TRY(exec_copy(t->x, grown, t->counts, t->counts_cap * sizeof *grown));
+        TRY(exec_zero(t->x, grown + t->counts_cap, (cap - t->counts_cap) * sizeof *grown));
         t->counts = grown;
         t->counts_cap = cap;
     }
     t->counts[row - 1]++;
+    return OK;
 }
 
 bool row_table_is_full(const struct row_table *t)

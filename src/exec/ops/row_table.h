@@ -20,9 +20,9 @@ void row_table_init(struct row_table *t, struct execution *x, uint16_t columns,
                     const type_id *types, struct arena *a);
 /* Row number + 1 of an equal row; 0: none. */
 uint32_t row_table_find(const struct row_table *t, const struct datum *row, uint64_t hash);
-void row_table_add(struct row_table *t, const struct datum *row, uint64_t hash);
+enum status row_table_add(struct row_table *t, const struct datum *row, uint64_t hash) MUST;
 /* Of row number + 1: how often it has come. */
-void row_table_count(struct row_table *t, uint32_t row);
+enum status row_table_count(struct row_table *t, uint32_t row) MUST;
 /* Has it the memory that it may have? */
 bool row_table_is_full(const struct row_table *t);
 /* Hashes of the batch's selected rows by these columns; NULL: all `count`. */

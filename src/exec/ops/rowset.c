@@ -1,6 +1,6 @@
 #include "exec/ops/rowset.h"
 
-enum { FIRST_CHUNK_ROWS = 64 };
+enum { FIRST_CHUNK_ROWS = 64, CHECK_ROWS = 1 << 14 };
 
 void rowset_init(struct rowset *s, uint16_t columns, const type_id *types, struct arena *a)
 {
@@ -79,9 +79,13 @@ static void append_nulls(struct vec *dst, uint64_t at, const struct vec *src, ui
     memcpy(dst->nulls + at / 64, src->nulls, (n + 63) / 64 * sizeof *dst->nulls);
 }
 
-struct vec *rowset_columns(const struct rowset *s, struct arena *a)
+enum status rowset_columns(const struct rowset *s, struct execution *x, struct arena *a,
+                           const struct vec **ret)
 {
-    if (s->chunk_count == 1) return s->chunks[0].columns;
+    if (s->chunk_count == 1) {
+        *ret = s->chunks[0].columns;
+        return OK;
+    }
     struct vec *columns = ARENA_ARRAY(a, struct vec, s->column_count + 1);
     for (uint32_t c = 0; c < s->column_count; c++) {
         struct vec *to = &columns[c];
@@ -89,12 +93,14 @@ struct vec *rowset_columns(const struct rowset *s, struct arena *a)
         for (uint32_t k = 0; k < s->chunk_count; k++) {
             const struct batch *chunk = &s->chunks[k];
             uint64_t at = (uint64_t)k * BATCH_ROWS;
+            TRY(exec_check_canceled(x));
             memcpy((char *)to->data + at * to->width, chunk->columns[c].data,
                    (size_t)chunk->rows * to->width);
             append_nulls(to, at, &chunk->columns[c], chunk->rows);
         }
     }
-    return columns;
+    *ret = columns;
+    return OK;
 }
 
 #define GATHER(ctype)                                                                              \
@@ -132,9 +138,9 @@ void rowset_gather(const struct rowset *s, const uint32_t *rows, uint32_t count,
 
 /* --- hash table -------------------------------------------------------------------------------- */
 
-void row_index_init(struct row_index *x, struct arena *a)
+void row_index_init(struct row_index *x, struct execution *run, struct arena *a)
 {
-    *x = (struct row_index){.arena = a};
+    *x = (struct row_index){.x = run, .arena = a};
 }
 
 static void link_row(struct row_index *x, uint32_t row)
@@ -146,25 +152,31 @@ static void link_row(struct row_index *x, uint32_t row)
     x->tails[slot] = row + 1;
 }
 
-static void grow(struct row_index *x)
+static enum status grow(struct row_index *x)
 {
     uint64_t cap = x->cap ? x->cap * 2 : 64;
     uint64_t *hashes = arena_alloc(x->arena, cap * sizeof *hashes);
-    if (x->count) memcpy(hashes, x->hashes, x->count * sizeof *hashes);
+    TRY(exec_copy(x->x, hashes, x->hashes, x->count * sizeof *hashes));
     x->hashes = hashes;
     x->next = arena_alloc(x->arena, cap * sizeof *x->next);
     x->cap = cap;
     x->mask = cap * 2 - 1;
-    x->heads = ARENA_ARRAY(x->arena, uint32_t, cap * 2);
+    x->heads = arena_alloc(x->arena, cap * 2 * sizeof *x->heads);
+    TRY(exec_zero(x->x, x->heads, cap * 2 * sizeof *x->heads));
     x->tails = arena_alloc(x->arena, cap * 2 * sizeof *x->tails);
-    for (uint64_t i = 0; i < x->count; i++) link_row(x, (uint32_t)i);
+    for (uint64_t i = 0; i < x->count; i++) {
+        if (i % CHECK_ROWS == 0) TRY(exec_check_canceled(x->x));
+        link_row(x, (uint32_t)i);
+    }
+    return OK;
 }
 
-void row_index_add(struct row_index *x, uint64_t hash)
+enum status row_index_add(struct row_index *x, uint64_t hash)
 {
-    if (x->count == x->cap) grow(x);
+    if (x->count == x->cap) TRY(grow(x));
     x->hashes[x->count] = hash;
     link_row(x, (uint32_t)x->count++);
+    return OK;
 }
 
 uint32_t row_index_find(const struct row_index *x, uint64_t hash, uint32_t after)

@@ -3,6 +3,7 @@
 #ifndef HELIOS_EXEC_OPS_ROWSET_H
 #define HELIOS_EXEC_OPS_ROWSET_H
 
+#include "exec/execution.h"
 #include "types/vec.h"
 
 struct rowset {
@@ -26,13 +27,15 @@ static inline struct datum rowset_get(const struct rowset *s, uint64_t row, uint
 }
 /* Each column as one flat vector of all rows, in `a` (or shared, when there is one chunk); their bytes
  * stay in the set's. */
-struct vec *rowset_columns(const struct rowset *s, struct arena *a);
+enum status rowset_columns(const struct rowset *s, struct execution *x, struct arena *a,
+                           const struct vec **ret) MUST;
 /* Fills positions 0… of a flat batch with the rows of these numbers; bytes are referenced. */
 void rowset_gather(const struct rowset *s, const uint32_t *rows, uint32_t count, uint32_t from_column,
                    uint32_t columns, struct vec *out);
 
 /* A hash table over row numbers of a set, by 64-bit hash; duplicates are chained in order. */
 struct row_index {
+    struct execution *x;  /* to be canceled while it grows */
     struct arena *arena;
     uint32_t *heads;      /* row number + 1; 0 empty */
     uint32_t *tails;
@@ -41,9 +44,9 @@ struct row_index {
     uint64_t *hashes;     /* by row */
     uint64_t count, cap;
 };
-void row_index_init(struct row_index *x, struct arena *a);
+void row_index_init(struct row_index *x, struct execution *run, struct arena *a);
 /* Row numbers must come in order 0, 1, 2 … */
-void row_index_add(struct row_index *x, uint64_t hash);
+enum status row_index_add(struct row_index *x, uint64_t hash) MUST;
 /* First candidate (row number + 1) with this very hash after `after` (0: from the start); 0: none. */
 uint32_t row_index_find(const struct row_index *x, uint64_t hash, uint32_t after);
 

@@ -27,25 +27,26 @@ static bool is_except(const struct set_run *u)
 
 /* Does this left row come out? ALL counts rows one against one; else each value comes once, and what
  * has come is marked in the table. */
-static bool wanted(struct set_run *u, const struct datum *row, uint64_t hash)
+static enum status wanted(struct set_run *u, const struct datum *row, uint64_t hash, bool *ret)
 {
     struct row_table *t = &u->table;
     uint32_t r = row_table_find(t, row, hash);
     if (u->n->set_op.all) {
         bool matched = r && t->counts[r - 1] > 0;
         if (matched) t->counts[r - 1]--;
-        return matched != is_except(u);
+        *ret = matched != is_except(u);
+        return OK;
     }
+    *ret = !r && is_except(u);
     if (!r) {
-        if (!is_except(u)) return false;
-        if (u->frozen) return true;
-        row_table_add(t, row, hash); /* seen: a later equal row finds it */
-        row_table_count(t, (uint32_t)t->rows.count);
-        return true;
+        if (!*ret || u->frozen) return OK;
+        TRY(row_table_add(t, row, hash)); /* seen: a later equal row finds it */
+        return row_table_count(t, (uint32_t)t->rows.count);
     }
-    if (is_except(u) || t->counts[r - 1] == 0) return false;
+    if (is_except(u) || t->counts[r - 1] == 0) return OK;
     t->counts[r - 1] = 0;
-    return true;
+    *ret = true;
+    return OK;
 }
 
 static enum status stream_left(void *ctx, const struct batch *in)
@@ -61,7 +62,9 @@ static enum status stream_left(void *ctx, const struct batch *in)
     b.count = 0;
     for (uint32_t i = 0; i < in->count; i++) {
         op__get_row(in, op__row(in, i), row);
-        if (wanted(u, row, hashes[i])) sel[b.count++] = (uint16_t)op__row(in, i);
+        bool comes;
+        TRY(wanted(u, row, hashes[i], &comes));
+        if (comes) sel[b.count++] = (uint16_t)op__row(in, i);
     }
     if (u->frozen) return late_rows_add(&u->late, &b, u->batch);
     u->frozen = is_except(u) && !u->n->set_op.all && row_table_is_full(&u->table);
@@ -170,10 +173,10 @@ static enum status count_right(void *ctx, const struct batch *in)
         op__get_row(in, op__row(in, i), row);
         uint32_t r = row_table_find(&u->table, row, hashes[i]);
         if (!r) {
-            row_table_add(&u->table, row, hashes[i]);
+            TRY(row_table_add(&u->table, row, hashes[i]));
             r = (uint32_t)u->table.rows.count;
         }
-        row_table_count(&u->table, r);
+        TRY(row_table_count(&u->table, r));
     }
     if (row_table_is_full(&u->table)) TRY(sort_table(u));
     return exec_check(u->x);

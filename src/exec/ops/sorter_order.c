@@ -10,6 +10,7 @@ enum {
     MERGE_MAX = 160,
     DEPTH_MAX = 96,     /* bytes of the key, beyond which parts are merged */
     CHECK_ENTRIES = 1 << 15,
+    CHECK_ORDER = 1 << 13,
     BYTE_VALUES = 256,
 };
 
@@ -21,6 +22,7 @@ struct part {
 struct ordering {
     struct execution *x;
     struct sort_entry *entries, *spare;
+    uint64_t count;
     struct part *parts;
     uint32_t part_count, part_cap;
     struct arena *work;
@@ -79,9 +81,8 @@ static enum status merge(struct ordering *o, const struct sort_entry *a, uint64_
         *to++ = compare(&a[i], &b[k], next) <= 0 ? a[i++] : b[k++];
         if (((i + k) & 8191) == 0) TRY(step(o, 8192));
     }
-    memcpy(to, a + i, (na - i) * sizeof *to);
-    memcpy(to + (na - i), b + k, (nb - k) * sizeof *to);
-    return OK;
+    TRY(exec_copy(o->x, to, a + i, (na - i) * sizeof *to));
+    return exec_copy(o->x, to + (na - i), b + k, (nb - k) * sizeof *to);
 }
 
 static enum status merge_sort(struct ordering *o, struct sort_entry *e, struct sort_entry *spare,
@@ -101,8 +102,7 @@ static enum status merge_sort(struct ordering *o, struct sort_entry *e, struct s
         from = to;
         to = t;
     }
-    if (from != e) memcpy(e, from, n * sizeof *e);
-    return OK;
+    return from == e ? OK : exec_copy(o->x, e, from, n * sizeof *e);
 }
 
 /* --- by byte ----------------------------------------------------------------------------------- */
@@ -135,12 +135,18 @@ static enum status count_bytes(struct ordering *o, const struct sort_entry *e, u
 }
 
 /* The first byte, from `depth` on, in which words differ; the next multiple of 8 when none does. */
-static uint32_t differing_byte(const struct sort_entry *e, uint64_t n, uint32_t depth)
+static enum status differing_byte(struct ordering *o, const struct sort_entry *e, uint64_t n,
+                                  uint32_t depth, uint32_t *ret)
 {
     uint64_t differs = 0;
-    for (uint64_t i = 1; i < n; i++) differs |= e[i].word ^ e[0].word;
+    for (uint64_t i = 0; i < n;) {
+        uint64_t end = n - i < CHECK_ENTRIES ? n : i + CHECK_ENTRIES;
+        for (; i < end; i++) differs |= e[i].word ^ e[0].word;
+        TRY(step(o, CHECK_ENTRIES));
+    }
     uint32_t word_at = depth / KEY_WORD_BYTES * KEY_WORD_BYTES;
-    return word_at + (differs ? (uint32_t)__builtin_clzll(differs) / 8 : KEY_WORD_BYTES);
+    *ret = word_at + (differs ? (uint32_t)__builtin_clzll(differs) / 8 : KEY_WORD_BYTES);
+    return OK;
 }
 
 static enum status scatter(struct ordering *o, struct part p, unsigned shift, uint64_t *counts)
@@ -156,8 +162,7 @@ static enum status scatter(struct ordering *o, struct part p, unsigned shift, ui
         for (; i < end; i++) spare[at[e[i].word >> shift & 0xff]++] = e[i];
         TRY(step(o, p.count < CHECK_ENTRIES ? p.count : CHECK_ENTRIES));
     }
-    memcpy(e, spare, p.count * sizeof *e);
-    return OK;
+    return exec_copy(o->x, e, spare, p.count * sizeof *e);
 }
 
 static enum status sort_part(struct ordering *o, struct part p)
@@ -179,7 +184,9 @@ static enum status sort_part(struct ordering *o, struct part p)
     unsigned shift = 56 - p.depth % KEY_WORD_BYTES * 8;
     TRY(count_bytes(o, e, p.count, shift, counts));
     if (counts[e[0].word >> shift & 0xff] == p.count) {
-        add_part(o, p.from, p.count, differing_byte(e, p.count, p.depth));
+        uint32_t depth;
+        TRY(differing_byte(o, e, p.count, p.depth, &depth));
+        add_part(o, p.from, p.count, depth);
         return OK;
     }
     TRY(scatter(o, p, shift, counts));
@@ -192,19 +199,24 @@ static enum status sort_part(struct ordering *o, struct part p)
 }
 
 /* Input often comes in order. */
-static bool is_ordered(const struct sort_entry *e, uint64_t n)
+static enum status is_ordered(struct ordering *o, bool *ret)
 {
-    for (uint64_t i = 1; i < n; i++)
-        if (compare(&e[i - 1], &e[i], KEY_WORD_BYTES) > 0) return false;
-    return true;
+    *ret = true;
+    for (uint64_t i = 1; i < o->count && *ret; i++) {
+        *ret = compare(&o->entries[i - 1], &o->entries[i], KEY_WORD_BYTES) <= 0;
+        if (i % CHECK_ORDER == 0) TRY(exec_check(o->x));
+    }
+    return OK;
 }
 
 enum status sorter__order(struct execution *x, struct sort_entry *entries,
                           struct sort_entry *spare, uint64_t count, struct arena *work)
 {
-    struct ordering o = {.x = x, .entries = entries, .spare = spare, .work = work};
-    if (count < 2) return OK;
-    if (is_ordered(entries, count)) return OK;
+    struct ordering o = {
+        .x = x, .entries = entries, .spare = spare, .count = count, .work = work};
+    bool ordered;
+    TRY(is_ordered(&o, &ordered));
+    if (ordered) return OK;
     add_part(&o, 0, count, 0);
     while (o.part_count) TRY(sort_part(&o, o.parts[--o.part_count]));
     return OK;

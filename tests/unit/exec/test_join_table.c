@@ -46,14 +46,18 @@ static void seal_alone(struct join_table *ret)
 {
     join_table_init(ret, t.packed);
     join_table_add(ret, &t.arena, t.keys, 0, t.count);
-    join_table_seal(ret, &t.arena);
+    assert_int_equal(join_table_seal(ret, NULL, &t.arena), OK);
 }
 
 static bool fill(struct join_table *table, const struct join_entries *const *of, uint32_t threads,
                  uint32_t parts)
 {
     bool once = true;
-    for (uint32_t p = parts; p-- > 0;) once &= join_table_fill(table, of, threads, p);
+    for (uint32_t p = parts; p-- > 0;) {
+        bool twice;
+        assert_int_equal(join_table_fill(table, NULL, of, threads, p, &twice), OK);
+        once &= !twice;
+    }
     return once;
 }
 
@@ -75,7 +79,7 @@ static void seal_together(struct join_table *ret)
     uint32_t parts = join_table_plan(ret, &t.arena, false);
     assert_in_range(parts, 1, JOIN_TABLE_PARTS);
     for (uint32_t i = 0; i < threads; i++)
-        join_table_divide(ret, &mine[i], at[i], &t.arena, &entries[i]);
+        assert_int_equal(join_table_divide(ret, &mine[i], at[i], NULL, &t.arena, &entries[i]), OK);
     if (fill(ret, of, threads, parts)) return;
     assert_int_equal(join_table_plan(ret, &t.arena, true), parts);
     assert_true(fill(ret, of, threads, parts));
