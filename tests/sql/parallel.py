@@ -247,6 +247,79 @@ def counts(connect):
     check("workers are told", seen["Gather"]["Workers Launched"] >= 1, str(seen["Gather"]))
 
 
+class SlowReader:
+    """A client that takes a little of a long result and then nothing, until it is let go."""
+
+    def __init__(self, connect):
+        self.connection = connect()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.bytes = 0
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        try:
+            self.connection.cursor().copy_expert(
+                "copy (select id, repeat(t, 100) from big where t is not null) to stdout", self)
+        except errors.QueryCanceled:
+            self.bytes = -1
+
+    def write(self, data):
+        self.bytes += len(data)
+        self.begun.set()
+        self.go_on.wait(60)
+
+
+def workers_launched(c, sql):
+    c.execute("explain (analyze, format json) " + sql)
+    return sum(n.get("Workers Launched", 0) for n in nodes(json.loads(c.fetchone()[0])[0]["Plan"]))
+
+
+def nodes(plan):
+    yield plan
+    for p in plan.get("Plans", []):
+        yield from nodes(p)
+
+
+def slow_clients(connect):
+    """Workers whose rows nobody takes are there for others."""
+    c = connect().cursor()
+    rows = value(c, "select count(t) from big")
+    size = value(c, "select sum(length(id::text) + 2 + 100 * length(t)) from big")
+    readers = [SlowReader(connect) for _ in range(4)]
+    for reader in readers:
+        reader.begun.wait(60)
+    time.sleep(0.3)
+    for _ in range(5):
+        n = workers_launched(c, "select g, sum(n) from big group by g")
+        check("slow clients leave workers to others", n >= 1, "%d launched" % n)
+    gone = readers.pop()  # canceled while its workers stand
+    gone.connection.cancel()
+    for reader in readers:
+        reader.go_on.set()
+    for reader in readers:
+        reader.thread.join()
+        check("a slow client gets all", reader.bytes == size, "%d of %d bytes" % (reader.bytes, size))
+    gone.go_on.set()
+    gone.thread.join()
+    check("and all are as before", value(c, "select count(t) from big") == rows)
+
+
+def open_cursor(connect):
+    """Nor does a cursor that is left open hold them."""
+    a, c = connect(), connect().cursor()
+    a.autocommit = False
+    cursors = [a.cursor("c%d" % i) for i in range(3)]
+    for cursor in cursors:
+        cursor.itersize = 10
+        cursor.execute("select id, repeat(t, 100) from big order by id + 0 desc")
+        check("the first row", cursor.fetchone()[0] == 20000)
+    n = workers_launched(c, "select g, sum(n) from big group by g")
+    check("open cursors leave workers to others", n >= 1, "%d launched" % n)
+    check("the rest", len(cursors[0].fetchall()) == 19999)
+    a.rollback()
+
+
 def own_writes(connect):
     a, b = connect(), connect()
     a.autocommit = False
@@ -517,7 +590,7 @@ def main():
     with Server(sys.argv[1], ["analytic_workers=3"]) as s:
         connect = connector(s)
         connect().cursor().execute(SETUP)
-        for case in (plans, counts, own_writes, failing, limits, prepared, writers):
+        for case in (plans, counts, slow_clients, open_cursor, own_writes, failing, limits, prepared, writers):
             case(connect)
         many_sessions(connect, r)
         print("%d queries" % generated(connect, r, QUERIES, "generated"))

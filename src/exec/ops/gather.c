@@ -22,13 +22,7 @@
 enum {
     START_US = 1000000,
     NESTED_START_US = 1000,    /* the threads may all wait for this very leader */
-};
-
-/* On the heap, for the pool may come to it when the gather is gone. */
-struct task {
-    struct worker *worker;
-    uint32_t taken; /* atomic: run, or taken back */
-    uint32_t users; /* atomic: pool and gather */
+    STACK_BYTES = 1 << 20,     /* of a worker */
 };
 
 /* --- workers ----------------------------------------------------------------------------------- */
@@ -44,6 +38,8 @@ static void fail(struct gather *g, enum status st)
     parallel_stop(&g->p);
     fmutex_lock(&g->p.lock);
     fcond_broadcast(&g->room);
+    (void)gather__call_back(g);
+    fcond_signal(&g->ready);
     fmutex_unlock(&g->p.lock);
 }
 
@@ -144,19 +140,43 @@ static void release_task(struct task *t)
     if (__atomic_sub_fetch(&t->users, 1, __ATOMIC_ACQ_REL) == 0) mem_free(MEM_QUERY, t);
 }
 
-static void run_task(void *arg)
+static void do_task(void *arg)
 {
     struct task *t = arg;
-    if (!__atomic_exchange_n(&t->taken, 1, __ATOMIC_ACQ_REL)) {
-        struct worker *w = t->worker;
-        struct gather *g = w->g;
-        if (begin(g, w)) {
-            begin_execution(g, w);
-            enum status st = work(g, w, (uint32_t)(w - g->workers));
-            if (st != OK && st != END_OF_DATA) fail(g, st);
-        }
-        end_worker(g);
+    struct worker *w = t->worker;
+    struct gather *g = w->g;
+    w->coro = t->coro;
+    if (begin(g, w)) {
+        begin_execution(g, w);
+        enum status st = work(g, w, (uint32_t)(w - g->workers));
+        if (st != OK && st != END_OF_DATA) fail(g, st);
     }
+    end_worker(g);
+}
+
+/* Without a coroutine it does not stand. */
+static void make_coro(struct task *t)
+{
+    if (t->worker->g->p.outer) return;
+    if (coro_new(STACK_BYTES, &t->coro) == OK) coro_start(t->coro, do_task, t);
+    else error_clear();
+}
+
+void gather__run_task(void *arg)
+{
+    struct task *t = arg;
+    if (!t->begun) {
+        if (__atomic_exchange_n(&t->taken, 1, __ATOMIC_ACQ_REL)) {
+            release_task(t);
+            return;
+        }
+        t->begun = true;
+        make_coro(t);
+    }
+    if (!t->coro) do_task(t);
+    while (t->coro && coro_resume(t->coro))
+        if (gather__stand(t)) return;
+    if (t->coro) coro_free(t->coro);
     release_task(t);
 }
 
@@ -169,7 +189,7 @@ static bool submit(struct gather *g, uint32_t i)
     w->task = t;
     g->p.running++;
     fmutex_unlock(&g->p.lock);
-    if (pool_submit(g->x->session->workers, run_task, t)) return true;
+    if (pool_submit(g->x->session->workers, gather__run_task, t)) return true;
     t->users = 1;
     fmutex_lock(&g->p.lock);
     w->task = NULL;
@@ -222,8 +242,10 @@ static enum status hand_on(struct gather *g, bool wait)
             fmutex_lock(&g->p.lock);
             continue;
         }
+        bool called = gather__call_back(g);
+        if (g->full || !g->p.running || (g->p.closed && !late)) continue; /* meanwhile */
         __atomic_store_n(&g->waiting, 1, __ATOMIC_RELAXED);
-        if (fcond_wait(&g->ready, &g->p.lock, 0) == PARK_CANCELED)
+        if (gather__await(g, called) == PARK_CANCELED)
             st = FAIL(QUERY_CANCELED, "canceling statement due to user request");
         __atomic_store_n(&g->waiting, 0, __ATOMIC_RELAXED);
     }
@@ -309,9 +331,12 @@ static enum status end(struct gather *g, enum status st)
     fmutex_unlock(&g->p.lock);
     take_back(g);
     fmutex_lock(&g->p.lock);
-    while (g->p.running)
-        if (fcond_wait(&g->ready, &g->p.lock, 0) == PARK_CANCELED && st == OK)
+    while (g->p.running) {
+        bool called = gather__call_back(g);
+        if (!g->p.running) break; /* meanwhile */
+        if (gather__await(g, called) == PARK_CANCELED && st == OK)
             st = FAIL(QUERY_CANCELED, "canceling statement due to user request");
+    }
     fmutex_unlock(&g->p.lock);
     if (st != END_OF_DATA && g->failed != OK) {
         st = g->failed;

@@ -21,8 +21,15 @@ static enum status get_slot(struct worker *w)
     struct gather *g = w->g;
     const struct plan_node *n = g->n;
     fmutex_lock(&g->p.lock);
-    while (!g->free && !__atomic_load_n(&g->p.stop, __ATOMIC_RELAXED))
-        (void)fcond_wait(&g->room, &g->p.lock, 0);
+    while (!g->free && !__atomic_load_n(&g->p.stop, __ATOMIC_RELAXED)) {
+        if (!w->coro || w->x.gathers) {
+            (void)fcond_wait(&g->room, &g->p.lock, 0);
+            continue;
+        }
+        fmutex_unlock(&g->p.lock);
+        coro_yield(w->coro);
+        fmutex_lock(&g->p.lock);
+    }
     struct slot *s = g->free;
     if (s) g->free = s->next;
     fmutex_unlock(&g->p.lock);
@@ -59,6 +66,7 @@ void gather__give_back(struct gather *g, struct slot *s)
     s->next = g->free;
     g->free = s;
     fcond_signal(&g->room);
+    (void)gather__call_back(g); /* or by whoever waits next */
     fmutex_unlock(&g->p.lock);
 }
 
