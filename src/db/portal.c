@@ -251,13 +251,10 @@ static enum status bind(struct session *s, const char *portal, const char *state
     for (uint32_t i = 0; i < param_count && result == OK; i++)
         result = read_param(s, p, &params[i], ps->param_types[i], i + 1, &p->params[i]);
     if (result == OK && ps->plannable) result = prepared__revalidate(s, ps);
+    if (result == OK && ps->plannable) result = custom_plan__choose(s, ps, p->params, &p->plan);
     if (result != OK) {
         free_portal(p);
         return result;
-    }
-    if (ps->plannable) {
-        p->plan = ps->plan;
-        cached_plan_ref(p->plan);
     }
     p->columns = ps->columns;
     p->column_count = ps->column_count;

@@ -314,7 +314,10 @@ enum status session__execute_statement(struct session *s, const struct ast_execu
     } else {
         result = prepared__revalidate(s, p);
         struct run_options o = {.params = &params, .describe = describe};
-        if (result == OK) result = session__run_plan(s, p->plan, &o, sink, tag);
+        struct cached_plan *plan = NULL;
+        if (result == OK) result = custom_plan__choose(s, p, values, &plan);
+        if (result == OK) result = session__run_plan(s, plan, &o, sink, tag);
+        if (plan) cached_plan_release(plan);
     }
     prepared__unref(p);
     return result;

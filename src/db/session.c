@@ -479,6 +479,11 @@ static enum status query_cached(struct session *s, struct slice text,
         *ret_handled = false;
         return OK;
     }
+    if (custom_plan__wanted(s, p, n)) { /* planned as it was written */
+        cached_plan_release(p);
+        *ret_handled = false;
+        return OK;
+    }
     struct datum *values = ARENA_ARRAY(&s->arena, struct datum, n + 1);
     enum status result = OK;
     for (uint32_t i = 0; i < n && result == OK; i++)

@@ -83,6 +83,7 @@ struct slow_log {
     bool analyze, buffers, wal, timing, verbose, settings;
     enum explain_format format;
 };
+enum plan_mode { PLAN_AUTO, PLAN_GENERIC, PLAN_CUSTOM };
 struct settings {
     const char **values;           /* by index into the table of definitions; NULL: default */
     struct map custom;             /* "a.b" -> heap string */
@@ -97,6 +98,7 @@ struct settings {
     bool default_read_only;
     enum commit_mode commit_mode;
     struct parallel_options parallel;
+    enum plan_mode plan_mode;
     uint64_t generation;           /* rises when what plans depend on changes: path, zone, styles */
 };
 void settings_init(struct settings *s, const struct db *db);
@@ -292,6 +294,20 @@ struct run_options {
 struct cached_plan *session__plan(struct session *s, const struct statement *st, struct slice text,
                                   type_id *param_types, uint32_t *param_count, bool variable_params,
                                   enum status *ret_status);
+/* For these values alone; not to be kept. */
+struct cached_plan *session__plan_for(struct session *s, const struct statement *st,
+                                      struct slice text, type_id *param_types,
+                                      uint32_t *param_count, const struct datum *values,
+                                      enum status *ret_status);
+
+/* --- custom_plan.c --- */
+
+/* Is the statement to be planned for its values, rather than run by that plan for any? */
+bool custom_plan__wanted(const struct session *s, const struct cached_plan *generic,
+                         uint32_t param_count);
+/* A reference to the plan that the prepared statement, which is valid, is to be run by. */
+enum status custom_plan__choose(struct session *s, const struct prepared *p,
+                                const struct datum *values, struct cached_plan **ret) MUST;
 const struct plan *cached_plan_plan(const struct cached_plan *p);
 void cached_plan_ref(struct cached_plan *p);
 void cached_plan_unref(struct cached_plan *p);

@@ -393,6 +393,10 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
                          : v[0] == 'b' ? COMMIT_BATCH
                          : v[0] == 'a' ? COMMIT_ASYNC
                                        : COMMIT_SYNC;
+    } else if (strcmp(d->name, "plan_cache_mode") == 0) {
+        g->plan_mode = strcmp(v, "force_generic_plan") == 0  ? PLAN_GENERIC
+                       : strcmp(v, "force_custom_plan") == 0 ? PLAN_CUSTOM
+                                                             : PLAN_AUTO;
     } else if (strcmp(d->name, "synchronous_commit") == 0) {
         g->commit_mode = strcmp(v, "off") == 0 ? COMMIT_ASYNC : s->db->commit_mode;
     }

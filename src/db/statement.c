@@ -124,7 +124,7 @@ bool is_plannable(const struct ast *a)
 
 static enum status make_plan(struct session *s, const struct statement *st, struct slice text,
                              type_id *param_types, uint32_t *param_count, bool variable_params,
-                             struct cached_plan *p)
+                             const struct datum *values, struct cached_plan *p)
 {
     struct bind_env env;
     struct query *q;
@@ -149,25 +149,42 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
     struct planner_env pe = {.arena = &p->arena, .catalog = p->catalog, .ctx = s->db,
                              .table_rows = table_rows, .table_bytes = table_bytes,
                              .evaluate = evaluate, .evaluate_ctx = s,
-                             .parallel = s->settings.parallel, .waiter = s->exec.waiter};
+                             .parallel = s->settings.parallel, .param_values = values,
+                             .waiter = s->exec.waiter};
     TRY(plan_query(&pe, q, types, env.param_count, &plan));
     p->plan = plan;
     *param_count = env.param_count;
     return OK;
 }
 
-struct cached_plan *session__plan(struct session *s, const struct statement *st, struct slice text,
-                                  type_id *param_types, uint32_t *param_count, bool variable_params,
-                                  enum status *ret_status)
+static struct cached_plan *plan(struct session *s, const struct statement *st, struct slice text,
+                                type_id *param_types, uint32_t *param_count, bool variable_params,
+                                const struct datum *values, enum status *ret_status)
 {
     struct cached_plan *p = cached_plan_new(s->catalog);
     int64_t start = s->db->statement_stats ? monotonic_us() : 0;
-    *ret_status = make_plan(s, st, text, param_types, param_count, variable_params, p);
+    *ret_status =
+        make_plan(s, st, text, param_types, param_count, variable_params, values, p);
     *ret_status = session__explain_cancel(s, *ret_status);
     if (*ret_status == OK && start) session__count_plan(s, p, st, text, monotonic_us() - start);
     if (*ret_status == OK) return p;
     cached_plan_release(p);
     return NULL;
+}
+
+struct cached_plan *session__plan(struct session *s, const struct statement *st, struct slice text,
+                                  type_id *param_types, uint32_t *param_count, bool variable_params,
+                                  enum status *ret_status)
+{
+    return plan(s, st, text, param_types, param_count, variable_params, NULL, ret_status);
+}
+
+struct cached_plan *session__plan_for(struct session *s, const struct statement *st,
+                                      struct slice text, type_id *param_types,
+                                      uint32_t *param_count, const struct datum *values,
+                                      enum status *ret_status)
+{
+    return plan(s, st, text, param_types, param_count, true, values, ret_status);
 }
 
 const struct plan *cached_plan_plan(const struct cached_plan *p)

@@ -5,6 +5,7 @@ usage: plans.py HELIOSD"""
 import json
 import os
 import sys
+import time
 
 import psycopg2
 import psycopg2.errors as errors
@@ -160,6 +161,49 @@ def check_cancel(c):
     c.execute(wide)
 
 
+CUSTOM = """
+create table cu (id int primary key, v int, pad text);
+insert into cu select i, i, repeat('x', 50) from generate_series(1, 60000) i;
+create index on cu (v);
+analyze cu;
+prepare few as select pad from cu where v > $1;
+prepare tiny as select pad from cu where id = $1;
+"""
+
+
+def plan_logged(c, server, sql):
+    """The plan by which the statement ran."""
+    before = len(server.log)
+    c.execute(sql)
+    rows = c.rowcount
+    for _ in range(500):
+        found = [line for line in server.log[before:] if "Query Text: " + sql in line]
+        if found:
+            return rows, found[0]
+        time.sleep(0.01)
+    raise AssertionError("no plan was logged: " + sql)
+
+
+def check_custom(c, server):
+    """What seems to take long is planned for its values, however it comes."""
+    for sql in CUSTOM.strip().split("\n"):
+        c.execute(sql)
+    c.execute("set auto_explain.log_min_duration = 0")
+    for mode, found in (("auto", "Index Scan"), ("force_generic_plan", "Seq Scan"),
+                        ("force_custom_plan", "Index Scan"), ("auto", "Index Scan")):
+        c.execute("set plan_cache_mode = " + mode)
+        for sql in ("select pad from cu where v > 59990", "execute few(59990)"):
+            rows, plan = plan_logged(c, server, sql)
+            assert rows == 10 and found in plan, (mode, sql, plan)
+            assert ("$1" in plan) == (mode == "force_generic_plan"), (mode, sql, plan)
+        rows, plan = plan_logged(c, server, "execute few(10)")
+        assert rows == 59990 and "Seq Scan" in plan, (mode, plan)
+        for sql in ("select pad from cu where id = 7", "execute tiny(7)"):
+            rows, plan = plan_logged(c, server, sql)
+            assert rows == 1 and "$1" in plan, (mode, sql, plan)  # by its key: the kept plan
+    c.execute("reset auto_explain.log_min_duration")
+
+
 def main():
     with Server(sys.argv[1]) as server:
         db = psycopg2.connect(host="127.0.0.1", port=server.port, user="postgres", dbname="postgres")
@@ -169,6 +213,7 @@ def main():
         check_plans(c, PLANS)
         check_estimates(c)
         check_cancel(c)
+        check_custom(c, server)
         for sql in DEEP:
             try:
                 c.execute(sql)

@@ -11,6 +11,7 @@
 struct fold {
     const struct planner_env *env;
     struct arena *arena;
+    const struct plan *plan;
 };
 
 static struct expr *fold(struct query_map *m, struct expr *e);
@@ -293,6 +294,17 @@ static struct expr *fold_node(struct fold *f, struct expr *e)
     }
 }
 
+static struct expr *fold_param(struct fold *f, struct expr *e)
+{
+    const struct datum *values = f->env->param_values;
+    uint32_t i = (uint32_t)e->param - 1;
+    if (!values || i >= f->plan->param_count || f->plan->param_types[i] != e->type) return e;
+    struct expr *made = expr_const(f->arena, e->type, datum_copy(f->arena, e->type, values[i]));
+    made->typmod = e->typmod;
+    made->location = e->location;
+    return made;
+}
+
 /* An aggregate's or a window call's clauses besides its arguments. */
 static struct expr *fold_clauses(struct query_map *m, struct expr *e)
 {
@@ -318,7 +330,8 @@ static struct expr *fold(struct query_map *m, struct expr *e)
 {
     struct fold *f = m->ctx;
     struct expr **args = NULL;
-    if (!e || e->kind == EXPR_CONST || e->kind == EXPR_COLUMN || e->kind == EXPR_PARAM) return e;
+    if (!e || e->kind == EXPR_CONST || e->kind == EXPR_COLUMN) return e;
+    if (e->kind == EXPR_PARAM) return fold_param(f, e);
     if (fiber_stack_left() < 64 << 10) return e;
     for (uint32_t i = 0; i < e->arg_count; i++) {
         struct expr *made = fold(m, e->args[i]);
@@ -333,14 +346,14 @@ static struct expr *fold(struct query_map *m, struct expr *e)
 
 void fold_query(struct planner *p, struct query *q)
 {
-    struct fold f = {p->env, p->arena};
+    struct fold f = {p->env, p->arena, p->plan};
     struct query_map m = {.arena = p->arena, .expr = fold, .ctx = &f};
     (void)query_map_run(&m, q);
 }
 
 struct expr *fold_expr(struct planner *p, struct expr *e)
 {
-    struct fold f = {p->env, p->arena};
+    struct fold f = {p->env, p->arena, p->plan};
     struct query_map m = {.arena = p->arena, .expr = fold, .ctx = &f};
     ASSERT(!expr_has_subquery(e));
     return fold(&m, e);

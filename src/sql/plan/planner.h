@@ -26,6 +26,7 @@ struct planner_env {
     enum status (*evaluate)(void *ctx, const struct expr *e, struct arena *a, struct datum *ret);
     void *evaluate_ctx;
     struct parallel_options parallel;
+    const struct datum *param_values; /* the plan is for these alone; NULL: for any */
     const struct waiter *waiter; /* whose cancellation ends planning; NULL: nobody's */
 };
 
