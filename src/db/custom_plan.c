@@ -1,12 +1,42 @@
-/* Plans for the values at hand. A plan that is kept knows nothing of its parameters' values; where a
+/* Plans for what is at hand: values, and sizes of tables. A plan that is kept knows nothing of its parameters' values; where a
  * statement takes long it is worth planning anew for them, as PostgreSQL does: how many rows a condition
  * lets through may decide everything. What takes a moment uses the plan that is there. */
 #include "core/txn.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 
-/* In the planner's units: planning takes a small part of the time that such a plan runs. */
-enum { WORTH_COST = 500 };
+enum {
+    WORTH_COST = 500,  /* in the planner's units: planning takes a small part of what such a plan runs */
+    LOOK_US = 100000,
+    FEW_ROWS = 1000,
+};
+
+double custom_plan__rows(struct session *s, const struct plan *p)
+{
+    double rows = 0;
+    for (uint32_t i = 0; i < p->table_count; i++) {
+        struct tree_statistics stats;
+        const struct table_def *t = p->tables[i];
+        if (!t->tree || store_get_statistics(s->db->store, t->tree, &stats) != OK) continue;
+        rows += (double)stats.rows;
+    }
+    error_clear();
+    return rows;
+}
+
+/* A plan for an empty table is poor when it has been filled, and ANALYZE comes later or never. */
+bool custom_plan__is_outgrown(struct session *s, struct cached_plan *p)
+{
+    if (p->plan->point) return false;
+    int64_t now = monotonic_us();
+    if (now - __atomic_load_n(&p->looked_us, __ATOMIC_RELAXED) >= LOOK_US) {
+        double rows = custom_plan__rows(s, p->plan);
+        __atomic_store_n(&p->looked_us, now, __ATOMIC_RELAXED);
+        if (rows > 2 * p->rows + FEW_ROWS || 2 * rows + FEW_ROWS < p->rows)
+            __atomic_store_n(&p->outgrown, 1, __ATOMIC_RELAXED);
+    }
+    return __atomic_load_n(&p->outgrown, __ATOMIC_RELAXED);
+}
 
 static double cost_of(const struct plan *p)
 {

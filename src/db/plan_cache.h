@@ -19,6 +19,9 @@ struct cached_plan {
     struct arena trees;      /* of the syntax tree, whose names the plan uses */
     struct catalog *catalog; /* a reference: the plan points into it */
     const struct plan *plan;
+    double rows;             /* of its tables, when it was made */
+    int64_t looked_us;       /* atomic: when somebody looked last whether that still holds */
+    uint32_t outgrown;       /* atomic: it does not */
     struct statement_entry *entry; /* where runs are counted: a reference; NULL: nowhere */
 };
 

@@ -28,10 +28,11 @@ enum status session__plan_text(struct session *s, struct slice text, struct aren
     uint64_t hash = hash_bytes(key.data, key.len);
     struct cached_plan *p =
         s->own_catalog ? NULL : plan_cache_get(s->db->plans, strbuf_slice(&key), hash);
-    if (p) {
+    if (p && !custom_plan__is_outgrown(s, p)) {
         *ret_plan = p;
         return OK;
     }
+    if (p) cached_plan_release(p);
     TRY(sql_parse(a, text, ret_statement, ret_count));
     if (*ret_count != 1 || !is_plannable((*ret_statement)[0].ast)) return OK;
     struct arena trees; /* the plan keeps a tree of its own: it may outlive the statement */
@@ -84,7 +85,8 @@ static enum status shift_position(enum status result, int shift)
 
 enum status prepared__revalidate(struct session *s, struct prepared *p)
 {
-    if (p->plan && p->plan->catalog == s->catalog && p->generation == s->settings.generation)
+    if (p->plan && p->plan->catalog == s->catalog && p->generation == s->settings.generation &&
+        !custom_plan__is_outgrown(s, p->plan))
         return OK;
     struct statement *st;
     uint32_t count, n = p->param_count;

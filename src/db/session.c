@@ -474,6 +474,10 @@ static enum status query_cached(struct session *s, struct slice text,
     strbuf_add(&key, normal.data, normal.len);
     uint64_t hash = hash_bytes(key.data, key.len);
     struct cached_plan *p = s->own_catalog ? NULL : plan_cache_get(s->db->plans, strbuf_slice(&key), hash);
+    if (p && custom_plan__is_outgrown(s, p)) {
+        cached_plan_release(p);
+        p = NULL;
+    }
     if (!p) plan_normalised(s, strbuf_slice(&normal), literals, n, strbuf_slice(&key), hash, &p);
     if (!p) {
         *ret_handled = false;

@@ -302,6 +302,10 @@ struct cached_plan *session__plan_for(struct session *s, const struct statement 
 
 /* --- custom_plan.c --- */
 
+/* Have its tables grown or shrunk so much that it should be made anew? Looks now and then. */
+bool custom_plan__is_outgrown(struct session *s, struct cached_plan *p);
+/* The rows of its tables now. */
+double custom_plan__rows(struct session *s, const struct plan *p);
 /* Is the statement to be planned for its values, rather than run by that plan for any? */
 bool custom_plan__wanted(const struct session *s, const struct cached_plan *generic,
                          uint32_t param_count);

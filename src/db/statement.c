@@ -153,6 +153,7 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
                              .waiter = s->exec.waiter};
     TRY(plan_query(&pe, q, types, env.param_count, &plan));
     p->plan = plan;
+    if (!plan->point) p->rows = custom_plan__rows(s, plan);
     *param_count = env.param_count;
     return OK;
 }

@@ -4,6 +4,7 @@
 usage: plans.py HELIOSD"""
 import json
 import os
+import re
 import sys
 import time
 
@@ -204,6 +205,25 @@ def check_custom(c, server):
     c.execute("reset auto_explain.log_min_duration")
 
 
+def check_grown(c, server):
+    """A plan for an empty table is not kept when the table is no longer empty."""
+    c.execute("create table grown (id int primary key, v int)")
+    c.execute("prepare below as select id from grown where v < $1")
+    c.execute("set auto_explain.log_min_duration = 0")
+    c.execute("set plan_cache_mode = force_generic_plan")
+    texts = ("select id from grown where v < 5", "execute below(5)")
+    for many in (False, True):
+        if many:
+            c.execute("insert into grown select i, i from generate_series(1, 20000) i")
+            time.sleep(0.2)
+        for sql in texts:
+            rows, plan = plan_logged(c, server, sql)
+            estimate = int(re.search(r"rows=(\d+)", plan).group(1))
+            assert rows == (4 if many else 0) and (estimate > 1000) == many, (sql, plan)
+    c.execute("reset auto_explain.log_min_duration")
+    c.execute("reset plan_cache_mode")
+
+
 def main():
     with Server(sys.argv[1]) as server:
         db = psycopg2.connect(host="127.0.0.1", port=server.port, user="postgres", dbname="postgres")
@@ -214,6 +234,7 @@ def main():
         check_estimates(c)
         check_cancel(c)
         check_custom(c, server)
+        check_grown(c, server)
         for sql in DEEP:
             try:
                 c.execute(sql)
