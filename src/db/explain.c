@@ -118,13 +118,48 @@ enum status explain__take_settings(struct session *s, struct explain_options *o)
 
 /* --- the statement -------------------------------------------------------------------------- */
 
-static struct cached_plan *plan(struct session *s, const struct statement *inner, struct slice text,
-                                bool has_params, struct explain_options *o, enum status *ret)
+/* What has a plan of a statement that makes a table of its rows, or reads them bit by bit. */
+static const struct ast *planned_part(struct session *s, const struct ast *a)
+{
+    if (a->kind == AST_CREATE_TABLE_AS) return AST(a, ast_create_table_as)->query;
+    if (a->kind == AST_DECLARE_CURSOR) return AST(a, ast_declare_cursor)->query;
+    if (a->kind != AST_SELECT || !AST(a, ast_select)->into) return a;
+    struct ast_select *select = arena_memdup(&s->arena, a, sizeof *select);
+    select->into = NULL;
+    return &select->node;
+}
+
+static struct cached_plan *make_plan(struct session *s, struct statement *inner, struct slice text,
+                                     struct exec_params *params, const struct explain_options *o,
+                                     enum status *ret)
 {
     uint32_t param_count = 0;
+    struct cached_plan *p = NULL;
+    const struct ast *a = planned_part(s, inner->ast);
+    if (a != inner->ast && inner->ast->kind != AST_DECLARE_CURSOR && o->analyze) {
+        *ret = FAIL(FEATURE_NOT_SUPPORTED,
+                    "EXPLAIN ANALYZE of a statement that creates a table is not supported");
+        (void)error_hint("Create the table, and use EXPLAIN ANALYZE INSERT ... SELECT.");
+        return NULL;
+    }
+    if (a->kind == AST_EXECUTE) {
+        *ret = prepared__plan_execute(s, AST(a, ast_execute), params, &p);
+        return p;
+    }
+    inner->ast = (struct ast *)(uintptr_t)a;
+    if (is_plannable(a))
+        return session__plan(s, inner, text, NULL, &param_count, params->count > 0, ret);
+    *ret = FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
+    return NULL;
+}
+
+static struct cached_plan *plan(struct session *s, struct statement *inner, struct slice text,
+                                struct exec_params *params, struct explain_options *o,
+                                enum status *ret)
+{
     struct work_counts before = *work_counts();
     int64_t start = monotonic_us();
-    struct cached_plan *p = session__plan(s, inner, text, NULL, &param_count, has_params, ret);
+    struct cached_plan *p = make_plan(s, inner, text, params, o, ret);
     o->planning_us = monotonic_us() - start;
     o->planning.blocks_hit = work_counts()->blocks_hit - before.blocks_hit;
     o->planning.blocks_read = work_counts()->blocks_read - before.blocks_read;
@@ -158,16 +193,15 @@ enum status session__explain(struct session *s, const struct statement *st, stru
     TRY(take_options(a, &o));
     if (o.settings) TRY(explain__take_settings(s, &o));
     inner.ast = a->query;
-    if (!is_plannable(inner.ast))
-        return FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
-    struct cached_plan *p = plan(s, &inner, text, params->count > 0, &o, &result);
+    struct exec_params values = *params;
+    struct cached_plan *p = plan(s, &inner, text, &values, &o, &result);
     if (!p) return result;
     struct strbuf out;
     strbuf_init(&out, &s->arena);
     result = session__lock_plan(s, p);
     if (result == OK) {
         txn_statement_begin(s->txn);
-        result = exec_explain(p->plan, &o, s->txn, &s->exec, params, &s->arena, &out);
+        result = exec_explain(p->plan, &o, s->txn, &s->exec, &values, &s->arena, &out);
         txn_statement_end(s->txn);
     }
     cached_plan_unref(p);

@@ -299,6 +299,24 @@ static enum status execute_params(struct session *s, const struct ast_execute *a
     return OK;
 }
 
+enum status prepared__plan_execute(struct session *s, const struct ast_execute *a,
+                                   struct exec_params *ret_params, struct cached_plan **ret)
+{
+    struct prepared *p;
+    struct datum *values;
+    *ret = NULL;
+    TRY(prepared__find(s, a->name, &p));
+    TRY(execute_params(s, a, p, p->text, &values));
+    if (!p->plannable)
+        return FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
+    *ret_params = (struct exec_params){values, p->param_count};
+    p->refs++;
+    enum status result = prepared__revalidate(s, p);
+    if (result == OK) result = custom_plan__choose(s, p, values, ret);
+    prepared__unref(p);
+    return result;
+}
+
 enum status session__execute_statement(struct session *s, const struct ast_execute *a,
                                        const struct result_sink *sink, bool describe, char tag[64])
 {

@@ -373,6 +373,9 @@ enum status prepared__find(struct session *s, const char *name, struct prepared 
 void prepared__unref(struct prepared *p);
 /* The plan, made anew if it is not valid any more. Plannable statements only. */
 enum status prepared__revalidate(struct session *s, struct prepared *p) MUST;
+/* A reference to the plan that EXECUTE would run, and its parameters. */
+enum status prepared__plan_execute(struct session *s, const struct ast_execute *a,
+                                   struct exec_params *ret_params, struct cached_plan **ret) MUST;
 enum status session__prepare_statement(struct session *s, const struct ast_prepare *a,
                                        struct slice text) MUST;
 enum status session__execute_statement(struct session *s, const struct ast_execute *a,

@@ -224,6 +224,38 @@ def check_grown(c, server):
     c.execute("reset plan_cache_mode")
 
 
+EXPLAINED = [
+    ("execute tiny(7)", "Index Scan using cu_pkey on cu\n  Index Cond: (id = $1)"),
+    ("execute few(59990)", "Index Scan using cu_v_idx on cu\n  Index Cond: (v > 59990)"),
+    ("create table made as select v from cu where id = 3",
+     "Index Scan using cu_pkey on cu\n  Index Cond: (id = 3)"),
+    ("create table made as execute tiny(3)", "Index Scan using cu_pkey on cu\n  Index Cond: (id = $1)"),
+    ("select v into made from cu where id = 3",
+     "Index Scan using cu_pkey on cu\n  Index Cond: (id = 3)"),
+    ("declare x cursor for select v from cu where id = 3",
+     "Index Scan using cu_pkey on cu\n  Index Cond: (id = 3)"),
+]
+
+
+def check_explained(c):
+    """EXPLAIN of statements that hold another: nothing of them is done."""
+    for sql, plan in EXPLAINED:
+        c.execute("explain (costs off) " + sql)
+        found = "\n".join(row[0] for row in c.fetchall())
+        assert found == plan, (sql, found)
+    c.execute("explain (analyze, costs off, timing off, summary off) execute tiny(7)")
+    assert "actual rows=1" in c.fetchone()[0]
+    c.execute("select count(*) from pg_class where relname = 'made'")
+    assert c.fetchone() == (0,)
+    for sql, code in (("execute nobody", "26000"), ("execute tiny", "42601"),
+                      ("analyze create table made as select 1", "0A000")):
+        try:
+            c.execute("explain " + sql)
+            raise AssertionError("not refused: " + sql)
+        except psycopg2.Error as e:
+            assert e.pgcode == code, (sql, e)
+
+
 def main():
     with Server(sys.argv[1]) as server:
         db = psycopg2.connect(host="127.0.0.1", port=server.port, user="postgres", dbname="postgres")
@@ -234,6 +266,7 @@ def main():
         check_estimates(c)
         check_cancel(c)
         check_custom(c, server)
+        check_explained(c)
         check_grown(c, server)
         for sql in DEEP:
             try:
