@@ -86,12 +86,14 @@ mutants: deps
 # `make bench-pgbench` runs one. What fails is shown as such in the page, and fails the whole.
 BENCH ?= build-bench
 QUICK ?=
-BENCHES = $(patsubst bench/%.py,%,$(filter-out bench/report.py,$(wildcard bench/*.py)))
+BENCHES = $(patsubst bench/%.py,%,$(filter-out bench/report.py bench/qerror.py,$(wildcard bench/*.py)))
 BENCH_PAGE = $(if $(QUICK),$(BENCH)/benchmarks.md,docs/benchmarks.md)
 bench_pgbench = --socket tcp,unix $(if $(QUICK),--rounds 1 --seconds 2 --scale 5 --shared-buffers 1GB)
 bench_connections = $(if $(QUICK),--rounds 1 --seconds 2)
 bench_engine = $(if $(QUICK),--rounds 1 --keys 200000 --writers 16 --sync-seconds 1)
 subject_engine = $(BENCH)/bench/bench_engine
+bench_kernels = $(if $(QUICK),--rounds 1 --rows 500000 --ms 30)
+subject_kernels = $(BENCH)/bench/bench_kernels
 bench_tpch = $(if $(QUICK),--rounds 2 --scale 0.1 --shared-buffers 1GB)
 bench_copy = $(if $(QUICK),--rounds 1 --scale 0.1 --shared-buffers 1GB)
 

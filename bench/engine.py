@@ -11,8 +11,13 @@ its assertions are on, which makes it slower. Say so beside any ratio.
 
 usage: engine.py BENCH_ENGINE [--keys 2000000] [--rounds 3] [--writers 1,16,64] [--sync-seconds 2]
                  [--dir DIR] [--json FILE]"""
-import argparse, json, os, re, shutil, statistics, subprocess, sys, tempfile
+import argparse, os, re, shutil, statistics, subprocess, sys, tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import peers  # noqa: E402
+
+COLUMNS = ["operation", "unit", "heliosd median", "best", "db_bench median", "best of it", "ratio of medians",
+           "wanted"]
 CACHE_MB = 2048
 # What the project wants to reach: times db_bench, or an absolute figure.
 BARS = {"fill": 1.5, "read": 1.5, "scan": 1.5, "sync_1": 1.2, "sync_16": 2.5, "sync_64": 4.0}
@@ -84,7 +89,8 @@ def row(name, unit, a, b, bar, low=False):
     verdict = "" if not bar or not ratio else "ok" if ratio >= bar else "MISSED"
     print(f"{name:15} {ma:13,.1f} {best(a):13,.1f} {mb:13,.1f} {best(b) if b else 0:13,.1f}"
           f" {ratio:7.2f} {bar or '':>5} {unit:9} {verdict}")
-    return {"unit": unit, "ours": a, "db_bench": b, "ratio_of_medians": ratio, "bar": bar}
+    return [name, unit, round(ma, 1), round(best(a), 1), round(mb, 1) if b else None,
+            round(best(b), 1) if b else None, round(ratio, 2) if b else None, bar]
 
 
 def main():
@@ -110,21 +116,22 @@ def main():
     def col(rounds, name):
         return [r[name] for r in rounds if name in r]
     print(f"\n{'':15} {'ours, median':>13} {'best':>13} {'db_bench':>13} {'best':>13} {'ratio':>7} {'bar':>5}")
-    figures = {}
+    figures = []
     names = ["fill", "read", "scan"] + [f"sync_{w}" for w in o.writers.split(",")]
     for n in names:
-        figures[n] = row(n, UNITS.get(n, "ops/s"), col(a, n), col(b, n), BARS.get(n))
+        figures.append(row(n, UNITS.get(n, "ops/s"), col(a, n), col(b, n), BARS.get(n)))
     for n in [n + q for n in names for q in ("_p50", "_p99", "_p999")]:
         if col(a, n):
-            figures[n] = row(n, "us", col(a, n), col(b, n), None, low=True)
+            figures.append(row(n, "us", col(a, n), col(b, n), None, low=True))
     for n, unit in (("read_txn", "ops/s"), ("scan_back", "rows/s"), ("sync_floor", "flushes/s"),
                     ("sync_floor_p50", "us"), ("sync_floor_p99", "us"),
                     *((f"sync_{w}_flushes", "flushes/s") for w in o.writers.split(","))):
-        figures[n] = row(n, unit, col(a, n), [], None)
-    if o.json:
-        with open(o.json, "w") as f:
-            json.dump({"keys": o.keys, "rounds": o.rounds, "cpus": os.cpu_count(),
-                       "load": os.getloadavg(), "figures": figures}, f, indent=1)
+        figures.append(row(n, unit, col(a, n), [], None))
+    notes = [f"{o.rounds} rounds in turns, {o.keys:,} keys of 16 bytes with values of 100, LZ4, 10 Bloom bits a"
+             " key, all in the cache.",
+             "db_bench is Debian's: its CRC-32C and Bloom probes are scalar code, its assertions are on.",
+             "sync_floor is a bare loop of write and fdatasync."]
+    peers.write_json(o.json, "The storage engine beside RocksDB", peers.command_line(), COLUMNS, figures, notes)
 
 
 main()
