@@ -92,7 +92,8 @@ enum status catalog_lock(struct txn *t)
 enum status catalog_new_oids(struct txn *t, uint32_t n, oid_t *ret)
 {
     char buf[KEY_BYTES];
-    struct lock_request q = {.tree = CATALOG_TREE, .key = object_key(KIND_NEXT_OID, 0, buf)};
+    struct lock_request q = {.tree = CATALOG_TREE, .key = object_key(KIND_NEXT_OID, 0, buf),
+                             .mode = ROW_LOCK_UPDATE};
     struct lock_result locked;
     TRY(store_lock(t, &q, &locked));
     oid_t next = OID_FIRST_USER;

@@ -103,12 +103,23 @@ void cursor_close(struct cursor *c);
 enum status store_split(struct txn *t, const struct scan_request *q, uint32_t parts,
                         struct arena *a, struct slice *ret_bounds, uint32_t *ret_count) MUST;
 
-/* Write locks. A key is locked by an in-flight version on it; the lock lasts to the end of the
- * transaction (or the rollback to an earlier savepoint). Waits for other holders: DEADLOCK_DETECTED,
- * QUERY_CANCELED, LOCK_NOT_AVAILABLE (lock_timeout_us of the transaction, or nowait). */
+/* Key locks, of PostgreSQL's four strengths: two of them conflict when their sum is 5 or more. A delete
+ * holds the key by ROW_LOCK_UPDATE; so does an update, or by ROW_LOCK_NO_KEY_UPDATE when it keeps_key. */
+enum row_lock {
+    ROW_LOCK_NONE, /* only looks at what is committed, or own */
+    ROW_LOCK_KEY_SHARE,
+    ROW_LOCK_SHARE,
+    ROW_LOCK_NO_KEY_UPDATE,
+    ROW_LOCK_UPDATE,
+};
+/* A key is locked by an in-flight version on it; the lock lasts to the end of the transaction (or the
+ * rollback to an earlier savepoint). Waits for other holders: DEADLOCK_DETECTED, QUERY_CANCELED,
+ * LOCK_NOT_AVAILABLE (lock_timeout_us of the transaction, or nowait). Only ROW_LOCK_NO_KEY_UPDATE and
+ * ROW_LOCK_UPDATE lock a key without a row. */
 struct lock_request {
     tree_id tree;
     struct slice key;
+    enum row_lock mode;
     bool nowait;
     bool skip_locked; /* WOULD_BLOCK at once, without message */
 };
@@ -117,7 +128,8 @@ struct lock_result {
     bool changed;      /* newer than the statement's snapshot: READ COMMITTED re-evaluates its quals */
 };
 /* In REPEATABLE READ a changed row is SERIALIZATION_FAILURE ("could not serialize access due to
- * concurrent update" / "… delete"). */
+ * concurrent update" / "… delete"), but for ROW_LOCK_NONE and ROW_LOCK_KEY_SHARE, whose caller looks at
+ * `changed` and at the row. */
 enum status store_lock(struct txn *t, const struct lock_request *q, struct lock_result *ret) MUST;
 
 enum write_op {
@@ -132,6 +144,7 @@ struct write_request {
     enum write_op op;
     struct slice key;
     struct slice row; /* copied */
+    bool keeps_key;   /* WRITE_UPDATE: what others may refer to stays as it is */
 };
 enum status store_write(struct txn *t, const struct write_request *q) MUST;
 

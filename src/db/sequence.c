@@ -78,7 +78,7 @@ static enum status read_row(struct txn *t, uint64_t tree, bool lock, int64_t *re
 {
     struct slice row;
     if (lock) {
-        struct lock_request q = {.tree = tree, .key = SLICE("")};
+        struct lock_request q = {.tree = tree, .key = SLICE(""), .mode = ROW_LOCK_UPDATE};
         struct lock_result r;
         TRY(store_lock(t, &q, &r));
         row = r.row;

@@ -18,10 +18,10 @@ struct version {
     struct version *older;  /* atomic: release */
     uint64_t begin;         /* atomic */
     uint32_t command;       /* of the writing transaction */
-    uint32_t len : 29;      /* of the row */
+    uint32_t len : 29;      /* of the row; of a key lock its strength */
     uint32_t tombstone : 1;
     uint32_t lock_only : 1; /* a key lock: carries no row, is never logged or flushed */
-    uint32_t : 1;
+    uint32_t keeps_key : 1; /* goes with a key share lock of others: core/store.h, keeps_key */
     char row[];
 };
 

@@ -13,7 +13,7 @@
 static bool superseded(const struct txn *t, const struct write_entry *w)
 {
     const struct version *v = leaf_head(w->leaf);
-    while (v && v->lock_only) v = v->older;
+    while (v && v->lock_only) v = __atomic_load_n(&v->older, __ATOMIC_ACQUIRE);
     return v != w->version && v && (v->begin & 1) && tagged_txn(v->begin) == t;
 }
 

@@ -235,7 +235,7 @@ static enum status live_in_runs(struct check *c, struct slice key, bool *ret_liv
     struct newest n;
     enum status st;
     for (;;) {
-        st = mvcc__newest_in_runs(t, c->shape, c->ref, key, &pins, &n);
+        st = mvcc__newest_in_runs(t, c->shape, c->ref, key, false, &pins, &n);
         page_pins_release(&pins);
         if (st == OK && n.holder) st = txn__wait_for(t, n.holder, n.holder_id);
         else break;

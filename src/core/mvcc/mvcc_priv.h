@@ -181,9 +181,11 @@ struct newest {
     struct txn *holder; /* who has loaded the key and may commit it yet: to be waited for */
     uint64_t holder_id;
 };
-/* The newest version of the key in the runs, `except` one (may be NULL), whatever the snapshot. */
+/* The newest version of the key in the runs, `except` one (may be NULL), whatever the snapshot. What
+ * others are loading is a holder, or not looked at (`settled`). */
 enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const struct run_ref *except,
-                                 struct slice key, struct page_pins *pins, struct newest *ret) MUST;
+                                 struct slice key, bool settled, struct page_pins *pins,
+                                 struct newest *ret) MUST;
 /* Another transaction that still has what `begin` belongs to in its hand (`locks`: a key lock, which
  * it has until it ends); else NULL, and *ret_own tells whether it is ours. */
 struct txn *mvcc__in_flight(const struct txn *t, const uint64_t *begin, bool locks, bool *ret_own,

@@ -85,7 +85,8 @@ static bool judge_loaded(const struct txn *t, const struct run_ref *r, struct ne
 }
 
 enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const struct run_ref *except,
-                                 struct slice key, struct page_pins *pins, struct newest *ret)
+                                 struct slice key, bool settled, struct page_pins *pins,
+                                 struct newest *ret)
 {
     struct entry e;
     uint64_t hash = run_key_hash(key);
@@ -97,7 +98,9 @@ enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const str
         if (st == NOT_FOUND) continue;
         TRY(st);
         struct newest n = {true, e.tombstone, e.ts, e.row, NULL, 0};
-        if (__atomic_load_n(&r->begin, __ATOMIC_ACQUIRE) && !judge_loaded(t, r, &n)) continue;
+        if (__atomic_load_n(&r->begin, __ATOMIC_ACQUIRE) &&
+            (!judge_loaded(t, r, &n) || (settled && n.holder)))
+            continue;
         *ret = n;
         return OK;
     }

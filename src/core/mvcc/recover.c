@@ -66,7 +66,7 @@ static enum status is_outdated(const struct redo_row *r, struct slice key, bool 
     struct newest n;
     *ret = false;
     if (r->ts >= r->tree->newest_ts) return OK;
-    enum status st = mvcc__newest_in_runs(NULL, tree_shape(r->tree), NULL, key, &pins, &n);
+    enum status st = mvcc__newest_in_runs(NULL, tree_shape(r->tree), NULL, key, true, &pins, &n);
     *ret = st == OK && n.found && n.ts > r->ts;
     page_pins_free(&pins);
     return st;

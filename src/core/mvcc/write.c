@@ -1,10 +1,13 @@
 /* Writes and row locks.
  *
- * The newest version of a key is its lock: while its transaction is in flight, others wait for that. To
+ * Versions in flight are a key's locks: who wants more than they leave waits for their transactions. To
  * write, the active memtable's latch is taken, the newest version looked for in the memtables (a version
  * in flight is never in a run), and the own version put in front. What lies in runs is looked at only
  * afterwards, without the latch but with the key locked by the version just put; when it forbids the
- * write, the version is taken out again. */
+ * write, the version is taken out again.
+ *
+ * Lock-only versions stand before those with rows (docs/design/constraints.md): a version with a row goes
+ * in behind them, so that whoever looks has met all locks before the newest settled version. */
 #include "core/mvcc/mvcc_priv.h"
 
 #include "base/point.h"
@@ -15,7 +18,7 @@ struct key_state {
     struct shape *shape;
     struct txn *holder;          /* another transaction to be waited for; NULL */
     uint64_t holder_id;
-    bool locked;                 /* by ourselves */
+    enum row_lock own;           /* what we hold it by */
     const struct version *newest; /* newest version with a row or tombstone; NULL: not in memtables */
 };
 
@@ -33,22 +36,38 @@ struct txn *mvcc__in_flight(const struct txn *t, const uint64_t *begin, bool loc
     }
 }
 
-static void inspect_chain(const struct txn *t, const struct version *v, struct key_state *ret)
+static enum row_lock version_strength(const struct version *v)
+{
+    if (v->lock_only) return (enum row_lock)v->len;
+    return v->keeps_key ? ROW_LOCK_NO_KEY_UPDATE : ROW_LOCK_UPDATE;
+}
+
+static void inspect_chain(const struct txn *t, const struct version *v, enum row_lock mode,
+                          struct key_state *ret)
 {
     for (; v; v = __atomic_load_n(&v->older, __ATOMIC_ACQUIRE)) {
         bool own;
-        ret->holder = mvcc__in_flight(t, &v->begin, v->lock_only, &own, &ret->holder_id);
-        if (ret->holder) return;
-        ret->locked |= own;
+        uint64_t id;
+        enum row_lock strength = version_strength(v);
+        struct txn *holder = mvcc__in_flight(t, &v->begin, v->lock_only, &own, &id);
+        if (holder && mode + strength > ROW_LOCK_UPDATE) {
+            ret->holder = holder;
+            ret->holder_id = id;
+            return;
+        }
+        if (own && strength > ret->own) ret->own = strength;
         /* Taken out of the chain of a frozen memtable while we were on it. */
-        if (v->lock_only || __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE) == TS_ABORTED) continue;
-        ret->newest = v;
+        if (holder || v->lock_only || __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE) == TS_ABORTED)
+            continue;
+        if (!ret->newest) ret->newest = v;
         return;
     }
 }
 
-/* Latches the active memtable and looks at the key; the latch is held on return. */
-static void latch_key(struct txn *t, struct tree *tree, struct slice key, struct key_state *ret)
+/* Latches the active memtable and looks at the key, which is wanted by `mode`; the latch is held on
+ * return. When the newest version is found, older memtables may still hold locks. */
+static void latch_key(struct txn *t, struct tree *tree, struct slice key, enum row_lock mode,
+                      struct key_state *ret)
 {
     for (;;) {
         struct shape *s = tree_shape(tree);
@@ -60,9 +79,11 @@ static void latch_key(struct txn *t, struct tree *tree, struct slice key, struct
             continue;
         }
         *ret = (struct key_state){.active = m, .shape = s};
-        for (uint32_t i = 0; i < s->memory_count && !ret->newest && !ret->holder; i++) {
+        for (uint32_t i = 0; i < s->memory_count && !ret->holder; i++) {
+            if (ret->newest && !__atomic_load_n(&s->memories[i]->unresolved, __ATOMIC_SEQ_CST))
+                continue;
             struct leaf *leaf = memtable_find(s->memories[i]->table, key);
-            if (leaf) inspect_chain(t, leaf_head(leaf), ret);
+            if (leaf) inspect_chain(t, leaf_head(leaf), mode, ret);
         }
         return;
     }
@@ -75,7 +96,7 @@ static uint64_t version_ts(const struct txn *t, const struct version *v)
     return x == t ? 0 : ts;
 }
 
-/* Puts a version of ours in front of the key's chain. Under the latch. */
+/* Makes a version of ours, which place_version puts into the key's chain. Under the latch. */
 static struct version *push_version(struct txn *t, struct tree *tree, struct memory *m,
                                     struct slice key, struct slice row)
 {
@@ -85,12 +106,20 @@ static struct version *push_version(struct txn *t, struct tree *tree, struct mem
     struct version *v = memtable_version_new(m->table, row);
     v->begin = (uint64_t)(uintptr_t)t | 1;
     v->command = t->command;
-    v->older = leaf_head(leaf);
     __atomic_add_fetch(&m->unresolved, 1, __ATOMIC_RELAXED);
     ARRAY_PUSH(&t->writes, (struct write_entry){tree, m, leaf, v, 0, false});
     t->bytes += key.len + row.len + sizeof *v;
     t->shown = true;
     return v;
+}
+
+static void place_version(struct write_entry *w)
+{
+    struct version *head = leaf_head(w->leaf), *before = NULL, *v = w->version;
+    for (; !v->lock_only && head && head->lock_only; head = head->older) before = head;
+    v->older = head;
+    if (before) __atomic_store_n(&before->older, v, __ATOMIC_RELEASE);
+    else leaf_set_head(w->leaf, v);
 }
 
 /* Lets the latch go, and the memtable be frozen when it is full. */
@@ -158,12 +187,14 @@ static enum status serialization_failure(bool deleted)
 
 /* --- locks ------------------------------------------------------------------------------------- */
 
-static enum status lock_answer(struct txn *t, const struct newest *n, struct lock_result *ret)
+static enum status lock_answer(struct txn *t, enum row_lock mode, const struct newest *n,
+                               struct lock_result *ret)
 {
     *ret = (struct lock_result){0};
     if (n->found && !n->tombstone) ret->row = n->row;
     if (n->found && n->ts > t->snapshot) {
-        if (t->options.isolation != READ_COMMITTED) return serialization_failure(n->tombstone);
+        if (t->options.isolation != READ_COMMITTED && mode > ROW_LOCK_KEY_SHARE)
+            return serialization_failure(n->tombstone);
         ret->changed = true;
         if (n->ts > __atomic_load_n(&t->store->visible_ts, __ATOMIC_ACQUIRE))
             t->seen_lsn = wal_appended_lsn(t->store->wal).v;
@@ -179,28 +210,33 @@ static void take_back(struct txn *t)
 }
 
 /* One try: n->holder is set when somebody is to be waited for. */
-static enum status try_lock(struct txn *t, struct tree *tree, struct slice key, struct newest *n)
+static enum status try_lock(struct txn *t, struct tree *tree, struct slice key, enum row_lock mode,
+                            struct newest *n)
 {
     struct key_state k;
-    latch_key(t, tree, key, &k);
+    latch_key(t, tree, key, mode, &k);
     *n = (struct newest){.holder = k.holder, .holder_id = k.holder_id};
     if (k.holder) {
         memtable_unlatch(k.active->table);
         return OK;
     }
-    if (!k.locked) {
+    bool put = k.own < mode;
+    if (put) {
         struct version *v = push_version(t, tree, k.active, key, (struct slice){0});
         v->lock_only = 1;
-        leaf_set_head(ARRAY_LAST(&t->writes).leaf, v);
+        v->len = mode;
+        place_version(&ARRAY_LAST(&t->writes));
     }
     if (k.newest)
         *n = (struct newest){true, k.newest->tombstone, version_ts(t, k.newest),
                              slice_make(k.newest->row, k.newest->len), NULL, 0};
     TRY(unlatch(t, tree, k.active));
-    if (n->found) return OK;
     /* The shape of now: it has the runs that were loaded before the lock was put. */
-    TRY(mvcc__newest_in_runs(t, tree_shape(tree), NULL, key, &t->pins, n));
-    if (n->holder && !k.locked) take_back(t);
+    if (!n->found)
+        TRY(mvcc__newest_in_runs(t, tree_shape(tree), NULL, key, mode <= ROW_LOCK_KEY_SHARE,
+                                 &t->pins, n));
+    bool nothing = !n->found || n->tombstone;
+    if (put && (n->holder || (nothing && mode <= ROW_LOCK_SHARE))) take_back(t);
     return OK;
 }
 
@@ -211,8 +247,8 @@ enum status store_lock(struct txn *t, const struct lock_request *q, struct lock_
     TRY(mvcc__tree(t, q->tree, &tree));
     TRY(store__admit(t));
     for (;;) {
-        TRY(try_lock(t, tree, q->key, &n));
-        if (!n.holder) return lock_answer(t, &n, ret);
+        TRY(try_lock(t, tree, q->key, q->mode, &n));
+        if (!n.holder) return lock_answer(t, q->mode, &n, ret);
         if (q->skip_locked) return WOULD_BLOCK;
         if (q->nowait) return FAIL(LOCK_NOT_AVAILABLE, "could not obtain lock on row");
         TRY(txn__wait_for(t, n.holder, n.holder_id));
@@ -252,12 +288,19 @@ static enum status check_request(const struct txn *t, const struct write_request
     return OK;
 }
 
+/* An insert holds its key against all but those who ask for what is there already. */
+static bool keeps_key(const struct write_request *q)
+{
+    return q->op == WRITE_INSERT || (q->op == WRITE_UPDATE && q->keeps_key);
+}
+
 /* One try: n->holder is set when somebody is to be waited for. */
 static enum status try_write(struct txn *t, struct tree *tree, const struct write_request *q,
                              struct newest *n)
 {
     struct key_state k;
-    latch_key(t, tree, q->key, &k);
+    bool shares = q->op == WRITE_UPDATE && q->keeps_key;
+    latch_key(t, tree, q->key, shares ? ROW_LOCK_NO_KEY_UPDATE : ROW_LOCK_UPDATE, &k);
     *n = (struct newest){.holder = k.holder, .holder_id = k.holder_id};
     enum status st = OK;
     if (k.newest && !k.holder)
@@ -270,15 +313,17 @@ static enum status try_write(struct txn *t, struct tree *tree, const struct writ
     bool delete = q->op == WRITE_DELETE;
     struct version *v = push_version(t, tree, k.active, q->key, delete ? (struct slice){0} : q->row);
     v->tombstone = delete;
+    v->keeps_key = keeps_key(q);
     struct write_entry *w = &ARRAY_LAST(&t->writes);
     w->rows = (int8_t)(delete ? -1 : q->op == WRITE_INSERT);
-    leaf_set_head(w->leaf, v);
+    place_version(w);
     TRY(unlatch(t, tree, k.active));
-    /* A lock of our own answered already what the runs hold. */
-    if (k.newest || q->op == WRITE_PUT || (k.locked && q->op != WRITE_INSERT)) return OK;
+    /* A lock of our own that keeps others from writing answered already what the runs hold. */
+    bool answered = k.own >= ROW_LOCK_NO_KEY_UPDATE && q->op != WRITE_INSERT;
+    if (k.newest || q->op == WRITE_PUT || answered) return OK;
     /* The shape of now: it has the runs that were loaded before the version was put. */
     const struct shape *s = tree_shape(tree);
-    if (has_runs(s)) st = mvcc__newest_in_runs(t, s, NULL, q->key, &t->pins, n);
+    if (has_runs(s)) st = mvcc__newest_in_runs(t, s, NULL, q->key, false, &t->pins, n);
     if (st == OK && !n->holder) st = judge(t, q->op, n);
     if (n->holder) take_back(t);
     else if (st != OK) txn__undo(t, t->writes.count - 1);
@@ -305,7 +350,7 @@ enum status txn__write_over(struct txn *t, struct tree *tree, const struct run_r
     struct key_state k;
     TRY(store__admit(t));
     for (;;) {
-        latch_key(t, tree, key, &k);
+        latch_key(t, tree, key, ROW_LOCK_UPDATE, &k);
         if (!k.holder) break;
         memtable_unlatch(k.active->table);
         TRY(txn__wait_for(t, k.holder, k.holder_id));
@@ -314,13 +359,13 @@ enum status txn__write_over(struct txn *t, struct tree *tree, const struct run_r
         memtable_unlatch(k.active->table);
         return UNIQUE_VIOLATION;
     }
-    struct version *v = push_version(t, tree, k.active, key, row);
-    leaf_set_head(ARRAY_LAST(&t->writes).leaf, v);
+    push_version(t, tree, k.active, key, row)->keeps_key = 1;
+    place_version(&ARRAY_LAST(&t->writes));
     TRY(unlatch(t, tree, k.active));
     /* What was in a memtable when we looked may lie in a run by now. */
     while (unique && !k.newest) {
         struct newest n;
-        TRY(mvcc__newest_in_runs(t, tree_shape(tree), loaded, key, &t->pins, &n));
+        TRY(mvcc__newest_in_runs(t, tree_shape(tree), loaded, key, false, &t->pins, &n));
         if (!n.holder) return n.found && !n.tombstone ? UNIQUE_VIOLATION : OK;
         TRY(txn__wait_for(t, n.holder, n.holder_id));
     }

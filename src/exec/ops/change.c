@@ -23,7 +23,9 @@ static enum status lock_row(struct change_run *r, struct slice key, bool *ret_sk
 {
     struct dml_run *d = &r->d;
     const struct dml *dml = d->dml;
-    struct lock_request q = {.tree = d->table->tree, .key = key};
+    struct lock_request q = {.tree = d->table->tree, .key = key,
+                             .mode = r->n->kind == PLAN_UPDATE ? ROW_LOCK_NO_KEY_UPDATE
+                                                               : ROW_LOCK_UPDATE};
     struct lock_result got;
     *ret_skip = true;
     if (dml_seen(d, key)) return OK;
@@ -120,7 +122,8 @@ static enum status lock_one(struct lock_run *r, bool *ret_keep)
     int wait = r->n->lock.locks[0].wait;
     struct bytes *key = &r->row[r->n->lock.locks[0].key_slot].v.bytes;
     struct lock_request q = {.tree = t->tree, .key = bytes_slice(key), .nowait = wait == 2,
-                             .skip_locked = wait == 1};
+                             .skip_locked = wait == 1,
+                             .mode = (enum row_lock)r->n->lock.locks[0].strength};
     struct lock_result got;
     *ret_keep = false;
     enum status st = store_lock(r->x->txn, &q, &got);

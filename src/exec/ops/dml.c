@@ -209,6 +209,23 @@ static enum status move_entry(struct dml_run *d, const struct index_def *i, stru
     return put_entry(d, i, key, strbuf_slice(&d->entry), unique, row);
 }
 
+/* Whether nothing that others may refer to by a unique index changes. */
+static bool keeps_key(struct dml_run *d, struct slice key, const struct datum *old,
+                      const struct datum *row, const bool *changed)
+{
+    bool unique;
+    for (uint16_t i = 0; i < d->table->index_count; i++) {
+        const struct index_def *index = d->table->indexes[i];
+        if (!index->unique || !is_secondary(index) || !touches(index, changed)) continue;
+        strbuf_clear(&d->old_entry);
+        strbuf_clear(&d->entry);
+        op__index_key(d->table, index, old, key, &d->old_entry, &unique);
+        op__index_key(d->table, index, row, key, &d->entry, &unique);
+        if (!slice_eq(strbuf_slice(&d->entry), strbuf_slice(&d->old_entry))) return false;
+    }
+    return true;
+}
+
 enum status dml_update(struct dml_run *d, struct slice key, const struct datum *old,
                        struct datum *row, const bool *changed)
 {
@@ -224,6 +241,7 @@ enum status dml_update(struct dml_run *d, struct slice key, const struct datum *
     row_encode(d->table->layout, row, &d->row);
     struct write_request w = {.tree = d->table->tree, .op = moved ? WRITE_DELETE : WRITE_UPDATE,
                               .key = key, .row = strbuf_slice(&d->row)};
+    w.keeps_key = !moved && keeps_key(d, key, old, row, changed);
     TRY(store_write(d->x->txn, &w));
     if (moved) {
         w.op = WRITE_INSERT;

@@ -28,13 +28,14 @@ static enum status find_conflict(struct insert_run *r, const struct index_def *i
     else op__index_key(d->table, i, r->row, (struct slice){0}, &r->found, &unique);
     if (!unique) return OK; /* NULLs conflict with nothing */
     struct lock_request q = {.tree = i->tree ? i->tree : d->table->tree,
-                             .key = strbuf_slice(&r->found)};
+                             .key = strbuf_slice(&r->found), .mode = ROW_LOCK_NO_KEY_UPDATE};
     TRY(store_lock(d->x->txn, &q, &got));
     if (!got.row.data) return OK;
     if (i->tree) {
         strbuf_clear(&r->found);
         strbuf_add(&r->found, got.row.data, got.row.len);
-        q = (struct lock_request){.tree = d->table->tree, .key = strbuf_slice(&r->found)};
+        q.tree = d->table->tree;
+        q.key = strbuf_slice(&r->found);
         TRY(store_lock(d->x->txn, &q, &got));
         if (!got.row.data)
             return FAIL(INDEX_CORRUPTED, "index \"%s\" names a row that its table does not have",

@@ -57,7 +57,9 @@ static enum status change(struct dml_run *d, const struct point_plan *p, struct 
 {
     struct execution *x = d->x;
     uint32_t columns = p->table->column_count;
-    struct lock_request q = {.tree = p->table->tree, .key = key};
+    struct lock_request q = {.tree = p->table->tree, .key = key,
+                             .mode = p->command == CMD_UPDATE ? ROW_LOCK_NO_KEY_UPDATE
+                                                              : ROW_LOCK_UPDATE};
     struct lock_result got;
     TRY(store_lock(x->txn, &q, &got));
     if (!got.row.data) return OK;

@@ -75,7 +75,8 @@ static enum status transfer(struct rng *r, enum isolation isolation, bool *ret_c
     *ret_committed = false;
     for (int i = 0; i < 2 && st == OK; i++) {
         char kb[16];
-        struct lock_request q = {.tree = tree, .key = key_of(k[i], kb)};
+        struct lock_request q = {.tree = tree, .key = key_of(k[i], kb),
+                                 .mode = ROW_LOCK_UPDATE};
         struct lock_result got;
         int64_t v;
         txn_statement_begin(t);

@@ -27,7 +27,8 @@ struct rows {
 /* What a writer has done, beside what it sees of others. */
 struct own {
     int value[KEYS]; /* NONE: not written, 0: deleted */
-    bool locked[KEYS], vouched[KEYS]; /* vouched: locked, and a row was there */
+    int locked[KEYS];    /* by which strength (enum row_lock) */
+    bool vouched[KEYS];  /* locked, and a row was there */
 };
 
 struct writer {
@@ -282,11 +283,18 @@ static struct rows begin_statement(struct model *m, struct writer *w)
     return view;
 }
 
-static bool held_by_another(const struct model *m, const struct writer *w, int k)
+static bool held_by_another(const struct model *m, const struct writer *w, int k, int strength)
 {
     for (int i = 0; i < WRITERS; i++)
-        if (&m->writers[i] != w && m->writers[i].txn && m->writers[i].own.locked[k]) return true;
+        if (&m->writers[i] != w && m->writers[i].txn &&
+            m->writers[i].own.locked[k] + strength > ROW_LOCK_UPDATE)
+            return true;
     return false;
+}
+
+static void note_lock(struct writer *w, int k, int strength)
+{
+    if (w->own.locked[k] < strength) w->own.locked[k] = strength;
 }
 
 /* Somebody else commits a row while the statement runs. */
@@ -294,7 +302,7 @@ static void commit_meanwhile(struct model *m, int k)
 {
     char kb[16], rb[600];
     int v = chance(m, 3) ? 0 : ++m->next_value;
-    if (held_by_another(m, NULL, k) || (!v && !m->now.value[k])) return;
+    if (held_by_another(m, NULL, k, ROW_LOCK_UPDATE) || (!v && !m->now.value[k])) return;
     struct writer w;
     begin_writer(m, &w);
     struct write_request q = {.tree = m->tree, .key = key_of(k, kb),
@@ -308,42 +316,47 @@ static void commit_meanwhile(struct model *m, int k)
 }
 
 /* What the transaction should be told. OK says nothing of the row. */
-static enum status expected(const struct model *m, const struct writer *w, int k, int op)
+static enum status expected(const struct model *m, const struct writer *w, int k, int op, int strength)
 {
     int mine = w->own.value[k];
     bool live = mine != NONE ? mine != 0 : m->now.value[k] != 0;
-    if (held_by_another(m, w, k)) return LOCK_NOT_AVAILABLE;
+    if (held_by_another(m, w, k, strength)) return LOCK_NOT_AVAILABLE;
     if (op == WRITE_INSERT) return live ? UNIQUE_VIOLATION : OK;
     if (op == WRITE_PUT) return OK;
+    if (op == LOCK_ROW && strength <= ROW_LOCK_KEY_SHARE) return live ? OK : NOT_FOUND;
     if (mine == NONE && w->repeatable && m->ts[k] > w->snapshot_ts) return SERIALIZATION_FAILURE;
     return live ? OK : NOT_FOUND;
 }
 
-static enum status lock_row(struct model *m, struct writer *w, int k)
+static enum status lock_row(struct model *m, struct writer *w, int k, int strength)
 {
     char kb[16];
-    struct lock_request q = {.tree = m->tree, .key = key_of(k, kb), .nowait = chance(m, 2)};
+    struct lock_request q = {.tree = m->tree, .key = key_of(k, kb), .nowait = chance(m, 2),
+                             .mode = (enum row_lock)strength};
     struct lock_result got;
     enum status st = store_lock(w->txn, &q, &got);
     if (st != OK) return st;
     int mine = w->own.value[k], newest = mine != NONE ? mine : m->now.value[k];
     assert_true(is_row(got.row, newest));
     if (mine == NONE) assert_int_equal(got.changed, m->ts[k] > w->snapshot_ts);
-    w->own.locked[k] = true;
+    if (!newest && strength <= ROW_LOCK_SHARE) return NOT_FOUND;
+    note_lock(w, k, strength);
     w->own.vouched[k] = newest != 0;
     return newest ? OK : NOT_FOUND;
 }
 
-static enum status write_row(struct model *m, struct writer *w, int k, int op, const struct rows *view)
+static enum status write_row(struct model *m, struct writer *w, int k, int op, int strength,
+                             const struct rows *view)
 {
     char kb[16], rb[600];
     int v = op == WRITE_DELETE ? 0 : ++m->next_value;
-    struct write_request q = {.tree = m->tree, .op = (enum write_op)op, .key = key_of(k, kb)};
+    struct write_request q = {.tree = m->tree, .op = (enum write_op)op, .key = key_of(k, kb),
+                              .keeps_key = strength == ROW_LOCK_NO_KEY_UPDATE};
     if (v) q.row = row_of(v, rb);
     enum status st = store_write(w->txn, &q);
     if (st != OK) return st;
     w->own.value[k] = v;
-    w->own.locked[k] = true;
+    note_lock(w, k, op == WRITE_INSERT ? ROW_LOCK_NO_KEY_UPDATE : strength);
     check_points(m, w->txn, view); /* the statement does not see its own write */
     if (chance(m, 2)) {
         struct rows after = *view;
@@ -354,6 +367,12 @@ static enum status write_row(struct model *m, struct writer *w, int k, int op, c
     return OK;
 }
 
+static int strength_of(struct model *m, int op)
+{
+    if (op == LOCK_ROW) return (int)rng_below(&m->rng, ROW_LOCK_UPDATE + 1);
+    return op == WRITE_UPDATE && chance(m, 2) ? ROW_LOCK_NO_KEY_UPDATE : ROW_LOCK_UPDATE;
+}
+
 static void write_something(struct model *m, struct writer *w)
 {
     static const int ops[] = {WRITE_INSERT, WRITE_UPDATE, WRITE_DELETE, WRITE_PUT, LOCK_ROW};
@@ -362,12 +381,14 @@ static void write_something(struct model *m, struct writer *w)
     if (chance(m, 6)) check_view(m, w->txn, &view);
     if (chance(m, 4)) commit_meanwhile(m, k);
     /* Who locked a key and was told that no row is there does not update it. */
-    bool absent = w->own.locked[k] && !w->own.vouched[k] && w->own.value[k] == NONE;
+    bool absent = w->own.locked[k] > ROW_LOCK_SHARE && !w->own.vouched[k] && w->own.value[k] == NONE;
     if (absent && (op == WRITE_UPDATE || op == WRITE_DELETE)) op = WRITE_INSERT;
-    enum status want = expected(m, w, k, op);
+    int strength = strength_of(m, op);
+    enum status want = expected(m, w, k, op, strength);
     txn_mark mark = txn_savepoint(w->txn);
     struct own before = w->own;
-    enum status st = op == LOCK_ROW ? lock_row(m, w, k) : write_row(m, w, k, op, &view);
+    enum status st = op == LOCK_ROW ? lock_row(m, w, k, strength)
+                                    : write_row(m, w, k, op, strength, &view);
     if (st != want)
         fail_msg("key %d, operation %d: %s, should be %s", k, op, status_name(st), status_name(want));
     if (st != OK && st != NOT_FOUND) { /* such as a statement that fails */

@@ -137,7 +137,7 @@ static enum status write_one(struct txn *t, tree_id tree, struct model *m, struc
     txn_statement_begin(t);
     enum status st;
     if (rng_below(r, 4) == 0) {
-        struct lock_request l = {.tree = tree, .key = w.key};
+        struct lock_request l = {.tree = tree, .key = w.key, .mode = ROW_LOCK_UPDATE};
         struct lock_result got;
         st = store_lock(t, &l, &got);
         if (st == OK && (got.row.data != NULL) != (m->value[k] != 0)) fail_msg("lock of key %d", k);
