@@ -25,6 +25,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts) M
 void txn_abort(struct txn *t); /* ends and frees */
 
 uint64_t txn_id(const struct txn *t);          /* unique in the process's life, from 1 */
+enum isolation txn_isolation(const struct txn *t);
 uint64_t txn_snapshot_ts(const struct txn *t); /* of the running statement */
 bool txn_has_writes(const struct txn *t);
 /* Versions written so far, and their bytes; what was rolled back to a savepoint does not count. */
@@ -44,6 +45,9 @@ void txn_next_command(struct txn *t);
  * snapshot may need, as a running statement does. */
 struct txn *txn_begin_reader(struct txn *t);
 void txn_end_reader(struct txn *r);
+/* The same, but it sees whatever has committed when it looks, and all that t wrote. What it read may
+ * change at once, unless a lock of t holds it: for the checks of foreign keys. */
+struct txn *txn_begin_newest(struct txn *t);
 
 /* A second hand on the running statement, for another thread: it reads what the statement reads, own
  * earlier writes included, and shares nothing that changes. For store_point_get, store_multi_get,

@@ -188,6 +188,11 @@ uint64_t txn_id(const struct txn *t)
     return t->id;
 }
 
+enum isolation txn_isolation(const struct txn *t)
+{
+    return t->options.isolation;
+}
+
 uint64_t txn_snapshot_ts(const struct txn *t)
 {
     return t->snapshot;
@@ -231,16 +236,26 @@ void txn_on_end(struct txn *t, void (*fn)(void *ctx, bool committed), void *ctx)
 
 /* --- readers ----------------------------------------------------------------------------------- */
 
-struct txn *txn_begin_reader(struct txn *t)
+static struct txn *begin_reader(struct txn *t, uint64_t snapshot, uint32_t command)
 {
     ASSERT(t->depth > 0 && t->view_of == t);
-    struct txn *r = begin(t->store, &t->options, t->shard, t->snapshot);
+    struct txn *r = begin(t->store, &t->options, t->shard, snapshot);
     r->view_of = t;
     epoch_enter(r->slot);
     ARRAY_PUSH(&r->outer_commands, 0);
     r->depth = 1;
-    r->command = t->command;
+    r->command = command;
     return r;
+}
+
+struct txn *txn_begin_reader(struct txn *t)
+{
+    return begin_reader(t, t->snapshot, t->command);
+}
+
+struct txn *txn_begin_newest(struct txn *t)
+{
+    return begin_reader(t, TS_ABORTED - 1, UINT32_MAX);
 }
 
 void txn_end_reader(struct txn *r)
