@@ -16,6 +16,8 @@ struct catalog {
     struct map names;     /* kind, owner (database or schema), name -> definition */
     struct map indexes;   /* oid -> index_def */
     struct map constraints;
+    const struct constraint_def **references; /* foreign keys, by table referred to, then oid */
+    uint32_t reference_count;
 };
 
 /* atomic: each snapshot has its own number */
@@ -67,6 +69,37 @@ static void index_object(struct catalog *c, const struct object *o)
         map_put_u64(&c->constraints, t->constraints[i]->oid, (void *)(uintptr_t)t->constraints[i]);
 }
 
+static int by_reference(const void *a, const void *b)
+{
+    const struct constraint_def *x = *(const struct constraint_def *const *)a;
+    const struct constraint_def *y = *(const struct constraint_def *const *)b;
+    if (x->foreign_table != y->foreign_table) return x->foreign_table > y->foreign_table ? 1 : -1;
+    return (x->oid > y->oid) - (x->oid < y->oid);
+}
+
+static uint32_t each_reference(struct catalog *c, const struct constraint_def **ret)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        const struct table_def *t = c->objects[i]->kind == OBJ_TABLE ? c->objects[i]->table : NULL;
+        for (uint16_t k = 0; t && k < t->constraint_count; k++) {
+            if (t->constraints[k]->kind != 'f') continue;
+            if (ret) ret[n] = t->constraints[k];
+            n++;
+        }
+    }
+    return n;
+}
+
+static void index_references(struct catalog *c)
+{
+    c->reference_count = each_reference(c, NULL);
+    if (!c->reference_count) return;
+    c->references = mem_alloc(MEM_CATALOG, c->reference_count * sizeof(void *));
+    each_reference(c, c->references);
+    qsort(c->references, c->reference_count, sizeof(void *), by_reference);
+}
+
 static int by_oid(const void *a, const void *b)
 {
     oid_t x = (*(struct object *const *)a)->oid, y = (*(struct object *const *)b)->oid;
@@ -92,6 +125,7 @@ struct catalog *catalog__new(struct object **objects, size_t count, uint64_t ver
     map_init(&c->indexes);
     map_init(&c->constraints);
     for (size_t i = 0; i < c->count; i++) index_object(c, c->objects[i]);
+    index_references(c);
     return c;
 }
 
@@ -130,6 +164,7 @@ void catalog_unref(struct catalog *c)
     map_release(&c->names);
     map_release(&c->indexes);
     map_release(&c->constraints);
+    mem_free(MEM_CATALOG, c->references);
     mem_free(MEM_CATALOG, c);
 }
 
@@ -210,6 +245,20 @@ const struct index_def *catalog_index_by_oid(const struct catalog *c, oid_t oid)
 const struct constraint_def *catalog_constraint_by_oid(const struct catalog *c, oid_t oid)
 {
     return map_get_u64(&c->constraints, oid);
+}
+
+const struct constraint_def *const *catalog_references(const struct catalog *c, oid_t table,
+                                                       uint32_t *ret_count)
+{
+    uint32_t lo = 0, hi = c->reference_count, n = 0;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (c->references[mid]->foreign_table < table) lo = mid + 1;
+        else hi = mid;
+    }
+    while (lo + n < c->reference_count && c->references[lo + n]->foreign_table == table) n++;
+    *ret_count = n;
+    return n ? c->references + lo : NULL;
 }
 
 static const struct object *next(const struct catalog *c, size_t *pos, uint8_t kind)

@@ -107,9 +107,11 @@ struct constraint_def {
     uint16_t column_count;
     const char *check_sql;    /* expression in storage form */
     oid_t index;
-    oid_t foreign_table;
+    oid_t foreign_table;      /* its index is `index` */
     const int16_t *foreign_columns;
-    char on_update, on_delete, match;
+    char on_update, on_delete, match; /* PostgreSQL's letters, as in sql/ast.h */
+    const int16_t *set_columns; /* of ON DELETE SET …; NULL: all of `columns` */
+    uint16_t set_count;
     bool deferrable, initially_deferred, validated, no_inherit;
     const char *comment;
 };
@@ -175,6 +177,9 @@ const struct table_def *catalog_table_by_oid(const struct catalog *c, oid_t oid)
 const struct index_def *catalog_index(const struct catalog *c, oid_t schema, struct slice name);
 const struct index_def *catalog_index_by_oid(const struct catalog *c, oid_t oid);
 const struct constraint_def *catalog_constraint_by_oid(const struct catalog *c, oid_t oid);
+/* The foreign keys that refer to the table, by oid. */
+const struct constraint_def *const *catalog_references(const struct catalog *c, oid_t table,
+                                                       uint32_t *ret_count);
 /* False once past the end; start with *pos = 0. In order of oid. */
 bool catalog_next_table(const struct catalog *c, size_t *pos, const struct table_def **ret);
 bool catalog_next_schema(const struct catalog *c, size_t *pos, const struct schema_def **ret);

@@ -4,7 +4,12 @@
  * two cannot drift apart: every `field` call reads or writes by the direction of the walk. */
 #include "catalog/catalog_priv.h"
 
-enum { FORMAT_VERSION = 2, FORMAT_WITHOUT_STATISTICS = 1, COUNT_MAX = 100000 };
+enum {
+    FORMAT_VERSION = 3,
+    FORMAT_WITHOUT_SET_COLUMNS = 2, /* of foreign keys */
+    FORMAT_WITHOUT_STATISTICS = 1,
+    COUNT_MAX = 100000
+};
 
 struct codec {
     bool reading, bad;
@@ -190,6 +195,10 @@ static void walk_constraint(struct codec *c, struct constraint_def *k)
     FIELD(c, k->validated);
     FIELD(c, k->no_inherit);
     text(c, &k->comment);
+    if (c->version <= FORMAT_WITHOUT_SET_COLUMNS) return;
+    k->set_count = (uint16_t)count(c, k->set_count);
+    k->set_columns =
+        k->set_count ? plain_array(c, k->set_columns, k->set_count, sizeof(int16_t)) : NULL;
 }
 
 static void walk_sequence(struct codec *c, struct table_def *t)

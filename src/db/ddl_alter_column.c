@@ -95,7 +95,8 @@ enum status ddl__add_column_command(struct ddl *d, oid_t table, const struct ast
         n.rewrite |= n.edit.indexes.data[i]->primary && !n.old->primary;
     if (n.rewrite) TRY(ddl__remake(d, n.bare, &n.edit, n.at, n.value));
     else TRY(keep_value(d, &n));
-    return verify(d, &n);
+    TRY(verify(d, &n));
+    return ddl__column_foreign(d, table, c->column, true);
 }
 
 /* --- DROP COLUMN ---------------------------------------------------------------------------- */
@@ -143,7 +144,8 @@ static enum status remove_dependents(struct ddl *d, struct table_edit *e, int16_
     n = 0;
     for (size_t i = 0; i < e->constraints.count; i++) {
         const struct constraint_def *k = e->constraints.data[i];
-        if (!constraint_has(k, number) && !is_gone(gone, gone_count, k->index))
+        bool keyless = k->kind != 'f' && is_gone(gone, gone_count, k->index);
+        if (!constraint_has(k, number) && !keyless)
             e->constraints.data[n++] = k;
     }
     e->constraints.count = n;

@@ -53,6 +53,7 @@ enum status ddl__add_constraint(struct ddl *d, oid_t table, const struct ast_alt
     case CON_CHECK: return add_check(d, t, c);
     case CON_UNIQUE: return add_unique(d, t, c);
     case CON_PRIMARY: return add_primary(d, t, c);
+    case CON_FOREIGN: return ddl__add_foreign(d, table, c, true);
     default: return FAIL(FEATURE_NOT_SUPPORTED, "this constraint is not supported yet");
     }
 }
@@ -65,12 +66,21 @@ enum status ddl__drop_constraint(struct ddl *d, oid_t table, const struct ast_al
     const struct constraint_def *k = table_constraint(t, slice_of(cmd->name));
     struct table_edit e;
     size_t n = 0;
+    if (k && k->kind == 'f') TRY(ddl__lock(d, k->foreign_table, LOCK_ACCESS_EXCLUSIVE));
     if (!k && cmd->missing_ok)
         return ddl__notice(d, "constraint \"%s\" of relation \"%s\" does not exist, skipping",
                            cmd->name, t->name);
     if (!k)
         return FAIL(UNDEFINED_OBJECT, "constraint \"%s\" of relation \"%s\" does not exist",
                     cmd->name, t->name);
+    const struct index_def *key = k->kind == 'f' ? NULL : catalog_index_by_oid(d->s->catalog, k->index);
+    if (key) {
+        const char *what = arena_printf(d->a, "constraint %s on %s", ddl__quote(d->a, k->name),
+                                        ddl__words(d, t));
+        TRY(ddl__drop_references(d, key, what, cmd->cascade));
+        t = ddl__table(d, table); /* one that refers to itself has changed */
+        k = table_constraint(t, slice_of(cmd->name));
+    }
     ddl__edit(d, t, &e);
     for (size_t i = 0; i < e.constraints.count; i++)
         if (e.constraints.data[i] != k) e.constraints.data[n++] = e.constraints.data[i];
@@ -79,7 +89,7 @@ enum status ddl__drop_constraint(struct ddl *d, oid_t table, const struct ast_al
     bool primary = false;
     for (size_t i = 0; i < e.indexes.count; i++) {
         const struct index_def *x = e.indexes.data[i];
-        if (x->oid != k->index) {
+        if (k->kind == 'f' || x->oid != k->index) {
             e.indexes.data[n++] = x;
             continue;
         }
@@ -105,7 +115,8 @@ enum status ddl__validate_constraint(struct ddl *d, oid_t table, const struct as
                     "constraint \"%s\" of relation \"%s\" is not a foreign key or check constraint",
                     cmd->name, t->name);
     if (k->validated) return OK;
-    TRY(ddl__verify_check(d, t, k));
+    if (k->kind == 'f') TRY(ddl__lock(d, k->foreign_table, LOCK_ROW_SHARE));
+    TRY(k->kind == 'f' ? ddl__verify_foreign(d, k) : ddl__verify_check(d, t, k));
     ddl__edit(d, t, &e);
     for (size_t i = 0; i < e.constraints.count; i++) {
         if (e.constraints.data[i] != k) continue;

@@ -1,7 +1,7 @@
 /* ALTER TABLE, and ALTER INDEX, SEQUENCE and VIEW where they share its commands. Commands run one
  * after the other, each from catalog to catalog, in PostgreSQL's order: what is dropped goes
- * first, then types change, then columns are added, then come their attributes, and constraints
- * last. */
+ * first, then types change, then columns are added, then come their attributes, and constraints,
+ * foreign keys last. */
 #include "catalog/column_statistics.h"
 #include "db/ddl_priv.h"
 
@@ -198,9 +198,11 @@ static enum status options_command(struct ddl *d, oid_t table, const struct ast_
 
 /* --- dispatch ------------------------------------------------------------------------------- */
 
-static int pass_of(enum alter_kind k)
+static int pass_of(const struct ast_alter_cmd *c)
 {
-    switch (k) {
+    if (c->type == ALTER_ADD_CONSTRAINT && c->constraint->type == CON_FOREIGN) return 5;
+    if (c->type == ALTER_VALIDATE_CONSTRAINT) return 6;
+    switch (c->type) {
     case ALTER_DROP_COLUMN:
     case ALTER_DROP_CONSTRAINT:
     case ALTER_DROP_NOT_NULL:
@@ -215,7 +217,7 @@ static int pass_of(enum alter_kind k)
     default: return 4;
     }
 }
-enum { PASSES = 5 };
+enum { PASSES = 7 };
 
 static enum status command(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
 {
@@ -280,7 +282,7 @@ enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
     for (int pass = 0; pass < PASSES; pass++)
         for (uint32_t i = 0; i < n->cmds.count; i++) {
             const struct ast_alter_cmd *c = AST(n->cmds.items[i], ast_alter_cmd);
-            if (pass_of(c->type) == pass) TRY(command(d, oid, c));
+            if (pass_of(c) == pass) TRY(command(d, oid, c));
         }
     return OK;
 }

@@ -1,6 +1,7 @@
 /* ALTER TABLE … ALTER COLUMN … TYPE. Where the stored bytes of the old type are good for the new
  * one (varchar made wider, varchar to text) only the definition changes; else the table is written
  * anew with the column cast, by assignment or by USING. */
+#include "catalog/foreign_key.h"
 #include "db/ddl_priv.h"
 
 static const char *type_words(struct ddl *d, type_id type)
@@ -157,6 +158,49 @@ static enum status retype_sequence(struct ddl *d, oid_t table, const struct colu
     return ddl__change_sequence(d, seq, &options);
 }
 
+/* The foreign key is looked at as if it were made anew. */
+static enum status verify_one_foreign(struct ddl *d, const struct constraint_def *k)
+{
+    const struct table_def *child = ddl__table(d, k->table), *parent = ddl__table(d, k->foreign_table);
+    for (uint16_t i = 0; i < k->column_count; i++) {
+        const struct column_def *c = &child->columns[k->columns[i] - 1];
+        const struct column_def *p = &parent->columns[k->foreign_columns[i] - 1];
+        if (foreign_key_types_fit(c->type, p->type)) continue;
+        FAIL(DATATYPE_MISMATCH, "foreign key constraint \"%s\" cannot be implemented", k->name);
+        return error_detail("Key columns \"%s\" and \"%s\" are of incompatible types: %s and %s.",
+                            c->name, p->name, type_words(d, c->type), type_words(d, p->type));
+    }
+    if (!k->validated) return OK;
+    TRY(ddl__lock(d, k->table, LOCK_SHARE_ROW_EXCLUSIVE));
+    TRY(ddl__lock(d, k->foreign_table, LOCK_SHARE_ROW_EXCLUSIVE));
+    return ddl__verify_foreign(d, k);
+}
+
+static bool has_number(const int16_t *columns, uint16_t n, int16_t number)
+{
+    for (uint16_t i = 0; i < n; i++)
+        if (columns[i] == number) return true;
+    return false;
+}
+
+/* Those of the column, and those that refer to it. */
+static enum status verify_foreign(struct ddl *d, oid_t table, int16_t number)
+{
+    const struct table_def *t = ddl__table(d, table);
+    const struct constraint_def *const *list;
+    uint32_t n;
+    for (uint16_t i = 0; i < t->constraint_count; i++) {
+        const struct constraint_def *k = t->constraints[i];
+        if (k->kind == 'f' && has_number(k->columns, k->column_count, number))
+            TRY(verify_one_foreign(d, k));
+    }
+    list = catalog_references(d->s->catalog, table, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (has_number(list[i]->foreign_columns, list[i]->column_count, number))
+            TRY(verify_one_foreign(d, list[i]));
+    return OK;
+}
+
 enum status ddl__alter_type(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
 {
     const struct table_def *t = ddl__table(d, table);
@@ -186,5 +230,6 @@ enum status ddl__alter_type(struct ddl *d, oid_t table, const struct ast_alter_c
         TRY(ddl__remake(d, t, &e, at, value));
         TRY(verify_checks(d, table, c->number));
     }
+    TRY(verify_foreign(d, table, c->number));
     return c->identity ? retype_sequence(d, table, c) : OK;
 }

@@ -208,6 +208,19 @@ enum status ddl__column_rules(struct ddl *d, struct table_edit *e, const struct 
     return OK;
 }
 
+enum status ddl__column_foreign(struct ddl *d, oid_t table, const struct ast_column_def *def,
+                                bool has_rows)
+{
+    const char **name = ARENA_ARRAY(d->a, const char *, 1);
+    name[0] = def->name;
+    for (uint32_t i = 0; i < def->constraints.count; i++) {
+        const struct ast_constraint *k = AST(def->constraints.items[i], ast_constraint);
+        if (k->type == CON_FOREIGN)
+            TRY(ddl__add_foreign(d, table, of_column(d, k, name), has_rows));
+    }
+    return OK;
+}
+
 /* --- storage parameters --------------------------------------------------------------------- */
 
 static bool is_known_option(const char *name)

@@ -6,14 +6,10 @@ enum { INDEX_COLUMNS_MAX = 32 };
 
 enum status ddl__refuse_constraint(struct ddl *d, const struct ast_constraint *c)
 {
-    if (c->type == CON_FOREIGN)
-        return ddl__at(d, c->node.location,
-                       FAIL(FEATURE_NOT_SUPPORTED,
-                            "foreign key constraints are not supported yet"));
     if (c->type == CON_EXCLUSION)
         return ddl__at(d, c->node.location,
                        FAIL(FEATURE_NOT_SUPPORTED, "exclusion constraints are not supported yet"));
-    if (c->deferrable || c->initially_deferred)
+    if (c->type != CON_FOREIGN && (c->deferrable || c->initially_deferred))
         return ddl__at(d, c->node.location,
                        FAIL(FEATURE_NOT_SUPPORTED, "deferrable constraints are not supported yet"));
     if (c->index_name)

@@ -70,8 +70,22 @@ static enum status add_rules(struct ddl *d, struct table_edit *e, const struct a
         for (uint32_t i = 0; i < n->constraints.count; i++) {
             const struct ast_constraint *k = AST(n->constraints.items[i], ast_constraint);
             int when = k->type == CON_PRIMARY ? 1 : k->type == CON_UNIQUE ? 2 : 0;
+            if (k->type == CON_FOREIGN) continue;
             if (when == pass) TRY(table_constraint_of(d, e, k));
         }
+    return OK;
+}
+
+/* Last: one may refer to the table itself. */
+static enum status add_foreign_keys(struct ddl *d, oid_t table, const struct ast_create_table *n)
+{
+    d->unplaced = true;
+    for (uint32_t i = 0; i < n->columns.count; i++)
+        TRY(ddl__column_foreign(d, table, AST(n->columns.items[i], ast_column_def), false));
+    for (uint32_t i = 0; i < n->constraints.count; i++) {
+        const struct ast_constraint *k = AST(n->constraints.items[i], ast_constraint);
+        if (k->type == CON_FOREIGN) TRY(ddl__add_foreign(d, table, k, false));
+    }
     return OK;
 }
 
@@ -92,5 +106,6 @@ enum status ddl__create_table(struct ddl *d, const struct ast_create_table *n)
     TRY(add_columns(d, &e, n));
     TRY(ddl__edit_put(d, &e, NULL));
     TRY(add_rules(d, &e, n));
-    return ddl__edit_put(d, &e, NULL);
+    TRY(ddl__edit_put(d, &e, NULL));
+    return add_foreign_keys(d, e.def.oid, n);
 }

@@ -1,6 +1,6 @@
 /* What a drop takes with it. From the objects named, the set grows by what hangs on them: views
- * over tables, sequences that columns own, defaults that use sequences, generated columns. Owned
- * sequences go silently; the rest only with CASCADE. Then all is locked, and goes.
+ * over tables, sequences that columns own, defaults that use sequences, generated columns, foreign keys
+ * of other tables. Owned sequences go silently; the rest only with CASCADE. Then all is locked, and goes.
  *
  * An object comes after what hangs on it, younger ones first: in this order they go, and in the
  * reverse order they are told, as PostgreSQL tells them. */
@@ -12,6 +12,7 @@ enum { DROP_ITEMS_MAX = 100000, STACK_MIN = 64 << 10 };
 
 struct victim {
     struct drop_item item;
+    const struct constraint_def *foreign; /* only this foreign key of the table goes; NULL */
     bool default_only; /* the column stays, its default goes */
     bool silent;       /* goes even without CASCADE */
 };
@@ -39,6 +40,8 @@ const char *ddl__words(struct ddl *d, const struct table_def *t)
 static const char *item_words(struct ddl *d, const struct victim *v)
 {
     const char *table = ddl__words(d, v->item.table);
+    if (v->foreign)
+        return arena_printf(d->a, "constraint %s on %s", ddl__quote(d->a, v->foreign->name), table);
     if (!v->item.column) return table;
     return arena_printf(d->a, "%s %s of %s",
                         v->default_only ? "default value for column" : "column",
@@ -52,7 +55,9 @@ static bool contains(const struct drop_set *s, const struct victim *v)
     for (size_t i = 0; i < s->seen.count; i++) {
         const struct victim *x = &s->seen.data[i];
         if (x->item.table->oid != v->item.table->oid) continue;
-        if (!x->item.column) return true;
+        if (!x->item.column && !x->foreign) return true;
+        if (v->foreign && x->foreign == v->foreign) return true;
+        if (v->foreign || x->foreign) continue;
         if (v->item.column && x->item.column->number == v->item.column->number) return true;
     }
     return false;
@@ -131,21 +136,38 @@ static enum status add_generated(struct drop_set *s, const struct victim *v, vic
     return OK;
 }
 
+/* Foreign keys that refer to the table, or to the column. */
+static void add_foreign(struct drop_set *s, const struct victim *v, victim_list *out)
+{
+    uint32_t n;
+    const struct constraint_def *const *list =
+        catalog_references(s->ddl->s->catalog, v->item.table->oid, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        bool over = !v->item.column && list[i]->table != v->item.table->oid;
+        for (uint16_t k = 0; v->item.column && k < list[i]->column_count; k++)
+            over |= list[i]->foreign_columns[k] == v->item.column->number;
+        struct victim of = {.item = {ddl__table(s->ddl, list[i]->table), NULL}, .foreign = list[i]};
+        if (over) ARENA_PUSH(s->ddl->a, out, of);
+    }
+}
+
 static enum status direct(struct drop_set *s, const struct victim *v, victim_list *out)
 {
-    if (v->default_only) return OK;
+    if (v->default_only || v->foreign) return OK;
     if (v->item.table->kind == 'S') return add_defaults(s, v, out);
     TRY(add_views(s, v, out));
     if (v->item.table->kind != 'r') return OK;
     add_owned_sequences(s, v, out);
+    add_foreign(s, v, out);
     return v->item.column ? add_generated(s, v, out) : OK;
 }
 
 static int younger_first(const void *a, const void *b)
 {
     const struct victim *x = a, *y = b;
-    if (x->item.table->oid != y->item.table->oid)
-        return x->item.table->oid > y->item.table->oid ? -1 : 1;
+    oid_t o = x->foreign ? x->foreign->oid : x->item.table->oid;
+    oid_t p = y->foreign ? y->foreign->oid : y->item.table->oid;
+    if (o != p) return o > p ? -1 : 1;
     int m = x->item.column ? x->item.column->number : 0;
     int n = y->item.column ? y->item.column->number : 0;
     return m - n;
@@ -246,10 +268,46 @@ static enum status drop_victim(struct ddl *d, const struct victim *v)
 {
     const struct table_def *t = catalog_table_by_oid(d->s->catalog, v->item.table->oid);
     if (!t) return OK; /* gone with its table */
+    if (v->foreign)
+        return catalog_constraint_by_oid(d->s->catalog, v->foreign->oid)
+                   ? ddl__drop_foreign(d, v->foreign)
+                   : OK;
     if (v->default_only) return drop_default(d, &v->item);
     if (!v->item.column) return ddl__drop_relation(d, t);
     if (t->columns[v->item.column->number - 1].dropped) return OK;
     return ddl__remove_column(d, t->oid, v->item.column->number);
+}
+
+enum status ddl__drop_references(struct ddl *d, const struct index_def *x, const char *what,
+                                 bool cascade)
+{
+    ARRAY(const struct constraint_def *) found = {0};
+    ARRAY(const char *) words = {0};
+    struct strbuf detail;
+    uint32_t n;
+    const struct constraint_def *const *list = catalog_references(d->s->catalog, x->table, &n);
+    strbuf_init(&detail, d->a);
+    for (uint32_t i = 0; i < n; i++) {
+        if (list[i]->index != x->oid) continue;
+        struct victim v = {.item = {ddl__table(d, list[i]->table), NULL}, .foreign = list[i]};
+        const char *w = item_words(d, &v);
+        strbuf_addf(&detail, "%s%s depends on index %s", detail.len ? "\n" : "", w,
+                    ddl__quote(d->a, x->name));
+        ARENA_PUSH(d->a, &found, list[i]);
+        ARENA_PUSH(d->a, &words, w);
+    }
+    if (found.count && !cascade) {
+        FAIL(DEPENDENT_OBJECTS_STILL_EXIST, "cannot drop %s because other objects depend on it",
+             what);
+        error_detail("%s", detail.data);
+        return error_hint("Use DROP ... CASCADE to drop the dependent objects too.");
+    }
+    TRY(ddl__cascade_notice(d, words.data, (uint32_t)words.count));
+    for (size_t i = 0; i < found.count; i++) {
+        TRY(ddl__lock(d, found.data[i]->table, LOCK_ACCESS_EXCLUSIVE));
+        TRY(ddl__drop_foreign(d, found.data[i]));
+    }
+    return OK;
 }
 
 enum status ddl__drop_items(struct ddl *d, const struct drop_item *items, uint32_t count,

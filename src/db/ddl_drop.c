@@ -96,6 +96,8 @@ static enum status drop_one_index(struct ddl *d, const struct ast_drop *n, uint3
     }
     TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
     TRY(session__check_unused(d->s, t, "DROP INDEX"));
+    const char *what = arena_printf(d->a, "index %s", ddl__quote(d->a, x->name));
+    TRY(ddl__drop_references(d, x, what, n->cascade));
     return ddl__drop_index(d, x);
 }
 
@@ -194,6 +196,11 @@ static enum status restart_owned(struct ddl *d, oid_t table)
     return OK;
 }
 
+struct truncation {
+    const struct table_def **data;
+    size_t count, cap;
+};
+
 static bool named_before(const struct table_def *const *tables, uint32_t n,
                          const struct table_def *t)
 {
@@ -202,26 +209,57 @@ static bool named_before(const struct table_def *const *tables, uint32_t n,
     return false;
 }
 
+static enum status add_truncated(struct ddl *d, struct truncation *x, const struct table_def *t)
+{
+    if (named_before(x->data, (uint32_t)x->count, t)) return OK;
+    if (!ddl__is_owner(d->s, t->owner) && !ddl__acl_allows(t->acl, session__user(d->s), 'D'))
+        return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for table %s", t->name);
+    TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
+    TRY(session__check_unused(d->s, t, "TRUNCATE"));
+    ARENA_PUSH(d->a, x, ddl__table(d, t->oid));
+    return OK;
+}
+
+/* Tables that refer to those: they go along, or forbid it. */
+static enum status truncate_references(struct ddl *d, struct truncation *x, bool cascade)
+{
+    for (size_t i = 0; i < x->count; i++) {
+        uint32_t n;
+        const struct constraint_def *const *list =
+            catalog_references(d->s->catalog, x->data[i]->oid, &n);
+        for (uint32_t k = 0; k < n; k++) {
+            const struct table_def *t = ddl__table(d, list[k]->table);
+            if (named_before(x->data, (uint32_t)x->count, t)) continue;
+            if (!cascade) {
+                FAIL(FEATURE_NOT_SUPPORTED,
+                     "cannot truncate a table referenced in a foreign key constraint");
+                error_detail("Table \"%s\" references \"%s\".", t->name, x->data[i]->name);
+                return error_hint("Truncate table \"%s\" at the same time, or use TRUNCATE ... "
+                                  "CASCADE.",
+                                  t->name);
+            }
+            TRY(ddl__notice(d, "truncate cascades to table \"%s\"", t->name));
+            TRY(add_truncated(d, x, t));
+        }
+    }
+    return OK;
+}
+
 enum status ddl__truncate(struct ddl *d, const struct ast_truncate *n)
 {
-    const struct table_def **tables = ARENA_ARRAY(d->a, const struct table_def *, n->tables.count);
-    uint32_t count = 0;
+    struct truncation x = {0};
     for (uint32_t i = 0; i < n->tables.count; i++) {
         const struct table_def *t;
         TRY(ddl__find(d, AST(n->tables.items[i], ast_range_var), 'r', false, &t));
-        if (named_before(tables, count, t)) continue;
-        if (!ddl__is_owner(d->s, t->owner) && !ddl__acl_allows(t->acl, session__user(d->s), 'D'))
-            return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for table %s", t->name);
-        TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
-        TRY(session__check_unused(d->s, t, "TRUNCATE"));
-        tables[count++] = t;
+        TRY(add_truncated(d, &x, t));
     }
-    for (uint32_t i = 0; i < count; i++) {
+    TRY(truncate_references(d, &x, n->cascade));
+    for (size_t i = 0; i < x.count; i++) {
         struct table_edit e;
-        ddl__edit(d, tables[i], &e);
+        ddl__edit(d, ddl__table(d, x.data[i]->oid), &e);
         TRY(ddl__new_trees(d, &e));
         TRY(ddl__edit_put(d, &e, NULL));
-        if (n->restart_identity) TRY(restart_owned(d, tables[i]->oid));
+        if (n->restart_identity) TRY(restart_owned(d, x.data[i]->oid));
     }
     return OK;
 }

@@ -159,6 +159,16 @@ enum status ddl__add_key(struct ddl *d, struct table_edit *e, const struct ast_c
 enum status ddl__add_check(struct ddl *d, struct table_edit *e, const struct ast_constraint *c,
                            const struct constraint_def **ret) MUST;
 enum status ddl__refuse_constraint(struct ddl *d, const struct ast_constraint *c) MUST;
+/* --- ddl_foreign.c --- */
+/* FOREIGN KEY of a table that is in the catalog. `has_rows`: they are checked, but for NOT VALID. */
+enum status ddl__add_foreign(struct ddl *d, oid_t table, const struct ast_constraint *c,
+                             bool has_rows) MUST;
+/* Every row refers to something: 23503. */
+enum status ddl__verify_foreign(struct ddl *d, const struct constraint_def *k) MUST;
+enum status ddl__drop_foreign(struct ddl *d, const struct constraint_def *k) MUST;
+/* The foreign keys among the column's constraints, as the table's. */
+enum status ddl__column_foreign(struct ddl *d, oid_t table, const struct ast_column_def *c,
+                                bool has_rows) MUST;
 /* 42710 when the table has one of that name. */
 enum status ddl__constraint_free(struct ddl *d, struct table_edit *e, const char *name) MUST;
 
@@ -199,10 +209,14 @@ struct drop_item {
     const struct table_def *table;
     const struct column_def *column; /* NULL: the relation */
 };
-/* What a drop takes with it: views over tables, owned sequences, defaults that use a sequence. With
+/* What a drop takes with it: views over tables, owned sequences, defaults that use a sequence,
+ * foreign keys that refer to a table. With
  * RESTRICT the first that is not among the items is 2BP01. */
 enum status ddl__drop_items(struct ddl *d, const struct drop_item *items, uint32_t count,
                             bool cascade) MUST;
+/* Foreign keys that refer to the index go before it does: 2BP01 without CASCADE, of `what` goes. */
+enum status ddl__drop_references(struct ddl *d, const struct index_def *x, const char *what,
+                                 bool cascade) MUST;
 /* "NOTICE: drop cascades to …" for these words. */
 enum status ddl__cascade_notice(struct ddl *d, const char *const *words, uint32_t count) MUST;
 /* "view s.v", with the schema where the path does not find it. */

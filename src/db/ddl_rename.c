@@ -111,7 +111,7 @@ static enum status rename_constraint(struct ddl *d, const struct ast_rename *n)
                     n->old_name, t->name);
     ddl__edit(d, t, &e);
     TRY(ddl__constraint_free(d, &e, n->new_name));
-    if (k->index)
+    if (k->index && k->kind != 'f')
         return rename_index(d, catalog_index_by_oid(d->s->catalog, k->index), n->new_name);
     TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
     for (size_t i = 0; i < e.constraints.count; i++) {

@@ -41,9 +41,10 @@ static enum status emit_constraint(struct sys_scan *x, const struct table_def *t
                                    const struct constraint_def *k)
 {
     bool foreign = k->kind == 'f', check = k->kind == 'c';
-    struct sys_cell columns = N, foreign_columns = N, pf = N, pp = N, ff = N;
+    struct sys_cell columns = N, foreign_columns = N, pf = N, pp = N, ff = N, set = N;
     uint16_t n = k->column_count;
     if (n) columns = V(sys_array_int2(x->arena, k->columns, n));
+    if (k->set_count) set = V(sys_array_int2(x->arena, k->set_columns, k->set_count));
     const struct table_def *to =
         foreign ? catalog_table_by_oid(x->catalog, k->foreign_table) : NULL;
     if (to) {
@@ -57,7 +58,7 @@ static enum status emit_constraint(struct sys_scan *x, const struct table_def *t
                     I(0), I(k->index), I(0), I(foreign ? k->foreign_table : 0),
                     C(foreign ? k->on_update : ' '), C(foreign ? k->on_delete : ' '),
                     C(foreign ? k->match : ' '), I(1), I(0), I(check ? k->no_inherit : true),
-                    columns, foreign_columns, pf, pp, ff, N, N, T(check ? k->check_sql : NULL));
+                    columns, foreign_columns, pf, pp, ff, set, N, T(check ? k->check_sql : NULL));
 }
 
 enum status sys_pg_constraint(struct sys_scan *x)

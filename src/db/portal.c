@@ -181,7 +181,7 @@ enum status session__check_unused(struct session *s, const struct table_def *t, 
         if (reads_table(v, t->oid))
             return FAIL(OBJECT_IN_USE, "cannot %s \"%s\" because it is being used by active queries "
                                        "in this session", what, t->name);
-    return OK;
+    return session__check_pending(s, t, what);
 }
 
 static enum status find_portal(struct session *s, const char *name, struct portal **ret)

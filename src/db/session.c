@@ -77,6 +77,8 @@ static void fill_exec(struct session *s)
                                     .virtual_scan = virtual_scan,
                                     .system_function = system_function,
                                     .next_row_id = session__next_row_id,
+                                    .is_deferred = session__is_deferred,
+                                    .defer = session__defer,
                                     .verify = session__verify};
 }
 

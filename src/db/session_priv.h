@@ -162,12 +162,18 @@ enum block_state {
     BLOCK_OPEN,      /* after BEGIN */
     BLOCK_FAILED,    /* an error inside BEGIN … */
 };
+/* How far the lists of deferred checks go (deferred.c). */
+struct deferred_mark {
+    size_t events, modes;
+};
+
 struct savepoint {
     struct savepoint *outer;
     char *name;
     txn_mark mark;
     struct catalog *catalog; /* the private one at that point, or NULL */
     uint32_t level;          /* 1.. */
+    struct deferred_mark deferred;
 };
 
 struct prepared;
@@ -195,6 +201,7 @@ struct session {
     uint32_t written_count;
     enum block_state block;          /* atomic, by session__set_block */
     struct savepoint *savepoints;    /* newest first */
+    struct deferred *deferred;       /* checks put off in the transaction; NULL: none */
     enum isolation isolation;        /* of the transaction */
     bool read_uncommitted;           /* it asked for that: only shown, as it is READ_COMMITTED */
     bool read_only;
@@ -477,6 +484,21 @@ enum status sequence_freeze(struct session *s, const struct table_def *seq, int6
 void session__forget_sequences(struct session *s);
 /* Forgets cached values once this transaction has ended. */
 void sequence_forget(struct session *s, oid_t sequence);
+
+/* --- checks put off to the end of the transaction (deferred.c) --- */
+struct foreign_event;
+bool session__is_deferred(void *ctx, const struct constraint_def *k);
+enum status session__defer(void *ctx, const struct foreign_event *e) MUST;
+struct deferred_mark session__deferred_mark(const struct session *s);
+void session__rollback_deferred(struct session *s, struct deferred_mark mark);
+/* `all` of them, as the transaction ends, or those that are not deferred any more. */
+enum status session__check_deferred(struct session *s, bool all) MUST;
+/* 55006 when a check waits that needs the table as it is. */
+enum status session__check_pending(struct session *s, const struct table_def *t,
+                                   const char *what) MUST;
+void session__end_deferred(struct session *s);
+enum status session__set_constraints(struct session *s, const struct ast_set_constraints *a,
+                                     const struct result_sink *sink) MUST;
 
 /* --- other statements --- */
 /* CREATE, ALTER, DROP, TRUNCATE, COMMENT, GRANT, roles, databases (ddl_*.c). */

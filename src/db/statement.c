@@ -508,6 +508,9 @@ static enum status run_utility(struct session *s, const struct statement *st, st
     case AST_SET:
         set_tag(tag, AST(a, ast_set)->type >= SET_RESET ? "RESET" : "SET");
         return settings_set_statement(s, AST(a, ast_set), sink);
+    case AST_SET_CONSTRAINTS:
+        set_tag(tag, "SET CONSTRAINTS");
+        return session__set_constraints(s, AST(a, ast_set_constraints), sink);
     case AST_SHOW: set_tag(tag, "SHOW"); return show(s, AST(a, ast_show)->name, sink);
     case AST_DISCARD:
         set_tag(tag, AST(a, ast_discard)->target == 0 ? "DISCARD ALL" : "DISCARD");

@@ -189,6 +189,10 @@ static void foreign_definition(struct session *s, const struct table_def *t,
     if (k->match == 'f') strbuf_adds(b, " MATCH FULL");
     action_definition("UPDATE", k->on_update, b);
     action_definition("DELETE", k->on_delete, b);
+    if (!k->set_count) return;
+    strbuf_adds(b, " (");
+    name_columns(t, k->set_columns, k->set_count, b);
+    strbuf_addc(b, ')');
 }
 
 enum status sys_constraint_definition(struct session *s, oid_t constraint, bool pretty,

@@ -102,6 +102,7 @@ static void free_savepoints(struct session *s, struct savepoint *until)
 static void ended(struct session *s, bool committed, const struct result_sink *sink)
 {
     free_savepoints(s, NULL);
+    session__end_deferred(s);
     session__lift_portals(s, 0);
     drop_own_catalog(s);
     if (s->written_count) autoanalyze_ended(s, committed);
@@ -133,6 +134,11 @@ static enum status commit_ddl(struct session *s)
 enum status session__commit(struct session *s, const struct result_sink *sink)
 {
     enum status result = OK;
+    result = session__check_deferred(s, true);
+    if (result != OK) {
+        session__abort(s, sink);
+        return result;
+    }
     session__close_portals(s, false); /* what they read through is the transaction's */
     if (s->txn) {
         uint64_t ts = 0;
@@ -263,6 +269,7 @@ static enum status savepoint_statement(struct session *s, const struct ast_trans
         p->mark = txn_savepoint(s->txn);
         p->catalog = s->own_catalog ? catalog_ref(s->own_catalog) : NULL;
         p->level = level + 1;
+        p->deferred = session__deferred_mark(s);
         p->outer = s->savepoints;
         s->savepoints = p;
         return OK;
@@ -278,6 +285,7 @@ static enum status savepoint_statement(struct session *s, const struct ast_trans
     free_savepoints(s, p);
     session__close_portals_of(s, p->level + 1);
     txn_rollback_to(s->txn, p->mark);
+    session__rollback_deferred(s, p->deferred);
     drop_own_catalog(s);
     s->own_catalog = p->catalog ? catalog_ref(p->catalog) : NULL;
     refresh_catalog(s);

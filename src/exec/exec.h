@@ -9,6 +9,7 @@
 #include "sql/plan.h"
 
 struct execution;
+struct foreign_event;
 struct os;
 
 /* What functions and operators may ask of the session that runs them; filled by db. All pointers
@@ -47,6 +48,10 @@ struct exec_session {
                                    uint32_t arg_count, struct arena *a, struct datum *ret);
     /* The next hidden row id of a table without primary key. */
     enum status (*next_row_id)(void *ctx, const struct table_def *t, int64_t *ret);
+    /* Is the constraint's check put off by SET CONSTRAINTS, or its nature? NULL: none is. */
+    bool (*is_deferred)(void *ctx, const struct constraint_def *k);
+    /* Puts it off to the transaction's end; copies the event. */
+    enum status (*defer)(void *ctx, const struct foreign_event *e);
     /* Verifies the whole database: helios_verify(). */
     enum status (*verify)(void *ctx, const struct verify_sink *sink);
 };

@@ -11,6 +11,7 @@ struct call_state;
 struct spill;
 struct row_filter;
 struct parallel;
+struct foreign_run;
 
 /* What EXPLAIN ANALYZE counts of a node. */
 struct node_stats {
@@ -48,6 +49,7 @@ struct execution {
     struct subplan_state *subplans; /* by plan.subplans' index */
     struct cte_state *ctes;         /* by plan.ctes' index */
     struct row_filter **row_filters; /* by plan_node.id of a scan; NULL: none (ops/row_filter.h) */
+    struct foreign_run *foreign;    /* its foreign keys' events (ops/foreign.h); NULL: none */
     struct parallel *parallel;      /* of the gather that it works for; NULL: none */
     uint32_t gathers;               /* that it leads now */
     uint64_t *shared_bytes;         /* atomic: memory of the query's executions; NULL: only this */

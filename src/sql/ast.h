@@ -84,6 +84,7 @@ enum ast_kind {
     AST_COPY,
     AST_EXPLAIN,
     AST_SET,
+    AST_SET_CONSTRAINTS,
     AST_SHOW,
     AST_DISCARD,
     AST_VACUUM,
@@ -415,7 +416,7 @@ struct ast_constraint {
     bool deferrable, initially_deferred, not_valid, no_inherit, nulls_not_distinct;
     char generated_when;         /* 'a' always, 'd' by default */
     struct ast_range_var *foreign_table;
-    struct name_list foreign_columns;
+    struct name_list foreign_columns, set_columns; /* set_columns: ON DELETE SET NULL (a, b) */
     char match, on_update, on_delete; /* PostgreSQL's letters: match 'f' 's', action 'a' 'r' 'c' 'n' 'd' */
 };
 struct ast_column_def {
@@ -707,6 +708,11 @@ struct ast_set {
     const char *name;     /* MULTI: "TRANSACTION", "SESSION CHARACTERISTICS", "TRANSACTION SNAPSHOT" */
     struct ast_list args; /* constants; def_elems for MULTI; interval type cast for TIME ZONE */
     bool local;
+};
+struct ast_set_constraints {
+    struct ast node;
+    struct ast_list constraints; /* of ast_range_var: their names; empty: all */
+    bool deferred;
 };
 struct ast_show {
     struct ast node;

@@ -217,6 +217,14 @@ struct plan_node {
             struct expr **conflict_row;
             struct expr *conflict_where;
             struct expr *row_where;      /* over the new row: others are left out; COPY */
+            const struct foreign_key *refers;   /* foreign keys of the table */
+            uint32_t refer_count;
+            const struct foreign_key *referred; /* foreign keys that refer to it */
+            uint32_t referred_count;
+            /* Tables that referential actions may change, with what that takes: generated, checks,
+             * and defaults as new_row. Of the statement's own node. */
+            struct plan_node **reached;
+            uint32_t reached_count;
             struct expr **returning;     /* over: new (or old, DELETE) row ++ input slots */
             uint32_t returning_count;
         } dml;

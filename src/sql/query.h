@@ -161,6 +161,13 @@ struct query {
     uint32_t excluded_relation;
     struct expr *conflict_where;
     struct expr *row_where; /* over the new row: others are not inserted; COPY */
+    const struct foreign_key *refers; /* foreign keys of the table; and those that refer to it */
+    uint32_t refer_count;
+    const struct foreign_key *referred;
+    uint32_t referred_count;
+    struct query **reached; /* tables that referential actions may change: table, defaults, generated,
+                               checks and foreign keys */
+    uint32_t reached_count;
     struct target *returning;
     uint32_t returning_count;
 };

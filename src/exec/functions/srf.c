@@ -28,6 +28,13 @@ static enum status zero_step(void)
     return FAIL(INVALID_PARAMETER_VALUE, "step size cannot equal zero");
 }
 
+ROWS(no_rows)
+{
+    (void)c;
+    (void)ret;
+    return end_of_set(ret_done);
+}
+
 /* --- generate_series -------------------------------------------------------------------------- */
 
 struct int_series {
@@ -365,6 +372,7 @@ ROWS(verify)
 /* --- the table -------------------------------------------------------------------------------- */
 
 const struct srf_binding exec__srf_functions[] = {
+    {"pg_partition_ancestors", {no_rows, 1}}, /* there are no partitions */
     {"generate_series_int4", {series_int4, 1}},
     {"generate_series_step_int4", {series_int4, 1}},
     {"generate_series_int8", {series_int8, 1}},

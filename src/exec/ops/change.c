@@ -1,7 +1,7 @@
 /* UPDATE, DELETE and SELECT … FOR UPDATE: rows are locked by key before they are touched. When one has
  * changed since the statement's snapshot, READ COMMITTED looks at it again: the new values take the
  * places of the old ones and the condition decides anew (PostgreSQL's EvalPlanQual). */
-#include "exec/ops/dml.h"
+#include "exec/ops/foreign_priv.h"
 
 #include "types/row.h"
 
@@ -92,6 +92,8 @@ static enum status run_change(struct execution *x, const struct plan_node *n,
     }
     struct exec_sink sink = {change_rows, &r};
     enum status st = op__run(x, n->left, &sink);
+    if (st == OK) st = foreign_finish(x);
+    foreign_end(x);
     dml_release(&r.d);
     return st;
 }

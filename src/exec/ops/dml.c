@@ -2,6 +2,7 @@
  * under the row's key lock, so an index always equals its table. */
 #include "exec/ops/dml.h"
 
+#include "exec/ops/foreign_priv.h"
 #include "types/key.h"
 #include "types/row.h"
 
@@ -156,7 +157,7 @@ static enum status put_entry(struct dml_run *d, const struct index_def *i, struc
     return st == UNIQUE_VIOLATION ? dml_unique_violation(d, i, row) : st;
 }
 
-enum status dml_insert(struct dml_run *d, const struct datum *row)
+static enum status insert(struct dml_run *d, const struct datum *row)
 {
     struct slice key = strbuf_slice(&d->key);
     strbuf_clear(&d->row);
@@ -177,6 +178,12 @@ enum status dml_insert(struct dml_run *d, const struct datum *row)
         TRY(put_entry(d, index, key, strbuf_slice(&d->entry), unique, row));
     }
     return dml_wrote(d, key.len + d->row.len);
+}
+
+enum status dml_insert(struct dml_run *d, const struct datum *row)
+{
+    TRY(insert(d, row));
+    return d->dml->refer_count ? foreign_written(d, strbuf_slice(&d->key), row, NULL, false) : OK;
 }
 
 static bool touches(const struct index_def *i, const bool *changed)
@@ -255,7 +262,8 @@ enum status dml_update(struct dml_run *d, struct slice key, const struct datum *
         if (is_secondary(index) && (moved || touches(index, changed)))
             TRY(move_entry(d, index, key, new_key, old, row));
     }
-    return OK;
+    if (d->dml->refer_count) TRY(foreign_written(d, new_key, row, changed, moved));
+    return d->dml->referred_count ? foreign_left(d, old, row, changed) : OK;
 }
 
 enum status dml_delete(struct dml_run *d, struct slice key, const struct datum *old)
@@ -270,7 +278,7 @@ enum status dml_delete(struct dml_run *d, struct slice key, const struct datum *
         op__index_key(d->table, index, old, key, &d->entry, &unique);
         TRY(delete_entry(d, index, strbuf_slice(&d->entry)));
     }
-    return OK;
+    return d->dml->referred_count ? foreign_left(d, old, NULL, NULL) : OK;
 }
 
 void dml_decode(const struct table_def *t, struct slice row, struct datum *ret)

@@ -1,6 +1,6 @@
 /* INSERT, with ON CONFLICT. The proposed row's key in the arbiter index is locked first; what is found
  * there is the conflict, and when nothing is, the lock keeps it so. */
-#include "exec/ops/dml.h"
+#include "exec/ops/foreign_priv.h"
 
 struct insert_run {
     struct dml_run d;
@@ -164,6 +164,8 @@ enum status op__insert(struct execution *x, const struct plan_node *n, const str
     struct exec_sink sink = {insert_rows, &r};
     enum status st = op__run(x, n->left, &sink);
     if (st == OK) st = dml_end(&r.d);
+    if (st == OK) st = foreign_finish(x);
+    foreign_end(x);
     insert_release(&r);
     return st;
 }
@@ -191,6 +193,8 @@ enum status exec_insert_stream(const struct plan *p, struct txn *t, const struct
         if (st != OK) break;
     }
     if (st == END_OF_DATA) st = dml_end(&r.d);
+    if (st == OK) st = foreign_finish(&x);
+    foreign_end(&x);
     if (ret)
         *ret = (struct exec_result){.rows_processed = x.rows_processed, .rows_read = r.rows_read,
                                     .place = r.d.place};

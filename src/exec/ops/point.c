@@ -1,5 +1,5 @@
 /* The fast path: one row by its whole primary key, without batches. */
-#include "exec/ops/dml.h"
+#include "exec/ops/foreign_priv.h"
 
 #include "types/key.h"
 #include "types/row.h"
@@ -90,6 +90,8 @@ static enum status point_change(struct execution *x, const struct point_plan *p,
     struct dml_run d;
     dml_init(&d, x, p->dml, false);
     enum status st = change(&d, p, key, ret_row, ret_found);
+    if (st == OK) st = foreign_finish(x);
+    foreign_end(x);
     dml_release(&d);
     return st;
 }

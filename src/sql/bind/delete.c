@@ -14,5 +14,5 @@ enum status bind__delete(struct bind_env *env, const struct ast_delete *ast, str
     if (ast->where) TRY(bind__condition(&s, ast->where, PLACE_WHERE, "WHERE", &q->where));
     TRY(bind__returning(&s, &ast->returning));
     *ret = q;
-    return OK;
+    return bind__foreign_keys(&s);
 }

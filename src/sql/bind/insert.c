@@ -278,5 +278,5 @@ enum status bind__insert(struct bind_env *env, const struct ast_insert *ast, str
     TRY(check_given(&in));
     if (ast->on_conflict) TRY(bind__check_assignments(&s, &ast->on_conflict->targets));
     *ret = q;
-    return OK;
+    return bind__foreign_keys(&s);
 }

@@ -161,5 +161,5 @@ enum status bind__update(struct bind_env *env, const struct ast_update *ast, str
     TRY(bind__check_assignments(&s, &ast->targets));
     TRY(bind__table_rules(&s, q->table, false));
     *ret = q;
-    return OK;
+    return bind__foreign_keys(&s);
 }

@@ -188,6 +188,15 @@ static enum status copy_set(struct copy *c, const VariableSetStmt *s, struct ast
     return copy__list(c, s->args, &n->args);
 }
 
+static enum status copy_set_constraints(struct copy *c, const ConstraintsSetStmt *s,
+                                        struct ast **ret)
+{
+    struct ast_set_constraints *n = NODE_NEW(c, ast_set_constraints, AST_SET_CONSTRAINTS, -1);
+    *ret = &n->node;
+    n->deferred = s->deferred;
+    return copy__list(c, s->constraints, &n->constraints);
+}
+
 static enum status copy_vacuum(struct copy *c, const VacuumStmt *s, struct ast **ret)
 {
     struct ast_vacuum *n = NODE_NEW(c, ast_vacuum, AST_VACUUM, -1);
@@ -258,6 +267,8 @@ enum status copy__statement(struct copy *c, const Node *n, struct ast **ret)
     case T_DeclareCursorStmt: return copy_declare_cursor(c, (const DeclareCursorStmt *)n, ret);
     case T_CopyStmt: return copy_copy(c, (const CopyStmt *)n, ret);
     case T_ExplainStmt: return copy_explain(c, (const ExplainStmt *)n, ret);
+    case T_ConstraintsSetStmt:
+        return copy_set_constraints(c, (const ConstraintsSetStmt *)n, ret);
     case T_VariableSetStmt: return copy_set(c, (const VariableSetStmt *)n, ret);
     case T_VacuumStmt: return copy_vacuum(c, (const VacuumStmt *)n, ret);
     case T_LockStmt: return copy_lock(c, (const LockStmt *)n, ret);

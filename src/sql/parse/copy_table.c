@@ -31,7 +31,6 @@ static enum status copy_constraint(struct copy *c, const Constraint *k, struct a
     *ret = n;
     n->type = constraint_kind(k->contype);
     if (n->type == CON_EXCLUSION) return refuse(c, k->location, "EXCLUDE");
-    if (k->fk_del_set_cols) return refuse(c, k->location, "ON DELETE SET with a column list");
     n->name = copy__string(c, k->conname);
     n->deferrable = k->deferrable;
     n->initially_deferred = k->initdeferred;
@@ -44,6 +43,7 @@ static enum status copy_constraint(struct copy *c, const Constraint *k, struct a
     copy__names(c, k->including, &n->including);
     n->foreign_table = copy__range_var(c, k->pktable);
     copy__names(c, k->pk_attrs, &n->foreign_columns);
+    copy__names(c, k->fk_del_set_cols, &n->set_columns);
     n->match = k->fk_matchtype;
     n->on_update = k->fk_upd_action;
     n->on_delete = k->fk_del_action;

@@ -76,7 +76,6 @@ static const struct {
     {T_ClusterStmt, "CLUSTER"},
     {T_ReindexStmt, "REINDEX"},
     {T_RefreshMatViewStmt, "REFRESH MATERIALIZED VIEW"},
-    {T_ConstraintsSetStmt, "SET CONSTRAINTS"},
     {T_GrantRoleStmt, "GRANT ROLE"},
     {T_AlterDefaultPrivilegesStmt, "ALTER DEFAULT PRIVILEGES"},
     {T_AlterRoleSetStmt, "ALTER ROLE ... SET"},

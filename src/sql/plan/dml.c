@@ -7,7 +7,7 @@ static struct expr *null_const(struct planner *p, type_id type)
     return expr_const(p->arena, type, (struct datum){.null = true});
 }
 
-static enum status common(struct level *l, struct plan_node *n, uint32_t shift)
+enum status plan_row_rules(struct level *l, struct plan_node *n)
 {
     struct planner *p = l->planner;
     struct query *q = l->query;
@@ -24,6 +24,16 @@ static enum status common(struct level *l, struct plan_node *n, uint32_t shift)
             if (q->generated[i])
                 TRY(rewrite_rows(l, q->generated[i], &own, 1, 0, &n->dml.generated[i]));
     }
+    return OK;
+}
+
+static enum status common(struct level *l, struct plan_node *n, uint32_t shift)
+{
+    struct planner *p = l->planner;
+    struct query *q = l->query;
+    const struct row_shape own = {0, 0};
+    TRY(plan_row_rules(l, n));
+    TRY(plan_foreign(l, n));
     n->dml.returning_count = q->returning_count;
     n->dml.returning = ARENA_ARRAY(p->arena, struct expr *, q->returning_count);
     n->columns = ARENA_ARRAY(p->arena, struct plan_column, q->returning_count);

@@ -225,6 +225,10 @@ void expressions_of_windows(struct level *l, void (*fn)(struct level *l, struct 
 enum status plan_windows(struct level *l, struct expr **exprs) MUST;
 /* Do the rows come from the windows in the order that ORDER BY asks for? */
 bool ordered_by_windows(const struct level *l, struct expr **exprs);
+/* Checks and generated columns of the level's table, over its rows. */
+enum status plan_row_rules(struct level *l, struct plan_node *n) MUST;
+/* Foreign keys (foreign.c). */
+enum status plan_foreign(struct level *l, struct plan_node *n) MUST;
 enum status plan_dml(struct planner *p, struct query *q, struct plan_node **ret) MUST;
 enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_node **ret) MUST;
 /* Puts GATHER nodes into the finished plan, whose subplans and CTEs are still the planner's. */

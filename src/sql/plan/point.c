@@ -85,12 +85,8 @@ static enum status fill_change(struct level *l, struct point_plan *pt)
     const struct row_shape own = {0, 0};
     struct plan_node *n = node_new(p, q->command == CMD_UPDATE ? PLAN_UPDATE : PLAN_DELETE);
     uint32_t columns = q->table->column_count;
-    n->dml.table = q->table;
-    n->dml.check_count = q->check_count;
-    n->dml.check_defs = q->check_defs;
-    n->dml.checks = ARENA_ARRAY(p->arena, struct expr *, q->check_count);
-    for (uint32_t i = 0; i < q->check_count; i++)
-        TRY(rewrite_rows(l, q->checks[i], &own, 1, 0, &n->dml.checks[i]));
+    TRY(plan_row_rules(l, n));
+    TRY(plan_foreign(l, n));
     n->dml.column_changed = ARENA_ARRAY(p->arena, bool, columns);
     n->dml.new_row = ARENA_ARRAY(p->arena, struct expr *, columns);
     n->dml.column_slots = ARENA_ARRAY(p->arena, int32_t, columns);

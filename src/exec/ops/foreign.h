@@ -1,0 +1,30 @@
+/* Foreign keys as rows change (docs/design/constraints.md). What cannot be decided at once is an event,
+ * worked off when the statement has written all its rows, or deferred to the session's queue. */
+#ifndef HELIOS_EXEC_OPS_FOREIGN_H
+#define HELIOS_EXEC_OPS_FOREIGN_H
+
+#include "catalog/foreign_key.h"
+#include "exec/exec.h"
+
+enum foreign_event_kind {
+    FOREIGN_CHECK,   /* a row refers to something */
+    FOREIGN_DELETED, /* a row that may be referred to is gone, */
+    FOREIGN_UPDATED, /* or has another key */
+};
+
+struct foreign_event {
+    struct foreign_key key;
+    enum foreign_event_kind kind;
+    struct slice row_key;          /* FOREIGN_CHECK: of the child's row */
+    const struct datum *old, *now; /* else: the referenced columns, in the order of the constraint */
+};
+
+/* Works off what was deferred. */
+enum status foreign_run_deferred(struct txn *t, const struct exec_session *s, struct arena *a,
+                                 const struct foreign_event *events, size_t count) MUST;
+
+/* All rows of the table refer to something: else 23503. Both tables are locked against writers. */
+enum status foreign_verify(struct txn *t, const struct exec_session *s, struct arena *a,
+                           const struct foreign_key *k) MUST;
+
+#endif

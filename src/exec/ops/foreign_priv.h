@@ -1,0 +1,69 @@
+/* Foreign keys at work, for this folder. */
+#ifndef HELIOS_EXEC_OPS_FOREIGN_PRIV_H
+#define HELIOS_EXEC_OPS_FOREIGN_PRIV_H
+
+#include "base/array.h"
+#include "exec/ops/dml.h"
+#include "exec/ops/foreign.h"
+
+/* Of one execution. */
+struct foreign_run {
+    struct execution *x;
+    const struct dml *root;        /* the statement's own: knows the tables that actions reach */
+    struct arena *keep;            /* events lie here */
+    struct arena *arena;           /* of one row */
+    ARRAY(struct foreign_event) events;
+    size_t next;                   /* the first that is not done */
+    enum row_lock mode;            /* of referenced rows */
+    struct map found;              /* keys that are there, and locked: constraint and key bytes */
+    size_t found_bytes;
+    struct strbuf lookup, buffer, entry;
+};
+
+void foreign__init(struct foreign_run *r, struct execution *x);
+void foreign__release(struct foreign_run *r);
+
+/* A row was written, or (`changed`: by column; `moved`: it got another key in its table's tree) changed. */
+enum status foreign_written(struct dml_run *d, struct slice key, const struct datum *row,
+                            const bool *changed, bool moved) MUST;
+/* A row is gone (now NULL), or became another. */
+enum status foreign_left(struct dml_run *d, const struct datum *old, const struct datum *now,
+                         const bool *changed) MUST;
+/* The statement has written all its rows: works off the events. */
+enum status foreign_finish(struct execution *x) MUST;
+void foreign_end(struct execution *x); /* whatever happened */
+enum status foreign__run(struct foreign_run *r) MUST;
+
+/* Locks the referenced row for key share; *ret_found. `row`: the child's. *ret_none: nothing is to be
+ * looked up, as a column is NULL. 23503 for MATCH FULL with some of them NULL. */
+enum status foreign__look(struct foreign_run *r, const struct foreign_key *k,
+                          const struct datum *row, bool *ret_none, bool *ret_found) MUST;
+/* The row of the event refers to something: else 23503. */
+enum status foreign__check(struct foreign_run *r, const struct foreign_event *e) MUST;
+/* Does the parent have a row of the event's old key, whoever wrote it? */
+enum status foreign__is_there(struct foreign_run *r, const struct foreign_event *e,
+                              bool *ret) MUST;
+/* What the events ask for of the rows that refer to them; all of one constraint and kind. */
+enum status foreign__act(struct foreign_run *r, const struct foreign_event *events,
+                         size_t count) MUST;
+enum status foreign__violation(struct foreign_run *r, const struct foreign_key *k,
+                               const struct datum *row) MUST;
+enum status foreign__still_referenced(struct foreign_run *r, const struct foreign_event *e) MUST;
+
+/* Rows that refer to one of the events' old keys; in the run's arena `keep`. */
+struct foreign_match {
+    struct slice row_key;
+    const struct foreign_event *event;
+};
+struct foreign_matches {
+    struct foreign_match *data;
+    size_t count, cap;
+};
+/* As of now. */
+enum status foreign__referring(struct foreign_run *r, const struct foreign_event *events,
+                               size_t count, struct foreign_matches *ret) MUST;
+/* Does the child's row (its values) still refer to the event's key? */
+enum status foreign__refers(struct foreign_run *r, const struct foreign_event *e,
+                            const struct datum *row, bool *ret) MUST;
+
+#endif

@@ -1,0 +1,376 @@
+#!/usr/bin/python3
+"""Row locks and foreign keys between sessions: each case is a script of steps by two or three of them,
+and what each step says (rows, an error's SQLSTATE and words, or that it waits) is held against what
+PostgreSQL 15 said.
+
+usage: row_locks.py HELIOSD [SEED]      starts a server, runs the cases
+       row_locks.py --update HOST PORT DATABASE  writes row_locks.json from a PostgreSQL server"""
+import json
+import os
+import random
+import select
+import sys
+import threading
+import time
+
+import psycopg2
+import psycopg2.extensions as ext
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
+sys.dont_write_bytecode = True
+from server import Server  # noqa: E402
+
+EXPECTED = os.path.join(HERE, "row_locks.json")
+WAIT_SECONDS = 0.15   # how long a step is given before it counts as waiting
+RANDOM_SECONDS = 4
+END_SECONDS = 20      # and how long at most when it is to go on
+
+SETUP = """
+drop table if exists c, u, p cascade;
+create table p (id int primary key, k int unique, n int);
+create table c (id int primary key, p int references p on delete cascade on update cascade);
+create table u (id int primary key, k int references p (k));
+insert into p values (1, 1, 0), (2, 2, 0), (3, 3, 0);
+insert into c values (1, 1);
+insert into u values (1, 1);
+"""
+
+MODES = ["update", "no key update", "share", "key share"]
+
+# "1: begin" is a step of session 1; "1?" asks how a step of it that waited has ended.
+CASES = {
+    "child waits for parent's delete, which commits": [
+        "1: begin", "1: delete from p where id = 2", "2: insert into c values (2, 2)", "1: commit",
+        "2?", "2: select count(*) from c where p = 2"],
+    "child waits for parent's delete, which rolls back": [
+        "1: begin", "1: delete from p where id = 2", "2: insert into c values (2, 2)", "1: rollback",
+        "2?", "2: select count(*) from c where p = 2"],
+    "parent's delete waits for child": [
+        "1: begin", "1: insert into u values (2, 2)", "2: delete from p where id = 2", "1: commit",
+        "2?", "2: select count(*) from p"],
+    "parent's delete waits for child that rolls back": [
+        "1: begin", "1: insert into u values (2, 2)", "2: delete from p where id = 2", "1: rollback",
+        "2?", "2: select count(*) from p"],
+    "parent's delete takes the child that it waited for": [
+        "1: begin", "1: insert into c values (2, 2)", "2: delete from p where id = 2", "1: commit",
+        "2?", "2: select count(*) from c"],
+    "child goes along with parent's update of other columns": [
+        "1: begin", "1: update p set n = 5 where id = 2", "2: insert into c values (2, 2)",
+        "2: insert into u values (2, 2)", "1: commit", "2: select * from c order by 1"],
+    "children go along": [
+        "1: begin", "1: insert into c values (2, 2)", "2: begin", "2: insert into c values (3, 2)",
+        "3: update p set n = 7 where id = 2", "1: commit", "2: commit",
+        "3: select count(*) from c where p = 2"],
+    "child waits for parent's new key": [
+        "1: begin", "1: update p set id = 9 where id = 2", "2: insert into c values (2, 2)",
+        "1: commit", "2?", "2: insert into c values (2, 9)"],
+    "parent's new key waits for child": [
+        "1: begin", "1: insert into c values (2, 2)", "2: update p set id = 9 where id = 2",
+        "1: commit", "2?", "2: select * from c order by 1"],
+    "other unique key": [
+        "1: begin", "1: insert into u values (2, 2)", "2: update p set k = 9 where id = 2",
+        "1: rollback", "2?", "1: insert into u values (3, 2)", "1: rollback"],
+    "no waiting for a parent that is not there yet": [
+        "1: begin", "1: insert into p values (5, 5, 5)", "2: insert into c values (5, 5)",
+        "2: insert into u values (5, 5)", "1: commit", "2: insert into c values (5, 5)"],
+    "child that is being deleted": [
+        "1: begin", "1: delete from u where id = 1", "2: delete from p where id = 1", "1: commit",
+        "2?", "2: select count(*) from u"],
+    "child that moves away": [
+        "1: begin", "1: update u set k = 2 where id = 1", "2: delete from p where id = 1",
+        "1: commit", "2: select count(*) from p"],
+    "repeatable read: parent committed later": [
+        "1: begin isolation level repeatable read", "1: select count(*) from p",
+        "2: insert into p values (5, 5, 5)", "1: insert into c values (5, 5)", "1: rollback"],
+    "repeatable read: parent deleted later": [
+        "1: begin isolation level repeatable read", "1: select count(*) from p",
+        "2: delete from p where id = 2", "1: insert into c values (5, 2)", "1: rollback"],
+    "repeatable read: parent changed later": [
+        "1: begin isolation level repeatable read", "1: select count(*) from p",
+        "2: update p set n = 9 where id = 2", "1: insert into c values (5, 2)", "1: commit"],
+    "repeatable read: child committed later forbids": [
+        "1: begin isolation level repeatable read", "1: select count(*) from p",
+        "2: insert into u values (5, 2)", "1: delete from p where id = 2", "1: rollback"],
+    "repeatable read: child committed later would go": [
+        "1: begin isolation level repeatable read", "1: select count(*) from p",
+        "2: insert into c values (5, 2)", "1: delete from p where id = 2", "1: rollback"],
+    "deferred": [
+        "1: alter table u add constraint d foreign key (k) references p (k) deferrable initially deferred",
+        "1: alter table u drop constraint u_k_fkey", "1: begin", "1: insert into u values (2, 2)",
+        "2: delete from p where id = 2", "1: commit"],
+    "lock timeout": [
+        "1: begin", "1: delete from p where id = 2", "2: set lock_timeout = 50",
+        "2?", "2: insert into c values (2, 2)", "2?", "2: select * from p where id = 2 for update",
+        "2?", "2: set lock_timeout = 0", "1: rollback"],
+    "a savepoint gives the lock back": [
+        "1: begin", "1: savepoint s", "1: select id from p where id = 2 for key share",
+        "2: delete from p where id = 2", "1: rollback to s", "2?", "1: commit"],
+    "a stronger lock waits for who shares": [
+        "1: begin", "1: select id from p where id = 2 for share", "2: begin",
+        "2: select id from p where id = 2 for share", "1: update p set n = 1 where id = 2",
+        "2: commit", "1?", "1: commit", "2: select n from p where id = 2"],
+    "many share": [
+        "1: begin", "1: select id from p for share", "2: begin", "2: select id from p for share",
+        "3: select id from p for key share", "3: select id from p for update nowait",
+        "3: select id from p for no key update skip locked", "1: commit",
+        "3: select id from p for no key update nowait", "2: commit",
+        "3: select id from p order by id for update nowait"],
+    "insert on conflict beside a key share lock": [
+        "1: begin", "1: select id from p where id = 2 for key share",
+        "2: insert into p values (2, 2, 2) on conflict (id) do update set n = 8",
+        "2: insert into p values (2, 2, 2) on conflict do nothing", "1: commit"],
+}
+for held in MODES:
+    for wanted in MODES:
+        CASES["%s, then %s" % (held, wanted)] = [
+            "1: begin", "1: select id from p where id = 2 for %s" % held,
+            "2: select id from p where id = 2 for %s nowait" % wanted,
+            "2: select id from p order by id for %s skip locked" % wanted,
+            "1: commit", "2: select id from p where id = 2 for %s nowait" % wanted]
+    CASES["%s, then writes" % held] = [
+        "1: begin", "1: select id from p where id = 2 for %s" % held, "2: begin",
+        "2: set lock_timeout = 50", "2?", "2: update p set n = 1 where id = 2", "2?", "2: rollback",
+        "2: set lock_timeout = 50", "2: update p set k = 7 where id = 2", "2?",
+        "2: delete from p where id = 2", "2?", "1: commit"]
+
+
+# Two sessions that wait for each other: who is the victim is for the server to say.
+CIRCLES = {
+    "two parents": [
+        "1: begin", "2: begin", "1: insert into c values (2, 2)", "2: insert into c values (3, 3)",
+        "1: delete from p where id = 3", "2: delete from p where id = 2"],
+    "both want more": [
+        "1: begin", "2: begin", "1: select id from p where id = 2 for share",
+        "2: select id from p where id = 2 for share", "1: update p set n = 1 where id = 2",
+        "2: update p set n = 2 where id = 2"],
+    "rows and keys": [
+        "1: begin", "2: begin", "1: select id from p where id = 1 for update",
+        "2: select id from p where id = 2 for key share", "2: insert into c values (2, 1)",
+        "1: delete from p where id = 2"],
+}
+
+
+class Session:
+    def __init__(self, dsn):
+        self.connection = psycopg2.connect(dsn, async_=1)
+        self.waiting = False
+        self.wait(END_SECONDS)
+        self.cursor = self.connection.cursor()
+
+    def wait(self, seconds):
+        """True when the connection is idle."""
+        end = time.monotonic() + seconds
+        while True:
+            state = self.connection.poll()
+            if state == ext.POLL_OK:
+                return True
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            fd = [self.connection.fileno()]
+            select.select(fd if state == ext.POLL_READ else [], fd if state == ext.POLL_WRITE else [],
+                          [], left)
+
+    def result(self, seconds):
+        try:
+            self.waiting = not self.wait(seconds)
+            if self.waiting:
+                return "waits"
+            if self.cursor.description:
+                return [list(r) for r in self.cursor.fetchall()]
+            return self.cursor.statusmessage
+        except psycopg2.Error as e:
+            self.waiting = False
+            d = e.diag
+            detail = d.message_detail or ""
+            if d.sqlstate == "40P01":
+                detail = ""
+            return [d.sqlstate, d.message_primary, detail, d.schema_name, d.table_name,
+                    d.constraint_name]
+
+    def run_after(self, victim):
+        """The victim gives back what it holds."""
+        if not victim.waiting:
+            victim.run("rollback")
+
+    def run(self, sql):
+        self.cursor = self.connection.cursor()
+        self.cursor.execute(sql)
+        return self.result(WAIT_SECONDS)
+
+
+def run_case(dsn, steps, expected=None):
+    sessions = {}
+    said = []
+    setup = psycopg2.connect(dsn)
+    setup.autocommit = True
+    setup.cursor().execute(SETUP)
+    setup.close()
+    for i, step in enumerate(steps):
+        who = step[0]
+        if who not in sessions:
+            sessions[who] = Session(dsn)
+        s = sessions[who]
+        if step[1] == "?":
+            said.append(s.result(END_SECONDS) if s.waiting else said_last(said, steps, i, who))
+            continue
+        if s.waiting:
+            s.result(END_SECONDS)
+        got = s.run(step[3:])
+        # A slow machine is no lock: what is to answer gets the time for it.
+        if got == "waits" and expected and expected[i] != "waits":
+            got = s.result(END_SECONDS)
+        said.append(got)
+    for s in sessions.values():
+        s.connection.close()
+    return said
+
+
+def run_circle(dsn, steps):
+    """One of the two last steps ends with 40P01, and the other goes on."""
+    sessions = {who: Session(dsn) for who in "12"}
+    setup = psycopg2.connect(dsn)
+    setup.autocommit = True
+    setup.cursor().execute(SETUP)
+    setup.close()
+    said = [sessions[step[0]].run(step[3:]) for step in steps][-2:]
+    for i, step in enumerate(steps[-2:]):
+        s = sessions[step[0]]
+        if s.waiting and said[1 - i] != "waits":
+            s.run_after(sessions[steps[-1 - i][0]])
+            said[i] = s.result(END_SECONDS)
+    for s in sessions.values():
+        s.connection.close()
+    victims = [x for x in said if isinstance(x, list) and x[0] == "40P01"]
+    return len(victims) == 1 and "waits" not in said, said
+
+
+ORPHANS = """
+select 'c', count(*) from c where p is not null and not exists (select from p where id = c.p) union all
+select 'u', count(*) from u where k is not null and not exists (select from p where k = u.k) union all
+select 's', count(*) from s where up is not null and not exists (select from s x where x.id = s.up)
+"""
+
+
+def random_statement(r):
+    a, b = r.randrange(12), r.randrange(12)
+    return r.choice([
+        "insert into p values (%d, %d, 0) on conflict do nothing" % (a, a),
+        "delete from p where id = %d" % a,
+        "update p set k = %d where id = %d" % (100 + r.randrange(10), a),
+        "update p set id = %d where id = %d" % (b, a),
+        "update p set n = n + 1 where id = %d" % a,
+        "insert into c values (%d, %d)" % (r.randrange(10000), a),
+        "insert into c select %d + i, i %% 12 from generate_series(1, 8) i" % r.randrange(10000),
+        "update c set p = %d where p = %d" % (a, b),
+        "insert into u values (%d, %d)" % (r.randrange(10000), a),
+        "update u set k = null where k = %d" % a,
+        "delete from u where k = %d" % a,
+        "insert into s values (%d, %d)" % (a, b),
+        "delete from s where id = %d" % a,
+        "update s set up = %d where id = %d" % (a, b)])
+
+
+def writer(dsn, seed, until, count):
+    r = random.Random(seed)
+    connection = psycopg2.connect(dsn)
+    while time.monotonic() < until:
+        connection.set_session(isolation_level=r.choice(["READ COMMITTED", "REPEATABLE READ"]))
+        try:
+            with connection.cursor() as cursor:
+                for _ in range(r.randrange(1, 5)):
+                    cursor.execute(random_statement(r))
+            connection.commit() if r.randrange(6) else connection.rollback()
+            count[0] += 1
+        except psycopg2.Error as e:
+            connection.rollback()
+            if e.pgcode not in ("23503", "23505", "40001", "40P01"):
+                count[1] = str(e)
+                return
+    connection.close()
+
+
+def run_random(dsn, seed, seconds):
+    """Whatever sessions do at a time, no row refers to nothing."""
+    setup = psycopg2.connect(dsn)
+    setup.autocommit = True
+    cursor = setup.cursor()
+    cursor.execute(SETUP)
+    cursor.execute("drop table if exists s; create table s (id int primary key, up int references s"
+                   " on delete set null); alter table u drop constraint u_k_fkey,"
+                   " add foreign key (k) references p (k) on update cascade deferrable initially"
+                   " deferred; create index on u (k)")
+    until = time.monotonic() + seconds
+    counts = [[0, None] for _ in range(6)]
+    threads = [threading.Thread(target=writer, args=(dsn, seed + i, until, counts[i]))
+               for i in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    cursor.execute(ORPHANS)
+    orphans = [row for row in cursor.fetchall() if row[1]]
+    setup.close()
+    problems = [c[1] for c in counts if c[1]]
+    ok = not orphans and not problems and all(c[0] for c in counts)
+    return ok, "orphans %s, errors %s, committed %s" % (orphans, problems, [c[0] for c in counts])
+
+
+def said_last(said, steps, i, who):
+    """What the session's last step said: it did not wait (any more)."""
+    for k in range(i - 1, -1, -1):
+        if steps[k][0] == who:
+            return said[k]
+    return None
+
+
+def main(argv):
+    if len(argv) == 4 and argv[0] == "--update":
+        dsn = "host=%s port=%s user=postgres dbname=%s" % (argv[1], argv[2], argv[3])
+        out = {name: run_case(dsn, steps) for name, steps in CASES.items()}
+        clean = psycopg2.connect(dsn)
+        clean.autocommit = True
+        clean.cursor().execute("drop table if exists c, u, p cascade")
+        with open(EXPECTED, "w", encoding="utf-8") as f:
+            f.write("{\n" + ",\n".join("%s:\n  %s" % (json.dumps(k), json.dumps(v))
+                                       for k, v in out.items()) + "\n}\n")
+        return 0
+    with open(EXPECTED, encoding="utf-8") as f:
+        expected = json.load(f)
+    server = Server(argv[0])
+    server.start()
+    failed = 0
+    try:
+        dsn = "host=%s port=%s user=postgres dbname=postgres" % (server.host, server.port)
+        for name, steps in CASES.items():
+            got = json.loads(json.dumps(run_case(dsn, steps, expected[name])))
+            if got == expected[name]:
+                continue
+            failed += 1
+            print("FAIL %s" % name)
+            for step, a, b in zip(steps, expected[name], got):
+                print("   %s %s\n       %s%s" % (" " if a == b else "!", step, b,
+                                               "" if a == b else "\n       not  %s" % a))
+        for name, steps in CIRCLES.items():
+            ok, said = run_circle(dsn, steps)
+            if not ok:
+                failed += 1
+                print("FAIL a circle: %s: %s" % (name, said))
+        seed = int(argv[1]) if len(argv) > 1 else random.randrange(1 << 30)
+        print("seed %d" % seed)
+        ok, said = run_random(dsn, seed, RANDOM_SECONDS)
+        if not ok:
+            failed += 1
+            print("FAIL at random: %s" % said)
+    finally:
+        reason = server.stop()
+    if reason:
+        print("%s\n%s" % (reason, server.log_tail()))
+    total = len(CASES) + len(CIRCLES) + 1
+    print("%d of %d cases passed" % (total - failed, total))
+    return 1 if failed or reason else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
