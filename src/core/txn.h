@@ -24,6 +24,7 @@ enum status txn_begin(struct store *s, const struct txn_options *o, struct txn *
 enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts) MUST;
 void txn_abort(struct txn *t); /* ends and frees */
 
+void txn_set_lock_timeout(struct txn *t, int64_t timeout_us); /* for waits that begin later; 0: none */
 uint64_t txn_id(const struct txn *t);          /* unique in the process's life, from 1 */
 enum isolation txn_isolation(const struct txn *t);
 uint64_t txn_snapshot_ts(const struct txn *t); /* of the running statement */

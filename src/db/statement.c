@@ -292,15 +292,24 @@ static enum status writer_rows(void *ctx, const struct batch *b)
     return w->done ? OK : st;
 }
 
+static const char *command_words(const struct plan *p)
+{
+    static const char *const locks[] = {"SELECT FOR KEY SHARE", "SELECT FOR SHARE",
+                                        "SELECT FOR NO KEY UPDATE", "SELECT FOR UPDATE"};
+    switch (p->command) {
+    case CMD_INSERT: return "INSERT";
+    case CMD_UPDATE: return "UPDATE";
+    case CMD_DELETE: return "DELETE";
+    default: return p->lock_strength ? locks[p->lock_strength - 1] : "SELECT";
+    }
+}
+
 static enum status run_locked(struct session *s, const struct plan *p, const struct run_options *o,
                               const struct result_sink *sink, struct exec_result *result)
 {
     if (s->read_only && p->writes)
         return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot execute %s in a read-only transaction",
-                    p->command == CMD_INSERT   ? "INSERT"
-                    : p->command == CMD_UPDATE ? "UPDATE"
-                    : p->command == CMD_DELETE ? "DELETE"
-                                               : "SELECT FOR UPDATE");
+                    command_words(p));
     if (p->returns_rows && o->describe) TRY(send_columns(s, p, sink));
     const struct slow_log *slow = &s->settings.slow;
     bool count = slow->plan_us >= 0 && slow->analyze;

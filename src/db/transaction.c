@@ -72,6 +72,7 @@ enum status session__ensure_txn(struct session *s)
     if (s->txn) {
         /* As every statement sees what was committed before it, so it sees the tables of then. */
         if (!s->own_catalog) refresh_catalog(s);
+        txn_set_lock_timeout(s->txn, s->settings.lock_timeout_us);
         return OK;
     }
     struct txn_options o = {.isolation = s->isolation,

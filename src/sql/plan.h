@@ -90,6 +90,20 @@ struct subplan {
     bool memo;                   /* the same outer values give the same result */
 };
 
+/* A table whose rows are locked. */
+struct row_lock_plan {
+    const struct table_def *table;
+    uint32_t key_slot;
+    int32_t *column_slots;       /* position of column -> slot; -1 absent */
+    int strength, wait;
+};
+/* An outer join over a row that changed: when its condition fails, the slots become NULL. */
+struct lock_outer {
+    struct expr *condition;
+    uint32_t *slots;
+    uint32_t slot_count;
+};
+
 struct plan_node {
     enum plan_kind kind;
     struct plan_node *left, *right;
@@ -188,13 +202,13 @@ struct plan_node {
         struct {                 /* GATHER */
             uint32_t workers;
         } gather;
-        struct {                 /* LOCK_ROWS */
-            struct {
-                const struct table_def *table;
-                uint32_t key_slot;
-                int strength, wait;
-            } *locks;
+        struct {                 /* LOCK_ROWS: the rows as they come, with new values where they changed */
+            struct row_lock_plan *locks;
             uint32_t lock_count;
+            struct expr *recheck;      /* of a row that changed: WHERE and inner joins; NULL: none */
+            struct lock_outer *outers; /* before that, in this order */
+            uint32_t outer_count;
+            bool one_by_one;           /* a LIMIT above may have enough: no row is locked ahead */
         } lock;
         struct dml {             /* INSERT, UPDATE, DELETE; left gives the rows */
             const struct table_def *table;
@@ -263,7 +277,8 @@ struct plan {
     uint32_t cte_count;
     uint32_t node_count, outer_value_count;
     const struct point_plan *point; /* NULL: not a point plan */
-    bool has_for_update, writes;
+    bool writes;                 /* or locks rows: */
+    int lock_strength;           /* of the first FOR UPDATE or its kind; 0: none */
     type_id *param_types;
     uint32_t param_count;
     /* Tables used, with the lock each wants (core/txn.h's numbers). */

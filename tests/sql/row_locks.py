@@ -103,6 +103,10 @@ CASES = {
         "1: begin", "1: delete from p where id = 2", "2: set lock_timeout = 50",
         "2?", "2: insert into c values (2, 2)", "2?", "2: select * from p where id = 2 for update",
         "2?", "2: set lock_timeout = 0", "1: rollback"],
+    "lock timeout within a transaction": [
+        "1: begin", "1: delete from p where id = 2", "2: begin", "2: select count(*) from p",
+        "2: set local lock_timeout = 50", "2?", "2: select * from p where id = 2 for update", "2?",
+        "2: rollback", "2: select * from p where id = 2 for update", "1: rollback", "2?"],
     "a savepoint gives the lock back": [
         "1: begin", "1: savepoint s", "1: select id from p where id = 2 for key share",
         "2: delete from p where id = 2", "1: rollback to s", "2?", "1: commit"],
@@ -120,6 +124,60 @@ CASES = {
         "1: begin", "1: select id from p where id = 2 for key share",
         "2: insert into p values (2, 2, 2) on conflict (id) do update set n = 8",
         "2: insert into p values (2, 2, 2) on conflict do nothing", "1: commit"],
+    "a queue of jobs": [
+        "1: begin", "2: begin", "3: begin",
+        "1: select id from p order by n desc, id limit 1 for update skip locked",
+        "2: select id from p order by n desc, id limit 1 for update skip locked",
+        "3: select id from p order by n desc, id offset 1 for no key update skip locked",
+        "3: select id from p order by n desc, id for no key update skip locked",
+        "1: rollback", "2: rollback",
+        "3: select id from p order by id for update skip locked", "3: commit"],
+    "only rows that come out are locked": [
+        "1: begin",
+        "1: select p.id from p join u on u.k = p.k for update of p",
+        "2: select id from p order by id for update skip locked",
+        "2: select id from u for update nowait", "1: commit"],
+    "a join looks again: it drops out": [
+        "1: begin", "1: update p set k = 9 where id = 1",
+        "2: select p.id, u.id from p join c on c.p = p.id join u on u.k = p.k for update of p",
+        "1: rollback", "2?"],
+    "a join looks again: new values": [
+        "1: begin", "1: update p set n = 9 where id = 1",
+        "2: select p.id, p.n, p.n + c.id as s from p join c on c.p = p.id order by p.n for update of p",
+        "1: commit", "2?"],
+    "a join looks again: where": [
+        "1: begin", "1: update p set n = 9 where id = 1",
+        "2: select p.id, p.n from p join c on c.p = p.id where p.n < 5 for update of p",
+        "1: commit", "2?"],
+    "an outer join looks again": [
+        "1: begin", "1: update p set n = 9 where id = 1",
+        "2: select p.id, p.n, c.id from p left join c on c.p = p.id and p.n < 5 where p.id < 3"
+        " order by p.id for update of p", "1: commit", "2?"],
+    "sorted before it looks again": [
+        "1: begin", "1: update p set n = 10 - id", "2: select id, n from p order by n, id for update",
+        "1: commit", "2?"],
+    "deleted while it waits": [
+        "1: begin", "1: delete from p where id = 3", "2: select id from p order by id for share",
+        "1: commit", "2?"],
+    "repeatable read: deleted since": [
+        "1: begin isolation level repeatable read", "1: select count(*) from p",
+        "2: delete from p where id = 3", "1: select * from p where id = 3 for update", "1: rollback"],
+    "repeatable read: changed since": [
+        "1: begin isolation level repeatable read", "1: select count(*) from p",
+        "2: update p set n = 3 where id = 3", "1: select * from p where id = 3 for key share",
+        "1: select * from p where id = 3 for share", "1: rollback"],
+    "repeatable read: key changed since": [
+        "1: begin isolation level repeatable read", "1: select count(*) from p",
+        "2: update p set k = 33 where id = 3", "1: select * from p where id = 3 for key share",
+        "1: rollback"],
+    "repeatable read: deleted since, for key share": [
+        "1: begin isolation level repeatable read", "1: select count(*) from p",
+        "2: delete from p where id = 3", "1: select * from p where id = 3 for key share",
+        "1: rollback"],
+    "update beside key share, then more": [
+        "1: begin", "1: select id from p where id = 2 for key share",
+        "2: begin", "2: update p set n = 4 where id = 2", "1: select n from p where id = 2",
+        "1: select n from p where id = 2 for update", "2: commit", "1?", "1: commit"],
 }
 for held in MODES:
     for wanted in MODES:
@@ -215,8 +273,8 @@ def run_case(dsn, steps, expected=None):
         if step[1] == "?":
             said.append(s.result(END_SECONDS) if s.waiting else said_last(said, steps, i, who))
             continue
-        if s.waiting:
-            s.result(END_SECONDS)
+        if s.waiting and s.result(END_SECONDS) == "waits":
+            raise SystemExit("%s: still waits before step %d" % (steps, i))
         got = s.run(step[3:])
         # A slow machine is no lock: what is to answer gets the time for it.
         if got == "waits" and expected and expected[i] != "waits":

@@ -183,6 +183,11 @@ void txn_next_command(struct txn *t)
     t->command = ++t->last_command;
 }
 
+void txn_set_lock_timeout(struct txn *t, int64_t timeout_us)
+{
+    t->options.lock_timeout_us = timeout_us;
+}
+
 uint64_t txn_id(const struct txn *t)
 {
     return t->id;

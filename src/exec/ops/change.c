@@ -1,4 +1,4 @@
-/* UPDATE, DELETE and SELECT … FOR UPDATE: rows are locked by key before they are touched. When one has
+/* UPDATE and DELETE: rows are locked by key before they are touched. When one has
  * changed since the statement's snapshot, READ COMMITTED looks at it again: the new values take the
  * places of the old ones and the condition decides anew (PostgreSQL's EvalPlanQual). */
 #include "exec/ops/foreign_priv.h"
@@ -106,62 +106,4 @@ enum status op__update(struct execution *x, const struct plan_node *n, const str
 enum status op__delete(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
     return run_change(x, n, out);
-}
-
-/* --- SELECT … FOR UPDATE ----------------------------------------------------------------------- */
-
-struct lock_run {
-    struct execution *x;
-    const struct plan_node *n;
-    struct row_pusher pusher;
-    struct datum *row, *whole;
-};
-
-static enum status lock_one(struct lock_run *r, bool *ret_keep)
-{
-    const struct plan_node *scan = r->n->left;
-    const struct table_def *t = r->n->lock.locks[0].table;
-    int wait = r->n->lock.locks[0].wait;
-    struct bytes *key = &r->row[r->n->lock.locks[0].key_slot].v.bytes;
-    struct lock_request q = {.tree = t->tree, .key = bytes_slice(key), .nowait = wait == 2,
-                             .skip_locked = wait == 1,
-                             .mode = (enum row_lock)r->n->lock.locks[0].strength};
-    struct lock_result got;
-    *ret_keep = false;
-    enum status st = store_lock(r->x->txn, &q, &got);
-    if (st == WOULD_BLOCK) return OK;
-    if (st == LOCK_NOT_AVAILABLE && q.nowait)
-        return FAIL(LOCK_NOT_AVAILABLE, "could not obtain lock on row in relation \"%s\"", t->name);
-    TRY(st);
-    if (!got.row.data) return OK;
-    *ret_keep = true;
-    if (!got.changed) return OK;
-    dml_decode(t, got.row, r->whole);
-    for (uint32_t i = 0; i < scan->scan.fetch_count; i++) r->row[i] = r->whole[scan->scan.fetch[i]];
-    return exec_test_row(r->x, scan->filter, r->row, r->pusher.arena, ret_keep);
-}
-
-static enum status lock_batch(void *ctx, const struct batch *in)
-{
-    struct lock_run *r = ctx;
-    for (uint32_t i = 0; i < in->count; i++) {
-        bool keep;
-        op__get_row(in, op__row(in, i), r->row);
-        TRY(lock_one(r, &keep));
-        if (keep) TRY(row_pusher__add(&r->pusher, r->row));
-    }
-    return row_pusher__flush(&r->pusher);
-}
-
-enum status op__lock_rows(struct execution *x, const struct plan_node *n,
-                          const struct exec_sink *out)
-{
-    struct lock_run r = {.x = x, .n = n};
-    if (n->lock.lock_count == 0) return op__run(x, n->left, out);
-    struct arena *a = op__arena(x, n, 1);
-    row_pusher__init(&r.pusher, x, n, out);
-    r.row = ARENA_ARRAY(a, struct datum, n->left->column_count + 1);
-    r.whole = ARENA_ARRAY(a, struct datum, n->lock.locks[0].table->column_count + 1);
-    struct exec_sink sink = {lock_batch, &r};
-    return op__run(x, n->left, &sink);
 }

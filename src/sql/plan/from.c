@@ -457,30 +457,6 @@ static enum status lateral_join(struct level *l, enum join_kind kind, const stru
     return OK;
 }
 
-/* Row locks go right above the scan, which can read a changed row again. */
-static void lock_rows(struct level *l, uint32_t relation, struct source *s)
-{
-    for (uint32_t i = 0; i < l->query->locking_count; i++) {
-        if (l->query->locking[i].relation != relation) continue;
-        struct plan_node *n = node_new(l->planner, PLAN_LOCK_ROWS);
-        n->left = s->node;
-        n->lock.locks = arena_zalloc(l->planner->arena, sizeof *n->lock.locks);
-        n->lock.locks[0].table = l->query->relations[relation]->table;
-        n->lock.locks[0].key_slot = (uint32_t)l->key_slots[relation];
-        n->lock.locks[0].key_slot = s->slot_count - 1;
-        n->lock.locks[0].strength = l->query->locking[i].strength;
-        n->lock.locks[0].wait = l->query->locking[i].wait;
-        n->lock.lock_count = 1;
-        node_columns_from(l->planner, n, s->node);
-        n->rows = s->node->rows;
-        n->cost_total = s->node->cost_total;
-        s->node = n;
-        l->planner->plan->has_for_update = l->planner->plan->writes = true;
-        planner_use_table(l->planner, n->lock.locks[0].table, 2);
-        return;
-    }
-}
-
 /* A relation with all conditions that read it alone. */
 static enum status plan_base(struct level *l, uint32_t relation, struct expr **extra,
                              uint32_t extra_count, bool take_where, struct source *ret)
@@ -502,7 +478,6 @@ static enum status plan_base(struct level *l, uint32_t relation, struct expr **e
         ret->conjunct_count = n;
         ret->may_probe = true;
         for (uint32_t i = 0; i < n; i++) ret->may_probe &= !expr_has_subquery(all[i]);
-        lock_rows(l, relation, ret);
         return OK;
     }
     const struct relation *r = l->query->relations[relation];
@@ -622,7 +597,7 @@ static void gather_conditions(struct level *l, const struct from_item *f)
 
 bool can_probe(struct level *l, const struct source *s, uint32_t *ret_relation)
 {
-    return !l->query->locking_count && s->may_probe && single_table(l, s, ret_relation) &&
+    return s->may_probe && single_table(l, s, ret_relation) &&
            l->key_slots[*ret_relation] < 0;
 }
 

@@ -195,7 +195,7 @@ static bool is_worth_a_look(const struct planner *p)
 {
     const struct plan *plan = p->plan;
     if (!p->env->parallel.workers || plan->command != CMD_SELECT || plan->point ||
-        plan->has_for_update || plan->writes)
+        plan->writes)
         return false;
     for (size_t i = 0; i < p->tables.count; i++)
         if (is_large(p, p->tables.data[i])) return true;

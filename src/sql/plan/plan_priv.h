@@ -155,6 +155,8 @@ enum status plan_select(struct planner *p, struct query *q, struct plan_node **r
                         struct level **ret_level) MUST;
 /* FROM and WHERE: l->current is what is left to compute on. */
 enum status plan_from(struct level *l) MUST;
+/* Row locks over l->current, sorted before when *ordered is not true yet. */
+enum status plan_lock_rows(struct level *l, bool *ordered) MUST;
 enum status plan_relation(struct level *l, uint32_t relation, struct source *ret) MUST;
 /* A table with conditions on it alone. `given`: relations whose columns are known when it runs (by
  * outer values); their use in keys is turned into EXPR_OUTER. */

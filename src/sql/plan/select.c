@@ -304,7 +304,6 @@ static bool already_ordered(struct level *l)
     struct query *q = l->query;
     struct plan_node *n = l->current.node;
     if (q->has_group || q->has_aggregates || q->has_windows || q->has_srf || q->distinct) return false;
-    if (n->kind == PLAN_LOCK_ROWS) n = n->left;
     if (n->kind != PLAN_SCAN && n->kind != PLAN_INDEX_SCAN) return false;
     const struct index_def *x = n->kind == PLAN_SCAN ? n->scan.table->primary : n->scan.index;
     const struct key_range *k = &n->scan.range;
@@ -441,7 +440,7 @@ static enum status plan_rows(struct level *l, bool *ret_ordered)
     if (q->set_op != SETOP_NONE) return plan_set_op(l);
     TRY(plan_from(l));
     if (q->order_count) *ret_ordered = l->keep_order = already_ordered(l);
-    return OK;
+    return q->locking_count ? plan_lock_rows(l, ret_ordered) : OK;
 }
 
 /* For how many rows the select list is computed, when a LIMIT stops it early. */
