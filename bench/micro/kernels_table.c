@@ -80,7 +80,7 @@ static void build(const struct join_keys *how, const struct keys *of, struct joi
         uint32_t n = join_keys_read(how, &of->columns[b], NULL, BATCH_ROWS, rows, keys, &null);
         join_table_add(t, a, keys, b * BATCH_ROWS, n);
     }
-    join_table_seal(t, a);
+    bench_check(join_table_seal(t, NULL, a), "seal");
 }
 
 /* Matches, of which those of a hash are still to be compared by the join. */
@@ -152,7 +152,8 @@ static void join(struct kernels *k, const char *name, type_id type, uint64_t row
 /* --- groups -------------------------------------------------------------------------------------- */
 
 struct groups {
-    struct arena keys, slots[2], batch;
+    struct arena keys, slots[2], batch, run;
+    struct execution x;
     struct group_table table;
     const struct aggregate_impl *sum;
     struct call_ctx ctx;
@@ -167,7 +168,7 @@ static void groups_clear(struct groups *g, type_id type)
     arena_clear(&g->slots[0]);
     arena_clear(&g->slots[1]);
     memset(g->states, 0, (size_t)g->state_count * g->state_bytes);
-    group_table_init(&g->table, 1, &type, &g->keys, &g->slots[0], &g->slots[1]);
+    group_table_init(&g->table, &g->x, 1, &type, &g->keys, &g->slots[0], &g->slots[1]);
 }
 
 /* sum(int8) … GROUP BY key. */
@@ -181,7 +182,7 @@ static void feed(struct groups *g, const struct keys *of)
         struct batch batch = {.rows = BATCH_ROWS, .count = BATCH_ROWS, .column_count = 1,
                               .columns = &column};
         arena_clear(&g->batch);
-        group_table_find(&g->table, &batch, &column, false, &g->batch, ids);
+        bench_check(group_table_find(&g->table, &batch, &column, false, &g->batch, ids), "find");
         if (g->table.count > g->state_count) bench_check(INTERNAL_ERROR, "too many groups");
         uint32_t differ = 0;
         for (uint32_t i = 0; i < BATCH_ROWS; i++) {
@@ -208,6 +209,7 @@ static void group(struct kernels *k, const char *name, type_id type, uint64_t co
     uint32_t batches = (uint32_t)((count + BATCH_ROWS - 1) / BATCH_ROWS);
     char figure[80];
     struct exec_session session = {.format = &format_default};
+    struct exec_params params = {0};
     struct groups g = {.sum = find_sum(), .state_count = (uint32_t)count + BATCH_ROWS};
     struct keys *of = many ? make_keys(k, type, batches, 0, 0, true) : NULL;
     struct keys *again = make_keys(k, type, many ? batches : PROBE_BATCHES, 0, count, true);
@@ -215,6 +217,8 @@ static void group(struct kernels *k, const char *name, type_id type, uint64_t co
     arena_init(&g.slots[0], MEM_TEST);
     arena_init(&g.slots[1], MEM_TEST);
     arena_init(&g.batch, MEM_TEST);
+    arena_init(&g.run, MEM_TEST);
+    exec_begin(&g.x, NULL, NULL, &session, &params, &g.run);
     g.state_bytes = (g.sum->state_bytes + 15) & ~15u;
     g.states = mem_alloc(MEM_TEST, (size_t)g.state_count * g.state_bytes);
     g.ctx = (struct call_ctx){.session = &session, .arena = &g.batch, .keep = &g.keys};
@@ -244,10 +248,12 @@ static void group(struct kernels *k, const char *name, type_id type, uint64_t co
     if (of) free_keys(of);
     free_keys(again);
     mem_free(MEM_TEST, g.states);
+    exec_end(&g.x);
     arena_release(&g.keys);
     arena_release(&g.slots[0]);
     arena_release(&g.slots[1]);
     arena_release(&g.batch);
+    arena_release(&g.run);
 }
 
 void kernels_hash_tables(struct kernels *k)
