@@ -53,7 +53,8 @@ def read_latencies(prefix):
     values = []
     for name in glob.glob(prefix + ".*"):
         with open(name) as f:
-            values += [int(line.split(" ", 3)[2]) for line in f]
+            times = (line.split(" ", 3)[2] for line in f)
+            values += [int(t) for t in times if t.isdigit()]  # else it failed, or was skipped
         os.remove(name)
     return sorted(values)
 
@@ -68,13 +69,15 @@ class Run:
                 "--sampling-rate", f"{sampling:.4f}"]
         if server.name == "null":
             args += ["-D", f"scale={scale}"]
+        args += ["--failures-detailed", "--verbose-errors"]
         p = pgbench(server, args, seconds + 60)
+        latencies = read_latencies(prefix)
         failed = re.search(r"number of failed transactions: (\d+)", p.stdout)
         if failed and failed[1] != "0":
-            raise peers.BenchError(f"{server.name}: {failed[1]} failed transactions")
+            kinds = re.findall(r"number of (\w+) failures: (\d+)", p.stdout)
+            raise peers.BenchError(f"{server.name}: {failed[1]} failed transactions: {dict(kinds)}")
         self.tps = float(re.search(r"tps = ([\d.]+)", p.stdout)[1])
         self.count = int(re.search(r"actually processed: (\d+)", p.stdout)[1])
-        latencies = read_latencies(prefix)
         self.p50, self.p99 = percentile(latencies, 0.5), percentile(latencies, 0.99)
 
 

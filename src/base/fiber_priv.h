@@ -195,7 +195,8 @@ void worker__timer_remove(struct worker *w, struct fiber *f);
 enum status worker__watch(struct worker *w, int fd, struct poll_handler *h);
 
 /* Tasks queued or running in any pool: idle workers do not spin while there are some. */
-extern uint32_t pool__active; /* atomic */
+extern uint32_t pool__active; /* atomic: jobs that wait for a thread or use one */
+void pool__rests(bool rests); /* the running job, if any, sleeps or goes on */
 
 /* --- I/O of the workers (io.c) ----------------------------------------------------------------- */
 

@@ -26,6 +26,13 @@ struct pool {
     bool stopping;               /* guarded by lock */
 };
 
+static __thread bool in_job;
+
+void pool__rests(bool rests)
+{
+    if (in_job) __atomic_fetch_add(&pool__active, rests ? -1u : 1u, __ATOMIC_RELAXED);
+}
+
 static void *pool_main(void *arg)
 {
     struct pool *p = arg;
@@ -43,7 +50,9 @@ static void *pool_main(void *arg)
         __atomic_store_n(&p->queued, p->queued - 1, __ATOMIC_RELAXED);
         fcond_signal(&p->room);
         fmutex_unlock(&p->lock);
+        in_job = true;
         job.fn(job.arg);
+        in_job = false;
         __atomic_fetch_sub(&pool__active, 1, __ATOMIC_RELAXED);
         fmutex_lock(&p->lock);
     }

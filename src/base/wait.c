@@ -96,15 +96,17 @@ struct waiter *waiter_self(void)
 static void thread_sleep(struct waiter *w, int64_t deadline_us)
 {
     struct timespec until = {deadline_us / 1000000, deadline_us % 1000000 * 1000};
+    pool__rests(true);
     for (;;) {
         uint32_t s = __atomic_load_n(&w->state, __ATOMIC_ACQUIRE);
-        if (!(s & WAIT_PARKED_ANY)) return;
+        if (!(s & WAIT_PARKED_ANY)) break;
         int r = futex(&w->state, FUTEX_WAIT_BITSET, s, deadline_us ? &until : NULL);
         if (r < 0 && errno == ETIMEDOUT) {
             __atomic_fetch_and(&w->state, ~(uint32_t)WAIT_PARKED_ANY, __ATOMIC_ACQ_REL);
-            return;
+            break;
         }
     }
+    pool__rests(false);
 }
 
 static void fiber_sleep(struct fiber *f, int64_t deadline_us)

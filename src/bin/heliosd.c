@@ -138,7 +138,11 @@ static enum status provide_files(struct config *c)
 static enum status start(struct server *s)
 {
     const struct config *c = s->config;
-    struct sched_options so = {.workers = (unsigned)config_int(c, "front_workers"),
+    unsigned front = (unsigned)config_int(c, "front_workers");
+    /* One core is left to clients, the log's writers and long queries: where all cores are taken by
+     * threads that never rest, each waits for its turn, and the tail of latencies is the kernel's slice. */
+    if (!front) front = cpu_count() > 1 ? cpu_count() - 1 : 1;
+    struct sched_options so = {.workers = front,
                                .spin_us_max = config_int(c, "net.spin_us")};
     struct pool_options po = {.name = "background", .nice = 5, .queue_max = 1024,
                               .threads = (unsigned)config_int(c, "background_workers")};

@@ -33,7 +33,7 @@ class Server:
     def __init__(self, binary, settings=(), prefix=()):
         self.prefix = list(prefix)  # a command that runs it, as prlimit
         self.binary = os.path.abspath(binary)
-        self.settings = ["log.level=notice", *settings]
+        self.settings = ["log.level=notice", "front_workers=2", *settings]
         self.host = self.port = self.process = None
         self.data = None
         self.log = []
