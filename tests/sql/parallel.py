@@ -247,6 +247,36 @@ def counts(connect):
     check("workers are told", seen["Gather"]["Workers Launched"] >= 1, str(seen["Gather"]))
 
 
+def blocks(node):
+    return node.get("Shared Hit Blocks", 0) + node.get("Shared Read Blocks", 0)
+
+
+def buffers(connect):
+    """Blocks that workers read are their nodes', the gather's and the statement's."""
+    c = connect().cursor()
+    c.execute("create table stored (id int primary key, g int, t text)")  # a bulk load: in blocks
+    c.execute("insert into stored select i, i % 100, repeat('x', 60) from generate_series(1, 100000) i")
+    for sql in ("select g, count(*) from stored group by g",
+                "select count(*) from stored a join stored b on a.id = b.id + 5 where a.g > 5"):
+        total = []
+        for workers in (0, 2):
+            c.execute("set max_parallel_workers_per_gather = %d" % workers)
+            c.execute("explain (analyze, buffers, format json) " + sql)
+            plan = json.loads(c.fetchone()[0])[0]["Plan"]
+            total.append(blocks(plan))
+            for n in nodes(plan):
+                most = sum(blocks(child) for child in n.get("Plans", []))
+                check("a node's blocks hold its children's", blocks(n) >= most,
+                      "%s: %d, %d below" % (n["Node Type"], blocks(n), most))
+            if workers:
+                check("it is parallel", any(n["Node Type"] == "Gather" for n in nodes(plan)))
+            scans = [n for n in nodes(plan) if "Scan" in n["Node Type"]]
+            check("scans read blocks", all(blocks(n) > 0 for n in scans), sql)
+        # Where parts of a scan meet both read a block; and a table is small beside the workers' parts.
+        check("as many blocks in parallel", total[0] <= total[1] <= 3 * total[0] + 200, str(total))
+    c.execute("drop table stored")
+
+
 class SlowReader:
     """A client that takes a little of a long result and then nothing, until it is let go."""
 
@@ -590,7 +620,7 @@ def main():
     with Server(sys.argv[1], ["analytic_workers=3"]) as s:
         connect = connector(s)
         connect().cursor().execute(SETUP)
-        for case in (plans, counts, slow_clients, open_cursor, own_writes, failing, limits, prepared, writers):
+        for case in (plans, counts, buffers, slow_clients, open_cursor, own_writes, failing, limits, prepared, writers):
             case(connect)
         many_sessions(connect, r)
         print("%d queries" % generated(connect, r, QUERIES, "generated"))

@@ -88,8 +88,11 @@ static enum status prepare(struct gather *g, struct execution *x, bool *ret_alon
     *ret_alone = false;
     for (const struct plan_node *n = g->n->left; n; n = n->left) {
         if (!plan_node_exprs(n, prepare_subplan, x)) return error_current()->code;
-        if (n->kind == PLAN_HASH_JOIN && n->join.shared)
-            TRY(op__hash_build(x, n, &g->p.tables[n->id], ret_alone));
+        if (n->kind != PLAN_HASH_JOIN || !n->join.shared) continue;
+        struct exec_usage before = op__usage(x);
+        TRY(op__hash_build(x, n, &g->p.tables[n->id], ret_alone));
+        for (const struct plan_node *above = g->n->left; above != n->left; above = above->left)
+            op__count_usage(x, above, &before);
     }
     g->p.kept = exec_subquery_kept(x);
     if (x->row_filters) /* as they are now */
@@ -145,11 +148,14 @@ static void do_task(void *arg)
     struct task *t = arg;
     struct worker *w = t->worker;
     struct gather *g = w->g;
+    struct work_counts before = *work_counts();
     w->coro = t->coro;
     if (begin(g, w)) {
         begin_execution(g, w);
         enum status st = work(g, w, (uint32_t)(w - g->workers));
         if (st != OK && st != END_OF_DATA) fail(g, st);
+        w->work.blocks_hit = work_counts()->blocks_hit - before.blocks_hit;
+        w->work.blocks_read = work_counts()->blocks_read - before.blocks_read;
     }
     end_worker(g);
 }
@@ -303,6 +309,10 @@ static enum status lead(struct gather *g)
 static void add_stats(struct gather *g, const struct worker *w)
 {
     struct node_stats *to = g->x->stats;
+    work_counts()->blocks_hit += w->work.blocks_hit;
+    work_counts()->blocks_read += w->work.blocks_read;
+    g->x->temp_read += w->x.temp_read;
+    g->x->temp_written += w->x.temp_written;
     if (!to) return;
     to[g->n->id].workers++;
     for (uint32_t i = 0; i < g->x->plan->node_count; i++) {
@@ -317,6 +327,7 @@ static void add_stats(struct gather *g, const struct worker *w)
         if (s->batches > to[i].batches) to[i].batches = s->batches;
         if (s->buckets > to[i].buckets) to[i].buckets = s->buckets;
         to[i].unmatched += s->unmatched;
+        op__add_usage(&to[i].usage, &s->usage);
         to[i].workers += s->workers;
     }
 }
@@ -417,8 +428,10 @@ enum status op__gather_into(struct execution *x, const struct plan_node *n,
                             const struct exec_sink *out, const struct gather_into *into)
 {
     int64_t begun = monotonic_us();
+    struct exec_usage before = op__usage(x);
     TRY(exec_check_stack());
     enum status st = run(x, n, out, into);
+    op__count_usage(x, n, &before);
     if (!x->stats) return st;
     x->stats[n->id].loops++;
     x->stats[n->id].total_us += monotonic_us() - begun;

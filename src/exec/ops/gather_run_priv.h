@@ -34,6 +34,7 @@ struct worker {
     struct txn *txn;
     struct exec_sink slots; /* to the leader */
     struct slot *slot; /* being filled */
+    struct work_counts work; /* what it did, once it has ended */
     bool began;        /* guarded by the lock */
 };
 

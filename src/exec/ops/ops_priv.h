@@ -41,6 +41,11 @@ OP(delete);
 
 enum status op__push_slices(struct execution *x, const struct exec_sink *out,
                             const struct batch *b) MUST;
+/* *to += more */
+void op__add_usage(struct exec_usage *to, const struct exec_usage *more);
+/* What this execution has used so far; and what since, for a node that did it outside of op__run. */
+struct exec_usage op__usage(const struct execution *x);
+void op__count_usage(struct execution *x, const struct plan_node *n, const struct exec_usage *since);
 /* Pushes a batch, and lets the run be cancelled. Pushes nest as deep as the plan does. */
 static inline enum status op__push(struct execution *x, const struct exec_sink *out,
                                    const struct batch *b)

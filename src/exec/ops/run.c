@@ -45,7 +45,7 @@ struct counted {
     struct exec_usage start, sink;
 };
 
-static struct exec_usage usage_now(const struct execution *x)
+struct exec_usage op__usage(const struct execution *x)
 {
     const struct work_counts *w = work_counts();
     struct exec_usage u = {.blocks_hit = w->blocks_hit, .blocks_read = w->blocks_read,
@@ -65,15 +65,28 @@ static void add_usage(struct exec_usage *to, const struct exec_usage *b, const s
     to->wal_bytes += b->wal_bytes - a->wal_bytes;
 }
 
+void op__add_usage(struct exec_usage *to, const struct exec_usage *more)
+{
+    const struct exec_usage none = {0};
+    add_usage(to, more, &none);
+}
+
+void op__count_usage(struct execution *x, const struct plan_node *n, const struct exec_usage *since)
+{
+    if (!x->stats) return;
+    struct exec_usage now = op__usage(x);
+    add_usage(&x->stats[n->id].usage, &now, since);
+}
+
 static enum status count_rows(void *ctx, const struct batch *b)
 {
     struct counted *c = ctx;
     int64_t now = monotonic_us();
     if (c->stats->rows == 0) c->stats->first_us = now - c->start_us;
     c->stats->rows += b->count;
-    struct exec_usage before = usage_now(c->x);
+    struct exec_usage before = op__usage(c->x);
     enum status st = c->out->rows(c->out->ctx, b);
-    struct exec_usage after = usage_now(c->x);
+    struct exec_usage after = op__usage(c->x);
     add_usage(&c->sink, &after, &before);
     c->sink_us += monotonic_us() - now;
     return st;
@@ -84,12 +97,12 @@ enum status op__run(struct execution *x, const struct plan_node *n, const struct
     TRY(exec_check_stack());
     if (!x->stats) return dispatch(x, n, out);
     struct counted c = {.out = out, .x = x, .stats = &x->stats[n->id],
-                        .start_us = monotonic_us(), .start = usage_now(x)};
+                        .start_us = monotonic_us(), .start = op__usage(x)};
     struct exec_sink sink = {count_rows, &c};
     enum status st = dispatch(x, n, &sink);
     c.stats->loops++;
     c.stats->total_us += monotonic_us() - c.start_us - c.sink_us;
-    struct exec_usage end = usage_now(x), mine = {0};
+    struct exec_usage end = op__usage(x), mine = {0};
     add_usage(&mine, &end, &c.start);
     add_usage(&c.stats->usage, &mine, &c.sink);
     return st;
