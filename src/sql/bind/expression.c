@@ -153,10 +153,12 @@ static enum status row(struct scope *s, const struct ast_row *r, enum place plac
     ARRAY(struct expr *) items = {0};
     for (uint32_t i = 0; i < r->args.count; i++) {
         const struct ast *item = r->args.items[i];
-        if (item->kind == AST_COLUMN_REF && AST(item, ast_column_ref)->star) {
+        bool star = item->kind == AST_COLUMN_REF && AST(item, ast_column_ref)->star;
+        if (star || bind__is_row_star(item)) {
             struct target *targets;
             uint32_t n;
-            TRY(bind__expand_star(s, AST(item, ast_column_ref), &targets, &n));
+            if (star) TRY(bind__expand_star(s, AST(item, ast_column_ref), &targets, &n));
+            else TRY(bind__row_star(s, AST(item, ast_indirection), place, &targets, &n));
             for (uint32_t k = 0; k < n; k++) ARENA_PUSH(s->env->arena, &items, targets[k].expr);
             continue;
         }

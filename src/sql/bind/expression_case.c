@@ -215,16 +215,7 @@ static enum status subscript(struct scope *s, struct expr *array, const struct a
 /* The name of a field of a row: of its column, when the row is a whole relation's, else f1, f2 … */
 static const char *field_name(struct scope *s, const struct expr *row, uint32_t i)
 {
-    const struct expr *e = row->args[i];
-    struct scope *level = s;
-    const struct relation *r = NULL;
-    if (row->row_names) return row->row_names[i];
-    if (e->kind == EXPR_COLUMN) {
-        for (uint32_t k = 0; k < e->column.levels_up && level; k++) level = level->parent;
-        if (level) r = level->query->relations[e->column.relation];
-    }
-    if (r && r->column_count == row->arg_count && e->column.column == i) return r->columns[i].name;
-    return arena_printf(s->env->arena, "f%u", i + 1);
+    return row->row_names ? row->row_names[i] : arena_printf(s->env->arena, "f%u", i + 1);
 }
 
 static enum status field(struct scope *s, struct expr *row, const char *name, struct expr **ret)
@@ -292,5 +283,33 @@ enum status bind__indirection(struct scope *s, const struct ast_indirection *x, 
         i += n;
     }
     *ret = e;
+    return OK;
+}
+
+bool bind__is_row_star(const struct ast *a)
+{
+    const struct ast_indirection *x = AST(a, ast_indirection);
+    const char *last = a->kind == AST_INDIRECTION ? x->steps[x->step_count - 1].field : NULL;
+    return last && strcmp(last, "*") == 0;
+}
+
+enum status bind__row_star(struct scope *s, const struct ast_indirection *x, enum place place,
+                           struct target **ret, uint32_t *ret_count)
+{
+    struct ast_indirection row = *x;
+    struct expr *e;
+    row.step_count--;
+    if (row.step_count) TRY(bind__indirection(s, &row, place, &e));
+    else TRY(bind__expression(s, x->arg, place, &e));
+    if (s->env->noting) /* what a view is kept as would change with the row */
+        return bind__at(s, e->location,
+                        FAIL(FEATURE_NOT_SUPPORTED,
+                             "row expansion via \"*\" is not supported in a view"));
+    if (e->kind != EXPR_ROW)
+        return FAIL(WRONG_OBJECT_TYPE, "type %s is not composite", bind__type_words(s, e->type));
+    *ret = ARENA_ARRAY(s->env->arena, struct target, e->arg_count + 1);
+    *ret_count = e->arg_count;
+    for (uint32_t i = 0; i < e->arg_count; i++)
+        (*ret)[i] = (struct target){.name = field_name(s, e, i), .expr = e->args[i]};
     return OK;
 }

@@ -170,10 +170,15 @@ static struct expr *whole_row(const struct found_relation *f, int location)
     struct scope *level = f->level;
     const struct relation *r = level->query->relations[f->relation];
     struct expr *e = bind__new(level, EXPR_ROW, TYPE_RECORD, location, r->column_count);
+    const char **names = ARENA_ARRAY(level->env->arena, const char *, r->column_count + 1);
+    e->arg_count = 0;
     for (uint32_t i = 0; i < r->column_count; i++) {
-        e->args[i] = bind__column(level, f->relation, i, location);
-        e->args[i]->column.levels_up = f->levels_up;
+        if (!*r->columns[i].name) continue; /* a field of a row that was taken apart */
+        names[e->arg_count] = r->columns[i].name;
+        e->args[e->arg_count] = bind__column(level, f->relation, i, location);
+        e->args[e->arg_count++]->column.levels_up = f->levels_up;
     }
+    e->row_names = names;
     return e;
 }
 

@@ -150,5 +150,9 @@ enum status bind__array(struct scope *s, const struct ast_array *a, enum place p
                         type_id wanted, struct expr **ret) MUST;
 enum status bind__indirection(struct scope *s, const struct ast_indirection *x, enum place place,
                               struct expr **ret) MUST;
+/* (row).*: its fields, each a target. */
+bool bind__is_row_star(const struct ast *a);
+enum status bind__row_star(struct scope *s, const struct ast_indirection *x, enum place place,
+                           struct target **ret, uint32_t *ret_count) MUST;
 
 #endif

@@ -1,6 +1,7 @@
 /* SELECT, clause by clause, in the order in which PostgreSQL looks at them, so that of two errors
  * the same one is reported. Named windows alone come earlier: the select list refers to them. */
 #include "sql/bind/query_priv.h"
+#include "sql/bind/resolve_priv.h"
 
 #include "base/fiber.h"
 
@@ -50,6 +51,11 @@ enum status bind__targets(struct scope *s, const struct ast_list *items, enum pl
             uint32_t count;
             TRY(bind__expand_star(s, ref, &star, &count));
             for (uint32_t k = 0; k < count; k++) ARENA_PUSH(a, &list, star[k]);
+        } else if (bind__is_row_star(t->value)) {
+            struct target *fields;
+            uint32_t count;
+            TRY(bind__row_star(s, AST(t->value, ast_indirection), place, &fields, &count));
+            for (uint32_t k = 0; k < count; k++) ARENA_PUSH(a, &list, fields[k]);
         } else {
             struct target made = {.name = t->name ? t->name : bind__target_name(t->value)};
             TRY(bind__expression(s, t->value, place, &made.expr));
