@@ -2,6 +2,7 @@
  * which go to disk when memory is pressed. */
 #include "exec/ops/ops_priv.h"
 #include "exec/ops/row_store.h"
+#include "exec/ops/seen_rows.h"
 
 struct cte_state {
     struct row_store rows;
@@ -112,83 +113,13 @@ enum status op__cte_scan(struct execution *x, const struct plan_node *n, const s
 /* --- recursion --------------------------------------------------------------------------------- */
 
 /* Left once; then the right side over the last round's rows until it adds nothing. UNION without ALL
- * remembers every row: the row itself in a store, and in `slots`, by open addressing, the upper half of
- * its hash and its number + 1. */
+ * remembers every row. */
 struct recursion {
     struct execution *x;
     struct row_store rounds[2], *fresh; /* fresh: this round's rows */
     bool distinct;
-    struct row_store all;
-    struct arena *arenas[2]; /* of the slots: the side in use */
-    unsigned side;
-    uint64_t *slots, mask;
+    struct seen_rows seen;
 };
-
-enum { FIRST_SLOTS = 256, CHECK_SLOTS = 1 << 15 };
-#define UPPER_HALF (~0ull << 32)
-
-static enum status begin_slots(struct recursion *r, uint64_t count)
-{
-    r->side ^= 1;
-    arena_release(r->arenas[r->side]);
-    r->slots = arena_alloc(r->arenas[r->side], count * sizeof *r->slots);
-    r->mask = count - 1;
-    return exec_zero(r->x, r->slots, count * sizeof *r->slots);
-}
-
-static void add_slot(struct recursion *r, uint64_t slot)
-{
-    uint64_t at = slot >> 32 & r->mask;
-    while (r->slots[at]) at = (at + 1) & r->mask;
-    r->slots[at] = slot;
-}
-
-static enum status grow_slots(struct recursion *r)
-{
-    const uint64_t *old = r->slots;
-    uint64_t count = r->mask + 1;
-    TRY(begin_slots(r, count * 2));
-    for (uint64_t i = 0; i < count; i++) {
-        if (i % CHECK_SLOTS == 0) TRY(exec_check_canceled(r->x));
-        if (old[i]) add_slot(r, old[i]);
-    }
-    arena_release(r->arenas[r->side ^ 1]);
-    return OK;
-}
-
-static enum status is_equal(struct recursion *r, const struct batch *b, uint32_t row, uint64_t other,
-                            bool *ret)
-{
-    *ret = true;
-    for (uint32_t c = 0; c < b->column_count && *ret; c++) {
-        struct datum p, q = vec_get(&b->columns[c], row);
-        TRY(row_store_get(&r->all, other, c, &p));
-        *ret = p.null == q.null &&
-               (p.null || value_compare(b->columns[c].type, &p.v, &q.v) == 0);
-    }
-    return OK;
-}
-
-/* Remembers the row if it is new. */
-static enum status is_new(struct recursion *r, const struct batch *b, uint32_t row, uint64_t hash,
-                          bool *ret)
-{
-    uint16_t sel = (uint16_t)row;
-    *ret = false;
-    for (uint64_t at = hash >> 32 & r->mask; r->slots[at]; at = (at + 1) & r->mask) {
-        bool equal;
-        if ((r->slots[at] ^ hash) & UPPER_HALF) continue;
-        TRY(is_equal(r, b, row, (r->slots[at] & ~UPPER_HALF) - 1, &equal));
-        if (equal) return OK;
-    }
-    if (r->all.count >= UINT32_MAX - 1)
-        return FAIL(PROGRAM_LIMIT_EXCEEDED, "a recursive query has too many rows");
-    if (r->all.count * 4 >= r->mask * 3) TRY(grow_slots(r));
-    TRY(row_store_add(&r->all, b, &sel, 1));
-    add_slot(r, (hash & UPPER_HALF) | r->all.count);
-    *ret = true;
-    return OK;
-}
 
 static enum status take_round(void *ctx, const struct batch *b)
 {
@@ -204,7 +135,7 @@ static enum status take_round(void *ctx, const struct batch *b)
         vec_hash(&b->columns[c], b->sel, b->count, c == 0, hashes);
     for (uint32_t i = 0; i < b->count; i++) {
         bool new;
-        TRY(is_new(r, b, op__row(b, i), b->column_count ? hashes[i] : 0, &new));
+        TRY(seen_rows_add(&r->seen, b, op__row(b, i), b->column_count ? hashes[i] : 0, &new));
         if (new) sel[n++] = (uint16_t)op__row(b, i);
     }
     TRY(row_store_add(r->fresh, b, sel, n));
@@ -235,16 +166,13 @@ static enum status begin_recursion(struct execution *x, const struct plan_node *
         uint16_t columns = (uint16_t)n->column_count;
         r = state->own = ARENA_NEW(x->arena, struct recursion);
         r->x = x;
-        for (unsigned i = 0; i < 2; i++) {
+        for (unsigned i = 0; i < 2; i++)
             row_store_init(&r->rounds[i], x, columns, types, exec_arena(x), exec_arena(x));
-            r->arenas[i] = exec_arena(x);
-        }
-        row_store_init(&r->all, x, columns, types, exec_arena(x), exec_arena(x));
+        seen_rows_init(&r->seen, x, columns, types);
     }
     r->distinct = !n->cte.all;
     *ret = r;
-    if (r->distinct) TRY(begin_slots(r, FIRST_SLOTS));
-    row_store_clear(&r->all);
+    if (r->distinct) TRY(seen_rows_begin(&r->seen));
     row_store_clear(&r->rounds[0]);
     r->fresh = &r->rounds[0];
     return OK;
@@ -268,6 +196,6 @@ enum status op__recursive_union(struct execution *x, const struct plan_node *n,
         s->working = NULL;
         TRY(st);
     }
-    row_store_end(&r->all);
+    seen_rows_end(&r->seen);
     return OK;
 }
