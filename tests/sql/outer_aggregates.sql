@@ -52,7 +52,15 @@ select a, (select grouping(a) from i limit 1) from o group by rollup (a) order b
 select a, (select sum(b) + grouping(a)) from o group by rollup (a) order by a;
 select a, sum(sum(b)) over (order by a), (select sum(b)) from o group by a order by a;
 select a, (with w as (select sum(b) as s) select s from w) from o group by a order by a;
+-- WITH items do not decide, but must be seen
+select (with w as (select 1 as z) select sum((select z from w)) from i) from o;
+select (with w as (select o.k as z) select sum((select z from w)) from i) from o order by 1;
+with w as (select 5 as z) select (select sum((select z from w)) from i) from o;
+with w as (select 5 as z) select (select sum((select z + o.b from w)) from i limit 1) from o;
+select (select sum((with v as (select 3 as q) select q + o.b from v)) from i limit 1) from o;
 -- what is refused
+select (with w as (select 1 as z) select sum(o.b + (select z from w)) from i) from o;
+select (with w as (select 1 as z) select sum((with v as (select 3 as q) select z + q + o.b from w, v)) from i) from o;
 select (select sum(b)), k from o;
 select a from o where (select sum(b) > 1);
 select a from o where exists (select 1 from i where sum(o.b) = y);

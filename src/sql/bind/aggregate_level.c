@@ -67,18 +67,20 @@ static struct expr *visit_root(struct query_map *m, struct expr *e)
     return e;
 }
 
-/* A reference to a WITH item holds the aggregate at the item's level, as a column would. */
-static void note_ctes(struct levels *x)
+/* A WITH item that the aggregate reads, and that its level does not see. */
+static const struct cte *find_hidden_cte(const struct levels *x, uint32_t level)
 {
     for (size_t i = 0; i < x->map.old.count; i++) {
         const struct query *q = x->map.old.data[i];
         uint32_t depth = depth_of(x->home, q);
         for (uint32_t k = 0; k < q->relation_count; k++) {
             const struct relation *r = q->relations[k];
-            if (r->kind == REL_CTE && depth != NONE && r->cte_levels_up >= depth)
-                note(&x->columns, &x->column_at, r->cte_levels_up - depth, -1);
+            if (r->kind == REL_CTE && depth != NONE && r->cte_levels_up >= depth &&
+                r->cte_levels_up - depth < level)
+                return r->cte;
         }
     }
+    return NULL;
 }
 
 static void look(struct levels *x, struct scope *s, struct expr *const *items, uint32_t count)
@@ -87,7 +89,6 @@ static void look(struct levels *x, struct scope *s, struct expr *const *items, u
     x->map = (struct query_map){
         .arena = s->env->arena, .expr = visit_root, .ctx = x, .at = s->query};
     for (uint32_t i = 0; i < count; i++) (void)visit(x, items[i]);
-    note_ctes(x);
 }
 
 static enum status nested(struct scope *s, int location)
@@ -113,6 +114,13 @@ enum status bind__aggregate_level(struct scope *s, const struct expr *e, uint32_
     if (level == NONE) level = 0;
     if (level == x.aggregates) return nested(s, x.aggregate_at);
     *ret = level;
+    const struct cte *hidden = find_hidden_cte(&x, level);
+    if (hidden) {
+        enum status code =
+            FAIL(FEATURE_NOT_SUPPORTED, "outer-level aggregate cannot use a nested CTE");
+        (void)error_detail("CTE \"%s\" is below the aggregate's semantic level.", hidden->name);
+        return bind__at(s, e->location, code);
+    }
     if (!direct) return OK;
     look(&x, s, e->args, direct);
     if (x.columns < level)
