@@ -292,13 +292,15 @@ static const struct index_def *analyze_index(struct analysis *x, uint16_t i, dou
     return d;
 }
 
-static void make_definition(struct analysis *x, double rows, struct table_def *ret)
+static enum status make_definition(struct analysis *x, double rows, struct table_def *ret)
 {
     const struct table_def *t = x->t;
     struct column_def *columns = arena_memdup(x->a, t->columns, t->column_count * sizeof *columns);
     const struct index_def **indexes = ARENA_ARRAY(x->a, const struct index_def *, t->index_count);
     for (uint16_t c = 0; c < t->column_count && x->sample_count; c++) {
         if (!x->wanted[c]) continue;
+        TRY(session__check_interrupts(x->s)); /* each column's sample is sorted */
+        fiber_yield();
         struct column_statistics *made = ARENA_NEW(x->a, struct column_statistics);
         analyze_column(x, c, rows, made);
         columns[c].statistics = made;
@@ -308,6 +310,7 @@ static void make_definition(struct analysis *x, double rows, struct table_def *r
     *ret = *t;
     ret->columns = columns;
     ret->indexes = indexes;
+    return OK;
 }
 
 enum status analyze_table(struct session *s, const struct table_def *t,
@@ -321,10 +324,8 @@ enum status analyze_table(struct session *s, const struct table_def *t,
     x.sample = mem_alloc(MEM_SESSION, x.sample_max * sizeof *x.sample);
     enum status st = read_rows(&x, rows);
     if (x.whole) rows = x.read;
-    if (st == OK) {
-        make_definition(&x, rows, ret);
-        ret->statistics.rows = rows;
-    }
+    if (st == OK) st = make_definition(&x, rows, ret);
+    if (st == OK) ret->statistics.rows = rows;
     for (uint32_t i = 0; i < x.sample_count; i++) mem_free(MEM_SESSION, x.sample[i].data);
     mem_free(MEM_SESSION, x.sample);
     return st;

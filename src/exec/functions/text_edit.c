@@ -2,6 +2,10 @@
  * split_part. */
 #include "exec/functions/text_priv.h"
 
+#include "base/fiber.h"
+
+enum { COPY_BYTES = 1 << 20 };
+
 /* --- padding ---------------------------------------------------------------------------------- */
 
 /* `chars` characters of `fill`, over and over. */
@@ -79,9 +83,19 @@ SCALAR(text__repeat)
     struct slice s = arg_slice(args, 0);
     size_t times = args[1].v.i32 > 0 ? (size_t)args[1].v.i32 : 0;
     if (s.len * times > TEXT_BYTES_MAX) return text__too_long();
-    char *p = arena_alloc_aligned(c->arena, s.len * times + 1, 1);
-    for (size_t i = 0; s.len && i < times; i++) memcpy(p + i * s.len, s.data, s.len);
-    return ret_slice(ret, slice_make(p, s.len * times));
+    size_t all = s.len * times, have = s.len < all ? s.len : all;
+    size_t most = s.len && s.len < COPY_BYTES ? COPY_BYTES / s.len * s.len : s.len;
+    char *p = arena_alloc_aligned(c->arena, all + 1, 1);
+    if (have) memcpy(p, s.data, have);
+    while (have < all) { /* what is there is copied behind itself: whole pieces, ever more */
+        size_t n = have < most ? have : most;
+        if (n > all - have) n = all - have;
+        if (n == most && c->session && c->session->waiter && waiter_canceled(c->session->waiter))
+            return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+        memcpy(p + have, p, n);
+        have += n;
+    }
+    return ret_slice(ret, slice_make(p, all));
 }
 
 SCALAR(text__reverse)
