@@ -22,7 +22,6 @@
 enum {
     START_US = 1000000,
     NESTED_START_US = 1000,    /* the threads may all wait for this very leader */
-    STACK_BYTES = 1 << 20,     /* of a worker */
 };
 
 /* --- workers ----------------------------------------------------------------------------------- */
@@ -164,7 +163,7 @@ static void do_task(void *arg)
 static void make_coro(struct task *t)
 {
     if (t->worker->g->p.outer) return;
-    if (coro_new(STACK_BYTES, &t->coro) == OK) coro_start(t->coro, do_task, t);
+    if (coro_new(FIBER_STACK_BYTES, &t->coro) == OK) coro_start(t->coro, do_task, t);
     else error_clear();
 }
 
