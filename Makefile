@@ -89,6 +89,7 @@ QUICK ?=
 BENCHES = $(patsubst bench/%.py,%,$(filter-out bench/report.py bench/qerror.py,$(wildcard bench/*.py)))
 BENCH_PAGE = $(if $(QUICK),$(BENCH)/benchmarks.md,docs/benchmarks.md)
 bench_pgbench = --socket tcp,unix $(if $(QUICK),--rounds 1 --seconds 2 --scale 5 --shared-buffers 1GB)
+bench_mixed = $(if $(QUICK),--rounds 1 --seconds 4 --analysts 1 --scale 0.05 --shared-buffers 1GB)
 bench_connections = $(if $(QUICK),--rounds 1 --seconds 2)
 bench_engine = $(if $(QUICK),--rounds 1 --keys 200000 --writers 16 --sync-seconds 1)
 subject_engine = $(BENCH)/bench/bench_engine

@@ -3,11 +3,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "base/thread.h"
 
 /* Worker pools: threads that take tasks from one bounded queue, in order. */
+
+enum { LOW_TURN_US = 100000 }; /* of those behind others: seldom, but then for long */
 
 struct job {
     void (*fn)(void *arg);
@@ -37,10 +38,7 @@ static void *pool_main(void *arg)
 {
     struct pool *p = arg;
     pthread_setname_np(pthread_self(), p->name);
-    if (p->nice) {
-        pid_t tid = (pid_t)syscall(SYS_gettid);
-        setpriority(PRIO_PROCESS, (id_t)tid, getpriority(PRIO_PROCESS, (id_t)tid) + p->nice);
-    }
+    if (p->nice) thread_set_turn(p->nice, LOW_TURN_US);
     fmutex_lock(&p->lock);
     for (;;) {
         while (!p->queued && !p->stopping) fcond_wait(&p->work, &p->lock, 0);

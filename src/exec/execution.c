@@ -9,7 +9,7 @@ enum {
     STACK_RESERVE_BYTES = 48 << 10, /* for the deepest leaf: store, formatting, error paths */
     BATCH_ARENA_BYTES = 512 << 10,
     PRIME_ROWS = 256,
-    TURN_US = 2000,
+    TURN_US = 200,
     CHECK_US = 100,
     CHECK_BYTES = 1 << 20,
 };

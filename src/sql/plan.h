@@ -201,6 +201,7 @@ struct plan_node {
         } window;
         struct {                 /* GATHER */
             uint32_t workers;
+            bool away;           /* one worker runs what is below as it stands */
         } gather;
         struct {                 /* LOCK_ROWS: the rows as they come, with new values where they changed */
             struct row_lock_plan *locks;
@@ -265,6 +266,8 @@ struct point_plan {
 struct plan {
     enum command command;
     struct plan_node *root;
+    struct plan_node *away;      /* a GATHER of one worker with the root below it, for a plan that would
+                                    keep its session's thread for long; NULL: it would not, or must */
     struct plan_column *output;  /* names and types of the result; with DML: RETURNING's */
     uint32_t output_count;
     oid_t *origin_tables;        /* RowDescription's, an entry an output column */

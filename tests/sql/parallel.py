@@ -602,6 +602,50 @@ def many_sessions(connect, r):
     check("many sessions", not bad)
 
 
+# What one worker runs as it stands: nothing of it is divided.
+ALONE = [
+    "with c as materialized (select h, count(*) n from big group by h) select count(*), sum(a.n * b.n)"
+    " from c a join c b on a.h = b.h where a.n > (select avg(n) from c)",
+    "with recursive r(i) as (select 1 union all select i + 1 from r where i < 3000) select sum(i) from r",
+    "select g, string_agg(t, ',' order by id) from big where h < 50 group by g order by g",
+    "select count(*), sum(x.i) from generate_series(1, 100000) x(i) where x.i % 7 = 3",
+    "select id, rank() over (partition by g order by n, id) from big order by h, id limit 50",
+    "select 1 / (g - 50) from big order by 1",
+]
+
+
+def thread_ns(pid, name):
+    """Processor time of the threads whose names begin so."""
+    total = 0
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/comm" % (pid, task)) as f:
+            if not f.read().startswith(name):
+                continue
+        with open("/proc/%d/task/%s/schedstat" % (pid, task)) as f:
+            total += int(f.read().split()[0])
+    return total
+
+
+def away(connect, pid):
+    c = connect().cursor()
+    c.execute("set min_parallel_table_scan_size = '1GB'")
+    for text in ALONE:
+        c.execute("set debug_parallel_query = off")
+        want = run(c, text, 0)
+        check("on a worker: " + text, run(c, text, 2) == want)
+        c.execute("set debug_parallel_query = on")
+        check("on a worker, forced: " + text, run(c, text, 2) == want)
+    # A thread may be late, and then it is the session's after all: not every time.
+    c.execute("set debug_parallel_query = off; set max_parallel_workers_per_gather = 2")
+    for _ in range(30):
+        before = [thread_ns(pid, name) for name in ("analytic", "front")]
+        c.execute("select count(*), sum(a.n * b.h) from big a join big b on a.g = b.g where a.id < 4000")
+        analytic, front = (thread_ns(pid, name) - b for name, b in zip(("analytic", "front"), before))
+        if analytic > 4 * front:
+            return
+    check("a long query leaves its session's thread", False, "%d ns, %d ns" % (analytic, front))
+
+
 def connector(server):
     def connect():
         conn = psycopg2.connect(host=server.host, port=server.port, user="postgres",
@@ -622,6 +666,7 @@ def main():
         connect().cursor().execute(SETUP)
         for case in (plans, counts, buffers, slow_clients, open_cursor, own_writes, failing, limits, prepared, writers):
             case(connect)
+        away(connect, s.process.pid)
         many_sessions(connect, r)
         print("%d queries" % generated(connect, r, QUERIES, "generated"))
         cancels(connect, r)

@@ -10,6 +10,9 @@
  * must not wait for them. For the same reason a task that has not begun when the rows are used up is
  * taken back (`taken`), and a leader that got no thread for START_US does the work itself.
  *
+ * A plan that runs away from its session's thread is one worker's, as it stands: nothing is prepared for
+ * others, and if no thread is free soon the session's fiber runs it after all.
+ *
  * Early ends: the sink says END_OF_DATA, a worker fails, the statement is canceled. Each sets `stop`,
  * which exec_check sees. The leader always waits until all that began have ended; only then do
  * their arenas go, and with them tables and groups. The first error is the query's. */
@@ -22,6 +25,7 @@
 enum {
     START_US = 1000000,
     NESTED_START_US = 1000,    /* the threads may all wait for this very leader */
+    AWAY_START_US = 2000,      /* sooner than others it would have its turn on the fiber */
 };
 
 /* --- workers ----------------------------------------------------------------------------------- */
@@ -113,6 +117,11 @@ static enum status work(struct gather *g, struct worker *w, uint32_t i)
 {
     struct exec_sink sink = w->slots = (struct exec_sink){gather__take_rows, w};
     bool alone;
+    if (g->n->gather.away) {
+        TRY(op__run(&w->x, g->n->left, &sink));
+        gather__hand_over(w);
+        return OK;
+    }
     if (i > 0) {
         exec_subquery_take(&w->x, g->p.kept);
         take_row_filters(&w->x, g->p.row_filters);
@@ -147,9 +156,9 @@ static void do_task(void *arg)
     struct task *t = arg;
     struct worker *w = t->worker;
     struct gather *g = w->g;
-    struct work_counts before = *work_counts();
     w->coro = t->coro;
     if (begin(g, w)) {
+        struct work_counts before = *work_counts();
         begin_execution(g, w);
         enum status st = work(g, w, (uint32_t)(w - g->workers));
         if (st != OK && st != END_OF_DATA) fail(g, st);
@@ -262,7 +271,8 @@ static enum status hand_on(struct gather *g, bool wait)
 static enum status await_first(struct gather *g, bool *ret_began)
 {
     enum park_result r = PARK_WOKEN;
-    int64_t deadline = monotonic_us() + (g->x->gathers > 1 ? NESTED_START_US : START_US);
+    int64_t wait = g->x->gathers > 1 ? NESTED_START_US : START_US;
+    int64_t deadline = monotonic_us() + (g->n->gather.away ? AWAY_START_US : wait);
     fmutex_lock(&g->p.lock);
     while (r == PARK_WOKEN && !__atomic_load_n(&g->workers[0].task->taken, __ATOMIC_ACQUIRE))
         r = fcond_wait(&g->ready, &g->p.lock, deadline);
@@ -408,13 +418,14 @@ static enum status run(struct execution *x, const struct plan_node *n, const str
     enum status st = OK;
     bool began = !x->parallel && submit(g, 0);
     if (began) st = await_first(g, &began);
-    if (st == OK && !began) st = lead(g);
+    bool stays = st == OK && !began && n->gather.away;
+    if (st == OK && !began && !stays) st = lead(g);
     if (st == OK) st = hand_on(g, true);
     if (st != OK && st != END_OF_DATA) fail(g, st);
     st = end(g, st);
     x->gathers--;
     gather__free_slots(g);
-    return st;
+    return st == OK && stays ? op__run(x, n->left, out) : st;
 }
 
 enum status op__gather(struct execution *x, const struct plan_node *n, const struct exec_sink *out)

@@ -1,6 +1,8 @@
 /* Running plans: the dispatch to operators, and the entry points of exec.h. */
 #include "exec/ops/ops_priv.h"
 
+#include "base/fiber.h"
+
 static enum status dispatch(struct execution *x, const struct plan_node *n,
                             const struct exec_sink *out)
 {
@@ -133,7 +135,9 @@ static enum status run(const struct plan *p, struct txn *t, const struct exec_se
     x.stats = stats;
     struct counter c = {sink, 0};
     struct exec_sink counted = {pass_on, &c};
-    enum status st = op__run(&x, p->root, &counted);
+    /* Only a fiber has others beside it on its thread. */
+    bool away = p->away && s->workers && fiber_self();
+    enum status st = op__run(&x, away ? p->away : p->root, &counted);
     if (st == END_OF_DATA) st = OK;
     if (ret) {
         ret->rows_processed = p->command == CMD_SELECT ? c.rows : x.rows_processed;

@@ -9,7 +9,10 @@
  *
  * A plan stays as it is when it writes, locks rows or calls volatile functions. Below a gather stands
  * nothing that asks the session (sequences, settings, system tables) and no CTE, whose rows are the
- * session's. Where an order is counted on, or the first rows end the query, there is no gather. */
+ * session's. Where an order is counted on, or the first rows end the query, there is no gather.
+ *
+ * What is left above the gathers, or a whole plan without any, may still be long. It then runs away from
+ * its session's thread, which serves others, too: on one worker, which leads the gathers below. */
 #include "base/fiber.h"
 #include "sql/plan/plan_priv.h"
 #include "sql/plan_exprs.h"
@@ -20,11 +23,16 @@ enum { STACK_BYTES = 48 << 10 };
  * being read faster, and a slow one would keep the threads. */
 static const double row_cost = 0.004, client_row_cost = 0.02, built_row_cost = 0.001;
 
+/* What may stay on the session's thread, as a share of what beginning costs: a millisecond or so. And the
+ * rows that one worker may have for the client, for the same reason. */
+static const double stay_share = 0.25, away_rows = 10000;
+
 /* --- what is safe ------------------------------------------------------------------------------ */
 
 struct safety {
     const struct planner *planner;
     bool below_gather;
+    bool away; /* by one worker alone: CTEs are its own */
 };
 
 static bool is_safe_tree(struct safety *s, const struct plan_node *n);
@@ -74,9 +82,11 @@ static bool is_safe_tree(struct safety *s, const struct plan_node *n)
         if (s->below_gather && n->scan.sample) return false;
         break;
     case PLAN_VIRTUAL_SCAN:
+        if (s->below_gather) return false;
+        break;
     case PLAN_CTE_SCAN:
     case PLAN_RECURSIVE_UNION:
-        if (s->below_gather) return false;
+        if (s->below_gather && !s->away) return false;
         break;
     default: break;
     }
@@ -135,7 +145,7 @@ static double gather_cost(const struct planner *p, const struct plan_node *n, st
 
 static bool can_gather(struct planner *p, const struct plan_node *n, struct use use)
 {
-    struct safety below = {p, true};
+    struct safety below = {p, true, false};
     const struct parallel_options *o = &p->env->parallel;
     double saved = n->cost_total * (1 - 1.0 / (o->workers > 1 ? o->workers : 2));
     if (!o->forced && saved < gather_cost(p, n, use)) return false;
@@ -191,21 +201,56 @@ static struct plan_node *place(struct planner *p, struct plan_node *n, struct us
     return n;
 }
 
-static bool is_worth_a_look(const struct planner *p)
+/* --- away from the session's thread --------------------------------------------------------- */
+
+static bool add_gathered(void *ctx, const struct plan_node *n)
+{
+    if (fiber_stack_left() < STACK_BYTES) return true;
+    if (n->kind != PLAN_GATHER) return plan_node_children(n, add_gathered, ctx);
+    *(double *)ctx += n->cost_total;
+    return true;
+}
+
+static void send_away(struct planner *p, struct plan_node *root)
+{
+    const struct parallel_options *o = &p->env->parallel;
+    struct safety safety = {p, true, true};
+    double gathered = 0, whole = root->cost_total;
+    (void)add_gathered(&gathered, root);
+    for (size_t i = 0; i < p->ctes.count; i++)
+        if (p->ctes.data[i]) whole += p->ctes.data[i]->cost_total;
+    if (root->kind == PLAN_GATHER) return;
+    if (!o->forced && (whole - gathered < o->setup_cost * stay_share || root->rows > away_rows)) return;
+    if (!is_safe_tree(&safety, root)) return;
+    for (size_t i = 0; i < p->ctes.count; i++)
+        if (p->ctes.data[i] && !is_safe_tree(&safety, p->ctes.data[i])) return;
+    struct plan_node *g = p->plan->away = node_new(p, PLAN_GATHER);
+    node_columns_from(p, g, root);
+    g->left = root;
+    g->gather.workers = 1;
+    g->gather.away = true;
+}
+
+/* --- the plan ---------------------------------------------------------------------------------- */
+
+static bool may_leave(const struct planner *p)
 {
     const struct plan *plan = p->plan;
-    if (!p->env->parallel.workers || plan->command != CMD_SELECT || plan->point ||
-        plan->writes)
-        return false;
+    return p->env->parallel.workers && plan->command == CMD_SELECT && !plan->point &&
+           !plan->writes;
+}
+
+static bool has_large_table(const struct planner *p)
+{
     for (size_t i = 0; i < p->tables.count; i++)
         if (is_large(p, p->tables.data[i])) return true;
     return false;
 }
 
-void plan_parallel(struct planner *p, struct plan_node **root)
+static void place_all(struct planner *p, struct plan_node **root)
 {
-    struct safety whole = {p, false};
-    if (!is_worth_a_look(p) || !is_safe_tree(&whole, *root)) return;
+    struct safety whole = {p, false, false};
+    if (!has_large_table(p) || !is_safe_tree(&whole, *root)) return;
     for (size_t i = 0; i < p->ctes.count; i++)
         if (p->ctes.data[i] && !is_safe_tree(&whole, p->ctes.data[i])) return;
     *root = place(p, *root, (struct use){.client = true});
@@ -216,4 +261,11 @@ void plan_parallel(struct planner *p, struct plan_node **root)
         struct use use = {.first = s->type == SUBLINK_EXISTS};
         if (!s->outer_count) s->root = place(p, s->root, use);
     }
+}
+
+void plan_parallel(struct planner *p, struct plan_node **root)
+{
+    if (!may_leave(p)) return;
+    place_all(p, root);
+    send_away(p, *root);
 }
