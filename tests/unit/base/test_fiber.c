@@ -169,7 +169,7 @@ static void be_canceled(void *arg)
     fmutex_unlock(&v->mutex);
     add(&v->passed);
     /* Deaf: the cancel stays for later. */
-    int64_t until = monotonic_us() + 20000;
+    int64_t until = monotonic_us() + 200000;
     if (waiter_park_uncancelable(w, until) != PARK_TIMEOUT || monotonic_us() < until) abort();
     if (!waiter_canceled(w) || waiter_park(w, 0) != PARK_CANCELED) abort();
     if (waiter_canceled(w)) abort();
@@ -177,7 +177,7 @@ static void be_canceled(void *arg)
     if (waiter_park(w, 0) != PARK_WOKEN) abort();
     if (waiter_park(w, monotonic_us() + 100) != PARK_TIMEOUT) abort();
     /* At a time: the earlier one of it and the deadline counts, and once only. */
-    waiter_cancel_at(w, monotonic_us() + 20000);
+    waiter_cancel_at(w, monotonic_us() + 300000);
     if (waiter_canceled(w) || waiter_park(w, monotonic_us() + 100) != PARK_TIMEOUT) abort();
     if (waiter_park(w, 0) != PARK_CANCELED || waiter_canceled(w)) abort();
     waiter_cancel_at(w, 1);
