@@ -68,6 +68,10 @@ int interval_compare(const struct interval *a, const struct interval *b); /* mon
 enum status datetime_extract(struct slice field, type_id type, const union value *v,
                              const struct timezone *z, bool numeric_result, struct arena *a,
                              struct datum *ret) MUST;
+/* EXTRACT of many dates: a field of the calendar day, ret[row] for each row of sel (NULL: the first
+ * `count`). False, and nothing of use in `ret`: it is another field, or one of the dates is infinite. */
+bool datetime_extract_dates(struct slice field, const int32_t *dates, const uint16_t *sel,
+                            uint32_t count, struct numeric *ret);
 enum status datetime_trunc(struct slice field, type_id type, const union value *v,
                            const struct timezone *z, union value *ret) MUST;
 

@@ -239,6 +239,10 @@ static struct field_value any_field(enum datetime_unit unit, type_id type, const
 static enum status to_numeric(const struct field_value *f, struct arena *a, struct numeric *ret)
 {
     static const int32_t power_of_10[7] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+    if (!f->scale && !f->has_day_fraction && f->n > INT32_MIN && f->n < INT32_MAX) {
+        *ret = numeric_small((int64_t)f->n, 0);
+        return OK;
+    }
     int32_t unit = power_of_10[f->scale];
     struct numeric whole = numeric_from_i64(a, (int64_t)(f->n / unit));
     struct numeric part = numeric_small((int64_t)(f->n % unit), f->scale);
@@ -290,4 +294,21 @@ enum status datetime_extract(struct slice field, type_id type, const union value
         ret->v.f64 = to_double(&f);
     }
     return OK;
+}
+
+bool datetime_extract_dates(struct slice field, const int32_t *dates, const uint16_t *sel,
+                            uint32_t count, struct numeric *ret)
+{
+    enum datetime_unit unit = token__extract_unit(field);
+    if (unit == UNIT_NONE || unit == UNIT_EPOCH) return false;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = sel ? sel[i] : i;
+        struct civil c;
+        if (dates[row] == DATE_NOBEGIN || dates[row] == DATE_NOEND) return false;
+        civil_from_days(dates[row], &c);
+        struct field_value f = day_field(unit, dates[row], &c);
+        if (f.kind != FIELD_NUMBER) return false;
+        ret[row] = numeric_small((int64_t)f.n, 0);
+    }
+    return true;
 }

@@ -3,7 +3,10 @@
  * One pass with one place to come back to: when a match fails, only the last % can help by taking
  * one character more, since what an earlier % could give the last one can take too. So time is
  * bounded by the product of the lengths and there is no recursion. Bytes are compared as they are,
- * except that _ and % step over whole UTF-8 characters, and ILIKE folds characters first. */
+ * except that _ and % step over whole UTF-8 characters, and ILIKE folds characters first.
+ *
+ * Patterns of text and % alone need no characters: one text of UTF-8 is found in another only where a
+ * character begins. Each part is sought where the one before it ended. */
 #include "types/pattern.h"
 
 /* Code points whose case differs by one from the letter beside them: Latin Extended-A and its like,
@@ -123,4 +126,94 @@ enum status like_match(struct slice s, struct slice pattern, char escape, bool i
     }
     *ret = true;
     return OK;
+}
+
+/* --- text and % alone ------------------------------------------------------------------------ */
+
+bool like_split(struct slice pattern, char escape, struct like_parts *ret)
+{
+    const char *from = pattern.data, *end = pattern.data + pattern.len;
+    *ret = (struct like_parts){0};
+    if (!pattern.len) return false;
+    for (const char *p = from; p < end; p++)
+        if (*p == '_' || (escape && *p == escape)) return false;
+    ret->open_start = *from == '%';
+    ret->open_end = end[-1] == '%';
+    while (from < end) {
+        const char *to = memchr(from, '%', (size_t)(end - from));
+        if (!to) to = end;
+        if (to > from) {
+            if (ret->count == LIKE_PARTS_MAX) return false;
+            ret->parts[ret->count++] = slice_make(from, (size_t)(to - from));
+            ret->least += (size_t)(to - from);
+        }
+        from = to + 1;
+    }
+    return true;
+}
+
+typedef uint8_t lanes __attribute__((vector_size(16)));
+typedef uint64_t words __attribute__((vector_size(16)));
+
+enum { LANES = sizeof(lanes) };
+
+static lanes load_lanes(const char *p)
+{
+    lanes v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Among the LANES places from `at` on, whose bytes are all there. */
+static const char *find_near(const char *at, struct slice part, lanes first, lanes last)
+{
+    words hits = (words)((load_lanes(at) == first) & (load_lanes(at + part.len - 1) == last));
+    for (uint32_t w = 0; w < 2; w++)
+        for (uint64_t rest = hits[w]; rest;) {
+            uint32_t byte = (uint32_t)__builtin_ctzll(rest) / 8;
+            const char *p = at + w * 8 + byte;
+            if (memcmp(p, part.data, part.len) == 0) return p;
+            rest &= ~(0xffull << byte * 8);
+        }
+    return NULL;
+}
+
+/* The first and the last byte of the part are compared at many places at once. */
+static const char *find(const char *at, const char *end, struct slice part)
+{
+    size_t reach = part.len - 1 + LANES;
+    if ((size_t)(end - at) >= reach) {
+        lanes first = (lanes){0} + (uint8_t)part.data[0];
+        lanes last = (lanes){0} + (uint8_t)part.data[part.len - 1];
+        for (;; at += LANES) {
+            if ((size_t)(end - at) < reach) at = end - reach; /* some places for the second time */
+            const char *p = find_near(at, part, first, last);
+            if (p || at == end - reach) return p;
+        }
+    }
+    for (; (size_t)(end - at) >= part.len; at++)
+        if (*at == part.data[0] && memcmp(at, part.data, part.len) == 0) return at;
+    return NULL;
+}
+
+bool like_parts_match(const struct like_parts *p, struct slice s)
+{
+    const char *at = s.data, *end = s.data + s.len;
+    uint32_t i = 0, n = p->count;
+    if (s.len < p->least) return false;
+    if (!p->open_start && !p->open_end && n == 1) return slice_eq(s, p->parts[0]);
+    if (!p->open_start) {
+        if (memcmp(at, p->parts[0].data, p->parts[0].len) != 0) return false;
+        at += p->parts[i++].len;
+    }
+    if (!p->open_end) {
+        end -= p->parts[--n].len;
+        if (memcmp(end, p->parts[n].data, p->parts[n].len) != 0) return false;
+    }
+    for (; i < n; i++) {
+        at = find(at, end, p->parts[i]);
+        if (!at) return false;
+        at += p->parts[i].len;
+    }
+    return true;
 }

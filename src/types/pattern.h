@@ -9,6 +9,19 @@
 enum status like_match(struct slice s, struct slice pattern, char escape, bool ignore_case,
                        bool *ret) MUST;
 
+/* A pattern of plain text and % alone, taken apart once for many strings: the texts between the %. It
+ * refers to the pattern's bytes. */
+enum { LIKE_PARTS_MAX = 8 };
+struct like_parts {
+    struct slice parts[LIKE_PARTS_MAX]; /* none is empty */
+    uint32_t count;
+    size_t least;                       /* bytes of them all */
+    bool open_start, open_end;          /* begins, ends with % */
+};
+/* False: it is of another kind, and like_match is to be asked. */
+bool like_split(struct slice pattern, char escape, struct like_parts *ret);
+bool like_parts_match(const struct like_parts *p, struct slice s);
+
 struct regex;
 struct regex_match {
     int32_t start, end; /* byte offsets; -1: group did not take part */

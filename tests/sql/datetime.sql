@@ -107,3 +107,7 @@ update ev set d = d + 365, ts = d where id = 1;
 select d, ts from ev where id = 1;
 select g from generate_series(timestamp '2024-01-01', timestamp '2024-01-02', interval '8 hours') g order by g;
 select g::date from generate_series(date '2024-01-30', date '2024-02-02', interval '1 day') g order by g;
+select sum(extract(year from d)), sum(extract(month from d)), sum(extract(day from d)), sum(extract(doy from d)), sum(extract(julian from d)), sum(extract(week from d)), sum(extract(isoyear from d)), sum(extract(dow from d)), sum(extract(epoch from d)) from (select date '1890-02-27' + 37 * i as d from generate_series(0, 4999) i) x;
+select d, extract(year from d), extract(month from d), extract(julian from d) from (values (date '2024-02-29'), (null), ('infinity'), ('-infinity'), ('0001-01-01 BC')) v(d);
+select extract(hour from d) from (values (date '2024-02-29'), ('2024-03-01')) v(d);
+select extract(yeer from d) from (values (date '2024-02-29'), ('2024-03-01')) v(d);

@@ -273,6 +273,25 @@ FIELDS(timestamp, TYPE_TIMESTAMP)
 FIELDS(timestamptz, TYPE_TIMESTAMPTZ)
 FIELDS(interval, TYPE_INTERVAL)
 
+static enum status extract_date_rows(struct call_ctx *c, const struct vec *const *args, uint32_t n,
+                                     const uint16_t *sel, uint32_t count, struct vec *ret)
+{
+    const struct vec *field = args[0], *dates = args[1];
+    if (field->form == VEC_CONST && dates->form == VEC_FLAT && !nulls_get(field->nulls, 0) &&
+        datetime_extract_dates(bytes_slice(VEC_DATA(field, const struct bytes)),
+                               VEC_DATA(dates, const int32_t), sel, count,
+                               VEC_DATA(ret, struct numeric)))
+        return OK;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = fn_row(sel, i);
+        if (nulls_get(ret->nulls, row)) continue;
+        struct datum values[2] = {vec_get(field, row), vec_get(dates, row)}, d;
+        TRY(extract_date(c, values, n, &d));
+        vec_set(ret, row, d);
+    }
+    return OK;
+}
+
 #define TRUNCATION(name, type)                                                                     \
     FN(name)                                                                                       \
     {                                                                                              \
@@ -335,7 +354,7 @@ const struct proc_binding exec__datetime_functions[] = {
     {"timestamp_part", timestamp_part, NULL},
     {"timestamptz_part", timestamptz_part, NULL},
     {"interval_part", interval_part, NULL},
-    {"extract_date", extract_date, NULL},
+    {"extract_date", extract_date, extract_date_rows},
     {"extract_time", extract_time, NULL},
     {"extract_timestamp", extract_timestamp, NULL},
     {"extract_timestamptz", extract_timestamptz, NULL},

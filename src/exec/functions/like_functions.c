@@ -24,6 +24,17 @@ static enum status like_rows(const struct vec *const *args, const uint16_t *sel,
     const struct bytes *texts = VEC_DATA(args[0], const struct bytes);
     const struct bytes *patterns = VEC_DATA(args[1], const struct bytes);
     bool *out = VEC_DATA(ret, bool);
+    struct like_parts parts;
+    if (args[1]->form == VEC_CONST && !nulls_get(args[1]->nulls, 0) && !ignore_case &&
+        like_split(bytes_slice(patterns), '\\', &parts)) {
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t row = fn_row(sel, i);
+            if (nulls_get(ret->nulls, row)) continue;
+            bool found = like_parts_match(&parts, bytes_slice(&texts[fn_at(args[0], row)]));
+            out[row] = found != negated;
+        }
+        return OK;
+    }
     for (uint32_t i = 0; i < count; i++) {
         uint32_t row = fn_row(sel, i);
         if (nulls_get(ret->nulls, row)) continue;
