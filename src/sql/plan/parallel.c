@@ -23,9 +23,9 @@ enum { STACK_BYTES = 48 << 10 };
  * being read faster, and a slow one would keep the threads. */
 static const double row_cost = 0.004, client_row_cost = 0.02, built_row_cost = 0.001;
 
-/* What may stay on the session's thread, as a share of what beginning costs: a millisecond or so. And the
- * rows that one worker may have for the client, for the same reason. */
-static const double stay_share = 0.25, away_rows = 10000;
+/* What may stay on the session's thread: a millisecond or so. And the rows that one worker may have for
+ * the client, for the same reason. */
+static const double stay_cost = 250, away_rows = 10000;
 
 /* --- what is safe ------------------------------------------------------------------------------ */
 
@@ -220,7 +220,7 @@ static void send_away(struct planner *p, struct plan_node *root)
     for (size_t i = 0; i < p->ctes.count; i++)
         if (p->ctes.data[i]) whole += p->ctes.data[i]->cost_total;
     if (root->kind == PLAN_GATHER) return;
-    if (!o->forced && (whole - gathered < o->setup_cost * stay_share || root->rows > away_rows)) return;
+    if (!o->forced && (whole - gathered < stay_cost || root->rows > away_rows)) return;
     if (!is_safe_tree(&safety, root)) return;
     for (size_t i = 0; i < p->ctes.count; i++)
         if (p->ctes.data[i] && !is_safe_tree(&safety, p->ctes.data[i])) return;
