@@ -101,13 +101,6 @@ enum status ddl__add_column_command(struct ddl *d, oid_t table, const struct ast
 
 /* --- DROP COLUMN ---------------------------------------------------------------------------- */
 
-static bool index_has(const struct index_def *x, int16_t number)
-{
-    for (uint16_t i = 0; i < x->column_count; i++)
-        if (x->columns[i].column == number) return true;
-    return false;
-}
-
 static bool constraint_has(const struct constraint_def *k, int16_t number)
 {
     for (uint16_t i = 0; i < k->column_count; i++)
@@ -132,7 +125,9 @@ static enum status remove_dependents(struct ddl *d, struct table_edit *e, int16_
     *ret_primary = false;
     for (size_t i = 0; i < e->indexes.count; i++) {
         const struct index_def *x = e->indexes.data[i];
-        if (!index_has(x, number)) {
+        bool uses;
+        TRY(ddl__index_uses(d, ddl__table(d, e->def.oid), x, number, &uses));
+        if (!uses) {
             e->indexes.data[n++] = x;
             continue;
         }

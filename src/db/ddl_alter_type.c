@@ -106,21 +106,6 @@ static enum status check_default(struct ddl *d, const struct table_def *t,
                 type_words(d, to->type));
 }
 
-static void retype_indexes(struct ddl *d, struct table_edit *e, const struct column_def *to)
-{
-    for (size_t i = 0; i < e->indexes.count; i++) {
-        const struct index_def *x = e->indexes.data[i];
-        struct index_def *copy = arena_memdup(d->a, x, sizeof *x);
-        struct index_column *columns = ARENA_ARRAY(d->a, struct index_column, x->column_count);
-        for (uint16_t k = 0; k < x->column_count; k++) {
-            columns[k] = x->columns[k];
-            if (columns[k].column == to->number) columns[k].type = to->type;
-        }
-        copy->columns = columns;
-        e->indexes.data[i] = copy;
-    }
-}
-
 /* Checks bind again: their text says what it says, now of the new type. */
 static enum status check_checks(struct ddl *d, const struct table_def *t)
 {
@@ -220,7 +205,7 @@ enum status ddl__alter_type(struct ddl *d, oid_t table, const struct ast_alter_c
     TRY(check_views(d, t, old));
     TRY(cast_of(d, t, old, c, cmd->expr, &value));
     c->statistics = NULL; /* they hold values of the old type */
-    retype_indexes(d, &e, c);
+    TRY(ddl__retype_indexes(d, &e, c));
     TRY(check_default(d, ddl__edit_def(&e), c));
     TRY(check_checks(d, ddl__edit_def(&e)));
     uint16_t at = (uint16_t)(c->number - 1);

@@ -24,8 +24,6 @@ static bool ends_in(const char *s, const char *end)
 static enum status check_element(const struct ast_index_elem *x)
 {
     static const char *const collations[] = {"default", "C", "POSIX", "ucs_basic"};
-    if (x->expr)
-        return FAIL(FEATURE_NOT_SUPPORTED, "indexes on expressions are not supported yet");
     if (x->opclass.count) {
         const char *name = x->opclass.items[x->opclass.count - 1];
         if (!ends_in(name, "_ops"))
@@ -39,16 +37,24 @@ static enum status check_element(const struct ast_index_elem *x)
     return FAIL(UNDEFINED_OBJECT, "collation \"%s\" for encoding \"UTF8\" does not exist", name);
 }
 
-static enum status index_column(const struct table_def *t, const struct ast_index_elem *x,
-                                struct index_column *ret)
+static enum status index_column(struct ddl *d, const struct table_def *t,
+                                const struct ast_index_elem *x, struct index_column *ret)
 {
     TRY(check_element(x));
-    const struct column_def *c = table_column(t, slice_of(x->name));
-    if (!c) return FAIL(UNDEFINED_COLUMN, "column \"%s\" does not exist", x->name);
     bool descending = x->direction == SORT_DESC;
     *ret = (struct index_column){
-        .column = c->number, .type = c->type, .descending = descending,
+        .descending = descending,
         .nulls_first = x->nulls == NULLS_DEFAULT ? descending : x->nulls == NULLS_FIRST};
+    /* (a) in brackets is the column yet. */
+    const char *name = x->name;
+    if (x->expr && x->expr->kind == AST_COLUMN_REF &&
+        AST(x->expr, ast_column_ref)->names.count == 1)
+        name = AST(x->expr, ast_column_ref)->names.items[0];
+    if (!name) return ddl__index_expression(d, t, x->expr, ret);
+    const struct column_def *c = table_column(t, slice_of(name));
+    if (!c) return FAIL(UNDEFINED_COLUMN, "column \"%s\" does not exist", name);
+    ret->column = c->number;
+    ret->type = c->type;
     return OK;
 }
 
@@ -59,6 +65,17 @@ static enum status check_table(const struct table_def *t)
     return error_detail("This operation is not supported for %ss.", ddl__kind_word(t));
 }
 
+/* "expr", "expr1": elements that have no name. */
+static const char *numbered(struct ddl *d, const struct ast_list *list, uint32_t at)
+{
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < at; i++) {
+        const struct ast_index_elem *e = AST(list->items[i], ast_index_elem);
+        before += !e->name && strcmp(bind_column_name(e->expr), "?column?") == 0;
+    }
+    return before ? arena_printf(d->a, "expr%u", before) : "expr";
+}
+
 /* "a_b" of the key columns and those of INCLUDE. */
 static const char *joined_names(struct ddl *d, const struct ast_create_index *n)
 {
@@ -67,8 +84,10 @@ static const char *joined_names(struct ddl *d, const struct ast_create_index *n)
     strbuf_init(&b, d->a);
     for (int l = 0; l < 2; l++)
         for (uint32_t i = 0; i < lists[l]->count && b.len < 2 * NAME_BYTES_MAX; i++) {
-            const char *name = AST(lists[l]->items[i], ast_index_elem)->name;
-            strbuf_addf(&b, "%s%s", b.len ? "_" : "", name ? name : "expr");
+            const struct ast_index_elem *e = AST(lists[l]->items[i], ast_index_elem);
+            const char *name = e->name ? e->name : bind_column_name(e->expr);
+            if (strcmp(name, "?column?") == 0) name = numbered(d, lists[l], i);
+            strbuf_addf(&b, "%s%s", b.len ? "_" : "", name);
         }
     return b.data ? b.data : "";
 }
@@ -82,13 +101,16 @@ static enum status make_columns(struct ddl *d, const struct table_def *t,
                     INDEX_COLUMNS_MAX);
     struct index_column *c = ARENA_ARRAY(d->a, struct index_column, total);
     for (uint32_t i = 0; i < n->elements.count; i++)
-        TRY(index_column(t, AST(n->elements.items[i], ast_index_elem), &c[i]));
+        TRY(index_column(d, t, AST(n->elements.items[i], ast_index_elem), &c[i]));
     for (uint32_t i = 0; i < n->including.count; i++) {
         const struct ast_index_elem *e = AST(n->including.items[i], ast_index_elem);
         if (e->direction == SORT_ASC || e->direction == SORT_DESC)
             return FAIL(INVALID_OBJECT_DEFINITION,
                         "including column does not support ASC/DESC options");
-        TRY(index_column(t, e, &c[n->elements.count + i]));
+        if (e->expr)
+            return FAIL(FEATURE_NOT_SUPPORTED,
+                        "expressions are not supported in included columns");
+        TRY(index_column(d, t, e, &c[n->elements.count + i]));
     }
     x->columns = c;
     x->key_count = (uint16_t)n->elements.count;
@@ -99,7 +121,6 @@ static enum status make_columns(struct ddl *d, const struct table_def *t,
 static enum status refuse(const struct ast_create_index *n)
 {
     TRY(check_method(n->access_method));
-    if (n->where) return FAIL(FEATURE_NOT_SUPPORTED, "partial indexes are not supported yet");
     return ddl__check_place(NULL, n->tablespace);
 }
 
@@ -127,6 +148,7 @@ enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n)
         return session__notice(d->sink, "NOTICE", DUPLICATE_TABLE, NULL,
                                "relation \"%s\" already exists, skipping", n->name);
     if (n->name) TRY(ddl__check_free(d, t->schema, n->name));
+    if (n->where) TRY(ddl__index_predicate(d, t, n->where, &x->predicate_sql));
     TRY(make_columns(d, t, n, x));
     x->name = n->name ? n->name
                       : ddl__choose_name(d, t->schema, t->name, joined_names(d, n), "idx", NULL,

@@ -3,6 +3,7 @@
 #define HELIOS_DB_DDL_PRIV_H
 
 #include "db/session_priv.h"
+#include "exec/execution.h"
 #include "types/key.h"
 
 /* One DDL statement at work. Each put gives a new snapshot; those that it replaces are kept until
@@ -123,9 +124,40 @@ struct key_part ddl__key_part(const struct index_def *x, uint32_t i);
 void ddl__decode(const struct table_def *t, struct slice row, struct datum *ret);
 /* The key of a row in its table's tree, when that has a primary key. */
 void ddl__primary_key(const struct table_def *t, const struct datum *row, struct strbuf *out);
-/* The key of the row's entry in an index; *ret_unique: the entry is unique by itself. */
+/* The key of the row's entry in an index of columns; *ret_unique: the entry is unique by itself. */
 void ddl__entry_key(const struct index_def *x, struct slice key, const struct datum *row,
                     struct strbuf *out, bool *ret_unique);
+
+/* --- ddl_index_rule.c: indexes with expressions and predicates --- */
+struct index_values {
+    const struct index_def *index;
+    struct expr **keys;      /* over slots; NULL: columns only */
+    struct expr *predicate;  /* NULL: all rows */
+    struct execution *x;
+    struct arena *arena;     /* of one row */
+};
+enum status ddl__index_values(struct ddl *d, const struct table_def *t, const struct index_def *x,
+                              struct index_values *ret) MUST;
+/* The row's values of the key columns, into `ret`; *ret_present false: the index leaves it out. */
+enum status ddl__index_row(const struct index_values *v, const struct datum *row,
+                           struct datum *ret, bool *ret_present) MUST;
+/* An element of CREATE INDEX that is an expression, and WHERE. */
+enum status ddl__index_expression(struct ddl *d, const struct table_def *t, const struct ast *ast,
+                                  struct index_column *ret) MUST;
+enum status ddl__index_predicate(struct ddl *d, const struct table_def *t, const struct ast *ast,
+                                 const char **ret_sql) MUST;
+/* The column `old` of the table is called `name` by now. */
+enum status ddl__rename_in_indexes(struct ddl *d, const struct table_def *t, struct table_edit *e,
+                                   const char *old, const char *name) MUST;
+/* A column of the edit has another type: key columns take their expressions' types. */
+enum status ddl__retype_indexes(struct ddl *d, struct table_edit *e,
+                                const struct column_def *to) MUST;
+/* A key column as errors tell it: "a", "lower(a)". */
+enum status ddl__index_column_words(struct ddl *d, const struct table_def *t,
+                                    const struct index_column *c, const char **ret) MUST;
+/* Does the index name the column, in an expression or its predicate, too? */
+enum status ddl__index_uses(struct ddl *d, const struct table_def *t, const struct index_def *x,
+                            int16_t number, bool *ret) MUST;
 /* Fills the index's (new) tree from the table's rows. */
 enum status ddl__build_index(struct ddl *d, const struct table_def *t,
                              const struct index_def *x) MUST;

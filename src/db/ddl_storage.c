@@ -10,7 +10,7 @@
 #include "db/ddl_priv.h"
 #include "types/key.h"
 
-enum { SCAN_ROWS = 256 };
+enum { SCAN_ROWS = 256, INDEX_COLUMNS_MAX = 32 };
 
 /* --- scans ---------------------------------------------------------------------------------- */
 
@@ -81,23 +81,38 @@ void ddl__entry_key(const struct index_def *x, struct slice key, const struct da
     if (!*ret_unique) strbuf_add(out, key.data, key.len);
 }
 
-static const char *key_words(struct ddl *d, const struct table_def *t, const struct index_def *x,
-                           const struct datum *row)
+static enum status key_words(struct ddl *d, const struct table_def *t, const struct index_def *x,
+                             const struct datum *row, const char **ret)
 {
+    static const struct exec_params no_params = {0};
+    struct datum *values = ARENA_ARRAY(d->a, struct datum, x->key_count);
+    struct index_values v;
+    struct execution e;
     struct strbuf b;
+    bool present;
+    TRY(ddl__index_values(d, t, x, &v));
+    exec_begin(&e, NULL, d->s->txn, &d->s->exec, &no_params, d->a);
+    v.x = &e;
+    v.arena = d->a;
+    enum status st = ddl__index_row(&v, row, values, &present);
+    exec_end(&e);
+    TRY(st);
     strbuf_init(&b, d->a);
     strbuf_addc(&b, '(');
-    for (uint32_t i = 0; i < x->key_count; i++)
-        strbuf_addf(&b, "%s%s", i ? ", " : "", t->columns[x->columns[i].column - 1].name);
+    for (uint16_t i = 0; i < x->key_count; i++) {
+        const char *name;
+        TRY(ddl__index_column_words(d, t, &x->columns[i], &name));
+        strbuf_addf(&b, "%s%s", i ? ", " : "", name);
+    }
     strbuf_adds(&b, ")=(");
-    for (uint32_t i = 0; i < x->key_count; i++) {
-        const struct datum *v = &row[x->columns[i].column - 1];
+    for (uint16_t i = 0; i < x->key_count; i++) {
         if (i) strbuf_adds(&b, ", ");
-        if (v->null) strbuf_adds(&b, "null");
-        else value_to_text(x->columns[i].type, &v->v, &d->s->settings.format, &b);
+        if (values[i].null) strbuf_adds(&b, "null");
+        else value_to_text(x->columns[i].type, &values[i].v, &d->s->settings.format, &b);
     }
     strbuf_addc(&b, ')');
-    return b.data;
+    *ret = b.data;
+    return OK;
 }
 
 static const char *schema_name(struct ddl *d, const struct table_def *t)
@@ -109,8 +124,10 @@ static const char *schema_name(struct ddl *d, const struct table_def *t)
 static enum status duplicated(struct ddl *d, const struct table_def *t, const struct index_def *x,
                               const struct datum *row)
 {
+    const char *words;
+    TRY(key_words(d, t, x, row, &words));
     FAIL(UNIQUE_VIOLATION, "could not create unique index \"%s\"", x->name);
-    error_detail("Key %s is duplicated.", key_words(d, t, x, row));
+    error_detail("Key %s is duplicated.", words);
     return error_object(schema_name(d, t), t->name, NULL, x->name);
 }
 
@@ -121,7 +138,11 @@ struct fill {
     struct ddl *ddl;
     const struct table_def *table;
     const struct index_def **indexes; /* those with trees */
+    struct index_values *values;      /* one an index */
     uint32_t index_count;
+    struct execution x;
+    struct arena arena;               /* of one row */
+    struct datum *row_values;
     bool with_table;   /* the rows are written, too: tree 0 of the load */
     struct load *load; /* NULL: not yet */
     size_t wrote;
@@ -129,15 +150,28 @@ struct fill {
     struct strbuf entry;
 };
 
-static void fill_begin(struct fill *f, struct ddl *d, const struct table_def *t,
-                       const struct index_def *only)
+/* Its expressions run by an execution of its own. */
+static enum status fill_begin(struct fill *f, struct ddl *d, const struct table_def *t,
+                              const struct index_def *only)
 {
+    static const struct exec_params no_params = {0};
     *f = (struct fill){.ddl = d, .table = t, .with_table = !only};
     f->indexes = ARENA_ARRAY(d->a, const struct index_def *, t->index_count + 1);
     if (only) f->indexes[f->index_count++] = only;
     for (uint16_t i = 0; !only && i < t->index_count; i++)
         if (t->indexes[i]->tree) f->indexes[f->index_count++] = t->indexes[i];
+    f->values = ARENA_ARRAY(d->a, struct index_values, f->index_count + 1);
+    f->row_values = ARENA_ARRAY(d->a, struct datum, INDEX_COLUMNS_MAX);
+    for (uint32_t i = 0; i < f->index_count; i++)
+        TRY(ddl__index_values(d, t, f->indexes[i], &f->values[i]));
+    exec_begin(&f->x, NULL, d->s->txn, &d->s->exec, &no_params, d->a);
+    arena_init(&f->arena, MEM_QUERY);
     strbuf_init(&f->entry, NULL);
+    for (uint32_t i = 0; i < f->index_count; i++) {
+        f->values[i].x = &f->x;
+        f->values[i].arena = &f->arena;
+    }
+    return OK;
 }
 
 static enum status begin_load(struct fill *f)
@@ -178,6 +212,30 @@ static enum status write_one(struct fill *f, uint32_t tree, const struct write_r
     return s == UNIQUE_VIOLATION && x ? duplicated(f->ddl, f->table, x, row) : s;
 }
 
+static enum status entry_of(struct fill *f, uint32_t i, struct slice key, const struct datum *row,
+                            bool *ret_unique, bool *ret_present)
+{
+    const struct index_def *x = f->indexes[i];
+    const struct index_values *v = &f->values[i];
+    bool any_null = false;
+    strbuf_clear(&f->entry);
+    *ret_present = true;
+    if (!v->keys && !v->predicate) {
+        ddl__entry_key(x, key, row, &f->entry, ret_unique);
+        return OK;
+    }
+    arena_clear(&f->arena);
+    TRY(ddl__index_row(v, row, f->row_values, ret_present));
+    for (uint16_t c = 0; *ret_present && c < x->key_count; c++) {
+        struct key_part part = ddl__key_part(x, c);
+        any_null |= f->row_values[c].null;
+        key_encode(&part, f->row_values[c], &f->entry);
+    }
+    *ret_unique = x->unique && (!any_null || x->nulls_not_distinct);
+    if (!*ret_unique) strbuf_add(&f->entry, key.data, key.len);
+    return OK;
+}
+
 /* `bytes`: of the row; data NULL when the table has it already. */
 static enum status fill_row(struct fill *f, struct slice key, struct slice bytes,
                             const struct datum *row)
@@ -190,9 +248,12 @@ static enum status fill_row(struct fill *f, struct slice key, struct slice bytes
         TRY(write_one(f, tree++, &w, f->table->primary, row));
     }
     for (uint32_t i = 0; i < f->index_count; i++) {
-        bool unique;
-        strbuf_clear(&f->entry);
-        ddl__entry_key(f->indexes[i], key, row, &f->entry, &unique);
+        bool unique, present;
+        TRY(entry_of(f, i, key, row, &unique, &present));
+        if (!present) {
+            tree++;
+            continue;
+        }
         struct write_request w = {f->indexes[i]->tree, unique ? WRITE_INSERT : WRITE_PUT,
                                   strbuf_slice(&f->entry), key};
         TRY(write_one(f, tree++, &w, f->indexes[i], row));
@@ -206,6 +267,8 @@ static enum status fill_end(struct fill *f, enum status s)
     if (s == OK && f->load) s = judge_load(f, store_load_finish(f->load));
     store_load_free(f->load);
     strbuf_release(&f->entry);
+    arena_release(&f->arena);
+    exec_end(&f->x);
     txn_next_command(f->ddl->s->txn);
     return s;
 }
@@ -220,7 +283,7 @@ static enum status build_row(void *ctx, struct slice key, struct datum *row)
 enum status ddl__build_index(struct ddl *d, const struct table_def *t, const struct index_def *x)
 {
     struct fill f;
-    fill_begin(&f, d, t, x);
+    TRY(fill_begin(&f, d, t, x));
     struct row_scan q = {t, build_row, &f};
     return fill_end(&f, ddl__scan(d, &q));
 }
@@ -280,9 +343,9 @@ enum status ddl__rewrite(struct ddl *d, const struct rewrite *q)
     struct move m = {.ddl = d, .q = q};
     struct row_scan scan = {q->from, move_row, &m};
     m.values = ARENA_ARRAY(d->a, struct datum, q->to->column_count + 1);
+    TRY(fill_begin(&m.fill, d, q->to, NULL));
     strbuf_init(&m.key, NULL);
     strbuf_init(&m.row, NULL);
-    fill_begin(&m.fill, d, q->to, NULL);
     enum status s = fill_end(&m.fill, ddl__scan(d, &scan));
     strbuf_release(&m.key);
     strbuf_release(&m.row);

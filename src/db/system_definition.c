@@ -61,7 +61,9 @@ static bool is_call(const char *sql)
 {
     const char *p = sql;
     int depth = 0;
-    while ((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_' || *p == '.') p++;
+    while ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+           *p == '_' || *p == '.')
+        p++;
     if (p == sql || *p != '(') return false;
     for (; *p; p++) {
         if (*p == '\'' || *p == '"') {
@@ -75,9 +77,9 @@ static bool is_call(const char *sql)
     return false;
 }
 
-static enum status index_column(struct session *s, const struct table_def *t,
-                                const struct index_column *c, bool pretty, struct arena *a,
-                                const char **ret)
+enum status sys_index_column(struct session *s, const struct table_def *t,
+                             const struct index_column *c, bool pretty, struct arena *a,
+                             const char **ret)
 {
     const struct column_def *column = sys_column(t, c->column);
     *ret = "";
@@ -100,7 +102,7 @@ static enum status index_columns(struct session *s, const struct table_def *t,
         const char *sql;
         if (i == ix->key_count) strbuf_adds(b, ") INCLUDE (");
         else if (i) strbuf_adds(b, ", ");
-        TRY(index_column(s, t, c, pretty, a, &sql));
+        TRY(sys_index_column(s, t, c, pretty, a, &sql));
         strbuf_adds(b, sql);
         if (i >= ix->key_count) continue;
         if (c->descending) strbuf_adds(b, c->nulls_first ? " DESC" : " DESC NULLS LAST");
@@ -119,7 +121,7 @@ enum status sys_index_definition(struct session *s, oid_t index, int column, boo
     if (column != 0) {
         *ret = "";
         if (column < 1 || column > ix->column_count) return OK;
-        return index_column(s, t, &ix->columns[column - 1], pretty, a, ret);
+        return sys_index_column(s, t, &ix->columns[column - 1], pretty, a, ret);
     }
     struct strbuf b;
     strbuf_init(&b, a);

@@ -120,6 +120,10 @@ enum status sys_constraint_definition(struct session *s, oid_t constraint, bool 
 enum status sys_view_definition(struct session *s, oid_t view, bool pretty, struct arena *a,
                                 const char **ret) MUST;
 /* A stored expression in display form. */
+/* An index's key column as pg_get_indexdef shows it. */
+enum status sys_index_column(struct session *s, const struct table_def *t,
+                             const struct index_column *c, bool pretty, struct arena *a,
+                             const char **ret) MUST;
 enum status sys_expression(struct session *s, oid_t table, const char *storage, struct arena *a,
                            const char **ret) MUST;
 /* An expression in display form without the parentheses that its operators' precedence makes

@@ -223,6 +223,7 @@ struct plan_node {
             struct expr *recheck;
             bool *column_changed;        /* UPDATE, a table column each */
             struct expr **generated;     /* over the new row: slot i = table column i */
+            struct index_rule *rules;    /* over a row; one an index of the table; NULL: none has any */
             struct expr **checks;        /* over the new row */
             const struct constraint_def **check_defs;
             uint32_t check_count;
@@ -281,6 +282,7 @@ struct plan {
     uint32_t node_count, outer_value_count;
     const struct point_plan *point; /* NULL: not a point plan */
     bool writes;                 /* or locks rows: */
+    bool literals_matter;        /* with its parameters known, another plan may be better */
     int lock_strength;           /* of the first FOR UPDATE or its kind; 0: none */
     type_id *param_types;
     uint32_t param_count;

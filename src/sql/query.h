@@ -28,6 +28,12 @@ struct table_sample {
     struct expr *seed;            /* float8; NULL: another one each time */
 };
 
+/* What an index has beside columns; over the columns of the relation. */
+struct index_rule {
+    struct expr **keys;           /* a key column each: its expression; NULL: a column */
+    struct expr *predicate;       /* NULL: all rows */
+};
+
 struct relation {
     enum relation_kind kind;
     const char *alias;            /* what it is called */
@@ -44,6 +50,7 @@ struct relation {
     uint32_t cte_levels_up;
     bool lateral;                 /* may refer to relations to its left */
     struct table_sample *sample;  /* TABLE: TABLESAMPLE; NULL: all rows */
+    struct index_rule *rules;     /* TABLE: one an index of the table; NULL: none has any */
     /* What columns it offers. TABLE: one per column_def that is not dropped, in order; attnum tells
      * which. Hidden system columns (tableoid, ctid, xmin) are bound as needed: attnum < 0. */
     struct rel_column *columns;

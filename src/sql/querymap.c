@@ -50,6 +50,14 @@ static struct relation *relation(struct query_map *m, struct relation *r)
     r->columns = dup_array(m, r->columns, r->column_count * sizeof *r->columns);
     if (r->kind == REL_SUBQUERY) r->subquery = query_map_run(m, r->subquery);
     if (r->kind == REL_CTE) r->cte = cte_of(m, r->cte);
+    if (r->rules) {
+        uint16_t n = r->table->index_count;
+        r->rules = dup_array(m, r->rules, n * sizeof *r->rules);
+        for (uint16_t i = 0; i < n; i++) {
+            list(m, &r->rules[i].keys, r->table->indexes[i]->key_count);
+            r->rules[i].predicate = one(m, r->rules[i].predicate);
+        }
+    }
     if (r->kind == REL_FUNCTION) list(m, &r->functions, r->function_count);
     if (r->kind == REL_JOIN) list(m, &r->join_columns, r->column_count);
     if (r->kind != REL_VALUES) return r;

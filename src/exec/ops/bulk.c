@@ -58,10 +58,10 @@ enum status dml_load(struct dml_run *d, const struct datum *row)
     for (uint16_t i = 0; i < d->table->index_count; i++) {
         const struct index_def *index = d->table->indexes[i];
         if (!is_secondary(index)) continue;
-        bool unique;
-        strbuf_clear(&d->entry);
-        op__index_key(d->table, index, row, key, &d->entry, &unique);
-        TRY(store_load_add(d->load, ++tree, strbuf_slice(&d->entry), key, d->tag));
+        bool unique, present;
+        tree++;
+        TRY(dml_entry(d, i, row, key, &d->entry, &unique, &present));
+        if (present) TRY(store_load_add(d->load, tree, strbuf_slice(&d->entry), key, d->tag));
     }
     return OK;
 }

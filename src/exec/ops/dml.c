@@ -76,17 +76,50 @@ static enum status failing_row(struct dml_run *d, const struct datum *row)
     return error_detail("Failing row contains (%s).", s.data ? s.data : "");
 }
 
+static const struct expr *key_expression(const struct dml_run *d, const struct index_def *x,
+                                         uint16_t column)
+{
+    for (uint16_t i = 0; d->dml->rules && i < d->table->index_count; i++)
+        if (d->table->indexes[i]->oid == x->oid && d->dml->rules[i].keys)
+            return d->dml->rules[i].keys[column];
+    return NULL;
+}
+
+/* As pg_get_indexdef shows it. */
+static enum status add_expression(struct dml_run *d, const struct index_def *x, uint16_t column,
+                                  struct strbuf *out)
+{
+    const struct exec_session *s = d->x->session;
+    const struct proc_def *const *list, *proc = NULL;
+    struct datum args[3] = {0}, text = {.null = true};
+    uint32_t n = proc_by_name(SLICE("pg_get_indexdef"), &list);
+    for (uint32_t i = 0; i < n; i++)
+        if (list[i]->arg_count == 3) proc = list[i];
+    args[0].v.u32 = x->oid;
+    args[1].v.i32 = column + 1;
+    args[2].v.b = true;
+    if (proc) TRY(s->system_function(s->ctx, proc, args, 3, d->arena, &text));
+    struct slice words = bytes_slice(&text.v.bytes);
+    if (!text.null) strbuf_add(out, words.data, words.len);
+    return OK;
+}
+
 enum status dml_unique_violation(struct dml_run *d, const struct index_def *i,
                                  const struct datum *row)
 {
     struct strbuf names, values;
     strbuf_init(&names, d->arena);
     strbuf_init(&values, d->arena);
-    for (uint32_t c = 0; c < i->key_count; c++) {
-        const struct column_def *column = &d->table->columns[i->columns[c].column - 1];
-        strbuf_addf(&names, "%s%s", c ? ", " : "", column->name);
+    for (uint16_t c = 0; c < i->key_count; c++) {
+        const struct expr *e = key_expression(d, i, c);
+        struct datum v;
+        if (c) strbuf_adds(&names, ", ");
+        if (e) TRY(exec_eval_row(d->x, e, row, d->arena, &v));
+        else v = row[i->columns[c].column - 1];
+        if (e) TRY(add_expression(d, i, c, &names));
+        else strbuf_adds(&names, d->table->columns[i->columns[c].column - 1].name);
         if (c) strbuf_adds(&values, ", ");
-        add_value(d, column->type, &row[i->columns[c].column - 1], 0, &values);
+        add_value(d, i->columns[c].type, &v, 0, &values);
     }
     FAIL(UNIQUE_VIOLATION, "duplicate key value violates unique constraint \"%s\"", i->name);
     error_detail("Key (%s)=(%s) already exists.", names.data, values.data);
@@ -148,6 +181,42 @@ static bool is_secondary(const struct index_def *i)
     return i->tree != 0;
 }
 
+/* Expressions and a predicate, or NULL: the index has columns only, and all rows. */
+static const struct index_rule *rule_of(const struct dml_run *d, uint16_t i)
+{
+    const struct index_rule *r = d->dml->rules ? &d->dml->rules[i] : NULL;
+    return r && (r->keys || r->predicate) ? r : NULL;
+}
+
+enum status dml_entry(struct dml_run *d, uint16_t i, const struct datum *row, struct slice key,
+                      struct strbuf *out, bool *ret_unique, bool *ret_present)
+{
+    const struct index_def *x = d->table->indexes[i];
+    const struct index_rule *r = rule_of(d, i);
+    strbuf_clear(out);
+    *ret_present = true;
+    *ret_unique = false;
+    if (r && r->predicate)
+        TRY(exec_test_row(d->x, r->predicate, row, d->arena, ret_present));
+    if (!*ret_present) return OK;
+    if (!r || !r->keys) {
+        op__index_key(d->table, x, row, key, out, ret_unique);
+        return OK;
+    }
+    bool any_null = false;
+    for (uint16_t c = 0; c < x->key_count; c++) {
+        struct key_part part = op__index_part(x, c);
+        struct datum v;
+        if (r->keys[c]) TRY(exec_eval_row(d->x, r->keys[c], row, d->arena, &v));
+        else v = row[x->columns[c].column - 1];
+        any_null |= v.null;
+        key_encode(&part, v, out);
+    }
+    *ret_unique = x->unique && (!any_null || x->nulls_not_distinct);
+    if (!*ret_unique) strbuf_add(out, key.data, key.len);
+    return OK;
+}
+
 static enum status put_entry(struct dml_run *d, const struct index_def *i, struct slice key,
                              struct slice entry, bool unique, const struct datum *row)
 {
@@ -172,10 +241,9 @@ static enum status insert(struct dml_run *d, const struct datum *row)
     for (uint16_t i = 0; i < d->table->index_count; i++) {
         const struct index_def *index = d->table->indexes[i];
         if (!is_secondary(index)) continue;
-        bool unique;
-        strbuf_clear(&d->entry);
-        op__index_key(d->table, index, row, key, &d->entry, &unique);
-        TRY(put_entry(d, index, key, strbuf_slice(&d->entry), unique, row));
+        bool unique, present;
+        TRY(dml_entry(d, i, row, key, &d->entry, &unique, &present));
+        if (present) TRY(put_entry(d, index, key, strbuf_slice(&d->entry), unique, row));
     }
     return dml_wrote(d, key.len + d->row.len);
 }
@@ -202,18 +270,17 @@ static enum status delete_entry(struct dml_run *d, const struct index_def *i, st
     return st;
 }
 
-static enum status move_entry(struct dml_run *d, const struct index_def *i, struct slice old_key,
+static enum status move_entry(struct dml_run *d, uint16_t i, struct slice old_key,
                               struct slice key, const struct datum *old, const struct datum *row)
 {
-    bool unique;
-    strbuf_clear(&d->old_entry);
-    op__index_key(d->table, i, old, old_key, &d->old_entry, &unique);
-    strbuf_clear(&d->entry);
-    op__index_key(d->table, i, row, key, &d->entry, &unique);
+    const struct index_def *x = d->table->indexes[i];
+    bool unique, was, is;
+    TRY(dml_entry(d, i, old, old_key, &d->old_entry, &unique, &was));
+    TRY(dml_entry(d, i, row, key, &d->entry, &unique, &is));
     bool same_entry = slice_eq(strbuf_slice(&d->entry), strbuf_slice(&d->old_entry));
-    if (same_entry && slice_eq(old_key, key)) return OK;
-    TRY(delete_entry(d, i, strbuf_slice(&d->old_entry)));
-    return put_entry(d, i, key, strbuf_slice(&d->entry), unique, row);
+    if (was && is && same_entry && slice_eq(old_key, key)) return OK;
+    if (was) TRY(delete_entry(d, x, strbuf_slice(&d->old_entry)));
+    return is ? put_entry(d, x, key, strbuf_slice(&d->entry), unique, row) : OK;
 }
 
 /* Whether nothing that others may refer to by a unique index changes. */
@@ -223,7 +290,8 @@ static bool keeps_key(struct dml_run *d, struct slice key, const struct datum *o
     bool unique;
     for (uint16_t i = 0; i < d->table->index_count; i++) {
         const struct index_def *index = d->table->indexes[i];
-        if (!index->unique || !is_secondary(index) || !touches(index, changed)) continue;
+        if (!index->unique || !is_secondary(index) || rule_of(d, i) || !touches(index, changed))
+            continue;
         strbuf_clear(&d->old_entry);
         strbuf_clear(&d->entry);
         op__index_key(d->table, index, old, key, &d->old_entry, &unique);
@@ -259,8 +327,8 @@ enum status dml_update(struct dml_run *d, struct slice key, const struct datum *
     }
     for (uint16_t i = 0; i < d->table->index_count; i++) {
         const struct index_def *index = d->table->indexes[i];
-        if (is_secondary(index) && (moved || touches(index, changed)))
-            TRY(move_entry(d, index, key, new_key, old, row));
+        if (is_secondary(index) && (moved || rule_of(d, i) || touches(index, changed)))
+            TRY(move_entry(d, i, key, new_key, old, row));
     }
     if (d->dml->refer_count) TRY(foreign_written(d, new_key, row, changed, moved));
     return d->dml->referred_count ? foreign_left(d, old, row, changed) : OK;
@@ -273,10 +341,9 @@ enum status dml_delete(struct dml_run *d, struct slice key, const struct datum *
     for (uint16_t i = 0; i < d->table->index_count; i++) {
         const struct index_def *index = d->table->indexes[i];
         if (!is_secondary(index)) continue;
-        bool unique;
-        strbuf_clear(&d->entry);
-        op__index_key(d->table, index, old, key, &d->entry, &unique);
-        TRY(delete_entry(d, index, strbuf_slice(&d->entry)));
+        bool unique, present;
+        TRY(dml_entry(d, i, old, key, &d->entry, &unique, &present));
+        if (present) TRY(delete_entry(d, index, strbuf_slice(&d->entry)));
     }
     return d->dml->referred_count ? foreign_left(d, old, NULL, NULL) : OK;
 }

@@ -48,6 +48,10 @@ enum status dml_returning(struct dml_run *d, const struct datum *row, const stru
                           uint32_t input_count) MUST;
 /* True when the key was touched before by this statement; notes it. */
 bool dml_seen(struct dml_run *d, struct slice key);
+/* The row's entry of table->indexes[i] into `out`. *ret_unique: it is so by itself. *ret_present false:
+ * the index leaves the row out. */
+enum status dml_entry(struct dml_run *d, uint16_t i, const struct datum *row, struct slice key,
+                      struct strbuf *out, bool *ret_unique, bool *ret_present) MUST;
 enum status dml_unique_violation(struct dml_run *d, const struct index_def *i,
                                  const struct datum *row) MUST;
 

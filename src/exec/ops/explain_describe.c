@@ -48,7 +48,7 @@ static const char *key_column(struct range_text *r, uint32_t i)
     for (uint32_t k = 0; k < t->column_count; k++)
         if (c->column > 0 && t->columns[k].number == c->column)
             expr_identifier(t->columns[k].name, &b);
-    if (c->expression_sql) strbuf_addf(&b, "(%s)", c->expression_sql);
+    if (c->expression_sql) strbuf_adds(&b, c->expression_sql);
     return b.data ? b.data : "?";
 }
 

@@ -16,17 +16,18 @@ struct insert_run {
 /* --- ON CONFLICT ------------------------------------------------------------------------------- */
 
 /* Locks the row's entry in the index; *ret_key (in r->found) and *ret_row of the row that is there. */
-static enum status find_conflict(struct insert_run *r, const struct index_def *i, bool *ret_found,
+static enum status find_conflict(struct insert_run *r, uint16_t at, bool *ret_found,
                                  struct slice *ret_row)
 {
     struct dml_run *d = &r->d;
+    const struct index_def *i = d->table->indexes[at];
     struct lock_result got;
     *ret_found = false;
     strbuf_clear(&r->found);
-    bool unique = true;
+    bool unique = true, present;
     if (i == d->table->primary) op__table_key(d->table, r->row, &r->found);
-    else op__index_key(d->table, i, r->row, (struct slice){0}, &r->found, &unique);
-    if (!unique) return OK; /* NULLs conflict with nothing */
+    else TRY(dml_entry(d, at, r->row, (struct slice){0}, &r->found, &unique, &present));
+    if (!unique) return OK; /* NULLs conflict with nothing, nor does a row that is left out */
     struct lock_request q = {.tree = i->tree ? i->tree : d->table->tree,
                              .key = strbuf_slice(&r->found), .mode = ROW_LOCK_NO_KEY_UPDATE};
     TRY(store_lock(d->x->txn, &q, &got));
@@ -82,7 +83,7 @@ static enum status handle_conflict(struct insert_run *r, const struct datum *inp
         const struct index_def *index = t->indexes[i];
         if (!index->unique) continue;
         if (dml->conflict_index && index->oid != dml->conflict_index->oid) continue;
-        TRY(find_conflict(r, index, ret_done, &stored));
+        TRY(find_conflict(r, i, ret_done, &stored));
     }
     if (!*ret_done || dml->conflict == CONFLICT_NOTHING) return OK;
     return conflict_update(r, stored, input, input_count);

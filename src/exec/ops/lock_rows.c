@@ -16,6 +16,14 @@ static enum status serialization_failure(void)
     return FAIL(SERIALIZATION_FAILURE, "could not serialize access due to concurrent update");
 }
 
+/* What a foreign key may refer to, beside the primary key: that is the row's own. */
+static bool is_plain_key(const struct index_def *x)
+{
+    bool plain = x->unique && x->tree && !x->predicate_sql;
+    for (uint16_t i = 0; i < x->key_count; i++) plain &= x->columns[i].column != 0;
+    return plain;
+}
+
 /* Under REPEATABLE READ, FOR KEY SHARE takes a row that has changed since, but not in what others may
  * refer to. */
 static enum status judge_key(struct lock_run *r, const struct table_def *t, struct slice key,
@@ -31,7 +39,7 @@ static enum status judge_key(struct lock_run *r, const struct table_def *t, stru
     for (uint16_t i = 0; i < t->index_count; i++) {
         struct strbuf a, b;
         bool unique;
-        if (!t->indexes[i]->unique || !t->indexes[i]->tree) continue;
+        if (!is_plain_key(t->indexes[i])) continue;
         strbuf_init(&a, r->arena);
         strbuf_init(&b, r->arena);
         op__index_key(t, t->indexes[i], old, key, &a, &unique);

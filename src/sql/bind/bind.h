@@ -56,6 +56,8 @@ enum status bind_type(struct bind_env *env, const struct ast_type_name *t, type_
                       int32_t *ret_typmod) MUST;
 /* What a name means as a value of regclass, regtype …: 42P01, 42704, 42883. */
 enum status bind_reg_name(struct bind_env *env, type_id type, struct slice text, oid_t *ret) MUST;
+/* What an expression without a name is called: "lower", "?column?". */
+const char *bind_column_name(const struct ast *ast);
 /* The expression as a value of the type by assignment rules; 42804 with PostgreSQL's hint. */
 enum status bind_coerce_assignment(struct bind_env *env, struct expr *e, type_id type,
                                    int32_t typmod, const char *column, struct expr **ret) MUST;

@@ -284,6 +284,7 @@ static enum status fit_stored(struct scope *s, struct expr *e, type_id type, int
                               const char *what, struct expr **ret)
 {
     if (strcmp(what, "CHECK") == 0) return bind__coerce_boolean(s, e, what, ret);
+    if (strcmp(what, "index predicates") == 0) return bind__coerce_boolean(s, e, "WHERE", ret);
     if (type == TYPE_NONE) return bind__resolve_unknown(s, e, ret);
     enum status code = bind__coerce(s, e, type, typmod, CAST_ASSIGNMENT, -1, ret);
     if (code != CANNOT_COERCE) return code;

@@ -76,7 +76,8 @@ static enum status add_reached(struct reach *r, const struct table_def *t)
     bind__scope_init(&s, env, NULL);
     struct query *q = bind__query_new(&s, CMD_UPDATE);
     q->table = t;
-    (void)bind__add_relation(&s, bind__relation_of_table(env, t, NULL), true, true);
+    uint32_t relation = bind__add_relation(&s, bind__relation_of_table(env, t, NULL), true, true);
+    TRY(bind__index_rules(&s, relation));
     TRY(bind__table_rules(&s, t, true));
     TRY(refers(&s, q));
     TRY(referred(&s, q, true));

@@ -203,7 +203,7 @@ static enum status bind_range_var(struct scope *s, const struct ast_range_var *r
     TRY(bind__alias_columns(r, &rv->alias.columns));
     if (rv->sample) TRY(bind__sample(s, rv, r));
     item->relation = bind__add_relation(s, r, true, true);
-    return OK;
+    return r->kind == REL_TABLE ? bind__index_rules(s, item->relation) : OK;
 }
 
 static enum status bind_subselect(struct scope *s, const struct ast_range_subselect *sub,

@@ -109,6 +109,8 @@ enum status bind__default(struct scope *s, const struct table_def *t, uint32_t c
 /* A stored expression over relation 0's columns (none when !columns). */
 enum status bind__stored(struct scope *s, const char *sql, bool columns, const char *what,
                          struct expr **ret) MUST;
+/* Expressions and predicates of the table's indexes, over the relation. */
+enum status bind__index_rules(struct scope *s, uint32_t relation) MUST;
 /* Once all else is bound. */
 enum status bind__foreign_keys(struct scope *s) MUST;
 enum status bind__on_conflict(struct scope *s, const struct ast_on_conflict *ast) MUST;

@@ -2,8 +2,16 @@
  * in the catalog as text and bound again for each statement, over relation 0, the target table. */
 #include "sql/bind/query_priv.h"
 
-enum status bind__stored(struct scope *s, const char *sql, bool columns, const char *what,
-                         struct expr **ret)
+static void show(struct scope *s, uint32_t relation)
+{
+    ASSERT(s->query->relation_count > relation);
+    ARENA_PUSH(s->env->arena, &s->names,
+               (struct name_item){.relation = relation, .columns_visible = true, .name_visible = true});
+}
+
+/* `relation`: whose columns are visible; UINT32_MAX: none. */
+static enum status stored(struct scope *s, const char *sql, uint32_t relation, const char *what,
+                          struct expr **ret)
 {
     struct bind_env *env = s->env;
     struct slice text = env->text;
@@ -16,7 +24,7 @@ enum status bind__stored(struct scope *s, const char *sql, bool columns, const c
     own.query = s->query;
     own.place = PLACE_STORED;
     own.what = what;
-    if (columns) bind__show_target(&own);
+    if (relation != UINT32_MAX) show(&own, relation);
     env->text = slice_of(sql);
     enum status result = bind__expression(&own, ast, PLACE_STORED, ret);
     env->text = text;
@@ -24,12 +32,71 @@ enum status bind__stored(struct scope *s, const char *sql, bool columns, const c
     return result;
 }
 
+enum status bind__stored(struct scope *s, const char *sql, bool columns, const char *what,
+                         struct expr **ret)
+{
+    return stored(s, sql, columns ? 0 : UINT32_MAX, what, ret);
+}
+
 void bind__show_target(struct scope *s)
 {
-    ASSERT(s->query->relation_count > 0);
-    ARENA_PUSH(s->env->arena, &s->names,
-               (struct name_item){.relation = 0, .columns_visible = true, .name_visible = true});
+    show(s, 0);
 }
+
+/* --- indexes -------------------------------------------------------------------------------- */
+
+static bool is_plain(const struct index_def *x)
+{
+    bool plain = !x->predicate_sql;
+    for (uint16_t i = 0; i < x->key_count; i++) plain &= x->columns[i].column != 0;
+    return plain;
+}
+
+static enum status index_rule(struct scope *s, uint32_t relation, const struct index_def *x,
+                              struct index_rule *ret)
+{
+    struct expr *e;
+    for (uint16_t i = 0; i < x->key_count; i++) {
+        if (x->columns[i].column) continue;
+        if (!ret->keys) ret->keys = ARENA_ARRAY(s->env->arena, struct expr *, x->key_count);
+        TRY(stored(s, x->columns[i].expression_sql, relation, "index expressions", &ret->keys[i]));
+    }
+    if (!x->predicate_sql) return OK;
+    TRY(stored(s, x->predicate_sql, relation, "index predicates", &e));
+    return bind__coerce_boolean(s, e, "WHERE", &ret->predicate);
+}
+
+static enum status index_rules(struct scope *s, uint32_t relation)
+{
+    struct relation *r = s->query->relations[relation];
+    const struct table_def *t = r->table;
+    for (uint16_t i = 0; i < t->index_count; i++) {
+        if (is_plain(t->indexes[i])) continue;
+        if (!r->rules)
+            r->rules = ARENA_ARRAY(s->env->arena, struct index_rule, t->index_count);
+        TRY(index_rule(s, relation, t->indexes[i], &r->rules[i]));
+    }
+    return OK;
+}
+
+/* The table's own names of its columns count, not those that FROM may have given. */
+enum status bind__index_rules(struct scope *s, uint32_t relation)
+{
+    struct relation *r = s->query->relations[relation];
+    struct rel_column *given = r->columns;
+    bool any = false;
+    for (uint16_t i = 0; i < r->table->index_count; i++) any |= !is_plain(r->table->indexes[i]);
+    if (!any) return OK;
+    r->columns = arena_memdup(s->env->arena, given, r->column_count * sizeof *given);
+    for (uint32_t i = 0; i < r->column_count; i++)
+        if (given[i].attnum > 0)
+            r->columns[i].name = r->table->columns[given[i].attnum - 1].name;
+    enum status st = index_rules(s, relation);
+    r->columns = given;
+    return st;
+}
+
+/* --- defaults ------------------------------------------------------------------------------- */
 
 /* The sequence behind an identity column. */
 static const struct table_def *identity_sequence(const struct scope *s, const struct table_def *t,

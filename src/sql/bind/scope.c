@@ -72,7 +72,7 @@ enum status bind__target_table(struct scope *s, const struct ast_range_var *rv, 
     *ret_relation = bind__add_relation(s, r, visible, visible);
     /* PostgreSQL lets no item of FROM read the row that is being changed. */
     if (visible) ARRAY_LAST(&s->names).lateral_ok = false;
-    return OK;
+    return bind__index_rules(s, *ret_relation);
 }
 
 uint32_t bind__table_column(const struct table_def *t, const char *name)

@@ -111,3 +111,8 @@ const char *bind__target_name(const struct ast *ast)
     const char *name = NULL;
     return name_of(ast, &name) == NAME_NONE || !name ? "?column?" : name;
 }
+
+const char *bind_column_name(const struct ast *ast)
+{
+    return bind__target_name(ast);
+}

@@ -3,6 +3,7 @@
  * A conjunct `column op value` serves an index when op is the column type's own comparison and value
  * reads nothing of the table. What the key range says exactly is not checked again. */
 #include "sql/plan/plan_priv.h"
+#include "sql/plan/partial.h"
 #include "types/cast.h"
 
 enum { IN_LIST_MAX = 1000 };
@@ -20,7 +21,7 @@ double relation_rows(struct level *l, const struct table_def *t)
 
 struct match {
     enum { MATCH_NONE, MATCH_EQ, MATCH_LT, MATCH_LE, MATCH_GT, MATCH_GE, MATCH_IN, MATCH_ANY } kind;
-    uint32_t column;      /* of the relation */
+    uint32_t column;      /* of the relation, or an expression's number */
     struct expr *value;
     struct expr *conjunct;
 };
@@ -32,6 +33,35 @@ static uint32_t as_column(const struct expr *e, uint32_t relation)
     if (e->kind != EXPR_COLUMN || e->column.levels_up || e->column.relation != relation)
         return UINT32_MAX;
     return e->column.column;
+}
+
+/* An index's expression as a number that no column has: of the first index that has it. UINT32_MAX:
+ * none. Relations of more columns than that there are not. */
+static uint32_t as_expression(const struct relation *r, const struct expr *e)
+{
+    for (uint16_t i = 0; r->rules && i < r->table->index_count; i++)
+        for (uint16_t k = 0; r->rules[i].keys && k < r->table->indexes[i]->key_count; k++)
+            if (r->rules[i].keys[k] && expr_equal(r->rules[i].keys[k], e))
+                return (uint32_t)(i + 1) << 16 | k;
+    return UINT32_MAX;
+}
+
+/* What an index may be keyed by: a column, else an expression. */
+static uint32_t as_key_part(struct level *l, const struct expr *e, uint32_t relation)
+{
+    const struct relation *r = l->query->relations[relation];
+    uint32_t c = as_column(e, relation);
+    if (c != UINT32_MAX || !r->rules) return c;
+    c = as_expression(r, e);
+    if (c == UINT32_MAX && e->kind == EXPR_CAST && e->cast.method == CAST_RELABEL)
+        c = as_expression(r, e->args[0]);
+    return c;
+}
+
+static type_id key_type(const struct relation *r, uint32_t key)
+{
+    if (key < 1u << 16) return r->columns[key].type;
+    return r->rules[(key >> 16) - 1].keys[key & 0xffff]->type;
 }
 
 static bool is_integer(type_id t)
@@ -97,10 +127,10 @@ static struct match match_operator(struct level *l, uint32_t relation, struct ex
     struct match m = {.kind = MATCH_NONE, .conjunct = e};
     if (!e->call.op || e->arg_count != 2) return m;
     for (int side = 0; side < 2 && m.kind == MATCH_NONE; side++) {
-        uint32_t c = as_column(e->args[side], relation);
+        uint32_t c = as_key_part(l, e->args[side], relation);
         if (c == UINT32_MAX || !is_given(l, e->args[1 - side], given)) continue;
         struct expr *value =
-            as_key(l, e->args[1 - side], l->query->relations[relation]->columns[c].type);
+            as_key(l, e->args[1 - side], key_type(l->query->relations[relation], c));
         if (!value) continue;
         m.kind = comparison_of(e->call.op->name, side == 1);
         m.column = c;
@@ -117,13 +147,13 @@ static struct match match_conjunct(struct level *l, uint32_t relation, struct ex
     if (e->kind == EXPR_CALL) return match_operator(l, relation, e, given);
     if (e->kind == EXPR_COLUMN && e->type == TYPE_BOOL) return m;
     if (e->kind == EXPR_IN_LIST && e->call.op && strcmp(e->call.op->name, "=") == 0) {
-        uint32_t c = as_column(e->args[0], relation);
+        uint32_t c = as_key_part(l, e->args[0], relation);
         if (c == UINT32_MAX || e->arg_count - 1 > IN_LIST_MAX) return m;
         struct expr *list = arena_memdup(l->planner->arena, e, sizeof *e);
         list->args = arena_memdup(l->planner->arena, e->args, e->arg_count * sizeof *e->args);
         for (uint32_t i = 1; i < e->arg_count; i++) {
             if (!is_given(l, e->args[i], given)) return m;
-            list->args[i] = as_key(l, e->args[i], r->columns[c].type);
+            list->args[i] = as_key(l, e->args[i], key_type(r, c));
             if (!list->args[i]) return m;
         }
         m.kind = MATCH_IN;
@@ -131,10 +161,10 @@ static struct match match_conjunct(struct level *l, uint32_t relation, struct ex
         m.value = list;
     }
     if (e->kind == EXPR_ANY && !e->any.all && e->any.op && strcmp(e->any.op->name, "=") == 0) {
-        uint32_t c = as_column(e->args[0], relation);
+        uint32_t c = as_key_part(l, e->args[0], relation);
         const struct type_info *array = type_get(e->args[1]->type);
         if (c == UINT32_MAX || !is_given(l, e->args[1], given)) return m;
-        if (!array || array->element != r->columns[c].type) return m;
+        if (!array || array->element != key_type(r, c)) return m;
         m.kind = MATCH_ANY;
         m.column = c;
         m.value = e->args[1];
@@ -160,6 +190,15 @@ static uint32_t relation_column(const struct relation *r, int16_t attnum)
 {
     for (uint32_t i = 0; i < r->column_count; i++)
         if (r->columns[i].attnum == attnum) return i;
+    return UINT32_MAX;
+}
+
+static uint32_t index_key(const struct relation *r, const struct index_def *x, uint16_t i)
+{
+    if (x->columns[i].column > 0) return relation_column(r, x->columns[i].column);
+    for (uint16_t k = 0; r->rules && k < r->table->index_count; k++)
+        if (r->table->indexes[k] == x && r->rules[k].keys)
+            return as_expression(r, r->rules[k].keys[i]);
     return UINT32_MAX;
 }
 
@@ -215,7 +254,7 @@ static void use_index(struct level *l, uint32_t relation, const struct index_def
     uint32_t probes = 1;
     p.range.equal = ARENA_ARRAY(l->planner->arena, struct expr *, x->key_count);
     for (uint16_t i = 0; i < x->key_count && i < 64; i++) {
-        columns[i] = x->columns[i].column > 0 ? relation_column(r, x->columns[i].column) : UINT32_MAX;
+        columns[i] = index_key(r, x, i);
         const struct match *eq =
             columns[i] == UINT32_MAX ? NULL : find_match(m, columns[i], MATCH_EQ);
         if (eq) {
@@ -265,8 +304,10 @@ void choose_access(struct level *l, uint32_t relation, struct expr **conjuncts, 
     }
     for (uint16_t i = 0; i < t->index_count; i++) {
         const struct index_def *x = t->indexes[i];
-        if (x->valid && !x->predicate_sql) use_index(l, relation, x, &m, rows, ret);
+        bool covers = !x->predicate_sql || index_covers(l, relation, i, conjuncts, n);
+        if (x->valid && covers) use_index(l, relation, x, &m, rows, ret);
     }
+    if (l->query->relations[relation]->rules) note_literals(l, relation, conjuncts, n);
 }
 
 /* --- the scan node -------------------------------------------------------------------------- */

@@ -7,6 +7,26 @@ static struct expr *null_const(struct planner *p, type_id type)
     return expr_const(p->arena, type, (struct datum){.null = true});
 }
 
+static enum status index_rules(struct level *l, struct plan_node *n)
+{
+    struct planner *p = l->planner;
+    const struct relation *r = l->query->relations[0];
+    const struct table_def *t = l->query->table;
+    const struct row_shape own = {0, 0};
+    if (!r->rules) return OK;
+    n->dml.rules = ARENA_ARRAY(p->arena, struct index_rule, t->index_count);
+    for (uint16_t i = 0; i < t->index_count; i++) {
+        const struct index_rule *from = &r->rules[i];
+        struct index_rule *to = &n->dml.rules[i];
+        uint16_t keys = from->keys ? t->indexes[i]->key_count : 0;
+        if (keys) to->keys = ARENA_ARRAY(p->arena, struct expr *, keys);
+        for (uint16_t k = 0; k < keys; k++)
+            if (from->keys[k]) TRY(rewrite_rows(l, from->keys[k], &own, 1, 0, &to->keys[k]));
+        if (from->predicate) TRY(rewrite_rows(l, from->predicate, &own, 1, 0, &to->predicate));
+    }
+    return OK;
+}
+
 enum status plan_row_rules(struct level *l, struct plan_node *n)
 {
     struct planner *p = l->planner;
@@ -18,6 +38,7 @@ enum status plan_row_rules(struct level *l, struct plan_node *n)
     n->dml.checks = ARENA_ARRAY(p->arena, struct expr *, q->check_count);
     for (uint32_t i = 0; i < q->check_count; i++)
         TRY(rewrite_rows(l, q->checks[i], &own, 1, 0, &n->dml.checks[i]));
+    TRY(index_rules(l, n));
     if (q->generated) {
         n->dml.generated = ARENA_ARRAY(p->arena, struct expr *, q->table->column_count);
         for (uint32_t i = 0; i < q->table->column_count; i++)
