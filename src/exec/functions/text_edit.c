@@ -88,12 +88,12 @@ SCALAR(text__repeat)
     char *p = arena_alloc_aligned(c->arena, all + 1, 1);
     if (have) memcpy(p, s.data, have);
     while (have < all) { /* what is there is copied behind itself: whole pieces, ever more */
-        size_t n = have < most ? have : most;
-        if (n > all - have) n = all - have;
-        if (n == most && c->session && c->session->waiter && waiter_canceled(c->session->waiter))
+        size_t piece = have < most ? have : most;
+        if (piece > all - have) piece = all - have;
+        if (piece == most && c->session && c->session->waiter && waiter_canceled(c->session->waiter))
             return FAIL(QUERY_CANCELED, "canceling statement due to user request");
-        memcpy(p + have, p, n);
-        have += n;
+        memcpy(p + have, p, piece);
+        have += piece;
     }
     return ret_slice(ret, slice_make(p, all));
 }
