@@ -12,7 +12,7 @@
  * can be pointed to. A row larger than the buffer makes the buffer grow. */
 
 enum { BUFFER_BYTES = 128 << 10, BUFFER_MIN = 16 << 10, BUFFER_SHARE = 128, LENGTH_BYTES = 4, PRESSED_PERCENT = 60,
-       ARENAS_AN_ASK = 64 };
+       ARENAS_AN_ASK = 64, PLENTY_SHARE = 8 };
 
 struct spill {
     struct execution *x;
@@ -31,10 +31,12 @@ struct spill {
 };
 
 /* Operators ask for each batch: those of a plan of a thousand operators get an answer that is some batches
- * old, as summing costs more than many a batch. */
+ * old, as summing costs more than many a batch; but not when memory may become short. */
 uint64_t exec_memory_used(struct execution *x)
 {
-    if (x->memory_asked++ < x->arena_count / ARENAS_AN_ASK) return x->memory_seen;
+    if (x->memory_asked++ < x->arena_count / ARENAS_AN_ASK &&
+        x->memory_seen < exec_memory_limit(x) / PLENTY_SHARE)
+        return x->memory_seen;
     x->memory_asked = 0;
     uint64_t used = arena_bytes(x->arena) - x->arena_base;
     for (const struct owned_arena *o = x->arenas; o; o = o->next) used += arena_bytes(&o->arena);

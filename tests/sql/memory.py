@@ -59,10 +59,10 @@ QUERIES = [
      " select id + 30000, s from r where id < 3000) select count(*), min(s), sum(id) from r", False),
     ("with recursive r as (select a from e where a < 3 union select e.b from r join e on e.a = r.a)"
      " select count(*), sum(a) from r", False),
-    ("with recursive r (n, w) as (select id, w from t union select n * 3 % 200000, w from r where n % 5 < 3)"
-     " select count(*), sum(n), sum(length(w)) from r", False),
-    ("with recursive r (n) as (select id from t union select (n * 7 + 3) % 60000 from r)"
-     " select count(*), sum(n) from r", False),
+    ("with recursive r (n) as (select id from generate_series(1, 150000) id union"
+     " select (n * 7 + 3) % 225000 from r where n % 4 < 3) select count(*), sum(n) from r", False),
+    ("with recursive r (n, w) as (select id, w from t where id < 9000 union"
+     " select (n * 7 + 3) % 20000, w from r where n % 4 < 1) select count(*), sum(n), max(w) from r", False),
     ("select count(*), sum(x.id) from t x, (select id, w, s from t) y"
      " where x.id < 9 and x.id + length(y.w) > length(y.s) + 100", False),
     ("select x.id, y.id from (select * from t where id < 40) x left join (select * from t) y"

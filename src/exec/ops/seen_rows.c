@@ -3,7 +3,8 @@
 enum {
     FIRST_BITS = 8,         /* of the number of slots */
     LEAST_RUN = 4096,       /* places */
-    FULL_PERCENT = 50,      /* of the query's memory */
+    FULL_PERCENT = 90,      /* of the query's memory, with slots twice as many, */
+    OTHERS_BYTES = 1 << 20, /* and what others may want at the same time */
     CHECK_SLOTS = 1 << 15,
     FILTER_PLACES = 5,      /* a word of the filter is for so many */
 };
@@ -155,10 +156,10 @@ static enum status write_run(struct seen_rows *s)
 
 static enum status make_room(struct seen_rows *s)
 {
-    uint64_t limit = exec_memory_limit(s->x), bytes = 2 * slot_count(s) * sizeof *s->slots;
+    uint64_t limit = exec_memory_limit(s->x), bytes = slot_count(s) * sizeof *s->slots;
     if (s->count * 4 < slot_count(s) * 3) return OK;
     bool full = limit != UINT64_MAX && s->count >= LEAST_RUN &&
-                exec_memory_used(s->x) + bytes > limit / 100 * FULL_PERCENT;
+                exec_memory_used(s->x) + bytes + OTHERS_BYTES > limit / 100 * FULL_PERCENT;
     return full ? write_run(s) : grow_slots(s);
 }
 
