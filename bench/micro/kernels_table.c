@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "exec/exec.h"
+#include "exec/execution.h"
 #include "exec/ops/group_table.h"
 #include "exec/ops/join_table.h"
 
@@ -152,8 +152,8 @@ static void join(struct kernels *k, const char *name, type_id type, uint64_t row
 /* --- groups -------------------------------------------------------------------------------------- */
 
 struct groups {
-    struct arena keys, slots[2], batch, run;
     struct execution x;
+    struct arena run, keys, slots[2], batch;
     struct group_table table;
     const struct aggregate_impl *sum;
     struct call_ctx ctx;
@@ -213,12 +213,12 @@ static void group(struct kernels *k, const char *name, type_id type, uint64_t co
     struct groups g = {.sum = find_sum(), .state_count = (uint32_t)count + BATCH_ROWS};
     struct keys *of = many ? make_keys(k, type, batches, 0, 0, true) : NULL;
     struct keys *again = make_keys(k, type, many ? batches : PROBE_BATCHES, 0, count, true);
+    arena_init(&g.run, MEM_TEST);
+    exec_begin(&g.x, NULL, NULL, &session, &params, &g.run);
     arena_init(&g.keys, MEM_TEST);
     arena_init(&g.slots[0], MEM_TEST);
     arena_init(&g.slots[1], MEM_TEST);
     arena_init(&g.batch, MEM_TEST);
-    arena_init(&g.run, MEM_TEST);
-    exec_begin(&g.x, NULL, NULL, &session, &params, &g.run);
     g.state_bytes = (g.sum->state_bytes + 15) & ~15u;
     g.states = mem_alloc(MEM_TEST, (size_t)g.state_count * g.state_bytes);
     g.ctx = (struct call_ctx){.session = &session, .arena = &g.batch, .keep = &g.keys};
@@ -249,11 +249,11 @@ static void group(struct kernels *k, const char *name, type_id type, uint64_t co
     free_keys(again);
     mem_free(MEM_TEST, g.states);
     exec_end(&g.x);
+    arena_release(&g.run);
     arena_release(&g.keys);
     arena_release(&g.slots[0]);
     arena_release(&g.slots[1]);
     arena_release(&g.batch);
-    arena_release(&g.run);
 }
 
 void kernels_hash_tables(struct kernels *k)
