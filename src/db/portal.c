@@ -64,6 +64,14 @@ static enum status begin_keeping(struct session *s, struct portal *p)
     return OK;
 }
 
+/* A cursor's plan was made by the statement that runs. */
+static enum status run_plan(struct session *s, struct portal *p, const struct run_options *o,
+                            const struct result_sink *sink, char tag[64])
+{
+    if (p->prepared) return prepared__run(s, p->prepared, &p->plan, o, sink, tag);
+    return session__run_plan(s, p->plan, o, sink, tag);
+}
+
 /* Runs the portal's statement to its end into its row store. */
 static enum status materialise(struct session *s, struct portal *p, const struct result_sink *sink)
 {
@@ -77,7 +85,7 @@ static enum status materialise(struct session *s, struct portal *p, const struct
     keep.parameter = NULL;
     struct exec_params params = {p->params, p->param_count};
     struct run_options o = {.params = &params};
-    if (p->plan) return session__run_plan(s, p->plan, &o, &keep, p->tag);
+    if (p->plan) return run_plan(s, p, &o, &keep, p->tag);
     return session__run_utility(s, p->prepared->statement, p->prepared->text, &params, &keep, p->tag);
 }
 
@@ -304,8 +312,11 @@ static enum status start_limited(struct session *s, struct portal *p, const stru
 {
     const struct exec_params params = {p->params, p->param_count};
     p->started = true;
-    if (p->plan && stream_possible(s, p->plan->plan))
-        return stream_open(s, p->plan, &params, &p->arena, &p->stream);
+    for (int i = 0; p->plan && stream_possible(s, p->plan->plan); i++) {
+        enum status st = stream_open(s, p->plan, &params, &p->arena, &p->stream);
+        if (st != PLAN_STALE || !p->prepared || i == REPLANS_MAX) return st;
+        TRY(prepared__replan(s, p->prepared, p->params, &p->plan));
+    }
     return materialise(s, p, sink);
 }
 
@@ -379,7 +390,7 @@ static enum status execute(struct session *s, struct portal *p, uint64_t max_row
     char tag[64] = "";
     p->done = p->started = true;
     if (p->plan) {
-        TRY(session__run_plan(s, p->plan, &o, sink, tag));
+        TRY(run_plan(s, p, &o, sink, tag));
     } else {
         /* The statement may end the transaction, and this portal with it. */
         const struct statement *st = ps->statement;

@@ -111,6 +111,30 @@ enum status prepared__revalidate(struct session *s, struct prepared *p)
     return OK;
 }
 
+enum status prepared__run(struct session *s, struct prepared *p, struct cached_plan **plan,
+                          const struct run_options *o, const struct result_sink *sink, char tag[64])
+{
+    enum status result = session__run_plan(s, *plan, o, sink, tag);
+    for (int i = 0; i < REPLANS_MAX && result == PLAN_STALE; i++) {
+        TRY(prepared__replan(s, p, o->params->values, plan));
+        result = session__run_plan(s, *plan, o, sink, tag);
+    }
+    return result;
+}
+
+enum status prepared__replan(struct session *s, struct prepared *p, const struct datum *values,
+                             struct cached_plan **plan)
+{
+    struct cached_plan *fresh = NULL;
+    error_clear();
+    TRY(session__ensure_txn(s));
+    TRY(prepared__revalidate(s, p));
+    TRY(custom_plan__choose(s, p, values, &fresh));
+    if (*plan) cached_plan_release(*plan);
+    *plan = fresh;
+    return OK;
+}
+
 /* --- the table of statements ---------------------------------------------------------------- */
 
 enum status prepared__find(struct session *s, const char *name, struct prepared **ret)
@@ -332,11 +356,10 @@ enum status session__execute_statement(struct session *s, const struct ast_execu
     } else if (!p->plannable) {
         result = session__run_utility(s, p->statement, p->text, &params, sink, tag);
     } else {
-        result = prepared__revalidate(s, p);
         struct run_options o = {.params = &params, .describe = describe};
         struct cached_plan *plan = NULL;
-        if (result == OK) result = custom_plan__choose(s, p, values, &plan);
-        if (result == OK) result = session__run_plan(s, plan, &o, sink, tag);
+        result = prepared__replan(s, p, values, &plan);
+        if (result == OK) result = prepared__run(s, p, &plan, &o, sink, tag);
         if (plan) cached_plan_release(plan);
     }
     prepared__unref(p);

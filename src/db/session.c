@@ -347,8 +347,6 @@ enum status session__check_failed_block(struct session *s, const struct ast *a)
                                            "end of transaction block");
 }
 
-enum { REPLANS_MAX = 20 };
-
 /* SHOW, SET and the like look at nothing that a snapshot holds, but need no care either: every
  * statement but transaction control runs in a transaction. */
 enum status session__run_statement(struct session *s, const struct statement *st, struct slice text,

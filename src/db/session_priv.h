@@ -380,6 +380,15 @@ enum status prepared__find(struct session *s, const char *name, struct prepared 
 void prepared__unref(struct prepared *p);
 /* The plan, made anew if it is not valid any more. Plannable statements only. */
 enum status prepared__revalidate(struct session *s, struct prepared *p) MUST;
+/* *plan (NULL: none) is replaced by one for the catalog of now and these values. */
+enum status prepared__replan(struct session *s, struct prepared *p, const struct datum *values,
+                             struct cached_plan **plan) MUST;
+/* Runs *plan, of the statement; it is replaced when a table was changed, if only by ANALYZE, between
+ * planning and locking. PLAN_STALE after REPLANS_MAX times. */
+enum { REPLANS_MAX = 20 };
+enum status prepared__run(struct session *s, struct prepared *p, struct cached_plan **plan,
+                          const struct run_options *o, const struct result_sink *sink,
+                          char tag[64]) MUST;
 /* A reference to the plan that EXECUTE would run, and its parameters. */
 enum status prepared__plan_execute(struct session *s, const struct ast_execute *a,
                                    struct exec_params *ret_params, struct cached_plan **ret) MUST;

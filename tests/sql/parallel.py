@@ -221,7 +221,9 @@ def plans(connect):
         except psycopg2.Error:
             pass
     c.execute("set debug_parallel_query = off")
+    c.execute("set min_parallel_table_scan_size = '64MB'")
     check("small tables stay serial", "Gather" not in plan_of(c, parallel[0]))
+    c.execute("reset min_parallel_table_scan_size")
     c.execute("set min_parallel_table_scan_size = 0; set parallel_setup_cost = 0")
     check("settings decide", "Gather" in plan_of(c, parallel[0]))
     c.execute("set parallel_setup_cost = 1e9")
