@@ -90,6 +90,7 @@ struct index_def {
     const char *name;
     uint64_t tree;            /* 0: the primary key of a table, whose tree it is */
     bool unique, primary, nulls_not_distinct, valid;
+    bool deferrable;          /* its constraint is: entries end with the row's key; worked out */
     uint16_t key_count, column_count; /* key columns, then INCLUDE columns */
     const struct index_column *columns;
     const char *predicate_sql; /* partial index; NULL */
@@ -141,8 +142,8 @@ struct table_def {
     uint16_t column_count;    /* dropped ones included: the row layout's */
     const struct column_def *columns;
     const struct row_layout *layout;
-    /* Rows are keyed by the primary key's columns; without one by a hidden int8 row id that the
-     * storage path hands out. */
+    /* Rows are keyed by the primary key's columns; without one, or with a deferrable one, by a hidden
+     * int8 row id that the storage path hands out. */
     const struct index_def *primary; /* NULL: hidden row id */
     const struct index_def *const *indexes; /* the primary too; by oid */
     uint16_t index_count;

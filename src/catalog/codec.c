@@ -359,6 +359,12 @@ void catalog__finish_table(struct arena *a, struct table_def *t)
     for (uint16_t i = 0; i < t->column_count; i++) types[i] = t->columns[i].type;
     t->layout = row_layout_new(a, types, t->column_count);
     t->primary = NULL;
-    for (uint16_t i = 0; i < t->index_count; i++)
-        if (t->indexes[i]->tree == 0) t->primary = t->indexes[i];
+    for (uint16_t i = 0; i < t->index_count; i++) {
+        struct index_def *x = (struct index_def *)(uintptr_t)t->indexes[i];
+        x->deferrable = false;
+        for (uint16_t k = 0; k < t->constraint_count; k++)
+            if (x->constraint && t->constraints[k]->oid == x->constraint)
+                x->deferrable = t->constraints[k]->deferrable;
+        if (x->tree == 0) t->primary = x;
+    }
 }

@@ -13,6 +13,7 @@ bool foreign_key_find(const struct catalog *c, const struct constraint_def *def,
                                 .child = catalog_table_by_oid(c, def->table),
                                 .parent = catalog_table_by_oid(c, def->foreign_table),
                                 .index = catalog_index_by_oid(c, def->index)};
+    if (def->kind != 'f') return ret->child && ret->index;
     if (!ret->child || !ret->parent || !ret->index) return false;
     uint16_t *places = ARENA_ARRAY(a, uint16_t, def->column_count);
     for (uint16_t i = 0; i < def->column_count; i++)

@@ -11,7 +11,8 @@ struct foreign_key {
     const uint16_t *places;         /* a column of the index each: which of def's columns it is */
 };
 
-/* False when its tables or its index are not in the snapshot. */
+/* False when its tables or its index are not in the snapshot. Of another constraint it finds the table
+ * (child) and the index. */
 bool foreign_key_find(const struct catalog *c, const struct constraint_def *def, struct arena *a,
                       struct foreign_key *ret);
 /* Positions in table_def.columns. */

@@ -196,12 +196,12 @@ static enum status make_plan(const struct copy *c, struct cached_plan **ret)
 
 /* The executor sees batches; how many rows it did tells which line an error of its own is about.
  * As in PostgreSQL, which fills its indexes a batch later than it checks rows, a duplicate key does
- * not come before a bad line, and shows no text; foreign keys are checked after the last line. */
+ * not come before a bad line, and shows no text; what is checked after the last line is about none. */
 static enum status add_where(struct copy_in *in, const struct exec_result *done,
                              enum status result)
 {
     const struct error *e = error_current();
-    if (e->code != result || e->where[0] != '\0' || result == FOREIGN_KEY_VIOLATION) return result;
+    if (e->code != result || e->where[0] != '\0' || done->at_end) return result;
     if (result == UNIQUE_VIOLATION && in->late) return raise_late(in);
     uint64_t row = done->rows_read - in->rows_before;
     if (done->place) {

@@ -6,6 +6,7 @@
 #include "db/session_priv.h"
 
 enum {
+    WORTH_INDEX = 20,  /* where values may let an index be used */
     WORTH_COST = 500,  /* in the planner's units: planning takes a small part of what such a plan runs */
     LOOK_US = 100000,
     FEW_ROWS = 1000,
@@ -52,7 +53,8 @@ bool custom_plan__wanted(const struct session *s, const struct cached_plan *gene
     const struct plan *p = generic->plan;
     if (!param_count || p->point || s->settings.plan_mode == PLAN_GENERIC) return false;
     if (p->command == CMD_INSERT && p->table_count == 1) return false; /* of rows that are given */
-    return s->settings.plan_mode == PLAN_CUSTOM || cost_of(p) >= WORTH_COST;
+    double worth = p->literals_matter ? WORTH_INDEX : WORTH_COST;
+    return s->settings.plan_mode == PLAN_CUSTOM || cost_of(p) >= worth;
 }
 
 enum status custom_plan__choose(struct session *s, const struct prepared *p,

@@ -92,7 +92,7 @@ enum status ddl__add_column_command(struct ddl *d, oid_t table, const struct ast
     TRY(ddl__column_rules(d, &n.edit, c->column));
     TRY(find_value(d, &n));
     for (size_t i = 0; i < n.edit.indexes.count; i++)
-        n.rewrite |= n.edit.indexes.data[i]->primary && !n.old->primary;
+        n.rewrite |= !n.edit.indexes.data[i]->tree && !n.old->primary;
     if (n.rewrite) TRY(ddl__remake(d, n.bare, &n.edit, n.at, n.value));
     else TRY(keep_value(d, &n));
     TRY(verify(d, &n));
@@ -131,7 +131,7 @@ static enum status remove_dependents(struct ddl *d, struct table_edit *e, int16_
             e->indexes.data[n++] = x;
             continue;
         }
-        *ret_primary |= x->primary;
+        *ret_primary |= x->primary && !x->tree;
         if (x->tree) TRY(store_drop_tree(d->s->txn, x->tree));
         gone[gone_count++] = x->oid;
     }

@@ -31,6 +31,8 @@ static enum status add_unique(struct ddl *d, const struct table_def *t,
     struct table_edit e;
     ddl__edit(d, t, &e);
     TRY(ddl__add_key(d, &e, c, &x));
+    for (uint16_t i = 0; x->primary && i < x->key_count; i++)
+        TRY(ddl__verify_not_null(d, t, (uint16_t)(x->columns[i].column - 1)));
     TRY(ddl__build_index(d, t, x));
     return ddl__edit_put(d, &e, NULL);
 }
@@ -52,7 +54,7 @@ enum status ddl__add_constraint(struct ddl *d, oid_t table, const struct ast_alt
     switch (c->type) {
     case CON_CHECK: return add_check(d, t, c);
     case CON_UNIQUE: return add_unique(d, t, c);
-    case CON_PRIMARY: return add_primary(d, t, c);
+    case CON_PRIMARY: return c->deferrable ? add_unique(d, t, c) : add_primary(d, t, c);
     case CON_FOREIGN: return ddl__add_foreign(d, table, c, true);
     default: return FAIL(FEATURE_NOT_SUPPORTED, "this constraint is not supported yet");
     }
@@ -93,11 +95,35 @@ enum status ddl__drop_constraint(struct ddl *d, oid_t table, const struct ast_al
             e.indexes.data[n++] = x;
             continue;
         }
-        primary |= x->primary;
+        primary |= x->primary && !x->tree; /* then rows are keyed by it */
         if (x->tree) TRY(store_drop_tree(d->s->txn, x->tree));
     }
     e.indexes.count = n;
     return primary ? ddl__remake(d, t, &e, 0, NULL) : ddl__edit_put(d, &e, NULL);
+}
+
+/* --- ALTER CONSTRAINT ----------------------------------------------------------------------- */
+
+enum status ddl__alter_constraint(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
+{
+    const struct table_def *t = ddl__table(d, table);
+    const char *name = cmd->constraint->name;
+    const struct constraint_def *k = table_constraint(t, slice_of(name));
+    struct table_edit e;
+    if (!k)
+        return FAIL(UNDEFINED_OBJECT, "constraint \"%s\" of relation \"%s\" does not exist", name,
+                    t->name);
+    if (k->kind != 'f')
+        return FAIL(WRONG_OBJECT_TYPE,
+                    "constraint \"%s\" of relation \"%s\" is not a foreign key constraint", name,
+                    t->name);
+    struct constraint_def *copy = arena_memdup(d->a, k, sizeof *k);
+    copy->deferrable = cmd->constraint->deferrable;
+    copy->initially_deferred = cmd->constraint->initially_deferred;
+    ddl__edit(d, t, &e);
+    for (size_t i = 0; i < e.constraints.count; i++)
+        if (e.constraints.data[i] == k) e.constraints.data[i] = copy;
+    return ddl__edit_put(d, &e, NULL);
 }
 
 /* --- VALIDATE ------------------------------------------------------------------------------- */

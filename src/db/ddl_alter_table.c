@@ -44,10 +44,12 @@ static enum status drop_not_null(struct ddl *d, struct table_edit *e, struct col
     if (c->identity)
         return FAIL(SYNTAX_ERROR, "column \"%s\" of relation \"%s\" is an identity column", c->name,
                     e->def.name);
-    const struct index_def *x = e->def.primary;
-    for (uint16_t i = 0; x && i < x->key_count; i++)
-        if (x->columns[i].column == c->number)
-            return FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" is in a primary key", c->name);
+    for (size_t k = 0; k < e->indexes.count; k++) {
+        const struct index_def *x = e->indexes.data[k];
+        for (uint16_t i = 0; x->primary && i < x->key_count; i++)
+            if (x->columns[i].column == c->number)
+                return FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" is in a primary key", c->name);
+    }
     c->not_null = false;
     return ddl__edit_put(d, e, NULL);
 }
@@ -201,7 +203,7 @@ static enum status options_command(struct ddl *d, oid_t table, const struct ast_
 static int pass_of(const struct ast_alter_cmd *c)
 {
     if (c->type == ALTER_ADD_CONSTRAINT && c->constraint->type == CON_FOREIGN) return 5;
-    if (c->type == ALTER_VALIDATE_CONSTRAINT) return 6;
+    if (c->type == ALTER_VALIDATE_CONSTRAINT || c->type == ALTER_ALTER_CONSTRAINT) return 6;
     switch (c->type) {
     case ALTER_DROP_COLUMN:
     case ALTER_DROP_CONSTRAINT:
@@ -228,6 +230,7 @@ static enum status command(struct ddl *d, oid_t table, const struct ast_alter_cm
     case ALTER_ADD_CONSTRAINT: return ddl__add_constraint(d, table, cmd);
     case ALTER_DROP_CONSTRAINT: return ddl__drop_constraint(d, table, cmd);
     case ALTER_VALIDATE_CONSTRAINT: return ddl__validate_constraint(d, table, cmd);
+    case ALTER_ALTER_CONSTRAINT: return ddl__alter_constraint(d, table, cmd);
     case ALTER_SET_OPTIONS:
     case ALTER_RESET_OPTIONS: return options_command(d, table, cmd);
     case ALTER_OWNER: return ddl__set_owner(d, ddl__table(d, table), cmd->text);

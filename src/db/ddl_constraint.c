@@ -9,9 +9,6 @@ enum status ddl__refuse_constraint(struct ddl *d, const struct ast_constraint *c
     if (c->type == CON_EXCLUSION)
         return ddl__at(d, c->node.location,
                        FAIL(FEATURE_NOT_SUPPORTED, "exclusion constraints are not supported yet"));
-    if (c->type != CON_FOREIGN && (c->deferrable || c->initially_deferred))
-        return ddl__at(d, c->node.location,
-                       FAIL(FEATURE_NOT_SUPPORTED, "deferrable constraints are not supported yet"));
     if (c->index_name)
         return ddl__at(d, c->node.location,
                        FAIL(FEATURE_NOT_SUPPORTED,
@@ -154,8 +151,8 @@ enum status ddl__add_key(struct ddl *d, struct table_edit *e, const struct ast_c
                             .primary = primary, .nulls_not_distinct = c->nulls_not_distinct,
                             .valid = true, .key_count = (uint16_t)c->columns.count,
                             .column_count = (uint16_t)total, .columns = columns,
-                            .constraint = oids + 1};
-    if (!primary) TRY(store_create_tree(d->s->txn, &x->tree));
+                            .constraint = oids + 1, .deferrable = c->deferrable};
+    if (!primary || c->deferrable) TRY(store_create_tree(d->s->txn, &x->tree));
     ARENA_PUSH(d->a, &e->indexes, x);
     struct constraint_def *k = new_constraint(d, e, oids + 1, name, primary ? 'p' : 'u');
     int16_t *numbers = ARENA_ARRAY(d->a, int16_t, c->columns.count);
@@ -163,6 +160,8 @@ enum status ddl__add_key(struct ddl *d, struct table_edit *e, const struct ast_c
     k->columns = numbers;
     k->column_count = (uint16_t)c->columns.count;
     k->index = x->oid;
+    k->deferrable = c->deferrable;
+    k->initially_deferred = c->initially_deferred;
     if (ret) *ret = x;
     return OK;
 }

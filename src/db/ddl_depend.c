@@ -13,6 +13,7 @@ enum { DROP_ITEMS_MAX = 100000, STACK_MIN = 64 << 10 };
 struct victim {
     struct drop_item item;
     const struct constraint_def *foreign; /* only this foreign key of the table goes; NULL */
+    const struct schema_def *schema;      /* the schema itself, as a reason; NULL */
     bool default_only; /* the column stays, its default goes */
     bool silent;       /* goes even without CASCADE */
 };
@@ -20,6 +21,7 @@ struct victim {
 struct drop_set {
     struct ddl *ddl;
     ARRAY(struct victim) seen;   /* met so far */
+    ARRAY(oid_t) contents;       /* of schemas: these will be met, and all parts of them go */
     ARRAY(struct victim) items;  /* in the order in which they go */
     ARRAY(const char *) details; /* "view v depends on table t" */
     ARRAY(const char *) words;   /* what CASCADE takes: "view v" */
@@ -39,6 +41,7 @@ const char *ddl__words(struct ddl *d, const struct table_def *t)
 
 static const char *item_words(struct ddl *d, const struct victim *v)
 {
+    if (v->schema) return arena_printf(d->a, "schema %s", ddl__quote(d->a, v->schema->name));
     const char *table = ddl__words(d, v->item.table);
     if (v->foreign)
         return arena_printf(d->a, "constraint %s on %s", ddl__quote(d->a, v->foreign->name), table);
@@ -52,6 +55,9 @@ static const char *item_words(struct ddl *d, const struct victim *v)
 
 static bool contains(const struct drop_set *s, const struct victim *v)
 {
+    bool part = v->item.column || v->foreign;
+    for (size_t i = 0; part && i < s->contents.count; i++)
+        if (s->contents.data[i] == v->item.table->oid) return true;
     for (size_t i = 0; i < s->seen.count; i++) {
         const struct victim *x = &s->seen.data[i];
         if (x->item.table->oid != v->item.table->oid) continue;
@@ -219,6 +225,38 @@ static enum status grow(struct drop_set *s, const struct drop_item *items, uint3
     return OK;
 }
 
+/* Sequences that columns own go with their tables and are not told. */
+static bool is_told(struct ddl *d, const struct table_def *t)
+{
+    if (t->kind != 'S' || !t->sequence->owner_table) return true;
+    const struct table_def *owner = catalog_table_by_oid(d->s->catalog, t->sequence->owner_table);
+    return !owner || owner->schema != t->schema;
+}
+
+static void note_contents(struct drop_set *s, const struct schema_def *n)
+{
+    const struct table_def *t;
+    size_t pos = 0;
+    while (catalog_next_table(s->ddl->s->catalog, &pos, &t))
+        if (t->schema == n->oid) ARENA_PUSH(s->ddl->a, &s->contents, t->oid);
+}
+
+static enum status grow_schema(struct drop_set *s, const struct schema_def *n)
+{
+    struct victim schema = {.schema = n};
+    victim_list list = {0};
+    const struct table_def *t;
+    size_t pos = 0;
+    while (catalog_next_table(s->ddl->s->catalog, &pos, &t)) {
+        struct victim v = {.item = {t, NULL}, .silent = !is_told(s->ddl, t)};
+        if (t->schema == n->oid) ARENA_PUSH(s->ddl->a, &list, v);
+    }
+    if (list.count) qsort(list.data, list.count, sizeof *list.data, younger_first);
+    for (size_t i = 0; i < list.count; i++)
+        if (!contains(s, &list.data[i])) TRY(visit(s, &list.data[i], &schema));
+    return OK;
+}
+
 /* --- words ---------------------------------------------------------------------------------- */
 
 static const char *lines(struct ddl *d, const char *prefix, const char *const *items, size_t n)
@@ -229,11 +267,11 @@ static const char *lines(struct ddl *d, const char *prefix, const char *const *i
     return b.data;
 }
 
-static enum status refuse(struct drop_set *s, uint32_t named)
+static enum status refuse(struct drop_set *s, const struct victim *first, uint32_t named)
 {
     if (named == 1)
         FAIL(DEPENDENT_OBJECTS_STILL_EXIST, "cannot drop %s because other objects depend on it",
-             item_words(s->ddl, &s->seen.data[0]));
+             item_words(s->ddl, first));
     else
         FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
              "cannot drop desired object(s) because other objects depend on them");
@@ -310,19 +348,38 @@ enum status ddl__drop_references(struct ddl *d, const struct index_def *x, const
     return OK;
 }
 
+static enum status drop_set(struct drop_set *s)
+{
+    struct ddl *d = s->ddl;
+    TRY(ddl__cascade_notice(d, s->words.data, (uint32_t)s->words.count));
+    for (size_t i = 0; i < s->items.count; i++)
+        TRY(ddl__lock(d, s->items.data[i].item.table->oid, LOCK_ACCESS_EXCLUSIVE));
+    for (size_t i = 0; i < s->items.count; i++)
+        TRY(session__check_unused(d->s, s->items.data[i].item.table, "DROP TABLE"));
+    for (size_t i = 0; i < s->items.count; i++) TRY(drop_victim(d, &s->items.data[i]));
+    return OK;
+}
+
 enum status ddl__drop_items(struct ddl *d, const struct drop_item *items, uint32_t count,
                             bool cascade)
 {
     struct drop_set s = {.ddl = d};
     TRY(grow(&s, items, count));
-    if (s.details.count && !cascade) return refuse(&s, count);
-    TRY(ddl__cascade_notice(d, s.words.data, (uint32_t)s.words.count));
-    for (size_t i = 0; i < s.items.count; i++)
-        TRY(ddl__lock(d, s.items.data[i].item.table->oid, LOCK_ACCESS_EXCLUSIVE));
-    for (size_t i = 0; i < s.items.count; i++)
-        TRY(session__check_unused(d->s, s.items.data[i].item.table, "DROP TABLE"));
-    for (size_t i = 0; i < s.items.count; i++) TRY(drop_victim(d, &s.items.data[i]));
-    return OK;
+    if (s.details.count && !cascade) return refuse(&s, &s.seen.data[0], count);
+    return drop_set(&s);
+}
+
+enum status ddl__drop_contents(struct ddl *d, const struct schema_def *const *schemas,
+                               uint32_t count, bool cascade)
+{
+    struct drop_set s = {.ddl = d};
+    for (uint32_t i = 0; i < count; i++) note_contents(&s, schemas[i]);
+    for (uint32_t i = 0; i < count; i++) TRY(grow_schema(&s, schemas[i]));
+    reverse(s.details.data, s.details.count);
+    reverse(s.words.data, s.words.count);
+    const struct victim first = {.schema = count ? schemas[0] : NULL};
+    if (s.details.count && !cascade) return refuse(&s, &first, count);
+    return drop_set(&s);
 }
 
 enum status ddl__drop_relation(struct ddl *d, const struct table_def *t)

@@ -103,37 +103,13 @@ static enum status drop_one_index(struct ddl *d, const struct ast_drop *n, uint3
 
 /* --- schemas -------------------------------------------------------------------------------- */
 
-/* Owned sequences go with their tables and are not told. */
-static bool is_told(struct ddl *d, const struct table_def *t)
-{
-    if (t->kind != 'S' || !t->sequence->owner_table) return true;
-    const struct table_def *owner = catalog_table_by_oid(d->s->catalog, t->sequence->owner_table);
-    return !owner || owner->schema != t->schema;
-}
-
-struct schema_drop {
-    ARRAY(const struct schema_def *) schemas;
-    ARRAY(struct drop_item) items;
-    ARRAY(const char *) words;
-    struct strbuf detail;
+struct schema_list {
+    const struct schema_def **data;
+    size_t count, cap;
 };
 
-static void list_contents(struct ddl *d, const struct schema_def *n, struct schema_drop *ret)
-{
-    const struct table_def *t;
-    size_t pos = 0;
-    while (catalog_next_table(d->s->catalog, &pos, &t)) {
-        if (t->schema != n->oid) continue;
-        ARENA_PUSH(d->a, &ret->items, (struct drop_item){t, NULL});
-        if (!is_told(d, t)) continue;
-        ARENA_PUSH(d->a, &ret->words, ddl__words(d, t));
-        strbuf_addf(&ret->detail, "%s%s depends on schema %s", ret->detail.len ? "\n" : "",
-                    ddl__words(d, t), ddl__quote(d->a, n->name));
-    }
-}
-
 static enum status find_schema(struct ddl *d, const struct ast_drop *n, uint32_t i,
-                               struct schema_drop *ret)
+                               struct schema_list *ret)
 {
     const char *name = n->names[i].items[n->names[i].count - 1];
     const struct schema_def *s = catalog_schema(d->s->catalog, d->s->database_oid, slice_of(name));
@@ -143,32 +119,18 @@ static enum status find_schema(struct ddl *d, const struct ast_drop *n, uint32_t
         return FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
                     "cannot drop schema %s because it is required by the database system", name);
     TRY(ddl__own_schema(d, s));
-    for (size_t k = 0; k < ret->schemas.count; k++)
-        if (ret->schemas.data[k]->oid == s->oid) return OK;
-    ARENA_PUSH(d->a, &ret->schemas, s);
+    for (size_t k = 0; k < ret->count; k++)
+        if (ret->data[k]->oid == s->oid) return OK;
+    ARENA_PUSH(d->a, ret, s);
     return OK;
 }
 
 static enum status drop_schemas(struct ddl *d, const struct ast_drop *n)
 {
-    struct schema_drop x = {0};
-    strbuf_init(&x.detail, d->a);
+    struct schema_list x = {0};
     for (uint32_t i = 0; i < n->name_count; i++) TRY(find_schema(d, n, i, &x));
-    for (size_t i = x.schemas.count; i-- > 0;) list_contents(d, x.schemas.data[i], &x);
-    if (x.items.count && !n->cascade) {
-        if (x.schemas.count == 1)
-            FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
-                 "cannot drop schema %s because other objects depend on it",
-                 ddl__quote(d->a, x.schemas.data[0]->name));
-        else
-            FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
-                 "cannot drop desired object(s) because other objects depend on them");
-        error_detail("%s", x.detail.data ? x.detail.data : "");
-        return error_hint("Use DROP ... CASCADE to drop the dependent objects too.");
-    }
-    TRY(ddl__cascade_notice(d, x.words.data, (uint32_t)x.words.count));
-    if (x.items.count) TRY(ddl__drop_items(d, x.items.data, (uint32_t)x.items.count, true));
-    for (size_t i = 0; i < x.schemas.count; i++) TRY(ddl__remove(d, x.schemas.data[i]->oid));
+    TRY(ddl__drop_contents(d, x.data, (uint32_t)x.count, n->cascade));
+    for (size_t i = 0; i < x.count; i++) TRY(ddl__remove(d, x.data[i]->oid));
     return OK;
 }
 

@@ -56,20 +56,14 @@ static enum status check_set_columns(struct foreign_ddl *f)
     return OK;
 }
 
-static bool is_deferrable(const struct table_def *t, const struct index_def *x)
-{
-    for (uint16_t i = 0; i < t->constraint_count; i++)
-        if (t->constraints[i]->oid == x->constraint) return t->constraints[i]->deferrable;
-    return false;
-}
-
 static enum status use_primary_key(struct foreign_ddl *f)
 {
-    f->index = f->parent->primary;
+    for (uint16_t i = 0; i < f->parent->index_count; i++)
+        if (f->parent->indexes[i]->primary) f->index = f->parent->indexes[i];
     if (!f->index)
         return FAIL(UNDEFINED_OBJECT, "there is no primary key for referenced table \"%s\"",
                     f->parent->name);
-    if (is_deferrable(f->parent, f->index))
+    if (f->index->deferrable)
         return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE,
                     "cannot use a deferrable primary key for referenced table \"%s\"",
                     f->parent->name);
@@ -97,7 +91,7 @@ static enum status find_index(struct foreign_ddl *f)
     for (uint16_t i = 0; i < f->parent->index_count && !f->index; i++) {
         const struct index_def *x = f->parent->indexes[i];
         if (!is_over(x, f->foreign, f->foreign_count)) continue;
-        if (is_deferrable(f->parent, x)) deferrable = true;
+        if (x->deferrable) deferrable = true;
         else f->index = x;
     }
     if (f->index) return OK;

@@ -158,6 +158,12 @@ enum status ddl__index_column_words(struct ddl *d, const struct table_def *t,
 /* Does the index name the column, in an expression or its predicate, too? */
 enum status ddl__index_uses(struct ddl *d, const struct table_def *t, const struct index_def *x,
                             int16_t number, bool *ret) MUST;
+/* No two rows have one key of the deferrable unique index, whose entries do not tell: 23505. */
+enum status ddl__verify_unique(struct ddl *d, const struct table_def *t,
+                               const struct index_def *x) MUST;
+/* 23505 in the words of an index that is being made. */
+enum status ddl__duplicated(struct ddl *d, const struct table_def *t, const struct index_def *x,
+                            const struct datum *row) MUST;
 /* Fills the index's (new) tree from the table's rows. */
 enum status ddl__build_index(struct ddl *d, const struct table_def *t,
                              const struct index_def *x) MUST;
@@ -249,6 +255,9 @@ enum status ddl__drop_items(struct ddl *d, const struct drop_item *items, uint32
 /* Foreign keys that refer to the index go before it does: 2BP01 without CASCADE, of `what` goes. */
 enum status ddl__drop_references(struct ddl *d, const struct index_def *x, const char *what,
                                  bool cascade) MUST;
+/* All that is in the schemas, and what hangs on it. 2BP01 when there is any, without CASCADE. */
+enum status ddl__drop_contents(struct ddl *d, const struct schema_def *const *schemas,
+                               uint32_t count, bool cascade) MUST;
 /* "NOTICE: drop cascades to …" for these words. */
 enum status ddl__cascade_notice(struct ddl *d, const char *const *words, uint32_t count) MUST;
 /* "view s.v", with the schema where the path does not find it. */
@@ -290,6 +299,8 @@ enum status ddl__remove_column(struct ddl *d, oid_t table, int16_t number) MUST;
 enum status ddl__alter_type(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
 enum status ddl__add_constraint(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
 enum status ddl__drop_constraint(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
+enum status ddl__alter_constraint(struct ddl *d, oid_t table,
+                                  const struct ast_alter_cmd *c) MUST;
 enum status ddl__validate_constraint(struct ddl *d, oid_t table,
                                      const struct ast_alter_cmd *c) MUST;
 enum status ddl__set_owner(struct ddl *d, const struct table_def *t, const char *role) MUST;

@@ -77,7 +77,7 @@ void ddl__entry_key(const struct index_def *x, struct slice key, const struct da
         any_null |= v.null;
         key_encode(&part, v, out);
     }
-    *ret_unique = x->unique && (!any_null || x->nulls_not_distinct);
+    *ret_unique = x->unique && !x->deferrable && (!any_null || x->nulls_not_distinct);
     if (!*ret_unique) strbuf_add(out, key.data, key.len);
 }
 
@@ -121,8 +121,8 @@ static const char *schema_name(struct ddl *d, const struct table_def *t)
     return n ? n->name : NULL;
 }
 
-static enum status duplicated(struct ddl *d, const struct table_def *t, const struct index_def *x,
-                              const struct datum *row)
+enum status ddl__duplicated(struct ddl *d, const struct table_def *t, const struct index_def *x,
+                            const struct datum *row)
 {
     const char *words;
     TRY(key_words(d, t, x, row, &words));
@@ -199,8 +199,8 @@ static enum status judge_load(struct fill *f, enum status s)
     }
     ddl__decode(f->table, row, values);
     if (f->with_table && tree-- == 0)
-        return duplicated(f->ddl, f->table, f->table->primary, values);
-    return duplicated(f->ddl, f->table, f->indexes[tree], values);
+        return ddl__duplicated(f->ddl, f->table, f->table->primary, values);
+    return ddl__duplicated(f->ddl, f->table, f->indexes[tree], values);
 }
 
 static enum status write_one(struct fill *f, uint32_t tree, const struct write_request *w,
@@ -209,7 +209,7 @@ static enum status write_one(struct fill *f, uint32_t tree, const struct write_r
     f->wrote += w->key.len + w->row.len;
     if (f->load) return judge_load(f, store_load_add(f->load, tree, w->key, w->row, f->rows));
     enum status s = store_write(f->ddl->s->txn, w);
-    return s == UNIQUE_VIOLATION && x ? duplicated(f->ddl, f->table, x, row) : s;
+    return s == UNIQUE_VIOLATION && x ? ddl__duplicated(f->ddl, f->table, x, row) : s;
 }
 
 static enum status entry_of(struct fill *f, uint32_t i, struct slice key, const struct datum *row,
@@ -285,7 +285,8 @@ enum status ddl__build_index(struct ddl *d, const struct table_def *t, const str
     struct fill f;
     TRY(fill_begin(&f, d, t, x));
     struct row_scan q = {t, build_row, &f};
-    return fill_end(&f, ddl__scan(d, &q));
+    TRY(fill_end(&f, ddl__scan(d, &q)));
+    return x->deferrable ? ddl__verify_unique(d, t, x) : OK;
 }
 
 /* --- moving rows ---------------------------------------------------------------------------- */
@@ -349,6 +350,8 @@ enum status ddl__rewrite(struct ddl *d, const struct rewrite *q)
     enum status s = fill_end(&m.fill, ddl__scan(d, &scan));
     strbuf_release(&m.key);
     strbuf_release(&m.row);
+    for (uint16_t i = 0; s == OK && i < q->to->index_count; i++)
+        if (q->to->indexes[i]->deferrable) s = ddl__verify_unique(d, q->to, q->to->indexes[i]);
     return s;
 }
 

@@ -143,7 +143,8 @@ enum status session__check_pending(struct session *s, const struct table_def *t,
     for (size_t i = 0; d && i < d->events.count; i++) {
         const struct deferred_event *e = &d->events.data[i];
         const struct constraint_def *k = catalog_constraint_by_oid(s->catalog, e->constraint);
-        if (k && t->oid == (e->kind == FOREIGN_CHECK ? k->table : k->foreign_table))
+        bool check = e->kind == FOREIGN_CHECK || e->kind == UNIQUE_CHECK;
+        if (k && t->oid == (check ? k->table : k->foreign_table))
             return FAIL(OBJECT_IN_USE, "cannot %s \"%s\" because it has pending trigger events",
                         what, t->name);
     }

@@ -479,10 +479,6 @@ static enum status query_cached(struct session *s, struct slice text,
         p = NULL;
     }
     if (!p) plan_normalised(s, strbuf_slice(&normal), literals, n, strbuf_slice(&key), hash, &p);
-    if (p && p->plan->literals_matter) { /* planned as it was written */
-        cached_plan_release(p);
-        p = NULL;
-    }
     if (!p) {
         *ret_handled = false;
         return OK;

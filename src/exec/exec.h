@@ -82,6 +82,7 @@ struct exec_result {
     uint64_t rows_read;      /* of a stream, and done with */
     uint64_t temp_read, temp_written; /* bytes of spills */
     const struct node_stats *stats;   /* of exec_run_counted; in the arena */
+    bool at_end;             /* of a stream: an error is about what is checked after its last row */
     uint64_t place;          /* in the stream, of the row that an error is about; 0: the one being read */
 };
 

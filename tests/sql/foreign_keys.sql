@@ -277,3 +277,16 @@ delete from r;
 delete from q where id = 1;
 rollback;
 drop table c, p, r, q;
+
+-- schemas
+create schema s1;
+create schema s2;
+create table s1.p (id serial primary key);
+create table s1.q (id int primary key, p int references s1.p);
+create table s2.c (id int references s1.p, q int references s1.q);
+create view s2.v as select * from s1.q;
+drop schema s1;
+drop schema s1, s2;
+drop schema s1 cascade;
+\d s2.c
+drop schema s2 cascade;

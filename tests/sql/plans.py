@@ -92,6 +92,56 @@ ANALYSED = [
     ("select 1 from line a, part p, skew k where a.part + p.id = k.id", ["Hash Join", "Nested Loop"], []),
 ]
 
+SPECIAL = """
+create table doc (id int primary key, name text, state int, at timestamp, k int unique deferrable);
+insert into doc select i, 'Name ' || i, case when i % 50 = 0 then 1 else 2 end, timestamp '2024-01-01' + i * interval '1 hour', i
+  from generate_series(1, 5000) i;
+create index doc_lower on doc (lower(name));
+create index doc_open on doc (id) where state = 1;
+create index doc_late on doc (name) where id > 4000 and at is not null;
+create index doc_day on doc (date_trunc('day', at));
+create table child (id int primary key, doc int references doc);
+insert into child select i, i from generate_series(1, 2000) i;
+analyze doc;
+analyze child;
+"""
+
+# indexes on expressions, partial ones, and what row locks stand on
+SPECIALS = [
+    ("select id from doc where lower(name) = 'name 7'", ["doc_lower", "Index Cond: (lower(name) = 'name 7'::text)"], ["Filter"]),
+    ("select id from doc where lower(name) in ('name 7', 'name 8')", ["doc_lower"], ["Seq Scan"]),
+    ("select id from doc where upper(name) = 'NAME 7'", ["Seq Scan"], []),
+    ("select id from doc where state = 1 and id > 10 and id < 90", ["doc_"], []),
+    ("select name from doc where name = 'Name 4500' and id > 4200 and at > '2024-01-01'", ["doc_late"], ["Seq Scan"]),
+    ("select name from doc where name = 'Name 4500' and id = 4500 and at = '2024-01-01'", ["Index Scan"], ["Seq Scan"]),
+    ("select name from doc where name = 'Name 4500' and id > 3900 and at > '2024-01-01'", [], ["doc_late"]),
+    ("select name from doc where name = 'Name 4500' and id > 4200", [], ["doc_late"]),
+    ("select name from doc where name = 'Name 4500' and (id > 4200 or at is not null)", [], ["doc_late"]),
+    ("select id from doc where date_trunc('day', at) = '2024-03-01'", ["doc_day"], ["Seq Scan"]),
+    ("select a.id from doc a join doc b on lower(a.name) = lower(b.name) where b.id = 5", ["doc_lower", "Nested Loop"], ["Hash"]),
+    ("update doc set state = 3 where lower(name) = 'name 7'", ["doc_lower"], ["Seq Scan"]),
+    ("select id from doc where k = 5", ["doc_k_key"], ["Seq Scan"]),
+    ("select id from doc order by state, id limit 3 for update skip locked", ["Limit\n  ->  LockRows\n        ->  Sort"], []),
+    ("select id from doc order by id limit 3 for update", ["Limit\n  ->  LockRows\n        ->  Seq Scan"], ["Sort"]),
+    ("select d.id from doc d join child c on c.doc = d.id where c.id = 5 for update of c", ["LockRows\n  ->  Nested Loop"], ["Hash"]),
+]
+
+
+def check_special(c):
+    c.execute(SPECIAL)
+    check_plans(c, SPECIALS)
+    c.execute("select id from doc where lower(name) = 'name 7' or false")
+    assert c.fetchall() == [(7,)]
+    for mode in "auto", "force_generic_plan", "force_custom_plan":
+        c.execute("set plan_cache_mode = %s" % mode)
+        for _ in range(3):
+            c.execute("select id from doc where state = 1 and id > 10 and id < 110 order by id")
+            assert c.fetchall() == [(50,), (100,)]
+            c.execute("select id from doc where date_trunc('day', at) = '2024-01-02' order by id limit 1")
+            assert c.fetchall() == [(24,)]
+    c.execute("reset plan_cache_mode")
+
+
 DEEP = [
     "select " + "(" * 10000 + "1" + ")" * 10000,
     "select 1 from part where " + " or ".join(f"id = {n}" for n in range(5000)),
@@ -264,6 +314,7 @@ def main():
         c.execute(SETUP)
         check_plans(c, PLANS)
         check_estimates(c)
+        check_special(c)
         check_cancel(c)
         check_custom(c, server)
         check_explained(c)
@@ -277,7 +328,7 @@ def main():
             c.execute("select 1")
             assert c.fetchone() == (1,)
         db.close()
-    print(f"{len(PLANS) + len(ANALYSED)} plans, {len(ESTIMATES)} estimates and {len(DEEP)} deep statements are as they should be")
+    print(f"{len(PLANS) + len(ANALYSED) + len(SPECIALS)} plans, {len(ESTIMATES)} estimates and {len(DEEP)} deep statements are as they should be")
 
 
 main()

@@ -24,6 +24,7 @@ from server import Server  # noqa: E402
 EXPECTED = os.path.join(HERE, "row_locks.json")
 WAIT_SECONDS = 0.15   # how long a step is given before it counts as waiting
 RANDOM_SECONDS = 4
+MANY = 210000         # more rows than a statement locks one by one
 END_SECONDS = 20      # and how long at most when it is to go on
 
 SETUP = """
@@ -124,6 +125,30 @@ CASES = {
         "1: begin", "1: select id from p where id = 2 for key share",
         "2: insert into p values (2, 2, 2) on conflict (id) do update set n = 8",
         "2: insert into p values (2, 2, 2) on conflict do nothing", "1: commit"],
+    "deferrable unique: both add one key": [
+        "1: alter table c add constraint w unique (p) deferrable initially deferred",
+        "1: begin", "2: begin", "1: insert into c values (5, 2)", "2: insert into c values (6, 2)",
+        "1: commit", "2: commit", "2: select count(*) from c where p = 2"],
+    "deferrable unique: looks while another has looked": [
+        "1: alter table c add constraint w unique (p) deferrable",
+        "1: begin", "1: insert into c values (5, 2)", "2: insert into c values (6, 2)",
+        "1: commit", "2?", "2: select count(*) from c where p = 2"],
+    "deferrable unique: the other rolls back": [
+        "1: alter table c add constraint w unique (p) deferrable",
+        "1: begin", "1: insert into c values (5, 2)", "2: insert into c values (6, 2)",
+        "1: rollback", "2?", "2: select count(*) from c where p = 2"],
+    "deferrable unique: the other is being deleted": [
+        "1: alter table c add constraint w unique (p) deferrable",
+        "1: begin", "1: delete from c where id = 1", "2: insert into c values (6, 1)",
+        "1: commit", "2?", "2: select count(*) from c where p = 1"],
+    "partial unique: outside and inside": [
+        "1: create unique index on c (p) where id > 10",
+        "1: begin", "1: insert into c values (5, 2)", "2: insert into c values (12, 2)",
+        "1: update c set id = 15 where id = 5", "1: rollback", "2: insert into c values (13, 2)"],
+    "unique expression waits": [
+        "1: create unique index on c ((id % 10))",
+        "1: begin", "1: insert into c values (5, 2)", "2: insert into c values (15, 2)",
+        "1: commit", "2?", "2: insert into c values (16, 2)"],
     "a queue of jobs": [
         "1: begin", "2: begin", "3: begin",
         "1: select id from p order by n desc, id limit 1 for update skip locked",
@@ -304,6 +329,37 @@ def run_circle(dsn, steps):
     return len(victims) == 1 and "waits" not in said, said
 
 
+def run_many(dsn):
+    """A statement that refers to very many keys locks the table instead, and finds every key."""
+    one, two = Session(dsn), Session(dsn)
+    setup = psycopg2.connect(dsn)
+    setup.autocommit = True
+    cursor = setup.cursor()
+    cursor.execute(SETUP + "insert into p select i, i, 0 from generate_series(4, %d) i" % MANY)
+    one.run("begin")
+    said = []
+    for sql in ("insert into c select i, i from generate_series(2, %d) i" % MANY,
+                "select count(*) from c"):
+        got = one.run(sql)
+        said.append(one.result(END_SECONDS) if got == "waits" else got)
+    said.append(two.run("update p set n = 1 where id = %d" % MANY))
+    one.run("rollback")
+    if two.waiting:
+        two.result(END_SECONDS)
+    for s in one, two:
+        s.connection.close()
+    try:
+        cursor.execute("insert into c select i, i + 1 from generate_series(2, %d) i" % MANY)
+        said.append("no error")
+    except psycopg2.Error as e:
+        said.append(e.diag.message_detail)
+    cursor.execute("drop table c, u, p")
+    setup.close()
+    want = ["INSERT 0 %d" % (MANY - 1), [[MANY]], "waits",
+            'Key (p)=(%d) is not present in table "p".' % (MANY + 1)]
+    return said == want, said
+
+
 ORPHANS = """
 select 'c', count(*) from c where p is not null and not exists (select from p where id = c.p) union all
 select 'u', count(*) from u where k is not null and not exists (select from p where k = u.k) union all
@@ -415,6 +471,10 @@ def main(argv):
             if not ok:
                 failed += 1
                 print("FAIL a circle: %s: %s" % (name, said))
+        ok, said = run_many(dsn)
+        if not ok:
+            failed += 1
+            print("FAIL many keys: %s" % said)
         seed = int(argv[1]) if len(argv) > 1 else random.randrange(1 << 30)
         print("seed %d" % seed)
         ok, said = run_random(dsn, seed, RANDOM_SECONDS)
@@ -425,7 +485,7 @@ def main(argv):
         reason = server.stop()
     if reason:
         print("%s\n%s" % (reason, server.log_tail()))
-    total = len(CASES) + len(CIRCLES) + 1
+    total = len(CASES) + len(CIRCLES) + 2
     print("%d of %d cases passed" % (total - failed, total))
     return 1 if failed or reason else 0
 

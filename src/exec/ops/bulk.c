@@ -16,7 +16,8 @@ static enum status begin(struct dml_run *d)
     trees[n++] = (struct load_tree){t->tree, t->primary != NULL};
     for (uint16_t i = 0; i < t->index_count; i++)
         if (is_secondary(t->indexes[i]))
-            trees[n++] = (struct load_tree){t->indexes[i]->tree, t->indexes[i]->unique};
+            trees[n++] = (struct load_tree){t->indexes[i]->tree,
+                                            t->indexes[i]->unique && !t->indexes[i]->deferrable};
     return store_load_begin(d->x->txn, trees, n, &d->load);
 }
 

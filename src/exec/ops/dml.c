@@ -12,6 +12,8 @@ void dml_init(struct dml_run *d, struct execution *x, const struct plan_node *n,
 {
     *d = (struct dml_run){.x = x, .dml = &n->dml, .table = n->dml.table, .tracks = tracks};
     d->arena = exec_arena(x);
+    for (uint16_t i = 0; i < d->table->index_count; i++)
+        d->defers |= d->table->indexes[i]->deferrable;
     strbuf_init(&d->key, NULL);
     strbuf_init(&d->row, NULL);
     strbuf_init(&d->entry, NULL);
@@ -212,7 +214,7 @@ enum status dml_entry(struct dml_run *d, uint16_t i, const struct datum *row, st
         any_null |= v.null;
         key_encode(&part, v, out);
     }
-    *ret_unique = x->unique && (!any_null || x->nulls_not_distinct);
+    *ret_unique = x->unique && !x->deferrable && (!any_null || x->nulls_not_distinct);
     if (!*ret_unique) strbuf_add(out, key.data, key.len);
     return OK;
 }
@@ -251,6 +253,7 @@ static enum status insert(struct dml_run *d, const struct datum *row)
 enum status dml_insert(struct dml_run *d, const struct datum *row)
 {
     TRY(insert(d, row));
+    if (d->defers) TRY(unique_written(d, strbuf_slice(&d->key), NULL, false));
     return d->dml->refer_count ? foreign_written(d, strbuf_slice(&d->key), row, NULL, false) : OK;
 }
 
@@ -330,6 +333,7 @@ enum status dml_update(struct dml_run *d, struct slice key, const struct datum *
         if (is_secondary(index) && (moved || rule_of(d, i) || touches(index, changed)))
             TRY(move_entry(d, i, key, new_key, old, row));
     }
+    if (d->defers) TRY(unique_written(d, new_key, changed, moved));
     if (d->dml->refer_count) TRY(foreign_written(d, new_key, row, changed, moved));
     return d->dml->referred_count ? foreign_left(d, old, row, changed) : OK;
 }

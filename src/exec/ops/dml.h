@@ -14,6 +14,7 @@ struct dml_run {
     struct strbuf key, row, entry, old_entry, new_key;
     struct map seen;          /* keys touched by this statement, when one could come twice */
     bool tracks;
+    bool defers;              /* the table has a deferrable unique key */
     /* Insertion of many rows (bulk.c): */
     bool bulk;                /* allowed */
     size_t wrote;             /* bytes, before the load began */

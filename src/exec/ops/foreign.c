@@ -12,6 +12,7 @@ void foreign__init(struct foreign_run *r, struct execution *x)
 {
     *r = (struct foreign_run){.x = x, .mode = ROW_LOCK_KEY_SHARE, .keep = exec_arena(x), .arena = exec_arena(x)};
     map_init(&r->found);
+    map_init(&r->whole);
     strbuf_init(&r->lookup, NULL);
     strbuf_init(&r->buffer, NULL);
     strbuf_init(&r->entry, NULL);
@@ -20,6 +21,7 @@ void foreign__init(struct foreign_run *r, struct execution *x)
 void foreign__release(struct foreign_run *r)
 {
     map_release(&r->found);
+    map_release(&r->whole);
     strbuf_release(&r->lookup);
     strbuf_release(&r->buffer);
     strbuf_release(&r->entry);
@@ -37,6 +39,16 @@ static struct foreign_run *run_of(struct execution *x)
 static bool is_deferred(const struct execution *x, const struct constraint_def *k)
 {
     return k->deferrable && x->session->is_deferred && x->session->is_deferred(x->session->ctx, k);
+}
+
+enum status foreign__push(struct execution *x, const struct foreign_event *e)
+{
+    if (is_deferred(x, e->key.def)) return x->session->defer(x->session->ctx, e);
+    struct foreign_run *r = run_of(x);
+    struct foreign_event copy = *e;
+    copy.row_key = slice_dup(r->keep, e->row_key);
+    ARENA_PUSH(r->keep, &r->events, copy);
+    return OK;
 }
 
 /* --- rows that refer --------------------------------------------------------------------------- */
@@ -160,7 +172,8 @@ enum status foreign__run(struct foreign_run *r)
             struct foreign_event e = r->events.data[r->next];
             if (!e.key.def) continue;
             TRY(exec_check(r->x));
-            if (e.kind == FOREIGN_CHECK) TRY(foreign__check(r, &e));
+            if (e.kind == UNIQUE_CHECK) TRY(unique__check(r, &e));
+            else if (e.kind == FOREIGN_CHECK) TRY(foreign__check(r, &e));
             else TRY(act_alike(r, r->next, end));
         }
     }

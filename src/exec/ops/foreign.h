@@ -1,4 +1,4 @@
-/* Foreign keys as rows change (docs/design/constraints.md). What cannot be decided at once is an event,
+/* Foreign keys, and deferrable unique keys, as rows change (docs/design/constraints.md). What cannot be decided at once is an event,
  * worked off when the statement has written all its rows, or deferred to the session's queue. */
 #ifndef HELIOS_EXEC_OPS_FOREIGN_H
 #define HELIOS_EXEC_OPS_FOREIGN_H
@@ -8,6 +8,7 @@
 
 enum foreign_event_kind {
     FOREIGN_CHECK,   /* a row refers to something */
+    UNIQUE_CHECK,    /* a row has a key that no other may have at the end (key: the constraint's) */
     FOREIGN_DELETED, /* a row that may be referred to is gone, */
     FOREIGN_UPDATED, /* or has another key */
 };
@@ -15,7 +16,7 @@ enum foreign_event_kind {
 struct foreign_event {
     struct foreign_key key;
     enum foreign_event_kind kind;
-    struct slice row_key;          /* FOREIGN_CHECK: of the child's row */
+    struct slice row_key;          /* of the two checks: of the row */
     const struct datum *old, *now; /* else: the referenced columns, in the order of the constraint */
 };
 

@@ -5,7 +5,7 @@
 #include "types/key.h"
 #include "types/row.h"
 
-enum { FOUND_BYTES_MAX = 8 << 20, LOOKUPS_MAX = 1000 };
+enum { FOUND_BYTES_MAX = 8 << 20, LOOKUPS_MAX = 1000, ROWS_LOCKED_MAX = 200000 };
 
 /* --- the key that a row refers to -------------------------------------------------------------- */
 
@@ -64,7 +64,7 @@ static enum status judge_snapshot(struct foreign_run *r, const struct foreign_ke
 
 /* Through a secondary index: what its entry names is locked, then looked at again. */
 static enum status look_through_index(struct foreign_run *r, const struct foreign_key *k,
-                                      bool *ret_found, bool *ret_changed)
+                                      enum row_lock mode, bool *ret_found, bool *ret_changed)
 {
     struct datum *row = ARENA_ARRAY(r->arena, struct datum, k->parent->column_count + 1u);
     *ret_found = false;
@@ -77,7 +77,7 @@ static enum status look_through_index(struct foreign_run *r, const struct foreig
         *ret_changed = got.changed;
         if (!got.row.data) return OK;
         q = (struct lock_request){.tree = k->parent->tree, .key = slice_dup(r->arena, got.row),
-                                  .mode = r->mode};
+                                  .mode = mode};
         TRY(store_lock(r->x->txn, &q, &got));
         if (!got.row.data) continue;
         dml_decode(k->parent, got.row, row);
@@ -90,14 +90,30 @@ static enum status look_through_index(struct foreign_run *r, const struct foreig
     return serialization_failure();
 }
 
+/* A statement that has locked many rows locks the table against writers instead: a lock a row takes
+ * memory until the transaction ends. */
+static enum status lock_mode(struct foreign_run *r, const struct foreign_key *k,
+                             enum row_lock *ret)
+{
+    *ret = r->mode;
+    if (!r->mode || ++r->locked < ROWS_LOCKED_MAX) return OK;
+    *ret = ROW_LOCK_NONE;
+    if (map_get_u64(&r->whole, k->parent->oid)) return OK;
+    TRY(txn_lock_relation(r->x->txn, k->parent->oid, LOCK_SHARE, false));
+    map_put_u64(&r->whole, k->parent->oid, r);
+    return OK;
+}
+
 static enum status look_up(struct foreign_run *r, const struct foreign_key *k, bool *ret_found)
 {
+    enum row_lock mode;
+    TRY(lock_mode(r, k, &mode));
     bool changed;
     if (k->index->tree) {
-        TRY(look_through_index(r, k, ret_found, &changed));
+        TRY(look_through_index(r, k, mode, ret_found, &changed));
     } else {
         struct lock_request q = {.tree = k->parent->tree, .key = strbuf_slice(&r->lookup),
-                                 .mode = r->mode};
+                                 .mode = mode};
         struct lock_result got;
         TRY(store_lock(r->x->txn, &q, &got));
         *ret_found = got.row.data != NULL;

@@ -15,6 +15,8 @@ struct foreign_run {
     ARRAY(struct foreign_event) events;
     size_t next;                   /* the first that is not done */
     enum row_lock mode;            /* of referenced rows */
+    uint64_t locked;               /* rows, so far */
+    struct map whole;              /* tables that are locked whole instead, by oid */
     struct map found;              /* keys that are there, and locked: constraint and key bytes */
     size_t found_bytes;
     struct strbuf lookup, buffer, entry;
@@ -26,6 +28,9 @@ void foreign__release(struct foreign_run *r);
 /* A row was written, or (`changed`: by column; `moved`: it got another key in its table's tree) changed. */
 enum status foreign_written(struct dml_run *d, struct slice key, const struct datum *row,
                             const bool *changed, bool moved) MUST;
+/* The same for the deferrable unique keys of the table. */
+enum status unique_written(struct dml_run *d, struct slice key, const bool *changed,
+                           bool moved) MUST;
 /* A row is gone (now NULL), or became another. */
 enum status foreign_left(struct dml_run *d, const struct datum *old, const struct datum *now,
                          const bool *changed) MUST;
@@ -40,6 +45,10 @@ enum status foreign__look(struct foreign_run *r, const struct foreign_key *k,
                           const struct datum *row, bool *ret_none, bool *ret_found) MUST;
 /* The row of the event refers to something: else 23503. */
 enum status foreign__check(struct foreign_run *r, const struct foreign_event *e) MUST;
+/* No other row has the key of the event's row: else 23505. */
+enum status unique__check(struct foreign_run *r, const struct foreign_event *e) MUST;
+/* Keeps the event until the statement, or the transaction, ends. */
+enum status foreign__push(struct execution *x, const struct foreign_event *e) MUST;
 /* Does the parent have a row of the event's old key, whoever wrote it? */
 enum status foreign__is_there(struct foreign_run *r, const struct foreign_event *e,
                               bool *ret) MUST;

@@ -71,6 +71,16 @@ static enum status conflict_update(struct insert_run *r, struct slice stored,
     return dml_returning(d, r->row, input, input_count);
 }
 
+static enum status no_arbiter(const struct dml_run *d, const struct index_def *x)
+{
+    const struct schema_def *n =
+        catalog_schema_by_oid(d->x->session->catalog, d->table->schema);
+    FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE,
+         "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as "
+         "arbiters");
+    return error_object(n ? n->name : NULL, d->table->name, NULL, x->name);
+}
+
 /* *ret_done: the row needs no insertion. */
 static enum status handle_conflict(struct insert_run *r, const struct datum *input,
                                    uint32_t input_count, bool *ret_done)
@@ -83,6 +93,7 @@ static enum status handle_conflict(struct insert_run *r, const struct datum *inp
         const struct index_def *index = t->indexes[i];
         if (!index->unique) continue;
         if (dml->conflict_index && index->oid != dml->conflict_index->oid) continue;
+        if (index->deferrable) return no_arbiter(&r->d, index);
         TRY(find_conflict(r, i, ret_done, &stored));
     }
     if (!*ret_done || dml->conflict == CONFLICT_NOTHING) return OK;
@@ -194,11 +205,12 @@ enum status exec_insert_stream(const struct plan *p, struct txn *t, const struct
         if (st != OK) break;
     }
     if (st == END_OF_DATA) st = dml_end(&r.d);
+    bool at_end = st == OK;
     if (st == OK) st = foreign_finish(&x);
     foreign_end(&x);
     if (ret)
         *ret = (struct exec_result){.rows_processed = x.rows_processed, .rows_read = r.rows_read,
-                                    .place = r.d.place};
+                                    .at_end = at_end, .place = r.d.place};
     insert_release(&r);
     exec_end(&x);
     return st;

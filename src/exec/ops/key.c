@@ -1,5 +1,6 @@
 /* Keys of rows in trees. A table's tree is keyed by its primary key, or by a hidden row id; an entry of
- * a secondary index by its columns and then, unless the entry is unique by itself, the row's key. The
+ * a secondary index by its columns and then, unless the entry is unique by itself (its index is unique,
+ * not deferrable, and no column is NULL), the row's key. The
  * entry's row is the row's key. */
 #include "exec/ops/ops_priv.h"
 
@@ -36,6 +37,6 @@ void op__index_key(const struct table_def *t, const struct index_def *i, const s
         any_null |= d.null;
         key_encode(&part, d, out);
     }
-    *ret_unique = i->unique && (!any_null || i->nulls_not_distinct);
+    *ret_unique = i->unique && !i->deferrable && (!any_null || i->nulls_not_distinct);
     if (!*ret_unique) strbuf_add(out, table_key.data, table_key.len);
 }

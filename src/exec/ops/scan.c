@@ -244,5 +244,5 @@ enum status op__index_scan(struct execution *x, const struct plan_node *n,
                            const struct exec_sink *out)
 {
     const struct index_def *i = n->scan.index;
-    return run_ranges(x, n, out, i, i->unique, scan_entries);
+    return run_ranges(x, n, out, i, i->unique && !i->deferrable, scan_entries);
 }

@@ -199,7 +199,6 @@ static const char *command_name(AlterTableType t)
     case AT_SetOptions: return "ALTER COLUMN ... SET";
     case AT_ResetOptions: return "ALTER COLUMN ... RESET";
     case AT_SetCompression: return "ALTER COLUMN ... SET COMPRESSION";
-    case AT_AlterConstraint: return "ALTER CONSTRAINT";
     case AT_AlterColumnGenericOptions: return "ALTER COLUMN ... OPTIONS";
     case AT_ClusterOn: return "CLUSTER ON";
     case AT_DropCluster: return "SET WITHOUT CLUSTER";
@@ -249,6 +248,7 @@ static enum alter_kind alter_kind(AlterTableType t)
     case AT_AddConstraint: return ALTER_ADD_CONSTRAINT;
     case AT_DropConstraint: return ALTER_DROP_CONSTRAINT;
     case AT_ValidateConstraint: return ALTER_VALIDATE_CONSTRAINT;
+    case AT_AlterConstraint: return ALTER_ALTER_CONSTRAINT;
     case AT_AddIdentity: return ALTER_ADD_IDENTITY;
     case AT_SetIdentity: return ALTER_SET_IDENTITY;
     case AT_DropIdentity: return ALTER_DROP_IDENTITY;
@@ -279,6 +279,7 @@ static enum status copy_alter_cmd(struct copy *c, const AlterTableCmd *s, struct
         TRY(copy__column_def(c, (const ColumnDef *)s->def, &n->column));
         return copy__node(c, ((const ColumnDef *)s->def)->raw_default, &n->expr);
     case ALTER_ADD_CONSTRAINT:
+    case ALTER_ALTER_CONSTRAINT:
     case ALTER_ADD_IDENTITY:
         return copy_constraint(c, (const Constraint *)s->def, &n->constraint);
     case ALTER_SET_IDENTITY:

@@ -282,7 +282,7 @@ static void use_index(struct level *l, uint32_t relation, const struct index_def
     if (!p.keyed.count) return;
     p.rows *= keyed_fraction(l, relation, x, &p);
     bool full = p.range.equal_count + (p.range.in_list || p.range.in_array) == x->key_count;
-    p.unique = x->unique && p.range.equal_count == x->key_count;
+    p.unique = x->unique && !x->deferrable && p.range.equal_count == x->key_count;
     if (x->unique && full && p.rows > probes) p.rows = probes;
     if (p.rows < 1) p.rows = 1;
     p.cost = COST_PROBE * probes + p.rows * (x->tree ? COST_FETCH : COST_ROW);

@@ -1,0 +1,103 @@
+-- Unique keys that are checked at the end of the statement, or of the transaction.
+create table t (id int primary key deferrable, a int unique deferrable initially deferred, b text, c int,
+                constraint bc unique (b, c) deferrable, unique nulls not distinct (c, a) deferrable initially deferred);
+\d t
+select conname, contype, condeferrable, condeferred, pg_get_constraintdef(oid) from pg_constraint where conrelid = 't'::regclass order by 1;
+select indexrelid::regclass, indisunique, indisprimary, indimmediate from pg_index where indrelid = 't'::regclass order by 1;
+insert into t values (1, 1, 'x', 1), (2, 2, 'x', 2), (3, 3, 'y', null);
+insert into t values (1, 9, 'q', 9);
+insert into t values (null, 9, 'q', 9);
+insert into t values (9, 1, 'q', 9);
+insert into t values (9, 9, 'x', 1);
+insert into t values (9, 9, 'y', null), (10, 10, null, null);
+update t set id = id + 1;
+select * from t order by id;
+update t set id = 5;
+update t set id = case id when 2 then 3 when 3 then 2 else id end;
+select id, a from t order by id;
+begin;
+insert into t values (100, 1, null, 100);
+select count(*) from t where a = 1;
+update t set a = 100 where id = 100;
+commit;
+begin;
+insert into t values (101, 1, null, 101);
+commit;
+begin;
+insert into t values (101, 1, null, 101);
+delete from t where id = 101;
+commit;
+begin;
+insert into t values (101, 1, null, 101);
+set constraints all immediate;
+commit;
+begin;
+set constraints t_pkey deferred;
+insert into t values (3, 200, null, 200);
+update t set id = 200 where a = 200;
+set constraints t_pkey immediate;
+insert into t values (3, 201, null, 201);
+rollback;
+begin;
+insert into t values (300, null, null, null);
+insert into t values (301, null, null, null);
+commit;
+begin;
+savepoint s;
+insert into t values (102, 1, null, 102);
+rollback to s;
+commit;
+select id from t where id = 3;
+select id from t where a = 1 and id > 0;
+select t.id, count(*) from t group by id order by 1;
+select t.id, t.b from t group by id order by 1;
+insert into t values (3, 3, 'z', 3) on conflict (id) do nothing;
+insert into t values (3, 3, 'z', 3) on conflict do nothing;
+create table u (x int references t);
+create table u (x int references t (a));
+create table u (x int, y int);
+insert into u values (1, 1), (1, 2), (2, null);
+alter table u add unique (x) deferrable;
+alter table u add unique (y) deferrable;
+alter table u add constraint k unique (x, y) deferrable initially deferred;
+alter table u add primary key (y) deferrable;
+delete from u where y is null;
+alter table u add primary key (y) deferrable;
+alter table u add primary key (x);
+alter table u alter y drop not null;
+update u set y = 3 - y;
+select * from u order by y;
+alter table u add column z int default 4;
+alter table u add column w int unique deferrable;
+alter table u alter column y type text;
+alter table u alter column y type int using 1;
+alter table u drop constraint u_pkey;
+insert into u values (1, '2');
+alter table u alter constraint k not deferrable;
+\d u
+copy u from stdin;
+7	7	7	7
+7	8	7	7
+\.
+insert into u select i, i, i, i from generate_series(20, 40) i;
+insert into u select i, i + 100, i, i % 10 from generate_series(50, 90) i;
+update u set w = w + 1 where w is not null;
+delete from u where w > 30;
+select count(*), sum(w) from u;
+drop index u_w_key;
+alter table u rename constraint u_w_key to uw;
+drop table u;
+-- foreign keys change whether they may be put off
+create table p (id int primary key);
+create table f (id int constraint f_fk references p);
+alter table f alter constraint f_fk deferrable initially deferred;
+alter table f alter constraint nothing deferrable;
+alter table p alter constraint p_pkey deferrable;
+\d f
+begin;
+insert into f values (1);
+insert into p values (1);
+commit;
+alter table f alter constraint f_fk not deferrable;
+insert into f values (2);
+drop table f, p, t;
