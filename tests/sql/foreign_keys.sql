@@ -290,3 +290,18 @@ drop schema s1, s2;
 drop schema s1 cascade;
 \d s2.c
 drop schema s2 cascade;
+
+-- a row that refers to itself gets another key
+create table t (id int primary key, up int references t on update set null on delete cascade, x int default 0);
+insert into t values (1, 1), (2, 2), (3, 2);
+update t set id = 5 where id = 1;
+update t set id = 6 where id = 2;
+select * from t order by id;
+drop table t;
+create table p (id int primary key);
+create table c (id int);
+insert into c values (1);
+alter table c add foreign key (id) references p not valid;
+update c set id = id;
+update c set id = 2;
+drop table c, p;

@@ -254,7 +254,7 @@ enum status dml_insert(struct dml_run *d, const struct datum *row)
 {
     TRY(insert(d, row));
     if (d->defers) TRY(unique_written(d, strbuf_slice(&d->key), NULL, false));
-    return d->dml->refer_count ? foreign_written(d, strbuf_slice(&d->key), row, NULL, false) : OK;
+    return d->dml->refer_count ? foreign_written(d, NULL, strbuf_slice(&d->key), row) : OK;
 }
 
 static bool touches(const struct index_def *i, const bool *changed)
@@ -334,7 +334,8 @@ enum status dml_update(struct dml_run *d, struct slice key, const struct datum *
             TRY(move_entry(d, i, key, new_key, old, row));
     }
     if (d->defers) TRY(unique_written(d, new_key, changed, moved));
-    if (d->dml->refer_count) TRY(foreign_written(d, new_key, row, changed, moved));
+    const struct foreign_before before = {key, old, changed};
+    if (d->dml->refer_count) TRY(foreign_written(d, &before, new_key, row));
     return d->dml->referred_count ? foreign_left(d, old, row, changed) : OK;
 }
 

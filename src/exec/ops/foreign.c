@@ -13,6 +13,7 @@ void foreign__init(struct foreign_run *r, struct execution *x)
     *r = (struct foreign_run){.x = x, .mode = ROW_LOCK_KEY_SHARE, .keep = exec_arena(x), .arena = exec_arena(x)};
     map_init(&r->found);
     map_init(&r->whole);
+    map_init(&r->pending);
     strbuf_init(&r->lookup, NULL);
     strbuf_init(&r->buffer, NULL);
     strbuf_init(&r->entry, NULL);
@@ -22,6 +23,7 @@ void foreign__release(struct foreign_run *r)
 {
     map_release(&r->found);
     map_release(&r->whole);
+    map_release(&r->pending);
     strbuf_release(&r->lookup);
     strbuf_release(&r->buffer);
     strbuf_release(&r->entry);
@@ -53,10 +55,16 @@ enum status foreign__push(struct execution *x, const struct foreign_event *e)
 
 /* --- rows that refer --------------------------------------------------------------------------- */
 
-static bool touches(const struct foreign_key *k, const bool *changed)
+/* Does the row refer to something else than before? */
+static bool touches(const struct foreign_key *k, const struct foreign_before *before,
+                    const struct datum *row)
 {
-    for (uint16_t i = 0; i < k->def->column_count; i++)
-        if (changed[foreign_key_child_column(k, i)]) return true;
+    for (uint16_t i = 0; i < k->def->column_count; i++) {
+        uint16_t c = foreign_key_child_column(k, i);
+        if (before->changed[c] &&
+            !value_identical(k->child->columns[c].type, &before->row[c], &row[c]))
+            return true;
+    }
     return false;
 }
 
@@ -71,15 +79,26 @@ static enum status written(struct foreign_run *r, const struct foreign_key *k, s
     if (none || found) return OK;
     e.row_key = slice_dup(r->keep, key); /* perhaps a later row is what this one refers to */
     ARENA_PUSH(r->keep, &r->events, e);
+    map_put(&r->pending, key, r);
     return OK;
 }
 
-enum status foreign_written(struct dml_run *d, struct slice key, const struct datum *row,
-                            const bool *changed, bool moved)
+/* A row that refers to what it did is not looked at; but a check that waits for it finds it no more under
+ * another key. */
+static bool waits(const struct execution *x, const struct foreign_key *k, struct slice old_key,
+                  struct slice key)
+{
+    if (slice_eq(old_key, key)) return false;
+    return is_deferred(x, k->def) || (x->foreign && map_get(&x->foreign->pending, old_key));
+}
+
+enum status foreign_written(struct dml_run *d, const struct foreign_before *before,
+                            struct slice key, const struct datum *row)
 {
     for (uint32_t i = 0; i < d->dml->refer_count; i++) {
         const struct foreign_key *k = &d->dml->refers[i];
-        if (!changed || moved || touches(k, changed)) TRY(written(run_of(d->x), k, key, row));
+        if (!before || touches(k, before, row) || waits(d->x, k, before->key, key))
+            TRY(written(run_of(d->x), k, key, row));
     }
     return OK;
 }

@@ -17,6 +17,7 @@ struct foreign_run {
     enum row_lock mode;            /* of referenced rows */
     uint64_t locked;               /* rows, so far */
     struct map whole;              /* tables that are locked whole instead, by oid */
+    struct map pending;            /* keys of rows that a FOREIGN_CHECK waits for */
     struct map found;              /* keys that are there, and locked: constraint and key bytes */
     size_t found_bytes;
     struct strbuf lookup, buffer, entry;
@@ -25,9 +26,15 @@ struct foreign_run {
 void foreign__init(struct foreign_run *r, struct execution *x);
 void foreign__release(struct foreign_run *r);
 
-/* A row was written, or (`changed`: by column; `moved`: it got another key in its table's tree) changed. */
-enum status foreign_written(struct dml_run *d, struct slice key, const struct datum *row,
-                            const bool *changed, bool moved) MUST;
+/* What a row was: its key in its table's tree, its values, and which columns have been set. */
+struct foreign_before {
+    struct slice key;
+    const struct datum *row;
+    const bool *changed;
+};
+/* A row was written (`before` NULL), or became another. */
+enum status foreign_written(struct dml_run *d, const struct foreign_before *before,
+                            struct slice key, const struct datum *row) MUST;
 /* The same for the deferrable unique keys of the table. */
 enum status unique_written(struct dml_run *d, struct slice key, const bool *changed,
                            bool moved) MUST;
