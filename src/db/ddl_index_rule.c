@@ -92,6 +92,30 @@ enum status ddl__index_row(const struct index_values *v, const struct datum *row
     return OK;
 }
 
+enum status ddl__index_entry(const struct index_values *v, struct slice key,
+                             const struct datum *row, struct strbuf *out, bool *ret_unique,
+                             bool *ret_present)
+{
+    const struct index_def *x = v->index;
+    bool any_null = false;
+    strbuf_clear(out);
+    *ret_present = true;
+    if (!v->keys && !v->predicate) {
+        ddl__entry_key(x, key, row, out, ret_unique);
+        return OK;
+    }
+    struct datum *values = ARENA_ARRAY(v->arena, struct datum, x->key_count);
+    TRY(ddl__index_row(v, row, values, ret_present));
+    for (uint16_t i = 0; *ret_present && i < x->key_count; i++) {
+        struct key_part part = ddl__key_part(x, i);
+        any_null |= values[i].null;
+        key_encode(&part, values[i], out);
+    }
+    *ret_unique = x->unique && !x->deferrable && (!any_null || x->nulls_not_distinct);
+    if (!*ret_unique) strbuf_add(out, key.data, key.len);
+    return OK;
+}
+
 /* --- ALTER TABLE -------------------------------------------------------------------------------- */
 
 /* A copy of the edit's index that may be changed. */

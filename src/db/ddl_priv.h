@@ -141,6 +141,10 @@ enum status ddl__index_values(struct ddl *d, const struct table_def *t, const st
 /* The row's values of the key columns, into `ret`; *ret_present false: the index leaves it out. */
 enum status ddl__index_row(const struct index_values *v, const struct datum *row,
                            struct datum *ret, bool *ret_present) MUST;
+/* The key of the row's entry into `out`; what is worked out for it lies in v->arena. */
+enum status ddl__index_entry(const struct index_values *v, struct slice key,
+                             const struct datum *row, struct strbuf *out, bool *ret_unique,
+                             bool *ret_present) MUST;
 /* An element of CREATE INDEX that is an expression, and WHERE. */
 enum status ddl__index_expression(struct ddl *d, const struct table_def *t, const struct ast *ast,
                                   struct index_column *ret) MUST;

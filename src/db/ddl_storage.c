@@ -10,7 +10,7 @@
 #include "db/ddl_priv.h"
 #include "types/key.h"
 
-enum { SCAN_ROWS = 256, INDEX_COLUMNS_MAX = 32 };
+enum { SCAN_ROWS = 256 };
 
 /* --- scans ---------------------------------------------------------------------------------- */
 
@@ -142,7 +142,6 @@ struct fill {
     uint32_t index_count;
     struct execution x;
     struct arena arena;               /* of one row */
-    struct datum *row_values;
     bool with_table;   /* the rows are written, too: tree 0 of the load */
     struct load *load; /* NULL: not yet */
     size_t wrote;
@@ -161,7 +160,6 @@ static enum status fill_begin(struct fill *f, struct ddl *d, const struct table_
     for (uint16_t i = 0; !only && i < t->index_count; i++)
         if (t->indexes[i]->tree) f->indexes[f->index_count++] = t->indexes[i];
     f->values = ARENA_ARRAY(d->a, struct index_values, f->index_count + 1);
-    f->row_values = ARENA_ARRAY(d->a, struct datum, INDEX_COLUMNS_MAX);
     for (uint32_t i = 0; i < f->index_count; i++)
         TRY(ddl__index_values(d, t, f->indexes[i], &f->values[i]));
     exec_begin(&f->x, NULL, d->s->txn, &d->s->exec, &no_params, d->a);
@@ -212,30 +210,6 @@ static enum status write_one(struct fill *f, uint32_t tree, const struct write_r
     return s == UNIQUE_VIOLATION && x ? ddl__duplicated(f->ddl, f->table, x, row) : s;
 }
 
-static enum status entry_of(struct fill *f, uint32_t i, struct slice key, const struct datum *row,
-                            bool *ret_unique, bool *ret_present)
-{
-    const struct index_def *x = f->indexes[i];
-    const struct index_values *v = &f->values[i];
-    bool any_null = false;
-    strbuf_clear(&f->entry);
-    *ret_present = true;
-    if (!v->keys && !v->predicate) {
-        ddl__entry_key(x, key, row, &f->entry, ret_unique);
-        return OK;
-    }
-    arena_clear(&f->arena);
-    TRY(ddl__index_row(v, row, f->row_values, ret_present));
-    for (uint16_t c = 0; *ret_present && c < x->key_count; c++) {
-        struct key_part part = ddl__key_part(x, c);
-        any_null |= f->row_values[c].null;
-        key_encode(&part, f->row_values[c], &f->entry);
-    }
-    *ret_unique = x->unique && (!any_null || x->nulls_not_distinct);
-    if (!*ret_unique) strbuf_add(&f->entry, key.data, key.len);
-    return OK;
-}
-
 /* `bytes`: of the row; data NULL when the table has it already. */
 static enum status fill_row(struct fill *f, struct slice key, struct slice bytes,
                             const struct datum *row)
@@ -249,7 +223,8 @@ static enum status fill_row(struct fill *f, struct slice key, struct slice bytes
     }
     for (uint32_t i = 0; i < f->index_count; i++) {
         bool unique, present;
-        TRY(entry_of(f, i, key, row, &unique, &present));
+        arena_clear(&f->arena);
+        TRY(ddl__index_entry(&f->values[i], key, row, &f->entry, &unique, &present));
         if (!present) {
             tree++;
             continue;

@@ -21,6 +21,12 @@ static enum status load_checks(struct session *s, struct table_check *c)
         TRY(ddl__load_expression(&d, t, k->check_sql, NULL, "CHECK", &c->checks[c->check_count]));
         c->check_defs[c->check_count++] = k;
     }
+    c->values = ARENA_ARRAY(d.a, struct index_values, t->index_count + 1u);
+    for (uint16_t i = 0; i < t->index_count; i++) {
+        TRY(ddl__index_values(&d, t, t->indexes[i], &c->values[i]));
+        c->values[i].x = &c->execution;
+        c->values[i].arena = &c->arena;
+    }
     return OK;
 }
 

@@ -17,6 +17,8 @@ struct table_check {
     struct arena arena;               /* of a chunk */
     struct strbuf object, from, key;
     const struct index_def *index;    /* that is looked at */
+    struct index_values *values;      /* one an index of the table */
+    const struct index_values *entry; /* of the index that is looked at */
     const char *kind;
     uint64_t problems;                /* of the object, of this kind */
     bool stopped;                     /* the sink has had enough */

@@ -44,8 +44,11 @@ static const char *words_of(struct table_check *c, const struct index_def *x,
     struct strbuf b;
     strbuf_init(&b, &c->arena);
     strbuf_addc(&b, '(');
-    for (uint32_t i = 0; i < x->key_count; i++)
-        strbuf_addf(&b, "%s%s", i ? ", " : "", c->table->columns[x->columns[i].column - 1].name);
+    for (uint32_t i = 0; i < x->key_count; i++) {
+        const struct index_column *k = &x->columns[i];
+        strbuf_addf(&b, "%s%s", i ? ", " : "",
+                    k->column ? c->table->columns[k->column - 1].name : k->expression_sql);
+    }
     strbuf_adds(&b, ")=(");
     for (uint32_t i = 0; i < x->key_count; i++) {
         const struct datum *v = &values[by_column ? x->columns[i].column - 1 : (int)i];
@@ -188,14 +191,16 @@ static enum status check_rows(struct table_check *c, const struct chunk *k)
 
 /* --- the table against an index ---------------------------------------------------------------- */
 
-static struct slice entry_of(struct table_check *c, struct slice key, struct slice row,
-                             struct datum *values)
+/* *ret without data: a partial index leaves the row out. */
+static enum status entry_of(struct table_check *c, struct slice key, struct slice row,
+                            struct datum *values, struct slice *ret)
 {
-    bool unique;
-    strbuf_clear(&c->key);
+    bool unique, present;
+    *ret = (struct slice){0};
     ddl__decode(c->table, row, values);
-    ddl__entry_key(c->index, key, values, &c->key, &unique);
-    return slice_dup(&c->arena, strbuf_slice(&c->key));
+    TRY(ddl__index_entry(c->entry, key, values, &c->key, &unique, &present));
+    if (present) *ret = slice_dup(&c->arena, strbuf_slice(&c->key));
+    return OK;
 }
 
 /* Each row has its entry. */
@@ -206,8 +211,8 @@ static enum status probe_index(struct table_check *c, const struct chunk *k)
     struct datum *values = ARENA_ARRAY(&c->arena, struct datum, c->table->column_count + 1);
     for (uint32_t i = 0; i < k->count; i++) {
         if (!row_valid(c->table->layout, k->rows[i])) continue; /* told by check_row */
-        entries[n] = entry_of(c, k->keys[i], k->rows[i], values);
-        of[n++] = i;
+        TRY(entry_of(c, k->keys[i], k->rows[i], values, &entries[n]));
+        if (entries[n].data) of[n++] = i;
     }
     struct multi_get_request q = {c->index->tree, entries, n};
     TRY(store_multi_get(c->txn, &q, found));
@@ -232,9 +237,10 @@ static enum status probe_table(struct table_check *c, const struct chunk *k)
     TRY(store_multi_get(c->txn, &q, found));
     for (uint32_t i = 0; i < k->count; i++) {
         const char *words = NULL;
-        bool valid = found[i].data && row_valid(c->table->layout, found[i]);
-        if (!found[i].data || (valid && !slice_eq(entry_of(c, k->rows[i], found[i], values),
-                                                  k->keys[i])))
+        struct slice entry = k->keys[i];
+        if (found[i].data && row_valid(c->table->layout, found[i]))
+            TRY(entry_of(c, k->rows[i], found[i], values, &entry));
+        if (!found[i].data || !slice_eq(entry, k->keys[i]))
             words = entry_words(c, c->index, k->keys[i]);
         if (words && !found[i].data)
             TRY(problem(c, "entry %s names row %s, which does not exist", words,
@@ -245,21 +251,14 @@ static enum status probe_table(struct table_check *c, const struct chunk *k)
     return OK;
 }
 
-/* One whose keys are not made of columns alone is not understood here. */
-static bool is_plain(const struct index_def *x)
-{
-    for (uint32_t i = 0; i < x->key_count; i++)
-        if (x->columns[i].column < 1) return false;
-    return x->tree && x->valid && !x->predicate_sql;
-}
-
 enum status verify__table(struct table_check *c)
 {
     name_object(c, NULL);
     TRY(walk(c, "rows", c->table->tree, check_rows));
     for (uint16_t i = 0; i < c->table->index_count; i++) {
         c->index = c->table->indexes[i];
-        if (!is_plain(c->index)) continue;
+        c->entry = &c->values[i];
+        if (!c->index->tree || !c->index->valid) continue;
         name_object(c, c->index);
         TRY(walk(c, "rows in index", c->table->tree, probe_index));
         TRY(walk(c, "index entries", c->index->tree, probe_table));

@@ -181,9 +181,13 @@ enum status foreign__act(struct foreign_run *r, const struct foreign_event *even
 {
     char what = action_of(&events[0]);
     if (what == 'a' || what == 'r') return forbid(r, events, count, what == 'a');
-    enum status st = change_all(r, events, count, what);
-    if (st != OK && st != QUERY_CANCELED) return in_query(r, &events[0]);
-    TRY(st);
-    /* Who had the default already refers to what is gone. */
-    return what == 'd' ? forbid(r, events, count, true) : OK;
+    /* Who has the default already refers to what is gone: so each key by itself. */
+    size_t step = what == 'd' ? 1 : count;
+    for (size_t i = 0; i < count; i += step) {
+        enum status st = change_all(r, &events[i], step, what);
+        if (st != OK && st != QUERY_CANCELED) return in_query(r, &events[i]);
+        TRY(st);
+        if (what == 'd') TRY(forbid(r, &events[i], 1, true));
+    }
+    return OK;
 }
