@@ -221,6 +221,17 @@ static enum status lock_tables(struct session *s, const struct plan *p)
     return OK;
 }
 
+/* Do the same foreign keys refer to the table? What lies in their tables is looked at as a plan's own. */
+static bool same_references(const struct catalog *a, const struct catalog *b, oid_t table)
+{
+    uint32_t n, m;
+    const struct constraint_def *const *x = catalog_references(a, table, &n);
+    const struct constraint_def *const *y = catalog_references(b, table, &m);
+    bool same = n == m;
+    for (uint32_t i = 0; same && i < n; i++) same = x[i]->oid == y[i]->oid;
+    return same;
+}
+
 /* Was a table of the plan changed while we waited for its lock? */
 static bool is_stale(struct session *s, const struct cached_plan *p)
 {
@@ -229,7 +240,8 @@ static bool is_stale(struct session *s, const struct cached_plan *p)
     bool stale = false;
     for (uint32_t i = 0; i < p->plan->table_count && !stale; i++)
         stale = p->plan->tables[i]->virtual_id < 0 &&
-                catalog_table_by_oid(now, p->plan->tables[i]->oid) != p->plan->tables[i];
+                (catalog_table_by_oid(now, p->plan->tables[i]->oid) != p->plan->tables[i] ||
+                 !same_references(p->catalog, now, p->plan->tables[i]->oid));
     catalog_unref(now);
     return stale;
 }

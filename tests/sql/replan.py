@@ -54,6 +54,23 @@ class Client(threading.Thread):
         w.close()
 
 
+def check_new_foreign_key(server):
+    """What waited for the lock of ADD FOREIGN KEY knows the key."""
+    a, b = Wire(server), Wire(server)
+    assert not query(a, "create table p (id int primary key); create table c (pid int);"
+                        "insert into p values (1), (2); insert into c values (1)")
+    assert not query(a, "begin; alter table c add foreign key (pid) references p")
+    b.query("delete from p where id = 1")
+    a.query("select count(*) from pg_stat_activity where wait_event = 'relation'")
+    while not any(body.endswith(b"1") for kind, body in a.until(b"Z") if kind == b"D"):
+        a.query("select count(*) from pg_stat_activity where wait_event = 'relation'")
+    assert not query(a, "commit")
+    found = errors(b.until(b"Z"), b)
+    assert [e["C"] for e in found] == ["23503"], found
+    a.close()
+    b.close()
+
+
 def main():
     with Server(sys.argv[1]) as server:
         wire = Wire(server)
@@ -74,6 +91,7 @@ def main():
         rows = [body for kind, body in wire.until(b"Z") if kind == b"D"]
         assert rows[0].endswith(b"%d" % CLIENTS), rows
         wire.close()
+        check_new_foreign_key(server)
     print("%d transactions beside %d changes" % (CLIENTS * ROUNDS, CHANGES))
 
 
