@@ -43,6 +43,7 @@ struct store_options {
     int64_t group_commit_window_us; /* for COMMIT_BATCH */
     unsigned recovery_threads;    /* that apply the log at open; 1: the opener's own alone; 0: one per
                                    * core, at least 2, but 1 on a simulated os */
+    int64_t retention_us;         /* see store_set_retention; 0 */
     struct pool *background;      /* flush and compaction; NULL: done by store_maintain alone */
 };
 
@@ -184,13 +185,24 @@ void store_load_free(struct load *l); /* may be NULL; unfinished: what was not w
 enum status store_create_tree(struct txn *t, tree_id *ret) MUST;
 enum status store_drop_tree(struct txn *t, tree_id tree) MUST;
 
+/* --- time travel --------------------------------------------------------------------------- */
+
+/* Versions that were superseded less than so long ago are kept for reads of the past
+ * (txn_begin_past); 0: none are. INT64_MAX: all. Of all trees that have no own value. */
+void store_set_retention(struct store *s, int64_t us);
+/* Of one tree; negative: as all. Not stored: to be told again at each open. */
+void store_set_tree_retention(struct store *s, tree_id tree, int64_t us);
+/* The timestamp of the newest commit that can be seen. */
+uint64_t store_last_commit(struct store *s);
+
 /* --- what the store knows ------------------------------------------------------------------ */
 
 struct tree_statistics {
     uint64_t rows;       /* estimate: entries less tombstones and superseded versions */
     uint64_t bytes;      /* on disk and in memtables */
     uint64_t disk_bytes;
-    uint32_t runs, levels, memtables;
+    uint64_t history_bytes; /* of disk_bytes: versions that only reads of the past need */
+    uint32_t runs, levels, memtables, history_runs;
 };
 enum status store_get_statistics(struct store *s, tree_id tree, struct tree_statistics *ret) MUST;
 

@@ -50,6 +50,12 @@ void txn_end_reader(struct txn *r);
  * change at once, unless a lock of t holds it: for the checks of foreign keys. */
 struct txn *txn_begin_newest(struct txn *t);
 
+/* Reads what had been committed at `ts` (a commit timestamp, or any other reading of the clock), in a
+ * statement of its own that is ended with txn_end_reader, by t's thread and before t. It sees nothing of
+ * t's own writes. INVALID_PARAMETER_VALUE for the future; a tree whose history does not reach back so
+ * far, or that was not there, fails when it is read: SNAPSHOT_TOO_OLD. */
+enum status txn_begin_past(struct txn *t, uint64_t ts, struct txn **ret) MUST;
+
 /* A second hand on the running statement, for another thread: it reads what the statement reads, own
  * earlier writes included, and shares nothing that changes. For store_point_get, store_multi_get,
  * store_scan and store_split alone. Begun and ended by any thread, while the owner's statement runs and

@@ -18,6 +18,8 @@ enum { INPUTS_MAX = 256, MOVED_PART = 16 };
 struct compaction {
     struct tree *tree;
     uint32_t from, to;              /* levels */
+    bool history;                   /* the inputs are history runs */
+    bool expired;                   /* … and none of them is needed any more */
     bool moves;                     /* the inputs themselves go one level down */
     ARRAY(struct run_ref *) inputs; /* a reference on each; newer ones first */
     bool bottom;                    /* nothing older lies below */
@@ -64,9 +66,19 @@ static uint32_t due_level(const struct forest *f, const struct shape *s)
     return LEVELS_MAX;
 }
 
-bool tree_compaction_due(const struct tree *t)
+static uint64_t floor_of(struct tree *t)
 {
-    return due_level(t->forest, tree_shape(t)) < LEVELS_MAX;
+    uint64_t horizon, floor;
+    t->forest->horizon(t->forest->ctx, t, &horizon, &floor);
+    return floor;
+}
+
+bool tree_compaction_due(struct tree *t)
+{
+    struct history_pick p;
+    const struct shape *s = tree_shape(t);
+    if (due_level(t->forest, s) < LEVELS_MAX) return true;
+    return s->levels[HISTORY].count && history__pick(s, floor_of(t), &p);
 }
 
 static void take_input(struct compaction *c, struct run_ref *r)
@@ -156,10 +168,22 @@ static void pick_inputs(struct compaction *c, const struct shape *s, uint32_t le
         c->bottom = c->bottom && s->levels[l].count == 0;
 }
 
-static enum status collect_run(void *ctx, struct slice meta)
+/* `all`: for VACUUM FULL, whatever their sizes. */
+static void pick_history(struct compaction *c, const struct shape *s, bool all)
+{
+    const struct level *v = &s->levels[HISTORY];
+    struct history_pick p;
+    c->history = true;
+    if (!v->count || (!history__pick(s, floor_of(c->tree), &p) && !all)) return;
+    if (all && !p.expired) p = (struct history_pick){.count = v->count};
+    c->expired = p.expired;
+    for (uint32_t i = p.first; i < p.first + p.count; i++) take_input(c, v->runs[i]);
+}
+
+static enum status collect_run(void *ctx, bool history, struct slice meta)
 {
     struct compaction *c = ctx;
-    return run_edit__add(c->tree->forest, &c->edit, c->to, meta);
+    return run_edit__add(c->tree->forest, &c->edit, history ? HISTORY : c->to, meta);
 }
 
 static enum status merge_inputs(struct compaction *c)
@@ -173,12 +197,13 @@ static enum status merge_inputs(struct compaction *c)
         if (st == OK) count++;
     }
     struct merge_options o = {
-        .horizon_ts = f->horizon(f->ctx),
         .drop_tombstones = c->bottom,
+        .history = c->history,
         .run = {.blocks = f->blocks, .cache = f->cache, .tree = c->tree->id, .filter_bits = 10,
-                .compress = true},
-        .run_bytes_max = f->o.run_bytes,
+                .compress = true, .history = c->history},
+        .run_bytes_max = c->history ? 0 : f->o.run_bytes,
     };
+    f->horizon(f->ctx, c->tree, &o.horizon_ts, &o.floor_ts);
     if (st == OK) st = merge_runs(sources, count, &o, collect_run, c);
     for (uint32_t i = 0; i < count; i++) run_source_free(sources[i]);
     mem_free(MEM_RUN, sources);
@@ -208,7 +233,7 @@ static enum status install(struct compaction *c)
     c->edit.rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED);
     if (!t->dropped && !t->drop_logged) {
         POINT("compact.before_manifest");
-        st = forest__log_edit(f, &c->edit);
+        st = forest__log_edit(f, t, &c->edit);
         POINT("compact.after_manifest");
     }
     if (st == OK) {
@@ -220,7 +245,7 @@ static enum status install(struct compaction *c)
         for (size_t i = 0; i < c->edit.added.count; i++) {
             struct run_ref *r = c->edit.added.data[i];
             if (t->dropped || !c->moves) __atomic_store_n(&r->doomed, t->dropped, __ATOMIC_RELEASE);
-            shape__add_run(next, c->to, r);
+            shape__add_run(next, c->edit.added_level.data[i], r);
         }
         tree__set_shape(t, next);
     }
@@ -269,9 +294,9 @@ static enum status run_compaction(struct compaction *c)
 {
     enum status st = OK;
     if (c->inputs.count > 0) {
-        st = c->moves ? move_inputs(c) : merge_inputs(c);
+        if (!c->expired) st = c->moves ? move_inputs(c) : merge_inputs(c);
         if (st == OK) st = install(c);
-        if (st == OK && !c->moves) count_compaction(c);
+        if (st == OK && !c->moves && !c->expired) count_compaction(c);
     }
     if (st != OK)
         for (size_t i = 0; i < c->edit.added.count && !c->moves; i++)
@@ -303,24 +328,36 @@ enum status tree_compact(struct tree *t, bool *ret_worked)
     fmutex_lock(&t->mutex);
     uint32_t level = due_level(t->forest, t->shape);
     if (level < LEVELS_MAX) pick_inputs(&c, t->shape, level);
+    else pick_history(&c, t->shape, false);
     fmutex_unlock(&t->mutex);
-    if (level < LEVELS_MAX) *ret_worked = true;
+    if (level < LEVELS_MAX || c.inputs.count) *ret_worked = true;
     return run_compaction(&c);
+}
+
+static void pick_all(struct compaction *c, const struct shape *s)
+{
+    c->to = 1;
+    c->bottom = true;
+    for (uint32_t l = 0; l < LEVELS_MAX; l++) {
+        for (uint32_t i = l ? 0 : first_free(s); i < s->levels[l].count; i++)
+            if (state_of(s->levels[l].runs[i]) == RUN_INSTALLED)
+                take_input(c, s->levels[l].runs[i]);
+        if (s->levels[l].count && l > c->to) c->to = l;
+    }
 }
 
 enum status tree_compact_all(struct tree *t)
 {
-    bool mine;
-    TRY(wait_for_work(t, &mine));
-    if (!mine) return OK;
-    struct compaction c = {.tree = t, .edit.tree = t->id, .to = 1, .bottom = true};
-    fmutex_lock(&t->mutex);
-    for (uint32_t l = 0; l < LEVELS_MAX; l++) {
-        for (uint32_t i = l ? 0 : first_free(t->shape); i < t->shape->levels[l].count; i++)
-            if (state_of(t->shape->levels[l].runs[i]) == RUN_INSTALLED)
-                take_input(&c, t->shape->levels[l].runs[i]);
-        if (t->shape->levels[l].count && l > c.to) c.to = l;
+    for (int history = 0; history < 2; history++) {
+        bool mine;
+        TRY(wait_for_work(t, &mine));
+        if (!mine) return OK;
+        struct compaction c = {.tree = t, .edit.tree = t->id};
+        fmutex_lock(&t->mutex);
+        if (history) pick_history(&c, t->shape, true);
+        else pick_all(&c, t->shape);
+        fmutex_unlock(&t->mutex);
+        TRY(run_compaction(&c));
     }
-    fmutex_unlock(&t->mutex);
-    return run_compaction(&c);
+    return OK;
 }

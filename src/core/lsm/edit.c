@@ -11,6 +11,8 @@
  *   6 PENDING  u64 run | meta: in front of level 0 once its log record is found or it is installed
  *   7 INSTALL  u64 run, pending until now | u64 timestamp | i64 rows of the tree
  *   8 FORGET   u64 run, pending until now
+ *   9 FLOOR    u64 timestamp: what was superseded by then may be gone; tree 0: for all trees
+ *  10 RETIRE   u64 timestamp: dropped then, kept for reads of the past
  *
  * Little-endian. The log is rewritten as one EDIT a tree once it has grown. */
 #include "core/lsm/tree_priv.h"
@@ -18,7 +20,7 @@
 #include "base/mem.h"
 
 enum edit_kind { EDIT_CREATE = 1, EDIT_DROP, EDIT_RUNS, EDIT_COUNTERS, EDIT_LOG, EDIT_PENDING,
-                 EDIT_INSTALL, EDIT_FORGET };
+                 EDIT_INSTALL, EDIT_FORGET, EDIT_FLOOR, EDIT_RETIRE };
 enum { REWRITE_BYTES_MIN = 4 << 20 };
 
 void run_edit_release(struct run_edit *e)
@@ -88,6 +90,13 @@ static void encode_load(enum load_record kind, const struct loaded_run *l, uint6
     put_u64(out, (uint64_t)__atomic_load_n(&l->tree->rows, __ATOMIC_RELAXED));
 }
 
+static void encode_time(enum edit_kind kind, tree_id id, uint64_t ts, struct strbuf *out)
+{
+    strbuf_addc(out, (char)kind);
+    put_u64(out, id);
+    put_u64(out, ts);
+}
+
 /* --- writing ----------------------------------------------------------------------------------- */
 
 struct rewrite {
@@ -101,6 +110,13 @@ static void rewrite_runs(struct rewrite *w, struct run_edit *e)
     encode_edit(e, __atomic_load_n(&w->forest->next_run, __ATOMIC_RELAXED), &w->bytes);
     ARRAY_PUSH(&w->ends, w->bytes.len);
     e->added.count = e->added_level.count = 0;
+}
+
+static void rewrite_time(struct rewrite *w, enum edit_kind kind, tree_id id, uint64_t ts)
+{
+    if (!ts) return;
+    encode_time(kind, id, ts, &w->bytes);
+    ARRAY_PUSH(&w->ends, w->bytes.len);
 }
 
 static void rewrite_level(struct run_edit *e, const struct shape *s, uint32_t level)
@@ -119,8 +135,10 @@ static enum status rewrite_tree(void *ctx, struct tree *t)
     struct run_edit e = {.tree = t->id, .replay_lsn = t->replay_lsn,
                          .rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED)};
     const struct shape *s = tree_shape(t);
-    for (uint32_t l = 1; l < LEVELS_MAX; l++) rewrite_level(&e, s, l);
+    for (uint32_t l = 1; l < LISTS; l++) rewrite_level(&e, s, l);
     if (created) rewrite_runs(w, &e);
+    if (created) rewrite_time(w, EDIT_FLOOR, t->id, t->logged_floor);
+    if (created) rewrite_time(w, EDIT_RETIRE, t->id, t->retired_ts);
     for (uint32_t i = s->levels[0].count; i-- > 0;) { /* oldest first; a pending one has its place */
         struct run_ref *r = s->levels[0].runs[i];
         if (r->state == RUN_LOADED) continue;
@@ -159,6 +177,7 @@ static enum status rewrite_manifest(struct forest *f)
     ARRAY_PUSH(&w.ends, w.bytes.len);
     encode_log_start(&f->log_start, &w.bytes);
     ARRAY_PUSH(&w.ends, w.bytes.len);
+    rewrite_time(&w, EDIT_FLOOR, 0, f->floor);
     enum status st = forest_each(f, rewrite_tree, &w);
     struct slice *records = records_of(&w);
     if (st == OK) st = manifest_rewrite(f->manifest, records, (uint32_t)w.ends.count);
@@ -176,13 +195,23 @@ static enum status append_record(struct forest *f, const struct strbuf *b)
     return manifest_append(f->manifest, &record, 1);
 }
 
-enum status forest__log_edit(struct forest *f, const struct run_edit *e)
+/* What the edit takes away is told in the same batch. */
+enum status forest__log_edit(struct forest *f, struct tree *t, const struct run_edit *e)
 {
-    struct strbuf b;
-    strbuf_init(&b, NULL);
-    encode_edit(e, __atomic_load_n(&f->next_run, __ATOMIC_RELAXED), &b);
-    enum status st = append_record(f, &b);
-    strbuf_release(&b);
+    struct rewrite w = {.forest = f};
+    uint64_t floor = __atomic_load_n(&t->floor, __ATOMIC_ACQUIRE);
+    strbuf_init(&w.bytes, NULL);
+    encode_edit(e, __atomic_load_n(&f->next_run, __ATOMIC_RELAXED), &w.bytes);
+    ARRAY_PUSH(&w.ends, w.bytes.len);
+    if (floor > t->logged_floor) rewrite_time(&w, EDIT_FLOOR, t->id, floor);
+    enum status st = OK;
+    if (manifest_bytes(f->manifest) > REWRITE_BYTES_MIN) st = rewrite_manifest(f);
+    struct slice *records = records_of(&w);
+    if (st == OK) st = manifest_append(f->manifest, records, (uint32_t)w.ends.count);
+    if (st == OK) t->logged_floor = floor;
+    mem_free(MEM_RUN, records);
+    strbuf_release(&w.bytes);
+    ARRAY_RELEASE(&w.ends);
     return st;
 }
 
@@ -252,6 +281,32 @@ enum status forest_log_drop(struct forest *f, struct tree *t)
     return log_tree(f, EDIT_DROP, t);
 }
 
+enum status forest_log_retire(struct forest *f, struct tree *t, uint64_t ts)
+{
+    struct strbuf b;
+    strbuf_init(&b, NULL);
+    encode_time(EDIT_RETIRE, t->id, ts, &b);
+    fmutex_lock(&f->manifest_mutex);
+    enum status st = append_record(f, &b);
+    if (st == OK) __atomic_store_n(&t->retired_ts, ts, __ATOMIC_RELEASE);
+    fmutex_unlock(&f->manifest_mutex);
+    strbuf_release(&b);
+    return st;
+}
+
+enum status forest_log_floor(struct forest *f, uint64_t ts)
+{
+    struct strbuf b;
+    strbuf_init(&b, NULL);
+    encode_time(EDIT_FLOOR, 0, ts, &b);
+    fmutex_lock(&f->manifest_mutex);
+    enum status st = append_record(f, &b);
+    if (st == OK) f->floor = ts;
+    fmutex_unlock(&f->manifest_mutex);
+    strbuf_release(&b);
+    return st;
+}
+
 enum status forest_log_start(struct forest *f, const struct log_start *at)
 {
     struct strbuf b;
@@ -298,7 +353,7 @@ static enum status read_added(struct forest *f, struct shape *next, struct reade
 {
     uint64_t id = take(r, 8);
     uint32_t level = (uint32_t)take(r, 4), len = (uint32_t)take(r, 4);
-    if (r->bad || level >= LEVELS_MAX || len > r->left.len) return malformed();
+    if (r->bad || level >= LISTS || len > r->left.len) return malformed();
     struct slice meta = slice_make(r->left.data, len);
     r->left.data += len;
     r->left.len -= len;
@@ -364,12 +419,24 @@ static enum status replay_outcome(struct forest *f, tree_id id, bool install, st
         struct run_ref *ref = t->shape->levels[0].runs[i];
         if (ref->id != run || ref->state != RUN_PREPARED) continue;
         if (!run_meta_stampable(ref->meta)) return malformed();
-        run_meta_stamp(ref->meta, ts);
+        run_meta_stamp(ref->meta, run_load_ts(ts));
         ref->state = RUN_INSTALLED;
         ref->begin = 0;
         return OK;
     }
     return malformed();
+}
+
+static enum status replay_time(struct forest *f, enum edit_kind kind, tree_id id, struct reader *r)
+{
+    uint64_t ts = take(r, 8);
+    struct tree *t = id ? forest_tree(f, id) : NULL;
+    if (r->bad || (kind == EDIT_RETIRE && !id)) return malformed();
+    if (!id) f->floor = ts;
+    else if (t && kind == EDIT_FLOOR) t->floor = t->logged_floor = ts;
+    else if (t) t->retired_ts = ts;
+    if (ts > f->max_ts) f->max_ts = ts;
+    return OK;
 }
 
 enum status forest__replay(void *ctx, struct slice record)
@@ -403,6 +470,8 @@ enum status forest__replay(void *ctx, struct slice record)
         return r.bad ? malformed() : OK;
     case EDIT_PENDING: return replay_pending(f, id, &r);
     case EDIT_INSTALL: return replay_outcome(f, id, true, &r);
+    case EDIT_FLOOR:
+    case EDIT_RETIRE: return replay_time(f, (enum edit_kind)kind, id, &r);
     case EDIT_FORGET: return replay_outcome(f, id, false, &r);
     default: return malformed();
     }

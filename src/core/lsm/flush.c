@@ -62,13 +62,12 @@ static enum status memory_source_next(struct entry_source *base, struct entry *r
 struct collected {
     struct forest *forest;
     struct run_edit *edit;
-    uint32_t level;
 };
 
-static enum status collect_run(void *ctx, struct slice meta)
+static enum status collect_run(void *ctx, bool history, struct slice meta)
 {
     struct collected *c = ctx;
-    return run_edit__add(c->forest, c->edit, c->level, meta);
+    return run_edit__add(c->forest, c->edit, history ? HISTORY : 0, meta);
 }
 
 /* Gives back what a failed piece of work has built. */
@@ -96,12 +95,12 @@ static enum status write_run(struct tree *t, struct memory *m, bool bottom, stru
     struct memory_source source = {.base.next = memory_source_next, .memory = m};
     struct entry_source *sources[] = {&source.base};
     struct merge_options o = {
-        .horizon_ts = f->horizon(f->ctx),
         .drop_tombstones = bottom,
         .run = {.blocks = f->blocks, .cache = f->cache, .tree = t->id, .filter_bits = 10,
                 .compress = true},
     };
-    struct collected c = {f, e, 0};
+    struct collected c = {f, e};
+    f->horizon(f->ctx, t, &o.horizon_ts, &o.floor_ts);
     TRY(merge_runs(sources, 1, &o, collect_run, &c));
     return blocks_sync(f->blocks);
 }
@@ -119,7 +118,7 @@ static enum status install(struct tree *t, struct memory *m, struct run_edit *e)
     enum status st = OK;
     if (!t->dropped && !t->drop_logged) {
         POINT("flush.before_manifest");
-        st = forest__log_edit(f, e);
+        st = forest__log_edit(f, t, e);
         POINT("flush.after_manifest");
     }
     if (st == OK) {
@@ -127,7 +126,7 @@ static enum status install(struct tree *t, struct memory *m, struct run_edit *e)
         next->memory_count--;
         for (size_t i = 0; i < e->added.count; i++) {
             e->added.data[i]->doomed = t->dropped;
-            shape__add_run(next, 0, e->added.data[i]);
+            shape__add_run(next, e->added_level.data[i], e->added.data[i]);
         }
         t->replay_lsn = e->replay_lsn;
         tree__set_shape(t, next);

@@ -74,8 +74,8 @@ enum status forest_forget_runs(struct forest *f, const struct loaded_run *runs, 
 /* From here on the run is as any other. Under manifest_mutex. */
 static void installed(struct run_ref *r, uint64_t ts)
 {
-    run_meta_stamp(r->meta, ts);
-    run_stamp(r->run, ts);
+    run_meta_stamp(r->meta, run_load_ts(ts));
+    run_stamp(r->run, run_load_ts(ts));
     __atomic_store_n(&r->begin, ts, __ATOMIC_RELEASE);
     set_state(r, RUN_INSTALLED);
 }
@@ -105,7 +105,7 @@ static enum status claim_in_front(struct tree *t, struct loaded_run *l, uint64_t
     while (worked) TRY(tree_flush(t, &worked));
     fmutex_lock(&t->mutex);
     fmutex_lock(&f->manifest_mutex);
-    run_meta_stamp(l->ref->meta, ts);
+    run_meta_stamp(l->ref->meta, run_load_ts(ts));
     enum status st = forest__log_claim(f, l);
     if (st == OK) {
         struct shape *next = shape__copy(t->shape);

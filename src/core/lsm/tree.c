@@ -63,7 +63,7 @@ struct shape *shape__copy(const struct shape *s)
     c->memory_count = s->memory_count;
     if (s->memory_count)
         memcpy(c->memories, s->memories, s->memory_count * sizeof *c->memories);
-    for (int l = 0; l < LEVELS_MAX; l++) {
+    for (int l = 0; l < LISTS; l++) {
         const struct level *from = &s->levels[l];
         c->levels[l].runs = mem_alloc(MEM_RUN, (from->count + 1) * sizeof(struct run_ref *));
         c->levels[l].count = from->count;
@@ -77,7 +77,7 @@ struct shape *shape__copy(const struct shape *s)
 
 void shape__free(struct shape *s)
 {
-    for (int l = 0; l < LEVELS_MAX; l++) {
+    for (int l = 0; l < LISTS; l++) {
         for (uint32_t i = 0; i < s->levels[l].count; i++) run_ref_unref(s->levels[l].runs[i]);
         mem_free(MEM_RUN, s->levels[l].runs);
     }
@@ -99,7 +99,7 @@ void tree__set_shape(struct tree *t, struct shape *next)
 
 void shape__remove_run(struct shape *s, uint64_t id)
 {
-    for (int l = 0; l < LEVELS_MAX; l++) {
+    for (int l = 0; l < LISTS; l++) {
         struct level *v = &s->levels[l];
         for (uint32_t i = 0; i < v->count; i++) {
             if (v->runs[i]->id != id) continue;
@@ -116,7 +116,9 @@ void shape__add_run(struct shape *s, uint32_t level, struct run_ref *r)
     struct level *v = &s->levels[level];
     v->runs = mem_realloc(MEM_RUN, v->runs, (v->count + 2) * sizeof *v->runs);
     uint32_t at = 0;
-    if (level > 0 && r->run)
+    if (level == HISTORY && r->run)
+        while (at < v->count && run_max_ts(v->runs[at]->run) > run_max_ts(r->run)) at++;
+    else if (level > 0 && r->run)
         while (at < v->count &&
                slice_cmp(run_min_key(v->runs[at]->run), run_min_key(r->run)) < 0)
             at++;
@@ -138,6 +140,7 @@ static struct tree *tree_new(struct forest *f, tree_id id, uint64_t first_lsn)
     t->shape->memories[0] = memory__new(first_lsn);
     t->shape->memory_count = 1;
     t->replay_lsn = first_lsn;
+    t->retention_us = RETENTION_DEFAULT;
     return t;
 }
 
@@ -210,7 +213,7 @@ void forest_remove(struct forest *f, struct tree *t, bool destroy)
     __atomic_store_n(&t->dropped, true, __ATOMIC_RELEASE);
     if (destroy) {
         struct shape *s = t->shape;
-        for (int l = 0; l < LEVELS_MAX; l++)
+        for (int l = 0; l < LISTS; l++)
             for (uint32_t i = 0; i < s->levels[l].count; i++)
                 __atomic_store_n(&s->levels[l].runs[i]->doomed, true, __ATOMIC_RELEASE);
     }
@@ -233,7 +236,7 @@ enum status forest_each(struct forest *f, enum status (*fn)(void *ctx, struct tr
     return st;
 }
 
-enum status forest_each_due(struct forest *f, bool (*due)(const struct tree *t),
+enum status forest_each_due(struct forest *f, bool (*due)(struct tree *t),
                             enum status (*fn)(void *ctx, struct tree *t), void *ctx)
 {
     uint64_t end = __atomic_load_n(&f->next_tree, __ATOMIC_RELAXED);
@@ -274,7 +277,7 @@ enum status tree_freeze(struct tree *t, struct memory *m)
     return OK;
 }
 
-bool tree_flush_due(const struct tree *t)
+bool tree_flush_due(struct tree *t)
 {
     const struct shape *s = tree_shape(t);
     return s->memory_count > 1 &&
@@ -296,12 +299,19 @@ uint64_t tree_disk_bytes(const struct tree *t)
 {
     const struct shape *s = tree_shape(t);
     uint64_t bytes = 0;
-    for (int l = 0; l < LEVELS_MAX; l++)
+    for (int l = 0; l < LISTS; l++)
         for (uint32_t i = 0; i < s->levels[l].count; i++) bytes += run_bytes(s->levels[l].runs[i]->run);
     return bytes;
 }
 
 /* --- the forest -------------------------------------------------------------------------------- */
+
+static int compare_ends(const void *a, const void *b)
+{
+    uint64_t x = run_max_ts((*(struct run_ref *const *)a)->run);
+    uint64_t y = run_max_ts((*(struct run_ref *const *)b)->run);
+    return (x < y) - (x > y);
+}
 
 static int compare_runs(const void *a, const void *b)
 {
@@ -319,20 +329,22 @@ static enum status open_run(struct forest *f, struct tree *t, struct run_ref *r,
     if (run_tree(r->run) != t->id)
         return FAIL(DATA_CORRUPTED, "the manifest gives tree %llu a run of tree %llu",
                     (unsigned long long)t->id, (unsigned long long)run_tree(r->run));
-    if (run_max_ts(r->run) > f->max_ts) f->max_ts = run_max_ts(r->run);
-    if (run_max_ts(r->run) > t->newest_ts) t->newest_ts = run_max_ts(r->run);
+    uint64_t ts = (run_max_ts(r->run) + 1) & ~1ull; /* commits are even, loads just before them */
+    if (ts > f->max_ts) f->max_ts = ts;
+    if (ts > t->newest_ts) t->newest_ts = ts;
     return OK;
 }
 
 static enum status open_runs(struct forest *f, struct tree *t, struct arena *a)
 {
-    for (int l = 0; l < LEVELS_MAX; l++) {
+    for (int l = 0; l < LISTS; l++) {
         struct level *v = &t->shape->levels[l];
         for (uint32_t i = 0; i < v->count; i++) {
             TRY(open_run(f, t, v->runs[i], a));
             arena_clear(a);
         }
-        if (l > 0 && v->count > 1) qsort(v->runs, v->count, sizeof *v->runs, compare_runs);
+        if (l > 0 && v->count > 1)
+            qsort(v->runs, v->count, sizeof *v->runs, l == HISTORY ? compare_ends : compare_runs);
     }
     return OK;
 }

@@ -18,7 +18,10 @@
 #include "core/store.h"
 #include "core/wal/wal.h"
 
-enum { LEVELS_MAX = 7, LEVEL0_RUNS_DUE = 4, LEVEL_RATIO = 10 };
+/* Behind the levels, as one more list, lie the history runs: versions that were superseded and no
+ * reader of today needs, for reads of the past. */
+enum { LEVELS_MAX = 7, HISTORY = LEVELS_MAX, LISTS = LEVELS_MAX + 1, LEVEL0_RUNS_DUE = 4,
+       LEVEL_RATIO = 10 };
 
 /* A memtable with its bookkeeping. */
 struct memory {
@@ -57,7 +60,8 @@ struct level {
 struct shape {
     struct memory **memories; /* newest first: [0] is the active one */
     uint32_t memory_count;
-    struct level levels[LEVELS_MAX]; /* 0: newest first; others: ascending by key */
+    struct level levels[LISTS]; /* 0: newest first; others: ascending by key; HISTORY: by what ended
+                                   last, descending */
 };
 
 struct tree {
@@ -69,6 +73,10 @@ struct tree {
     int64_t rows;            /* atomic: estimate of live rows */
     bool flushing, compacting; /* guarded by forest->work_mutex */
     uint32_t compactions_wanted; /* who waits to compact it all; guarded by forest->work_mutex */
+    uint64_t floor;          /* atomic: what was superseded by then is gone */
+    uint64_t logged_floor;   /* guarded by manifest_mutex */
+    int64_t retention_us;    /* atomic: of its history; RETENTION_DEFAULT: the forest's */
+    uint64_t retired_ts;     /* atomic: dropped then, and kept for reads of the past; 0: not */
     bool created;            /* its creation has committed (manifest knows it) */
     bool drop_logged;        /* atomic; set under manifest_mutex: the manifest must not name it again */
     bool dropped;            /* atomic: gone for all; memory goes by epoch */
@@ -78,6 +86,8 @@ struct tree {
     uint32_t refs;           /* atomic: the forest's, and of work under way; the last frees it */
     uint32_t next_compaction[LEVELS_MAX]; /* round robin; owner: the compaction */
 };
+
+#define RETENTION_DEFAULT (-1)
 
 enum { FOREST_CHUNK = 1024, FOREST_CHUNKS = 16384, FOREST_TREES = FOREST_CHUNK * FOREST_CHUNKS };
 
@@ -113,8 +123,10 @@ struct forest {
     struct fmutex work_mutex;     /* flushing and compacting flags */
     struct fcond work_done;       /* a compaction has ended */
     struct wal *wal;              /* set once it is open */
-    /* Versions at or below this need only their newest: asked at each flush and compaction. */
-    uint64_t (*horizon)(void *ctx);
+    uint64_t floor;               /* history is whole after it, but for the trees' own floors */
+    /* Asked at each flush and compaction: of the versions at or below *ret_horizon only the newest is
+     * needed today; what was superseded at or before *ret_floor is not needed at all. */
+    void (*horizon)(void *ctx, struct tree *t, uint64_t *ret_horizon, uint64_t *ret_floor);
     void *ctx;
 };
 
@@ -138,6 +150,10 @@ void forest_remove(struct forest *f, struct tree *t, bool destroy);
 /* What commits and recovery tell the manifest. */
 enum status forest_log_create(struct forest *f, struct tree *t) MUST;
 enum status forest_log_drop(struct forest *f, struct tree *t) MUST;
+/* It was dropped at ts, and stays for reads of the past. */
+enum status forest_log_retire(struct forest *f, struct tree *t, uint64_t ts) MUST;
+/* History is whole after ts only: of a store that did not keep it until then. */
+enum status forest_log_floor(struct forest *f, uint64_t ts) MUST;
 /* Durable on return: no tree needs the log before. Nothing when that is known already. */
 enum status forest_log_start(struct forest *f, const struct log_start *at) MUST;
 /* Calls fn for each tree, in an epoch section of its own: a tree stays while fn has it. */
@@ -147,7 +163,7 @@ enum status forest_each(struct forest *f, enum status (*fn)(void *ctx, struct tr
 enum status forest_verify(struct forest *f, bool idle, const struct verify_sink *sink) MUST;
 /* The same for trees that are due (asked in the section), but fn runs outside of it, the tree kept by a
  * reference: for long work, which must not hold up what others retire. */
-enum status forest_each_due(struct forest *f, bool (*due)(const struct tree *t),
+enum status forest_each_due(struct forest *f, bool (*due)(struct tree *t),
                             enum status (*fn)(void *ctx, struct tree *t), void *ctx) MUST;
 void tree_ref(struct tree *t); /* inside an epoch section in which it was found */
 void tree_unref(struct tree *t);
@@ -194,8 +210,8 @@ enum status tree_flush(struct tree *t, bool *ret_worked) MUST;
 enum status tree_compact(struct tree *t, bool *ret_worked) MUST;
 /* Flushes nothing; merges all runs into the last level. */
 enum status tree_compact_all(struct tree *t) MUST;
-bool tree_flush_due(const struct tree *t);
-bool tree_compaction_due(const struct tree *t);
+bool tree_flush_due(struct tree *t);
+bool tree_compaction_due(struct tree *t);
 /* The LSN from which the log is needed for this tree; UINT64_MAX: none of it. */
 uint64_t tree_replay_lsn(struct tree *t);
 uint64_t tree_disk_bytes(const struct tree *t);

@@ -15,7 +15,7 @@ struct run_edit {
 };
 void run_edit_release(struct run_edit *e);
 /* Durable on return. */
-enum status forest__log_edit(struct forest *f, const struct run_edit *e) MUST;
+enum status forest__log_edit(struct forest *f, struct tree *t, const struct run_edit *e) MUST;
 /* Records about loaded runs, one a tree; all or none, durable on return. Under manifest_mutex. */
 enum load_record { LOAD_PENDING, LOAD_INSTALLED, LOAD_FORGOTTEN };
 /* The pending run goes to the front of level 0, installed. Under manifest_mutex. */
@@ -31,6 +31,13 @@ enum status run_edit__add(struct forest *f, struct run_edit *e, uint32_t level, 
 struct memory *memory__new(uint64_t first_lsn);
 void memory__free(struct forest *f, struct memory *m);
 struct run_ref *run_ref__new(uint64_t id, struct run *run, struct slice meta);
+
+/* History runs to be merged, or, all of whose versions had ended by the floor, to be dropped. */
+struct history_pick {
+    uint32_t first, count; /* of the list */
+    bool expired;
+};
+bool history__pick(const struct shape *s, uint64_t floor, struct history_pick *ret);
 
 /* A copy to be changed; takes a reference on each run that it names. */
 struct shape *shape__copy(const struct shape *s);

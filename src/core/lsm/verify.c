@@ -45,7 +45,7 @@ static enum status collect_extents(void *ctx, struct tree *t)
 {
     struct extents *x = ctx;
     const struct shape *s = tree_shape(t);
-    for (int l = 0; l < LEVELS_MAX; l++)
+    for (int l = 0; l < LISTS; l++)
         for (uint32_t i = 0; i < s->levels[l].count; i++) {
             struct extent *e;
             uint32_t n;
@@ -129,7 +129,7 @@ static enum status verify_shape(uint64_t id, const struct shape *s, const struct
     char object[64];
     uint64_t runs = 0;
     enum status levels = OK;
-    for (int l = 0; l < LEVELS_MAX; l++) {
+    for (int l = 0; l < LISTS; l++) {
         const struct level *v = &s->levels[l];
         for (uint32_t i = 0; i < v->count; i++) {
             if (sink->poll) TRY(sink->poll(sink->ctx));

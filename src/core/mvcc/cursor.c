@@ -6,7 +6,9 @@
  * that stands higher counts, for its versions are newer.
  *
  * Rows are pointed to where they lie: memtables stay while the statement runs, and the pages of runs are
- * pinned until the next batch. Where one run's keys come before all others' for a while, as nearly
+ * pinned until the next batch. A reader of the past has history runs among its sources: they do not lie
+ * above or below others, so of equal keys the newest version counts, and one that had ended gives none.
+ * Where one run's keys come before all others' for a while, as nearly
  * always, they are taken a page at a time. Only what a backward scan finds in runs is copied. */
 #include "core/mvcc/mvcc_priv.h"
 
@@ -14,13 +16,14 @@
 
 enum { WALK_LEAVES = 128, PAGES_HELD_MAX = 64 };
 
-enum source_kind { SOURCE_MEMORY, SOURCE_RUNS };
+enum source_kind { SOURCE_MEMORY, SOURCE_RUNS, SOURCE_HISTORY };
 
 struct source {
     enum source_kind kind;
     bool ended;
     struct slice key, row; /* the head; row.data stays until the source moves */
     bool tombstone;
+    uint64_t ts;           /* of the head; for readers of the past */
     /* MEMORY */
     struct memory *memory;
     struct leaf **leaves;
@@ -78,6 +81,8 @@ static void memory_advance(struct cursor *c, struct source *s)
         s->key = leaf_key(leaf);
         s->row = slice_make(v->row, v->len);
         s->tombstone = v->tombstone;
+        struct txn *x;
+        s->ts = mvcc__begin(v, &x);
         return;
     }
 }
@@ -144,37 +149,59 @@ static void remember_key(struct source *s)
     strbuf_add(&s->last_key, s->entry.key.data, s->entry.key.len);
 }
 
+/* False: the version had ended by then, and what came after it lies elsewhere, if anything did. */
+static bool lasted(const struct cursor *c, const struct source *s, const struct entry *e)
+{
+    return s->kind == SOURCE_RUNS || history_end(e) > c->view.snapshot;
+}
+
+static struct slice row_of(const struct source *s, const struct entry *e)
+{
+    return s->kind == SOURCE_RUNS ? e->row : history_row(e);
+}
+
 /* Forward: the first version of the next key that the snapshot sees. */
 static enum status runs_forward(struct cursor *c, struct source *s, bool first)
 {
     if (first) TRY(runs_start(c, s));
     else TRY(next_entry(c, s));
-    while (s->has_entry && (s->entry.ts > c->view.snapshot || (!first && is_last_key(s))))
+    while (s->has_entry) {
+        if (s->entry.ts <= c->view.snapshot && !is_last_key(s)) {
+            remember_key(s);
+            if (lasted(c, s, &s->entry)) break;
+        }
         TRY(next_entry(c, s));
+    }
     s->ended = !s->has_entry;
     if (s->ended) return OK;
-    remember_key(s);
     s->key = s->entry.key;
-    s->row = s->entry.row;
+    s->row = row_of(s, &s->entry);
     s->tombstone = s->entry.tombstone;
+    s->ts = s->entry.ts;
     return OK;
 }
 
 /* Backward the versions of a key come oldest first: the last one seen by the snapshot counts. */
 static enum status runs_backward(struct cursor *c, struct source *s, bool first)
 {
+    bool found = false;
     if (first) TRY(runs_start(c, s));
-    while (s->has_entry && s->entry.ts > c->view.snapshot) TRY(next_entry(c, s));
-    s->ended = !s->has_entry;
-    if (s->ended) return OK;
-    remember_key(s);
-    while (s->has_entry && is_last_key(s)) {
-        if (s->entry.ts <= c->view.snapshot) {
-            strbuf_clear(&s->held_row);
-            strbuf_add(&s->held_row, s->entry.row.data, s->entry.row.len);
-            s->tombstone = s->entry.tombstone;
+    while (!found) {
+        while (s->has_entry && s->entry.ts > c->view.snapshot) TRY(next_entry(c, s));
+        s->ended = !s->has_entry;
+        if (s->ended) return OK;
+        remember_key(s);
+        while (s->has_entry && is_last_key(s)) {
+            if (s->entry.ts <= c->view.snapshot) {
+                struct slice row = row_of(s, &s->entry);
+                found = lasted(c, s, &s->entry);
+                strbuf_clear(&s->held_row);
+                strbuf_add(&s->held_row, row.data, row.len);
+                s->tombstone = s->entry.tombstone;
+                s->ts = s->entry.ts;
+                        }
+            TRY(next_entry(c, s));
         }
-        TRY(next_entry(c, s));
     }
     s->key = strbuf_slice(&s->last_key);
     s->row = strbuf_slice(&s->held_row);
@@ -196,17 +223,19 @@ static enum status advance(struct cursor *c, struct source *s, bool first)
 
 /* --- cursors ----------------------------------------------------------------------------------- */
 
-static void add_runs(struct cursor *c, struct run_ref *const *runs, uint32_t count)
+static void add_runs(struct cursor *c, enum source_kind kind, struct run_ref *const *runs,
+                     uint32_t count)
 {
     struct source *s = &c->sources[c->source_count++];
-    s->kind = SOURCE_RUNS;
+    s->kind = kind;
     s->runs = runs;
     s->run_count = count;
 }
 
 static void add_sources(struct cursor *c, const struct shape *shape)
 {
-    uint32_t n = shape->memory_count + shape->levels[0].count + LEVELS_MAX;
+    const struct level *history = &shape->levels[HISTORY];
+    uint32_t n = shape->memory_count + shape->levels[0].count + LEVELS_MAX + history->count;
     c->sources = mem_alloc(MEM_TXN, n * sizeof *c->sources);
     for (uint32_t i = 0; i < shape->memory_count; i++) {
         if (memtable_key_count(shape->memories[i]->table) == 0) continue;
@@ -217,9 +246,14 @@ static void add_sources(struct cursor *c, const struct shape *shape)
     }
     for (uint32_t i = 0; i < shape->levels[0].count; i++)
         if (mvcc__run_visible(&c->view, shape->levels[0].runs[i]))
-            add_runs(c, &shape->levels[0].runs[i], 1);
+            add_runs(c, SOURCE_RUNS, &shape->levels[0].runs[i], 1);
     for (int l = 1; l < LEVELS_MAX; l++)
-        if (shape->levels[l].count) add_runs(c, shape->levels[l].runs, shape->levels[l].count);
+        if (shape->levels[l].count)
+            add_runs(c, SOURCE_RUNS, shape->levels[l].runs, shape->levels[l].count);
+    for (uint32_t i = 0; i < history->count && c->txn->past; i++)
+        if (run_max_ts(history->runs[i]->run) > c->view.snapshot &&
+            run_min_ts(history->runs[i]->run) <= c->view.snapshot)
+            add_runs(c, SOURCE_HISTORY, &history->runs[i], 1);
 }
 
 enum status store_scan(struct txn *t, const struct scan_request *q, struct cursor **ret)
@@ -262,6 +296,11 @@ static enum status pick(struct cursor *c, struct source **ret)
             continue;
         }
         int order = slice_cmp(s->key, best->key);
+        if (order == 0 && c->txn->past && s->ts > best->ts) {
+            TRY(advance(c, best, false));
+            best = s;
+            continue;
+        }
         if (order == 0) {
             TRY(advance(c, s, false)); /* hidden by a newer version */
             i--;                       /* its next key may be smaller than none, but equal again */
@@ -339,7 +378,7 @@ enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows
         TRY(pick(c, &s));
         if (!s) break;
         if (s->kind == SOURCE_MEMORY) TRY(take_memory(c, s, &g));
-        else if (c->reverse) TRY(take_one(c, s, &g));
+        else if (c->reverse || s->kind == SOURCE_HISTORY) TRY(take_one(c, s, &g));
         else TRY(take_page(c, s, &g));
     }
     *ret_count = g.count;

@@ -60,7 +60,7 @@ static enum status work_tree(void *ctx, struct tree *t)
 static enum status work_round(struct store *s, enum work_kind kind, bool *ret_worked)
 {
     struct round r = {s, kind, false};
-    bool (*due)(const struct tree *t) = kind == WORK_FLUSH ? tree_flush_due : tree_compaction_due;
+    bool (*due)(struct tree *t) = kind == WORK_FLUSH ? tree_flush_due : tree_compaction_due;
     enum status st = forest_each_due(s->forest, due, work_tree, &r);
     epoch_collect(s->epoch);
     *ret_worked = r.worked;
@@ -122,23 +122,6 @@ enum status store_maintain(struct store *s, bool *ret_worked)
     store__free_drops(s);
     *ret_worked = flushed || compacted;
     return OK;
-}
-
-void store__free_drops(struct store *s)
-{
-    uint64_t horizon = store__horizon(s);
-    fmutex_lock(&s->drops_mutex);
-    for (size_t i = 0; i < s->drops.count;) {
-        struct pending_drop d = s->drops.data[i];
-        if (d.ts > horizon) {
-            i++;
-            continue;
-        }
-        s->drops.data[i] = ARRAY_LAST(&s->drops);
-        s->drops.count--;
-        forest_remove(s->forest, d.tree, true);
-    }
-    fmutex_unlock(&s->drops_mutex);
 }
 
 /* --- the log ----------------------------------------------------------------------------------- */

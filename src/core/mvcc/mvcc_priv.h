@@ -55,6 +55,8 @@ struct txn {
     struct store *store;
     struct txn_options options;
     struct epoch_slot *slot;
+    bool past;                   /* reads only, and as of its snapshot, whatever that is */
+    int64_t began_us;            /* of such a one: by the wall clock */
     const struct txn *view_of;   /* whose own versions it sees: itself, or a reader's writer */
     uint32_t depth;              /* of statements */
     uint32_t command, last_command; /* reads see own versions below `command` */
@@ -67,6 +69,7 @@ struct txn {
     ARRAY(struct held_lock) locks;
     struct page_pins pins;       /* of the statement */
     uint64_t bytes;              /* of rows written */
+    bool straddles;              /* a key was written in a frozen memtable, and in a newer one */
     bool shown;                  /* versions have shown its address, though they may be undone */
     uint64_t seen_lsn;           /* of the log when a lock showed what may not be durable yet */
     struct txn *next, *prev;     /* active list; guarded by its shard's lock */
@@ -91,6 +94,7 @@ struct active_shard {
 struct pending_drop { /* dropped by a commit: freed once no snapshot can see it */
     struct tree *tree;
     uint64_t ts;
+    bool retired; /* the manifest still names it */
 };
 
 struct store {
@@ -119,6 +123,7 @@ struct store {
     bool failed;                 /* atomic: background work failed for good; writes are refused */
     char failure[256];           /* written before `failed` is set */
     struct fmutex checkpoint_mutex;
+    int64_t retention_us;        /* atomic: of history, but for trees with their own */
     uint64_t loading;            /* atomic: bytes that buffers of bulk loads may take */
     uint64_t recovered_rows;     /* of the log, at the open */
     int64_t recovery_us;         /* how long that took */
@@ -213,6 +218,9 @@ void txn__resolved(struct txn *t, struct memory *m);
  * would hide it (load.c). `unique`: UNIQUE_VIOLATION when another version is live. */
 enum status txn__write_over(struct txn *t, struct tree *tree, const struct run_ref *loaded,
                             bool unique, struct slice key, struct slice row) MUST;
+/* Of a key with versions of ours in several memtables only the newest is to be committed: else two of one
+ * timestamp would go their own ways. */
+void txn__drop_straddling(struct txn *t);
 enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end) MUST;
 /* What a log record holds (commit.c). */
 enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP, REDO_RUN };
@@ -221,12 +229,24 @@ enum { REDO_TREE_BYTES = 9, REDO_ROW_BYTES = 17, REDO_RUN_BYTES = 17 };
 enum status store__recover(struct store *s) MUST;
 uint32_t store__recovery_threads(const struct store_options *o);
 
+/* --- time travel (history.c) --- */
+
+/* The least snapshots that somebody holds: of those who read today's versions, and of all. */
+void store__least_snapshots(struct store *s, uint64_t *ret_today, uint64_t *ret_all);
+void store__horizon(void *ctx, struct tree *t, uint64_t *ret_horizon, uint64_t *ret_floor);
+bool store__keeps_history(const struct store *s, const struct tree *t);
+/* SNAPSHOT_TOO_OLD, if the tree's history does not reach back to what `t` reads. */
+enum status mvcc__check_past(const struct txn *t, const struct tree *tree) MUST;
+enum status store__open_history(struct store *s) MUST;
+/* A reader beside t (txn.c), within a statement of its own, its snapshot told before all else. */
+struct txn *txn__begin_reading(struct store *s, const struct txn_options *o, uint32_t shard,
+                               uint64_t snapshot, bool past);
+
 /* --- background (maintain.c) --- */
 
 void store__schedule(struct store *s);
 /* Lets a writer wait while memory is short; outside latches. */
 enum status store__admit(struct txn *t) MUST;
-uint64_t store__horizon(void *ctx);
 void store__free_drops(struct store *s);
 enum status store__recycle(struct store *s) MUST;
 

@@ -22,7 +22,7 @@ enum status mvcc__tree(struct txn *t, tree_id id, struct tree **ret)
 {
     ASSERT(t->depth > 0);
     *ret = forest_tree(t->store->forest, id);
-    if (*ret) return OK;
+    if (*ret) return t->past ? mvcc__check_past(t, *ret) : OK;
     return FAIL(UNDEFINED_OBJECT, "tree %llu does not exist", (unsigned long long)id);
 }
 
@@ -111,12 +111,61 @@ enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const str
     return OK;
 }
 
+/* The past: the newest version at or before the snapshot, be it among today's (ret, or NOT_FOUND: none)
+ * or in history, where it counts only while it lasted. */
+static enum status get_in_history(struct txn *t, const struct shape *s, struct slice key,
+                                  enum status found, struct entry *ret)
+{
+    const struct level *v = &s->levels[HISTORY];
+    uint64_t hash = run_key_hash(key);
+    bool past = false;
+    for (uint32_t i = 0; i < v->count; i++) {
+        struct run *r = v->runs[i]->run;
+        struct entry e;
+        if (run_max_ts(r) <= t->snapshot || run_min_ts(r) > t->snapshot) continue;
+        enum status st = get_in_run(r, key, hash, t->snapshot, &t->pins, &e);
+        if (st == NOT_FOUND) continue;
+        TRY(st);
+        if (found == OK && e.ts <= ret->ts) continue;
+        *ret = e;
+        found = OK;
+        past = true;
+    }
+    if (!past) return found;
+    if (history_end(ret) <= t->snapshot) return NOT_FOUND;
+    ret->row = history_row(ret);
+    return OK;
+}
+
+static enum status get_past(struct txn *t, const struct view *view, const struct shape *s,
+                            struct slice key, struct slice *ret_row)
+{
+    struct entry e = {0};
+    enum status st = NOT_FOUND;
+    for (uint32_t i = 0; i < s->memory_count && st == NOT_FOUND; i++) {
+        struct leaf *leaf = memtable_find(s->memories[i]->table, key);
+        const struct version *v = leaf ? mvcc__visible(view, leaf_head(leaf)) : NULL;
+        struct txn *x;
+        if (!v) continue;
+        e = (struct entry){.ts = mvcc__begin(v, &x), .tombstone = v->tombstone,
+                           .row = slice_make(v->row, v->len)};
+        st = OK;
+    }
+    if (st == NOT_FOUND) st = get_in_runs(t, view, s, key, &e);
+    if (st == OK || st == NOT_FOUND) st = get_in_history(t, s, key, st, &e);
+    TRY(st);
+    if (e.tombstone) return NOT_FOUND;
+    *ret_row = e.row;
+    return OK;
+}
+
 enum status store_point_get(struct txn *t, const struct point_get_request *q, struct slice *ret_row)
 {
     struct tree *tree;
     TRY(mvcc__tree(t, q->tree, &tree));
     const struct shape *s = tree_shape(tree);
     struct view view = txn__view(t);
+    if (t->past) return get_past(t, &view, s, q->key, ret_row);
     for (uint32_t i = 0; i < s->memory_count; i++) {
         struct leaf *leaf = memtable_find(s->memories[i]->table, q->key);
         const struct version *v = leaf ? mvcc__visible(&view, leaf_head(leaf)) : NULL;

@@ -68,6 +68,8 @@ static enum status is_outdated(const struct redo_row *r, struct slice key, bool 
     if (r->ts >= r->tree->newest_ts) return OK;
     enum status st = mvcc__newest_in_runs(NULL, tree_shape(r->tree), NULL, key, true, &pins, &n);
     *ret = st == OK && n.found && n.ts > r->ts;
+    /* It may have been in memory alone: then the key's history begins anew. */
+    if (*ret && n.ts > r->tree->floor) r->tree->floor = n.ts;
     page_pins_free(&pins);
     return st;
 }
@@ -236,13 +238,15 @@ static enum status malformed(uint64_t lsn)
                 (unsigned long long)lsn);
 }
 
-static enum status apply_change(struct recovery *r, uint64_t lsn, bool drop, uint64_t id)
+static enum status apply_change(struct recovery *r, uint64_t lsn, uint64_t ts, bool drop,
+                                uint64_t id)
 {
     struct forest *f = r->store->forest;
     TRY(drain(r));
     struct tree *tree = forest_tree(f, id);
     if (drop) {
         if (!tree) return OK;
+        if (store__keeps_history(r->store, tree)) return forest_log_retire(f, tree, ts);
         TRY(forest_log_drop(f, tree));
         forest_remove(f, tree, true);
         return OK;
@@ -310,7 +314,7 @@ static enum status replay_record(void *ctx, lsn_t lsn, uint64_t ts, struct slice
         uint64_t id;
         memcpy(&id, payload.data + 1, sizeof id);
         if (op == REDO_CREATE || op == REDO_DROP)
-            TRY(apply_change(r, lsn.v, op == REDO_DROP, id));
+            TRY(apply_change(r, lsn.v, ts, op == REDO_DROP, id));
         else if (op == REDO_PUT || op == REDO_DELETE)
             TRY(take_row(r, lsn.v, ts, payload, &used));
         else if (op == REDO_RUN)

@@ -77,7 +77,8 @@ static enum status open_parts(struct store *s)
         .ctx = s,
     };
     TRY(wal_open(&wo, &s->wal));
-    return store__recover(s);
+    TRY(store__recover(s));
+    return store__open_history(s);
 }
 
 static void release(struct store *s)
@@ -102,6 +103,7 @@ enum status store_open(const struct store_options *o, struct store **ret)
 {
     struct store *s = mem_alloc(MEM_TXN, sizeof *s);
     s->o = *o;
+    s->retention_us = o->retention_us;
     size_t n = strlen(o->dir);
     s->dir = mem_alloc(MEM_TXN, n + 1);
     memcpy(s->dir, o->dir, n);
@@ -187,6 +189,9 @@ enum status store_get_statistics(struct store *s, tree_id id, struct tree_statis
         for (uint32_t i = 0; i < shape->memory_count; i++)
             ret->bytes += memtable_bytes(shape->memories[i]->table);
         ret->bytes += ret->disk_bytes;
+        for (uint32_t i = 0; i < shape->levels[HISTORY].count; i++)
+            ret->history_bytes += run_bytes(shape->levels[HISTORY].runs[i]->run);
+        ret->history_runs = shape->levels[HISTORY].count;
         for (int l = 0; l < LEVELS_MAX; l++) {
             ret->runs += shape->levels[l].count;
             if (shape->levels[l].count) ret->levels = (uint32_t)l + 1;
@@ -200,12 +205,14 @@ enum status store_get_statistics(struct store *s, tree_id id, struct tree_statis
 
 void store_get_status(struct store *s, struct store_status *ret)
 {
+    uint64_t today, all;
+    store__least_snapshots(s, &today, &all);
     *ret = (struct store_status){
         .durable_lsn = wal_durable_lsn(s->wal).v,
         .appended_lsn = wal_appended_lsn(s->wal).v,
         .log_flushes = wal_flush_count(s->wal),
         .visible_ts = __atomic_load_n(&s->visible_ts, __ATOMIC_ACQUIRE),
-        .oldest_snapshot_ts = store__horizon(s),
+        .oldest_snapshot_ts = today,
         .memtable_bytes = __atomic_load_n(&s->forest->memtable_bytes, __ATOMIC_RELAXED),
         .cache_bytes = cache_bytes(s->forest->cache),
         .disk_bytes = blocks_bytes_used(s->forest->blocks),
@@ -231,6 +238,7 @@ static enum status each_created(void *ctx, struct tree *t)
 {
     struct each *e = ctx;
     if (!__atomic_load_n(&t->created, __ATOMIC_ACQUIRE)) return OK;
+    if (__atomic_load_n(&t->retired_ts, __ATOMIC_ACQUIRE)) return OK;
     return __atomic_load_n(&t->drop_logged, __ATOMIC_ACQUIRE) ? OK : e->fn(e->ctx, t->id);
 }
 

@@ -2,7 +2,7 @@
  *
  * Begin takes a slot in the active list. The first statement (each, in READ COMMITTED) takes a snapshot:
  * the slot says "being taken" (1) before the watermark is read, so that the horizon of garbage
- * collection, which takes the least of all slots, can never pass a snapshot unseen.
+ * collection, which takes the least of all slots (history.c), can never pass a snapshot unseen.
  *
  * Commit: the record goes to the log, which sets commit_ts before it can be durable; from then on the
  * outcome is settled for whoever comes upon a version (read.c asks commit_ts), waiters are woken, and the
@@ -83,9 +83,9 @@ void txn__free_idle(struct store *s)
     }
 }
 
-/* The snapshot is there before anyone can see the transaction: store__horizon. */
+/* The snapshot is there before anyone can see the transaction: history.c. */
 static struct txn *begin(struct store *s, const struct txn_options *o, uint32_t shard,
-                         uint64_t snapshot)
+                         uint64_t snapshot, bool past)
 {
     struct txn *t = txn_take(s, shard);
     struct active_shard *a = &s->active[shard];
@@ -94,10 +94,11 @@ static struct txn *begin(struct store *s, const struct txn_options *o, uint32_t 
     __atomic_store_n(&t->commit_ts, 0, __ATOMIC_RELEASE); /* after its last versions were settled */
     __atomic_store_n(&t->snapshot, snapshot, __ATOMIC_RELAXED);
     t->shard = shard;
+    t->past = past;
     t->view_of = t;
     t->depth = t->command = t->last_command = 0;
     t->bytes = t->seen_lsn = 0;
-    t->shown = false;
+    t->shown = t->straddles = false;
     spin_lock(&t->waiters_lock);
     __atomic_store_n(&t->id, id, __ATOMIC_RELEASE);
     t->waiters = NULL;
@@ -115,7 +116,7 @@ static struct txn *begin(struct store *s, const struct txn_options *o, uint32_t 
 
 enum status txn_begin(struct store *s, const struct txn_options *o, struct txn **ret)
 {
-    *ret = begin(s, o, (uint32_t)(fiber_worker() + 1) % ACTIVE_SHARDS, 0);
+    *ret = begin(s, o, (uint32_t)(fiber_worker() + 1) % ACTIVE_SHARDS, 0, false);
     return OK;
 }
 
@@ -139,21 +140,6 @@ static void take_snapshot(struct txn *t)
     if (t->options.min_snapshot_ts > ts) ts = t->options.min_snapshot_ts;
     POINT("snapshot.before_set");
     __atomic_store_n(&t->snapshot, ts, __ATOMIC_RELEASE);
-}
-
-uint64_t store__horizon(void *ctx)
-{
-    struct store *s = ctx;
-    uint64_t least = __atomic_load_n(&s->visible_ts, __ATOMIC_SEQ_CST);
-    for (uint32_t i = 0; i < ACTIVE_SHARDS; i++) {
-        spin_lock(&s->active[i].lock);
-        for (struct txn *t = s->active[i].head; t; t = t->next) {
-            uint64_t ts = __atomic_load_n(&t->snapshot, __ATOMIC_SEQ_CST);
-            if (ts && ts < least) least = ts;
-        }
-        spin_unlock(&s->active[i].lock);
-    }
-    return least;
 }
 
 void txn_statement_begin(struct txn *t)
@@ -241,14 +227,21 @@ void txn_on_end(struct txn *t, void (*fn)(void *ctx, bool committed), void *ctx)
 
 /* --- readers ----------------------------------------------------------------------------------- */
 
-static struct txn *begin_reader(struct txn *t, uint64_t snapshot, uint32_t command)
+struct txn *txn__begin_reading(struct store *s, const struct txn_options *o, uint32_t shard,
+                               uint64_t snapshot, bool past)
 {
-    ASSERT(t->depth > 0 && t->view_of == t);
-    struct txn *r = begin(t->store, &t->options, t->shard, snapshot);
-    r->view_of = t;
+    struct txn *r = begin(s, o, shard, snapshot, past);
     epoch_enter(r->slot);
     ARRAY_PUSH(&r->outer_commands, 0);
     r->depth = 1;
+    return r;
+}
+
+static struct txn *begin_reader(struct txn *t, uint64_t snapshot, uint32_t command)
+{
+    ASSERT(t->depth > 0 && t->view_of == t);
+    struct txn *r = txn__begin_reading(t->store, &t->options, t->shard, snapshot, false);
+    r->view_of = t;
     r->command = command;
     return r;
 }
@@ -266,7 +259,7 @@ struct txn *txn_begin_newest(struct txn *t)
 void txn_end_reader(struct txn *r)
 {
     struct store *s = r->store;
-    ASSERT(r->view_of != r && r->depth == 1 && !r->writes.count && !r->locks.count);
+    ASSERT((r->past || r->view_of != r) && r->depth == 1 && !r->writes.count && !r->locks.count);
     txn_statement_end(r);
     leave_active(r);
     txn_reuse(r);
@@ -282,6 +275,8 @@ void txn_begin_helper(const struct txn *owner, struct txn **ret)
     t->shard = (uint32_t)(fiber_worker() + 1) % ACTIVE_SHARDS;
     t->options = owner->options;
     t->options.read_only = true;
+    t->past = owner->past;
+    t->began_us = owner->began_us;
     t->view_of = owner->view_of;
     t->id = owner->id;
     t->command = t->last_command = owner->command;
@@ -367,16 +362,16 @@ static void settle_versions(struct txn *t, uint64_t ts)
     for (size_t i = 0; i < t->loads.count; i++) {
         struct loaded_run *l = &t->loads.data[i];
         int64_t rows = (int64_t)run_entry_count(l->ref->run);
-        run_stamp(l->ref->run, ts);
+        run_stamp(l->ref->run, run_load_ts(ts));
         __atomic_store_n(&l->ref->begin, ts, __ATOMIC_RELEASE);
         __atomic_add_fetch(&l->tree->rows, rows, __ATOMIC_RELAXED);
     }
 }
 
-static void queue_drop(struct store *s, struct tree *tree, uint64_t ts)
+static void queue_drop(struct store *s, struct tree *tree, uint64_t ts, bool retired)
 {
     fmutex_lock(&s->drops_mutex);
-    ARRAY_PUSH(&s->drops, (struct pending_drop){tree, ts});
+    ARRAY_PUSH(&s->drops, (struct pending_drop){tree, ts, retired});
     fmutex_unlock(&s->drops_mutex);
 }
 
@@ -386,6 +381,19 @@ static bool logged(enum status st)
     log_error(LOG_ERROR, "store");
     error_clear();
     return false;
+}
+
+/* A tree that others have seen stays for reads of the past, if they are to be possible. */
+static bool drop_tree(struct txn *t, struct tree *tree, uint64_t ts)
+{
+    struct store *s = t->store;
+    bool retire = store__keeps_history(s, tree);
+    for (size_t i = 0; i < t->changes.count; i++)
+        retire &= t->changes.data[i].tree != tree || t->changes.data[i].drop;
+    if (!logged(retire ? forest_log_retire(s->forest, tree, ts) : forest_log_drop(s->forest, tree)))
+        return false;
+    queue_drop(s, tree, ts, retire);
+    return true;
 }
 
 /* Trees made and dropped, runs loaded, once the log has it. The commit is durable by then, so a
@@ -406,9 +414,7 @@ static bool apply_changes(struct txn *t, uint64_t ts)
         whole &= logged(forest_install_runs(s->forest, t->loads.data, t->loads.count, ts));
     for (size_t i = 0; i < t->changes.count; i++) {
         struct tree_change *c = &t->changes.data[i];
-        if (!c->drop) continue;
-        if (logged(forest_log_drop(s->forest, c->tree))) queue_drop(s, c->tree, ts);
-        else whole = false;
+        if (c->drop) whole &= drop_tree(t, c->tree, ts);
     }
     return whole;
 }
@@ -462,6 +468,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
         return st;
     }
     if (changes) __atomic_add_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
+    if (t->straddles) txn__drop_straddling(t);
     st = txn__log(t, mode == COMMIT_BATCH, &end);
     if (st != OK) {
         if (t->loads.count) forget_loads(t);

@@ -36,6 +36,11 @@ struct txn *mvcc__in_flight(const struct txn *t, const uint64_t *begin, bool loc
     }
 }
 
+static bool is_own(const struct txn *t, const struct version *v)
+{
+    return __atomic_load_n(&v->begin, __ATOMIC_ACQUIRE) == ((uint64_t)(uintptr_t)t | 1);
+}
+
 static enum row_lock version_strength(const struct version *v)
 {
     if (v->lock_only) return (enum row_lock)v->len;
@@ -83,7 +88,9 @@ static void latch_key(struct txn *t, struct tree *tree, struct slice key, enum r
             if (ret->newest && !__atomic_load_n(&s->memories[i]->unresolved, __ATOMIC_SEQ_CST))
                 continue;
             struct leaf *leaf = memtable_find(s->memories[i]->table, key);
+            const struct version *newest = ret->newest;
             if (leaf) inspect_chain(t, leaf_head(leaf), mode, ret);
+            t->straddles |= i > 0 && !newest && ret->newest && is_own(t, ret->newest);
         }
         return;
     }
@@ -177,6 +184,37 @@ void txn__undo(struct txn *t, size_t from)
         }
         t->writes.count--;
     }
+}
+
+/* Has the key a version of ours in a memtable above? */
+static bool written_above(const struct txn *t, const struct write_entry *w)
+{
+    const struct shape *s = tree_shape(w->tree);
+    for (uint32_t i = 0; i < s->memory_count && s->memories[i] != w->memory; i++) {
+        struct leaf *leaf = memtable_find(s->memories[i]->table, leaf_key(w->leaf));
+        const struct version *v = leaf ? leaf_head(leaf) : NULL;
+        while (v && v->lock_only) v = __atomic_load_n(&v->older, __ATOMIC_ACQUIRE);
+        if (v && is_own(t, v)) return true;
+    }
+    return false;
+}
+
+void txn__drop_straddling(struct txn *t)
+{
+    size_t kept = 0;
+    epoch_enter(t->slot);
+    for (size_t i = 0; i < t->writes.count; i++) {
+        struct write_entry *w = &t->writes.data[i];
+        if (w->version && !w->version->lock_only && written_above(t, w)) {
+            if (w->rows) __atomic_add_fetch(&w->tree->rows, w->rows, __ATOMIC_RELAXED);
+            unlink_version(w);
+            txn__resolved(t, w->memory);
+        } else {
+            t->writes.data[kept++] = *w;
+        }
+    }
+    t->writes.count = kept;
+    epoch_exit(t->slot);
 }
 
 static enum status serialization_failure(bool deleted)

@@ -19,12 +19,13 @@ struct contender {
 
 struct merge {
     const struct merge_options *o;
-    enum status (*emit)(void *ctx, struct slice meta);
+    enum status (*emit)(void *ctx, bool history, struct slice meta);
     void *ctx;
     struct contender *contenders;
     uint32_t count;
     uint32_t *losers;     /* 1 … count - 1; 0 holds the winner */
-    struct run_builder *out;
+    struct run_builder *out, *past; /* past: of what was superseded */
+    struct strbuf past_row;
     struct strbuf key;    /* of the last entry seen */
     uint64_t ts;
     bool any;             /* that entry exists */
@@ -88,26 +89,55 @@ static void replay(struct merge *m, uint32_t s)
     m->losers[0] = s;
 }
 
-static enum status finish_run(struct merge *m)
+static enum status finish_run(struct merge *m, bool history)
 {
     struct strbuf meta;
-    struct run_builder *b = m->out;
+    struct run_builder **at = history ? &m->past : &m->out, *b = *at;
     if (!b) return OK;
-    m->out = NULL;
+    *at = NULL;
     strbuf_init(&meta, NULL);
     enum status s = run_builder_finish(b, &meta);
-    if (s == OK) s = m->emit(m->ctx, strbuf_slice(&meta));
+    if (s == OK) s = m->emit(m->ctx, history || m->o->history, strbuf_slice(&meta));
     strbuf_release(&meta);
     return s;
 }
 
-/* Whether the entry, next in order and of another (key, ts) than the last, stays. */
-static bool wanted(struct merge *m, const struct entry *e, bool same_key)
+/* A version that one of `end` has superseded, and no snapshot of today needs. Tombstones are kept, too:
+ * an older version may be in history with too late an end, since a load comes to lie below what was
+ * written before it. */
+static enum status add_past(struct merge *m, const struct entry *e, uint64_t end)
 {
-    if (!same_key) m->settled = false;
-    if (m->settled) return false;
-    m->settled = e->ts <= m->o->horizon_ts;
-    return !(e->tombstone && m->settled && m->o->drop_tombstones);
+    if (end <= m->o->floor_ts) return OK;
+    if (!m->past) {
+        struct run_options o = m->o->run;
+        o.history = true;
+        TRY(run_builder_new(&o, &m->past));
+    }
+    strbuf_clear(&m->past_row);
+    strbuf_add(&m->past_row, &end, sizeof end);
+    strbuf_add(&m->past_row, e->row.data, e->row.len);
+    struct entry past = *e;
+    past.row = strbuf_slice(&m->past_row);
+    return run_builder_add(m->past, &past);
+}
+
+/* An entry of another (key, ts) than the last, whose timestamp is `newer_ts` if of the same key. */
+static enum status add_entry(struct merge *m, const struct entry *e, bool same_key,
+                             uint64_t newer_ts)
+{
+    if (m->o->history) {
+        if (history_end(e) <= m->o->floor_ts) return OK;
+    } else {
+        if (!same_key) m->settled = false;
+        if (m->settled) return add_past(m, e, newer_ts);
+        m->settled = e->ts <= m->o->horizon_ts;
+        if (e->tombstone && m->settled && m->o->drop_tombstones)
+            return same_key ? add_past(m, e, newer_ts) : OK;
+    }
+    uint64_t max = m->o->run_bytes_max;
+    if (m->out && max && !same_key && run_builder_bytes(m->out) >= max) TRY(finish_run(m, false));
+    if (!m->out) TRY(run_builder_new(&m->o->run, &m->out));
+    return run_builder_add(m->out, e);
 }
 
 static enum status take(struct merge *m, const struct entry *e)
@@ -118,13 +148,10 @@ static enum status take(struct merge *m, const struct entry *e)
         strbuf_clear(&m->key);
         strbuf_add(&m->key, e->key.data, e->key.len);
     }
+    uint64_t newer_ts = m->ts;
     m->any = true;
     m->ts = e->ts;
-    if (!wanted(m, e, same_key)) return OK;
-    uint64_t max = m->o->run_bytes_max;
-    if (m->out && max && !same_key && run_builder_bytes(m->out) >= max) TRY(finish_run(m));
-    if (!m->out) TRY(run_builder_new(&m->o->run, &m->out));
-    return run_builder_add(m->out, e);
+    return add_entry(m, e, same_key, newer_ts);
 }
 
 static enum status merge_all(struct merge *m)
@@ -134,7 +161,10 @@ static enum status merge_all(struct merge *m)
     for (;;) {
         uint32_t s = m->losers[0];
         struct contender *c = &m->contenders[s];
-        if (c->ended) return finish_run(m);
+        if (c->ended) {
+            TRY(finish_run(m, false));
+            return finish_run(m, true);
+        }
         if (++m->steps % CANCEL_EVERY == 0 && m->o->cancel && waiter_canceled(m->o->cancel))
             return FAIL(QUERY_CANCELED, "canceling statement due to user request");
         TRY(take(m, &c->entry));
@@ -145,7 +175,7 @@ static enum status merge_all(struct merge *m)
 
 enum status merge_runs(struct entry_source **sources, uint32_t count,
                        const struct merge_options *o,
-                       enum status (*emit)(void *ctx, struct slice meta), void *ctx)
+                       enum status (*emit)(void *ctx, bool history, struct slice meta), void *ctx)
 {
     struct merge m = {.o = o, .emit = emit, .ctx = ctx, .count = count};
     if (!count) return OK;
@@ -154,10 +184,13 @@ enum status merge_runs(struct entry_source **sources, uint32_t count,
     m.contenders = mem_alloc(MEM_RUN, count * sizeof *m.contenders);
     m.losers = mem_alloc(MEM_RUN, count * sizeof *m.losers);
     strbuf_init(&m.key, NULL);
+    strbuf_init(&m.past_row, NULL);
     for (uint32_t s = 0; s < count; s++) m.contenders[s].source = sources[s];
     enum status s = merge_all(&m);
     run_builder_abort(m.out);
+    run_builder_abort(m.past);
     strbuf_release(&m.key);
+    strbuf_release(&m.past_row);
     mem_free(MEM_RUN, m.losers);
     mem_free(MEM_RUN, m.contenders);
     return s;

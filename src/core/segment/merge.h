@@ -13,10 +13,13 @@ struct entry_source {
 
 /* What may go: of each key's versions at or below `horizon_ts` only the newest stays; with
  * drop_tombstones (nothing older lies below the output) a tombstone at or below the horizon goes too.
+ * A version that was superseded after `floor_ts` is not lost: it becomes an entry of a history run.
  * The same (key, ts) from two sources counts once. */
 struct merge_options {
     uint64_t horizon_ts;
+    uint64_t floor_ts;           /* of time travel: at or below horizon_ts */
     bool drop_tombstones;
+    bool history;                /* the sources are history runs: what ended by floor_ts goes */
     const struct waiter *cancel; /* may be NULL; asked every few thousand entries */
     struct run_options run;
     uint64_t run_bytes_max;      /* 0: one run, however large; else cut between keys */
@@ -25,7 +28,8 @@ struct merge_options {
 /* Merges by a tournament tree into runs; `emit` gets each run's meta. */
 enum status merge_runs(struct entry_source **sources, uint32_t count,
                        const struct merge_options *o,
-                       enum status (*emit)(void *ctx, struct slice meta), void *ctx) MUST;
+                       enum status (*emit)(void *ctx, bool history, struct slice meta),
+                       void *ctx) MUST;
 
 /* A source over a whole run. */
 enum status run_source_new(struct run *r, struct entry_source **ret) MUST;

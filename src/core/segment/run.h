@@ -20,8 +20,23 @@ struct entry {
     struct slice key;
     uint64_t ts;
     bool tombstone;
-    struct slice row; /* empty for a tombstone */
+    struct slice row; /* empty for a tombstone, but for the end in a history run */
 };
+
+/* Entries of a history run are versions that were superseded: their rows begin with the timestamp of
+ * the version that did it, 8 bytes. */
+enum { HISTORY_END_BYTES = 8 };
+static inline uint64_t history_end(const struct entry *e)
+{
+    uint64_t end = 0;
+    if (e->row.len >= HISTORY_END_BYTES) memcpy(&end, e->row.data, HISTORY_END_BYTES);
+    return end;
+}
+static inline struct slice history_row(const struct entry *e)
+{
+    if (e->row.len < HISTORY_END_BYTES) return (struct slice){0};
+    return slice_make(e->row.data + HISTORY_END_BYTES, e->row.len - HISTORY_END_BYTES);
+}
 
 struct run_options {
     struct blocks *blocks;
@@ -30,6 +45,7 @@ struct run_options {
     uint32_t segment_bytes; /* target before compression; 0: 32 KiB, within 8 KiB … 16 MiB */
     uint8_t filter_bits;    /* Bloom bits a key; 0: no filter */
     bool compress;          /* LZ4 where it saves an eighth */
+    bool history;           /* entries are past versions (history_end); max_ts is that of their ends */
     bool stamped;           /* one timestamp for all entries, told by run_stamp; theirs must be 0 */
 };
 
@@ -45,6 +61,12 @@ uint64_t run_builder_bytes(const struct run_builder *b);
 /* Reads fences and filter. */
 enum status run_open(struct blocks *b, struct cache *c, struct slice meta, struct run **ret) MUST;
 void run_close(struct run *r);               /* the extents stay */
+/* What a loaded run's entries are stamped with: just before the commit, so that of a key that the same
+ * transaction wrote again the two versions differ in their timestamps. Commits and snapshots are even. */
+static inline uint64_t run_load_ts(uint64_t commit_ts)
+{
+    return commit_ts - 1;
+}
 /* All entries of a run that was built `stamped` get this timestamp. Readers may be at work. */
 void run_stamp(struct run *r, uint64_t ts);
 /* The same in its meta blob, in place, if it is that of such a run. */

@@ -142,7 +142,7 @@ static void add_fence(struct run_builder *b, struct slice key)
 enum status run_builder_add(struct run_builder *b, const struct entry *e)
 {
     struct run_meta *m = &b->meta;
-    if (e->key.len > SEGMENT_KEY_MAX || e->row.len > SEGMENT_BODY_MAX / 4)
+    if (e->key.len > SEGMENT_KEY_MAX || e->row.len > SEGMENT_BODY_MAX / 4 + HISTORY_END_BYTES)
         return FAIL(PROGRAM_LIMIT_EXCEEDED, "row is too big: size %zu, maximum size %d",
                     e->key.len + e->row.len, SEGMENT_BODY_MAX / 4);
     struct slice last = strbuf_slice(&b->last_key);
@@ -165,7 +165,8 @@ enum status run_builder_add(struct run_builder *b, const struct entry *e)
         strbuf_add(&b->last_key, e->key.data, e->key.len);
     }
     if (!m->entries || e->ts < m->min_ts) m->min_ts = e->ts;
-    if (!m->entries || e->ts > m->max_ts) m->max_ts = e->ts;
+    uint64_t end = b->o.history ? history_end(e) : e->ts;
+    if (!m->entries || end > m->max_ts) m->max_ts = end;
     m->entries++;
     m->tombstones += e->tombstone;
     b->last_ts = e->ts;

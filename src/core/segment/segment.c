@@ -217,7 +217,7 @@ void segment_rows__add(struct segment_rows *r, const struct entry *e)
     strbuf_reserve(&r->records, sizeof key_len + e->key.len + e->row.len);
     strbuf_add(&r->records, &key_len, sizeof key_len);
     strbuf_add(&r->records, e->key.data, e->key.len);
-    if (!e->tombstone) strbuf_add(&r->records, e->row.data, e->row.len);
+    strbuf_add(&r->records, e->row.data, e->row.len);
     ASSERT(r->records.len <= SEGMENT_BODY_MAX / 2);
     r->tombstones += e->tombstone;
     if (first || e->ts < r->min_ts) r->min_ts = e->ts;

@@ -275,8 +275,9 @@ struct merged {
     uint32_t count, at, runs;
 };
 
-static enum status emit(void *ctx, struct slice meta)
+static enum status emit(void *ctx, bool history, struct slice meta)
 {
+    assert_false(history);
     struct merged *m = ctx;
     struct run *r;
     struct run_cursor *c;
@@ -329,7 +330,8 @@ static void merge_once(uint64_t seed, uint32_t count)
         n += k;
     }
     qsort(all, n, sizeof *all, entry_order);
-    struct merge_options o = {.horizon_ts = rng_below(&f.rng, 1200000), .run = f.options,
+    struct merge_options o = {.horizon_ts = rng_below(&f.rng, 1200000), .floor_ts = UINT64_MAX,
+                              .run = f.options,
                               .drop_tombstones = seed % 2,
                               .run_bytes_max = seed % 3 ? 200000 : 0};
     struct merged m = {&f, all, survivors(all, n, o.horizon_ts, o.drop_tombstones), 0, 0};
