@@ -56,6 +56,9 @@ struct txn *txn_begin_newest(struct txn *t);
  * far, or that was not there, fails when it is read: SNAPSHOT_TOO_OLD. */
 enum status txn_begin_past(struct txn *t, uint64_t ts, struct txn **ret) MUST;
 
+/* Whether it may read this tree. SNAPSHOT_TOO_OLD, UNDEFINED_OBJECT. */
+enum status txn_check_past(struct txn *past, tree_id tree) MUST;
+
 /* A second hand on the running statement, for another thread: it reads what the statement reads, own
  * earlier writes included, and shares nothing that changes. For store_point_get, store_multi_get,
  * store_scan and store_split alone. Begun and ended by any thread, while the owner's statement runs and

@@ -128,7 +128,7 @@ static enum status prepare_table(struct copy *c)
 {
     TRY(find_table(c));
     TRY(copy__options(c->ast, c->text, &c->o));
-    if (c->ast->from && c->s->read_only && c->table->persistence != 't')
+    if (c->ast->from && session__is_read_only(c->s) && c->table->persistence != 't')
         return FAIL(READ_ONLY_SQL_TRANSACTION,
                     "cannot execute COPY FROM in a read-only transaction");
     TRY(list_columns(c));

@@ -52,6 +52,7 @@ bool custom_plan__wanted(const struct session *s, const struct cached_plan *gene
 {
     const struct plan *p = generic->plan;
     if (!param_count || p->point || s->settings.plan_mode == PLAN_GENERIC) return false;
+    if (generic->past) return false; /* it was made for this run */
     if (p->command == CMD_INSERT && p->table_count == 1) return false; /* of rows that are given */
     double worth = p->literals_matter ? WORTH_INDEX : WORTH_COST;
     return s->settings.plan_mode == PLAN_CUSTOM || cost_of(p) >= worth;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "core/txn.h"
 #include "db/analyze.h"
+#include "db/past_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 
@@ -67,6 +68,7 @@ static enum status open_store(struct db *db, const struct db_options *o)
     so.load_bytes = (uint64_t)config_int(o->config, "load_bytes");
     so.wal_file_bytes = (uint64_t)config_int(o->config, "wal.file_bytes");
     so.group_commit_window_us = config_int(o->config, "wal.group_commit_window") * 1000;
+    so.retention_us = INT64_MAX; /* until the tables have been asked for theirs */
     so.background = o->background;
     return store_open(&so, &db->store);
 }
@@ -125,13 +127,19 @@ enum status db_open(const struct db_options *o, struct db **ret)
     db->config = o->config;
     db->analytic = o->analytic;
     db->initial_database = o->initial_database ? o->initial_database : "postgres";
+    db->past = past_new();
     enum status s = open_store(db, o);
     if (s == OK) s = clear_temp_dir(db);
     if (s == OK) s = open_catalog(db);
+    if (s == OK) {
+        past_published(db->past, NULL, store_last_commit(db->store));
+        db__apply_retention(db, db->catalog);
+    }
     if (s != OK) {
         struct error kept = *error_current();
         if (db->store) (void)store_close(db->store);
         *error_current() = kept;
+        past_free(db->past);
         mem_free(MEM_SESSION, db->temp_dir);
         mem_free(MEM_SESSION, db);
         return s;
@@ -167,6 +175,7 @@ enum status db_close(struct db *db)
     if (db->statement_stats) statement_stats_free(db->statement_stats);
     sequences_free(db->sequences);
     admission_free(db->admission);
+    past_free(db->past);
     catalog_unref(db->catalog);
     enum status s = store_close(db->store);
     mem_free(MEM_SESSION, db->temp_dir);
@@ -199,14 +208,16 @@ bool db__catalog_is_newest(const struct db *db, const struct catalog *c)
     return catalog_version(c) == __atomic_load_n(&db->catalog_version, __ATOMIC_ACQUIRE);
 }
 
-void db__publish(struct db *db, struct catalog *c)
+void db__publish(struct db *db, struct catalog *c, uint64_t ts)
 {
     fmutex_lock(&db->catalog_mutex);
     struct catalog *old = db->catalog;
+    past_published(db->past, old, ts);
     db->catalog = c;
     __atomic_store_n(&db->catalog_version, catalog_version(c), __ATOMIC_RELEASE);
     fmutex_unlock(&db->catalog_mutex);
     plan_cache_purge(db->plans, c);
+    db__apply_retention(db, c);
     catalog_unref(old);
 }
 

@@ -258,7 +258,7 @@ enum status ddl_execute(struct session *s, const struct statement *st, struct sl
 {
     struct ddl d = {.s = s, .sink = sink, .text = text, .a = &s->arena};
     const char *words = tag_of(&s->arena, st->ast);
-    if (s->read_only)
+    if (session__is_read_only(s))
         return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot execute %s in a read-only transaction",
                     words);
     TRY(check_place(s, st->ast, words));

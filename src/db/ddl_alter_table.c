@@ -171,8 +171,13 @@ static enum status column_command(struct ddl *d, oid_t table, const struct ast_a
 static bool option_named(const struct ast_list *options, const char *item, size_t len)
 {
     for (uint32_t i = 0; i < options->count; i++) {
-        const char *name = AST(options->items[i], ast_def_elem)->name;
-        size_t n = strlen(name);
+        const struct ast_def_elem *o = AST(options->items[i], ast_def_elem);
+        const char *name = o->name;
+        size_t n = strlen(name), space = o->name_space ? strlen(o->name_space) + 1 : 0;
+        if (space && space < len && memcmp(o->name_space, item, space - 1) == 0 &&
+            item[space - 1] == '.' && space + n < len && memcmp(name, item + space, n) == 0 &&
+            item[space + n] == '=')
+            return true;
         if (n < len && memcmp(name, item, n) == 0 && item[n] == '=') return true;
     }
     return false;

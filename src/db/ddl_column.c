@@ -2,6 +2,7 @@
  * needs no name; once the table is known with all its columns, its default, sequence and
  * constraints. */
 #include "db/ddl_priv.h"
+#include "db/past_priv.h"
 
 /* --- types ---------------------------------------------------------------------------------- */
 
@@ -234,6 +235,14 @@ static bool is_known_option(const char *name)
     return strncmp(name, "autovacuum_", 11) == 0;
 }
 
+/* Quoted in one, as pg_dump writes it, or with its name space. */
+static bool is_retention(const struct ast_def_elem *o)
+{
+    return o->name_space ? strcmp(o->name_space, "helios") == 0 &&
+                               strcmp(o->name, "version_retention") == 0
+                         : strcmp(o->name, PAST_RETENTION_OPTION) == 0;
+}
+
 static enum status add_option(struct ddl *d, const struct ast_def_elem *o, struct strbuf *b)
 {
     const char *text = ddl__option_text(o);
@@ -242,6 +251,14 @@ static enum status add_option(struct ddl *d, const struct ast_def_elem *o, struc
         TRY(ddl__option_bool(o, &on));
         if (on)
             return FAIL(FEATURE_NOT_SUPPORTED, "tables declared WITH OIDS are not supported");
+        return OK;
+    }
+    if (is_retention(o)) {
+        int64_t us;
+        if (!text || !past_read_retention(text, &us))
+            return FAIL(INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": \"%s\"",
+                        PAST_RETENTION_OPTION, text ? text : "");
+        strbuf_addf(b, "%s%s=%s", b->len ? "," : "", PAST_RETENTION_OPTION, text);
         return OK;
     }
     if (o->name_space && strcmp(o->name_space, "toast") != 0)

@@ -194,7 +194,9 @@ enum status session__explain(struct session *s, const struct statement *st, stru
     if (o.settings) TRY(explain__take_settings(s, &o));
     inner.ast = a->query;
     struct exec_params values = *params;
+    s->moment_params = params;
     struct cached_plan *p = plan(s, &inner, text, &values, &o, &result);
+    s->moment_params = NULL;
     if (!p) return result;
     struct strbuf out;
     strbuf_init(&out, &s->arena);

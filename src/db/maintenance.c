@@ -208,7 +208,7 @@ static enum status maintain(const struct maintenance *m, oid_t oid, const struct
     if (skip) return OK;
     TRY(announce(m, t));
     if (m->full) TRY(compact(m, t));
-    return m->s->read_only ? OK : refresh_statistics(m, t, columns);
+    return session__is_read_only(m->s) ? OK : refresh_statistics(m, t, columns);
 }
 
 /* --- all of them ---------------------------------------------------------------------------- */
@@ -251,7 +251,7 @@ static void every_table(const struct maintenance *m, struct oids *ret)
 static enum status run(const struct maintenance *m)
 {
     struct oids oids = {0};
-    if (!m->s->read_only) TRY(session__begin_ddl(m->s));
+    if (!session__is_read_only(m->s)) TRY(session__begin_ddl(m->s));
     if (m->ast->tables.count) TRY(named_tables(m, &oids));
     else every_table(m, &oids);
     static const struct name_list all = {0};

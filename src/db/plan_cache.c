@@ -65,6 +65,8 @@ void cached_plan_release(struct cached_plan *p)
     arena_release(&p->arena);
     arena_release(&p->trees);
     catalog_unref(p->catalog);
+    for (size_t i = 0; i < p->past_catalogs.count; i++) catalog_unref(p->past_catalogs.data[i]);
+    ARRAY_RELEASE(&p->past_catalogs);
     if (p->entry) statement_entry_unref(p->entry);
     mem_free(MEM_PLAN, p->key);
     mem_free(MEM_PLAN, p);

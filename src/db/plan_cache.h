@@ -3,6 +3,7 @@
 #ifndef HELIOS_DB_PLAN_CACHE_H
 #define HELIOS_DB_PLAN_CACHE_H
 
+#include "base/array.h"
 #include "catalog/catalog.h"
 #include "db/statement_stats.h"
 #include "sql/plan.h"
@@ -22,6 +23,8 @@ struct cached_plan {
     double rows;             /* of its tables, when it was made */
     int64_t looked_us;       /* atomic: when somebody looked last whether that still holds */
     uint32_t outgrown;       /* atomic: it does not */
+    bool past;               /* names moments: for one run, and not for the cache */
+    ARRAY(struct catalog *) past_catalogs; /* references: the plan points into them */
     struct statement_entry *entry; /* where runs are counted: a reference; NULL: nowhere */
 };
 

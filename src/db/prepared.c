@@ -45,7 +45,7 @@ enum status session__plan_text(struct session *s, struct slice text, struct aren
     if (p) cached_plan_take_trees(p, &trees);
     arena_release(&trees);
     if (!p) return result;
-    if (!s->own_catalog) {
+    if (!s->own_catalog && !p->past) {
         cached_plan_set_key(p, strbuf_slice(&key), hash);
         plan_cache_put(s->db->plans, p);
     }
@@ -83,10 +83,12 @@ static enum status shift_position(enum status result, int shift)
     return result;
 }
 
-enum status prepared__revalidate(struct session *s, struct prepared *p)
+/* A plan that names moments is for one run: the next is made with the parameters' values at hand. */
+enum status prepared__revalidate(struct session *s, struct prepared *p,
+                                 const struct exec_params *params)
 {
     if (p->plan && p->plan->catalog == s->catalog && p->generation == s->settings.generation &&
-        !custom_plan__is_outgrown(s, p->plan))
+        !p->plan->past && !custom_plan__is_outgrown(s, p->plan))
         return OK;
     struct statement *st;
     uint32_t count, n = p->param_count;
@@ -94,8 +96,10 @@ enum status prepared__revalidate(struct session *s, struct prepared *p)
     type_id *types = ARENA_ARRAY(&s->arena, type_id, n + 1);
     if (n) memcpy(types, p->param_types, n * sizeof *types);
     error_clear();
+    s->moment_params = params;
     enum status planned =
         session__plan_text(s, p->text, &s->arena, types, &n, true, &fresh, &st, &count);
+    s->moment_params = NULL;
     if (planned != OK) return shift_position(planned, p->shift);
     if (!fresh) return FAIL(INTERNAL_ERROR, "prepared statement changed its nature");
     struct result_column *columns;
@@ -128,7 +132,8 @@ enum status prepared__replan(struct session *s, struct prepared *p, const struct
     struct cached_plan *fresh = NULL;
     error_clear();
     TRY(session__ensure_txn(s));
-    TRY(prepared__revalidate(s, p));
+    const struct exec_params params = {values, p->param_count};
+    TRY(prepared__revalidate(s, p, &params));
     TRY(custom_plan__choose(s, p, values, &fresh));
     if (*plan) cached_plan_release(*plan);
     *plan = fresh;
@@ -335,7 +340,7 @@ enum status prepared__plan_execute(struct session *s, const struct ast_execute *
         return FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
     *ret_params = (struct exec_params){values, p->param_count};
     p->refs++;
-    enum status result = prepared__revalidate(s, p);
+    enum status result = prepared__revalidate(s, p, ret_params);
     if (result == OK) result = custom_plan__choose(s, p, values, ret);
     prepared__unref(p);
     return result;

@@ -303,7 +303,7 @@ enum status session__nextval(void *ctx, oid_t sequence, int64_t *ret)
     struct session *s = ctx;
     const struct table_def *seq;
     TRY(get_sequence(s, sequence, &seq));
-    if (s->read_only)
+    if (session__is_read_only(s))
         return FAIL(READ_ONLY_SQL_TRANSACTION,
                     "cannot execute nextval() in a read-only transaction");
     if (is_own(s, seq)) {
@@ -371,7 +371,7 @@ enum status session__setval(void *ctx, oid_t sequence, int64_t value, bool is_ca
     struct session *s = ctx;
     const struct table_def *seq;
     TRY(get_sequence(s, sequence, &seq));
-    if (s->read_only)
+    if (session__is_read_only(s))
         return FAIL(READ_ONLY_SQL_TRANSACTION,
                     "cannot execute setval() in a read-only transaction");
     if (value < seq->sequence->min || value > seq->sequence->max)

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/siding.h"
+#include "db/past_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 
@@ -125,6 +126,8 @@ static void free_session(struct session *s, bool linked)
     size_t pos = 0;
     void *v;
     while (map_next(&s->currvals, &pos, NULL, NULL, &v)) mem_free(MEM_SESSION, v);
+    past_forget_catalogs(s);
+    ARRAY_RELEASE(&s->past_catalogs);
     map_release(&s->currvals);
     map_release(&s->prepared);
     map_release(&s->portals);
@@ -336,6 +339,7 @@ void session__end_statement(struct session *s)
     __atomic_store_n(&s->running, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&s->cancel, 0, __ATOMIC_RELEASE);
     waiter_clear_cancel(s->waiter);
+    past_forget_catalogs(s);
     arena_clear(&s->arena);
 }
 
@@ -383,6 +387,7 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
         int8_t digits;
         uint8_t style, order, interval;
         const struct timezone *zone;
+        uint64_t as_of;
         struct parallel_options parallel;
     } fixed;
     memset(&fixed, 0, sizeof fixed);
@@ -394,6 +399,7 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
     fixed.order = f->date_order;
     fixed.interval = f->interval_style;
     fixed.zone = f->zone;
+    fixed.as_of = s->settings.as_of;
     fixed.parallel = s->settings.parallel;
     strbuf_add(out, &version, sizeof version);
     strbuf_add(out, &fixed, sizeof fixed);
@@ -446,7 +452,7 @@ static void plan_normalised(struct session *s, struct slice text, const struct l
     if (p) cached_plan_take_trees(p, &trees);
     arena_release(&trees);
     if (!p) return;
-    if (!s->own_catalog) {
+    if (!s->own_catalog && !p->past) {
         cached_plan_set_key(p, key, hash);
         plan_cache_put(s->db->plans, p);
     }

@@ -18,6 +18,7 @@
 struct plan_cache;
 struct cached_plan;
 struct sequences;
+struct past;
 
 struct db {
     struct os *os;
@@ -30,6 +31,7 @@ struct db {
     struct catalog *catalog;       /* guarded by catalog_mutex */
     uint64_t catalog_version;      /* atomic: of the published snapshot */
     uint32_t ddl_pending;          /* atomic: commits of DDL whose snapshot is not published yet */
+    struct past *past;             /* catalogs of the past (past_priv.h) */
     struct plan_cache *plans;
     struct statement_stats *statement_stats; /* NULL: statements are not counted */
     bool counts_utility;           /* statements without a plan, too */
@@ -70,8 +72,12 @@ struct catalog *db__catalog(struct db *db);
 /* Is `c` the newest published snapshot? */
 bool db__catalog_is_newest(const struct db *db, const struct catalog *c);
 /* As a commit of DDL ends: `c` (a reference taken over) becomes the published snapshot. */
-void db__publish(struct db *db, struct catalog *c);
+void db__publish(struct db *db, struct catalog *c, uint64_t ts);
+/* Tells the store how long history of each table is kept (past.c). */
+void db__apply_retention(struct db *db, const struct catalog *c);
 /* Waits until no commit of DDL is between its log record and its publication. */
+/* In a read-only transaction, or while helios.as_of is set. */
+bool session__is_read_only(const struct session *s);
 void db__wait_published(struct db *db);
 int64_t db__now_us(const struct db *db); /* µs since 2000-01-01 UTC */
 
@@ -99,6 +105,7 @@ struct settings {
     enum commit_mode commit_mode;
     struct parallel_options parallel;
     enum plan_mode plan_mode;
+    uint64_t as_of;                /* helios.as_of: a commit timestamp; 0: now */
     uint64_t generation;           /* rises when what plans depend on changes: path, zone, styles */
 };
 void settings_init(struct settings *s, const struct db *db);
@@ -195,6 +202,10 @@ struct session {
     uint32_t cancel;                 /* atomic: asked to end the statement */
     struct settings settings;
     struct reg_names reg_names;      /* settings.format's */
+    /* Time travel (past.c), while a statement is bound: values of its parameters, NULL without; and the
+     * catalogs that were looked up. */
+    const struct exec_params *moment_params;
+    ARRAY(struct catalog *) past_catalogs;
 
     struct txn *txn;                 /* atomic, by session__set_txn; NULL between transactions */
     struct { oid_t table; uint64_t rows; } written[SESSION_WRITTEN_MAX]; /* by the transaction */
@@ -379,7 +390,8 @@ struct prepared {
 enum status prepared__find(struct session *s, const char *name, struct prepared **ret) MUST;
 void prepared__unref(struct prepared *p);
 /* The plan, made anew if it is not valid any more. Plannable statements only. */
-enum status prepared__revalidate(struct session *s, struct prepared *p) MUST;
+enum status prepared__revalidate(struct session *s, struct prepared *p,
+                                 const struct exec_params *params) MUST;
 /* *plan (NULL: none) is replaced by one for the catalog of now and these values. */
 enum status prepared__replan(struct session *s, struct prepared *p, const struct datum *values,
                              struct cached_plan **plan) MUST;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/txn.h"
+#include "db/past_priv.h"
 #include "db/session_priv.h"
 
 enum { FLAG_R = 1, FLAG_P = 2, FLAG_F = 4, FLAG_S = 8 };
@@ -265,6 +266,10 @@ static enum status canonical(struct session *s, const struct definition *d, cons
         strbuf_adds(out, timezone_name(zone));
         return OK;
     }
+    if (strcmp(d->name, "helios.as_of") == 0) {
+        uint64_t ts;
+        return past_read_setting(s, value, &ts, out);
+    }
     if (strcmp(d->name, "role") == 0) {
         strbuf_adds(out, value);
         return session__check_role(s, value);
@@ -350,6 +355,10 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
         memcpy(s->application, v, len);
         s->application[len] = '\0';
         fmutex_unlock(&s->db->sessions_mutex);
+    } else if (strcmp(d->name, "helios.as_of") == 0) {
+        struct strbuf same;
+        strbuf_init(&same, &s->arena);
+        if (past_read_setting(s, v, &g->as_of, &same) != OK) error_clear(); /* checked before */
     } else if (strcmp(d->name, "helios.batch_rows") == 0)
         s->exec.batch_rows = (uint32_t)strtoul(v, NULL, 10);
     else if (strcmp(d->name, "bytea_output") == 0) g->format.bytea_escape = v[0] == 'e';

@@ -4,6 +4,7 @@
  * and those settings that change a plan, and the catalog snapshot. A key's plan is immutable. */
 #include "core/txn.h"
 #include "db/analyze.h"
+#include "db/past_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 #include "db/system_priv.h"
@@ -64,6 +65,7 @@ void session__bind_env(struct session *s, struct bind_env *env, struct arena *a,
                              .parse_view = parse_view,
                              .parse_expression = parse_expression,
                              .io_function = sys_io_function_oid};
+    past_bind_env(s, env);
     s->settings.format.now_us = s->txn_us;
 }
 
@@ -138,7 +140,10 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
     env.param_count = *param_count;
     env.param_max = (uint32_t)st->param_count + *param_count;
     env.params_variable = variable_params;
-    TRY(bind_statement(&env, st->ast, &q));
+    enum status bound = bind_statement(&env, st->ast, &q);
+    p->past = env.has_past;
+    past_give_catalogs(s, p);
+    TRY(bound);
     for (uint32_t i = 0; i < env.param_count; i++)
         if (types[i] == TYPE_NONE || types[i] == TYPE_UNKNOWN) {
             if (types[i] == TYPE_NONE && variable_params)
@@ -319,7 +324,7 @@ static const char *command_words(const struct plan *p)
 static enum status run_locked(struct session *s, const struct plan *p, const struct run_options *o,
                               const struct result_sink *sink, struct exec_result *result)
 {
-    if (s->read_only && p->writes)
+    if (session__is_read_only(s) && p->writes)
         return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot execute %s in a read-only transaction",
                     command_words(p));
     if (p->returns_rows && o->describe) TRY(send_columns(s, p, sink));

@@ -47,7 +47,7 @@ void session__set_catalog(struct session *s, struct catalog *c)
 
 enum status session__begin_ddl(struct session *s)
 {
-    if (s->read_only)
+    if (session__is_read_only(s))
         return FAIL(READ_ONLY_SQL_TRANSACTION,
                     "cannot execute this statement in a read-only transaction");
     if (s->own_catalog) return OK;
@@ -122,8 +122,9 @@ static enum status commit_ddl(struct session *s)
     struct db *db = s->db;
     struct catalog *mine = catalog_ref(s->own_catalog);
     __atomic_add_fetch(&db->ddl_pending, 1, __ATOMIC_SEQ_CST);
-    enum status result = txn_commit(s->txn, COMMIT_SYNC, NULL);
-    if (result == OK) db__publish(db, mine);
+    uint64_t ts;
+    enum status result = txn_commit(s->txn, COMMIT_SYNC, &ts);
+    if (result == OK) db__publish(db, mine, ts ? ts : store_last_commit(db->store));
     else catalog_unref(mine);
     fmutex_lock(&db->catalog_mutex);
     __atomic_sub_fetch(&db->ddl_pending, 1, __ATOMIC_SEQ_CST);

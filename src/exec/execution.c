@@ -34,7 +34,22 @@ void exec_end(struct execution *x)
     while (x->spills) spill_free(x->spills);
     for (struct owned_arena *o = x->arenas; o; o = o->next) arena_release(&o->arena);
     x->arenas = NULL;
+    for (struct past_reader *p = x->past; p; p = p->next) txn_end_reader(p->txn);
+    x->past = NULL;
     parallel_forget_memory(x);
+}
+
+enum status exec_reader(struct execution *x, uint64_t as_of, struct txn **ret)
+{
+    *ret = x->txn;
+    if (!as_of) return OK;
+    for (struct past_reader *p = x->past; p; p = p->next)
+        if (p->as_of == as_of) return *ret = p->txn, OK;
+    TRY(txn_begin_past(x->txn, as_of, ret));
+    struct past_reader *made = ARENA_NEW(x->arena, struct past_reader);
+    *made = (struct past_reader){x->past, as_of, *ret};
+    x->past = made;
+    return OK;
 }
 
 struct arena *exec_arena(struct execution *x)

@@ -25,6 +25,13 @@ struct node_stats {
     uint32_t workers;              /* of a gather: how many began */
 };
 
+/* A reader of the past, for all scans as of that moment. */
+struct past_reader {
+    struct past_reader *next;
+    uint64_t as_of;
+    struct txn *txn;
+};
+
 /* Arenas that end with the run. */
 struct owned_arena {
     struct owned_arena *next;
@@ -40,6 +47,7 @@ struct execution {
     struct owned_arena *arenas;
     uint32_t arena_count, memory_asked; /* the latter since memory_seen was found */
     uint64_t memory_seen;               /* see exec_memory_used */
+    struct past_reader *past;
     struct spill *spills;
     uint64_t spilled_bytes, spilled_bytes_most; /* on disk: now, and at most so far */
     uint64_t temp_read, temp_written; /* bytes of spills, so far */
@@ -68,6 +76,9 @@ struct execution {
 void exec_begin(struct execution *x, const struct plan *p, struct txn *t,
                 const struct exec_session *s, const struct exec_params *params, struct arena *a);
 void exec_end(struct execution *x);
+
+/* What a scan reads with: the transaction, or a reader of the past that lives as long as the run. */
+enum status exec_reader(struct execution *x, uint64_t as_of, struct txn **ret) MUST;
 
 /* An arena that lives as long as the run and counts to its memory. */
 struct arena *exec_arena(struct execution *x);

@@ -303,12 +303,20 @@ struct ast_sample {
     struct ast *repeatable; /* NULL */
     int location;
 };
+/* AS OF: the moment at which a table is read. */
+enum as_of_kind { AS_OF_NOW, AS_OF_TIMESTAMP, AS_OF_TRANSACTION };
+struct ast_as_of {
+    enum as_of_kind kind;
+    struct ast *expr; /* NOW: NULL */
+    int location;
+};
 struct ast_range_var {
     struct ast node;
     const char *catalog, *schema, *name;
     bool only; /* ONLY, which here changes nothing */
     struct ast_alias alias;
     struct ast_sample *sample; /* NULL */
+    const struct ast_as_of *as_of; /* NULL */
     char persistence; /* 'p', 't' temporary, 'u' unlogged */
 };
 struct ast_range_subselect {

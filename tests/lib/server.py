@@ -30,7 +30,8 @@ class ServerError(Exception):
 class Server:
     """with Server(path) as s: ... s.host, s.port ..."""
 
-    def __init__(self, binary, settings=(), prefix=()):
+    def __init__(self, binary, settings=(), prefix=(), data=None):
+        self.kept = data  # a directory that outlives it; None: one of its own
         self.prefix = list(prefix)  # a command that runs it, as prlimit
         self.binary = os.path.abspath(binary)
         self.settings = ["log.level=notice", "front_workers=2", *settings]
@@ -40,7 +41,7 @@ class Server:
         self.ready = threading.Event()
 
     def start(self):
-        self.data = tempfile.mkdtemp(prefix="helios-test-")
+        self.data = self.kept or tempfile.mkdtemp(prefix="helios-test-")
         command = [*self.prefix, self.binary, "--data", self.data, "--pg-port", "0"]
         for setting in self.settings:
             command += ["--set", setting]
@@ -73,6 +74,13 @@ class Server:
     def log_tail(self, count=40):
         return "\n".join(self.log[-count:])
 
+    def kill(self):
+        """As a crash of the machine, but for what the system still writes."""
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(5)
+        self.process = None
+
     def stop(self):
         """Ends the server; returns None, or the reason why its end was not a clean one."""
         if self.process is None:
@@ -93,7 +101,8 @@ class Server:
                 reason = "the server ended with status %d after SIGTERM" % status
         self.reader.join(5)
         self.process = None
-        shutil.rmtree(self.data, ignore_errors=True)
+        if not self.kept:
+            shutil.rmtree(self.data, ignore_errors=True)
         return reason
 
     def __enter__(self):

@@ -130,6 +130,12 @@ enum status txn_begin_past(struct txn *t, uint64_t ts, struct txn **ret)
     return OK;
 }
 
+enum status txn_check_past(struct txn *past, tree_id tree)
+{
+    struct tree *t;
+    return mvcc__tree(past, tree, &t);
+}
+
 uint64_t store_last_commit(struct store *s)
 {
     return __atomic_load_n(&s->visible_ts, __ATOMIC_ACQUIRE);
@@ -148,7 +154,7 @@ enum status store__open_history(struct store *s)
 {
     /* A store of before this was kept, or a new one: nothing is older than its end. */
     if (!s->forest->floor) {
-        uint64_t from = s->visible_ts ? s->visible_ts : 2;
+        uint64_t from = s->visible_ts ? s->visible_ts : hlc_now(&s->clock);
         TRY(forest_log_floor(s->forest, from));
     }
     fmutex_lock(&s->drops_mutex);

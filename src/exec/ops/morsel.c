@@ -20,7 +20,9 @@ static enum status split(struct execution *x, const struct plan_node *n,
                              .lower = range->lower, .upper = range->upper};
     uint32_t count = 0;
     struct slice *bounds = ARENA_ARRAY(a, struct slice, parts + 1);
-    if (!range->exact && parts > 1) TRY(store_split(x->txn, &q, parts, a, bounds, &count));
+    struct txn *txn;
+    TRY(exec_reader(x, n->scan.as_of, &txn));
+    if (!range->exact && parts > 1) TRY(store_split(txn, &q, parts, a, bounds, &count));
     struct byte_range rest = *range;
     for (uint32_t i = 0; i < count; i++) {
         s->ranges[s->count] = rest;

@@ -24,6 +24,7 @@ struct scan_state {
 
 struct scan_run {
     struct execution *x;
+    struct txn *txn; /* that it reads with */
     const struct plan_node *n;
     struct scan_state *s;
     const struct exec_sink *out;
@@ -126,7 +127,7 @@ static enum status scan_rows(struct scan_run *r, const struct byte_range *range)
     struct scan_state *s = r->s;
     if (range->exact) {
         struct point_get_request q = {n->scan.table->tree, range->lower};
-        enum status st = store_point_get(r->x->txn, &q, &s->rows[0]);
+        enum status st = store_point_get(r->txn, &q, &s->rows[0]);
         if (st == NOT_FOUND) return OK;
         TRY(st);
         s->keys[0] = range->lower;
@@ -136,7 +137,7 @@ static enum status scan_rows(struct scan_run *r, const struct byte_range *range)
                              .upper = range->upper, .reverse = n->scan.reverse,
                              .skip_keys = n->scan.key_slot < 0 && !n->scan.sample};
     struct cursor *c;
-    TRY(store_scan(r->x->txn, &q, &c));
+    TRY(store_scan(r->txn, &q, &c));
     enum status st;
     for (;;) {
         uint32_t count;
@@ -156,7 +157,7 @@ static enum status fetch(struct scan_run *r, uint32_t count)
 {
     struct scan_state *s = r->s;
     struct multi_get_request q = {r->n->scan.table->tree, s->entry_rows, count};
-    TRY(store_multi_get(r->x->txn, &q, s->rows));
+    TRY(store_multi_get(r->txn, &q, s->rows));
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (!s->rows[i].data) continue;
@@ -173,7 +174,7 @@ static enum status scan_entries(struct scan_run *r, const struct byte_range *ran
     uint64_t tree = n->scan.index->tree;
     if (range->exact) {
         struct point_get_request q = {tree, range->lower};
-        enum status st = store_point_get(r->x->txn, &q, &s->entry_rows[0]);
+        enum status st = store_point_get(r->txn, &q, &s->entry_rows[0]);
         if (st == NOT_FOUND) return OK;
         TRY(st);
         return fetch(r, 1);
@@ -181,7 +182,7 @@ static enum status scan_entries(struct scan_run *r, const struct byte_range *ran
     struct scan_request q = {.tree = tree, .lower = range->lower, .upper = range->upper,
                              .reverse = n->scan.reverse, .skip_keys = true};
     struct cursor *c;
-    TRY(store_scan(r->x->txn, &q, &c));
+    TRY(store_scan(r->txn, &q, &c));
     enum status st;
     for (;;) {
         uint32_t count;
@@ -224,6 +225,7 @@ static enum status run_ranges(struct execution *x, const struct plan_node *n,
                          .batch_rows = FIRST_ROWS};
     struct byte_range whole = {0}, *ranges = &whole;
     uint32_t count = 1;
+    TRY(exec_reader(x, n->scan.as_of, &r.txn));
     if (n->scan.sample) TRY(begin_sample(&r));
     row_filters_begin(&r.filters, x, n);
     arena_clear(r.s->ranges);

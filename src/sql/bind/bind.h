@@ -39,6 +39,15 @@ struct bind_env {
     /* Out, when noting: the names in `text` that depend on the search path and on columns. */
     bool noting;
     ARRAY(struct name_use) uses;
+    /* Time travel: tables without a moment of their own are read as of then; 0: now. */
+    uint64_t as_of;
+    const struct catalog *present;    /* of now */
+    bool has_past;                    /* out: a moment was named or given: the plan is for once */
+    /* The commit timestamp that a bound moment means: of type timestamptz, interval (from now), text or
+     * int8 (of a transaction). 0 while it hangs on a parameter without value. NULL: no clauses here. */
+    enum status (*past)(void *ctx, const struct expr *e, uint64_t *ret);
+    enum status (*catalog_at)(void *ctx, uint64_t ts, const struct catalog **ret);
+    void *past_ctx;
     bool depends_on_time_zone;        /* out: a literal was read under the session's zone or clock */
 };
 

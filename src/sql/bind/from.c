@@ -88,7 +88,7 @@ enum status bind__find_table(struct scope *s, const struct ast_range_var *rv,
     TRY(check_database(s, rv));
     const struct table_def *t = catalog_lookup(env->catalog, env->path, rv->schema, rv->name);
     if (t) {
-        bind__note_table(env, t);
+        if (!env->as_of) bind__note_table(env, t); /* nobody changes what was */
         if (env->noting && rv->node.location >= 0)
             ARENA_PUSH(env->arena, &env->uses,
                        (struct name_use){.location = rv->node.location, .var = rv, .table = t});
@@ -172,12 +172,19 @@ static enum status bind_view(struct scope *s, const struct table_def *t, struct 
 static enum status bind_table(struct scope *s, const struct ast_range_var *rv,
                               struct relation **ret)
 {
+    struct past_scope saved;
     const struct table_def *t;
-    TRY(bind__find_table(s, rv, &t));
-    struct relation *r = bind__relation_of_table(s->env, t, rv->alias.name);
-    if (t->kind == 'v' && t->virtual_id < 0) TRY(bind_view(s, t, r));
+    struct relation *r = NULL;
+    TRY(bind__enter_past(s, rv, &saved));
+    enum status result = bind__find_table(s, rv, &t);
+    if (result == OK) {
+        r = bind__relation_of_table(s->env, t, rv->alias.name);
+        if (t->kind == 'v' && t->virtual_id < 0) result = bind_view(s, t, r);
+    }
+    if (result == OK) result = bind__mark_past(s, rv, r);
+    bind__leave_past(s, &saved);
     *ret = r;
-    return OK;
+    return result;
 }
 
 static enum status bind_range_var(struct scope *s, const struct ast_range_var *rv,
@@ -189,6 +196,9 @@ static enum status bind_range_var(struct scope *s, const struct ast_range_var *r
     if (!rv->schema && !rv->catalog)
         TRY(bind__find_cte(s, rv->name, rv->node.location, &c, &levels));
     if (c) {
+        if (rv->as_of)
+            return bind__at(s, rv->as_of->location,
+                            FAIL(FEATURE_NOT_SUPPORTED, "AS OF cannot be applied to a WITH query"));
         r = ARENA_NEW(s->env->arena, struct relation);
         r->kind = REL_CTE;
         r->alias = rv->alias.name ? rv->alias.name : rv->name;

@@ -117,4 +117,19 @@ enum status bind__on_conflict(struct scope *s, const struct ast_on_conflict *ast
 /* Index into t->columns of the column of that name, or UINT32_MAX. */
 uint32_t bind__table_column(const struct table_def *t, const char *name);
 
+
+/* --- past.c: AS OF ---------------------------------------------------------------------------- */
+
+struct past_scope {
+    const struct catalog *catalog;
+    uint64_t as_of;
+};
+/* Until bind__leave_past names are looked up at the reference's moment. */
+enum status bind__enter_past(struct scope *s, const struct ast_range_var *rv,
+                             struct past_scope *ret) MUST;
+void bind__leave_past(struct scope *s, const struct past_scope *p);
+/* The relation is read as of then; an error if it cannot be. */
+enum status bind__mark_past(struct scope *s, const struct ast_range_var *rv,
+                            struct relation *r) MUST;
+
 #endif

@@ -353,7 +353,7 @@ static enum status copy_rare(struct copy *c, const Node *n, struct ast **ret)
     case T_XmlExpr: return refuse(c, ((const XmlExpr *)n)->location, "XML");
     case T_XmlSerialize: return refuse(c, ((const XmlSerialize *)n)->location, "XMLSERIALIZE");
     case T_MultiAssignRef: return refuse(c, -1, "assigning a row to these targets");
-    case T_RangeVar: *ret = &copy__range_var(c, (const RangeVar *)n)->node; return OK;
+    case T_RangeVar: *ret = copy__table(c, (const RangeVar *)n); return OK;
     case T_RangeSubselect:
     case T_RangeFunction:
     case T_RangeTableFunc:

@@ -79,6 +79,22 @@ struct ast_range_var *copy__range_var(struct copy *c, const RangeVar *v)
     return n;
 }
 
+struct ast *copy__table(struct copy *c, const RangeVar *v)
+{
+    struct ast_range_var *n = copy__range_var(c, v);
+    if (c->in_from) n->as_of = as_of__claim(c->as_of, c->text, v->location, &c->param_count);
+    return &n->node;
+}
+
+enum status copy__from(struct copy *c, const List *l, struct ast_list *ret)
+{
+    bool outer = c->in_from;
+    c->in_from = true;
+    enum status s = copy__list(c, l, ret);
+    c->in_from = outer;
+    return s;
+}
+
 const char *copy__role(struct copy *c, const RoleSpec *r)
 {
     if (!r) return NULL;
@@ -287,8 +303,8 @@ static enum status copy_join(struct copy *c, const JoinExpr *j, struct ast **ret
 
 static enum status copy_sample(struct copy *c, const RangeTableSample *t, struct ast **ret)
 {
-    struct ast_range_var *n = copy__range_var(c, (const RangeVar *)t->relation);
-    *ret = &n->node;
+    *ret = copy__table(c, (const RangeVar *)t->relation);
+    struct ast_range_var *n = AST(*ret, ast_range_var);
     n->sample = arena_zalloc(c->arena, sizeof *n->sample);
     n->sample->location = t->location;
     copy__names(c, t->method, &n->sample->method);

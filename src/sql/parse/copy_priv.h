@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "sql/ast.h"
+#include "sql/parse/as_of_priv.h"
 #include "sql/parse/pg_nodes_priv.h"
 
 enum {
@@ -19,6 +20,8 @@ struct copy {
     int start, end;    /* of the statement in it */
     int depth;
     int param_count;
+    struct as_of_clauses *as_of; /* NULL: none */
+    bool in_from;              /* in a FROM list */
     bool in_schema;            /* among the elements of CREATE SCHEMA */
     const Node *multi_source; /* SET (a, b) = …: the source copied last, and its copy */
     struct ast *multi_copy;
@@ -52,6 +55,9 @@ void copy__alias(struct copy *c, const Alias *a, struct ast_alias *ret);
 struct ast *copy__text(struct copy *c, const char *s, int location); /* a string constant */
 struct ast *copy__value(struct copy *c, const Node *n, int location); /* Integer … BitString */
 struct ast_range_var *copy__range_var(struct copy *c, const RangeVar *v);
+/* The same, of a table that is read: in FROM it may have a moment. */
+struct ast *copy__table(struct copy *c, const RangeVar *v);
+enum status copy__from(struct copy *c, const List *l, struct ast_list *ret) MUST; /* FROM, USING */
 const char *copy__role(struct copy *c, const RoleSpec *r);
 enum status copy__type_name(struct copy *c, const TypeName *t, struct ast_type_name **ret) MUST;
 enum status copy__window(struct copy *c, const WindowDef *w, struct ast_window **ret) MUST;

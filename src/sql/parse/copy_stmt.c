@@ -30,7 +30,7 @@ static enum status copy_select_parts(struct copy *c, const SelectStmt *s, struct
     if (n->distinct && list_item(s->distinctClause, 0))
         TRY(copy__list(c, s->distinctClause, &n->distinct_on));
     TRY(copy__list(c, s->targetList, &n->targets));
-    TRY(copy__list(c, s->fromClause, &n->from));
+    TRY(copy__from(c, s->fromClause, &n->from));
     TRY(copy__node(c, s->whereClause, &n->where));
     TRY(copy__list(c, s->groupClause, &n->group_by));
     n->group_distinct = s->groupDistinct;
@@ -87,7 +87,7 @@ static enum status copy_update(struct copy *c, const UpdateStmt *s, struct ast *
     TRY(copy__with(c, s->withClause, &n->with));
     n->table = copy__range_var(c, s->relation);
     TRY(copy__list(c, s->targetList, &n->targets));
-    TRY(copy__list(c, s->fromClause, &n->from));
+    TRY(copy__from(c, s->fromClause, &n->from));
     TRY(copy__node(c, s->whereClause, &n->where));
     return copy__list(c, s->returningList, &n->returning);
 }
@@ -98,7 +98,7 @@ static enum status copy_delete(struct copy *c, const DeleteStmt *s, struct ast *
     *ret = &n->node;
     TRY(copy__with(c, s->withClause, &n->with));
     n->table = copy__range_var(c, s->relation);
-    TRY(copy__list(c, s->usingClause, &n->using_from));
+    TRY(copy__from(c, s->usingClause, &n->using_from));
     TRY(copy__node(c, s->whereClause, &n->where));
     return copy__list(c, s->returningList, &n->returning);
 }

@@ -276,6 +276,12 @@ static bool step(struct normalizer *n, const struct token *t)
     }
 }
 
+static bool is_of(struct slice text, const struct token *t)
+{
+    return t->kind == TOK_WORD &&
+           slice_eq_nocase(slice_make(text.data + t->start, t->end - t->start), SLICE("of"));
+}
+
 static bool normalize(struct normalizer *n)
 {
     struct scan s = {n->text.data, 0, (uint32_t)n->text.len};
@@ -283,6 +289,8 @@ static bool normalize(struct normalizer *n)
     scan__next(&s, &t);
     if (t.kind != TOK_WORD || !is_ours(t.word)) return false;
     do {
+        /* AS OF: the moments of a plan are no parameters, and it is not kept. */
+        if (n->before.word == WORD_AS && is_of(n->text, &t)) return false;
         /* A keyword behind a dot or AS is a name. */
         if (is_punctuation(&n->before, '.') || n->before.word == WORD_AS) t.word = WORD_OTHER;
         if (!step(n, &t)) return false;

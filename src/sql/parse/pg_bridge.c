@@ -100,13 +100,14 @@ static void trim(struct slice text, int *start, int *end)
 }
 
 static enum status copy_statements(struct arena *a, struct slice text, const List *raw,
-                                   struct statement **ret, uint32_t *ret_count)
+                                   struct as_of_clauses *as_of, struct statement **ret,
+                                   uint32_t *ret_count)
 {
     uint32_t count = (uint32_t)list_count(raw);
     struct statement *statements = ARENA_ARRAY(a, struct statement, count);
     for (uint32_t i = 0; i < count; i++) {
         const RawStmt *r = (const RawStmt *)list_item(raw, (int)i);
-        struct copy c = {.arena = a, .text = text, .start = r->stmt_location};
+        struct copy c = {.arena = a, .text = text, .start = r->stmt_location, .as_of = as_of};
         c.end = r->stmt_len ? r->stmt_location + r->stmt_len : (int)text.len;
         trim(text, &c.start, &c.end);
         TRY(copy__node(&c, r->stmt, &statements[i].ast));
@@ -120,17 +121,35 @@ static enum status copy_statements(struct arena *a, struct slice text, const Lis
     return OK;
 }
 
+static enum status parse(struct arena *a, struct slice text, struct slice grammatical,
+                         struct as_of_clauses *as_of, struct statement **ret, uint32_t *ret_count)
+{
+    MemoryContext context = pg_query_enter_memory_context();
+    List *volatile raw = NULL;
+    enum status s = run_grammar(grammatical.data, &raw)
+                        ? copy_statements(a, text, raw, as_of, ret, ret_count)
+                        : take_error(context, grammatical);
+    pg_query_exit_memory_context(context);
+    return s;
+}
+
 enum status bridge__parse(struct arena *a, struct slice text, struct statement **ret,
                           uint32_t *ret_count)
 {
+    struct as_of_clauses as_of;
     if (fiber_stack_left() < COPY_STACK_BYTES_MIN)
         return FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
-    MemoryContext context = pg_query_enter_memory_context();
-    List *volatile raw = NULL;
-    enum status s = run_grammar(text.data, &raw) ? copy_statements(a, text, raw, ret, ret_count)
-                                                 : take_error(context, text);
-    pg_query_exit_memory_context(context);
-    return s;
+    enum status s = parse(a, text, text, NULL, ret, ret_count);
+    if (s != SYNTAX_ERROR) return s;
+    struct error first = *error_current();
+    error_clear();
+    TRY(as_of__find(a, text, &as_of));
+    if (!as_of.list.count) {
+        *error_current() = first;
+        return s;
+    }
+    TRY(parse(a, text, as_of.blanked, &as_of, ret, ret_count));
+    return as_of__check(&as_of, text);
 }
 
 enum status copy__at(const struct copy *c, int location, enum status code)

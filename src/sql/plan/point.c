@@ -110,7 +110,7 @@ enum status plan_point(struct planner *p, struct query *q)
     if (q->command == CMD_INSERT || !plain(q) || q->relation_count != 1 || q->generated) return OK;
     if (q->from_count > 1 || (q->from_count == 1 && q->from[0]->kind != FROM_RELATION)) return OK;
     const struct relation *r = q->relations[0];
-    if (r->kind != REL_TABLE || !r->table->tree || !r->table->primary) return OK;
+    if (r->kind != REL_TABLE || !r->table->tree || !r->table->primary || r->as_of) return OK;
     if (q->parent || !q->where || !simple_lists(q) || reads_system_columns(q)) return OK;
     struct level *l = level_new(p, q), *saved = l->older;
     split_conjuncts(l, q->where);

@@ -1,0 +1,215 @@
+#!/usr/bin/python3
+"""AS OF: tables and schemas of the past against what they held then, over checkpoints, VACUUM FULL, DDL
+and restarts; and what is refused.
+
+usage: past.py HELIOSD"""
+import os
+import random
+import sys
+import tempfile
+import time
+
+import psycopg2
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+sys.dont_write_bytecode = True
+from server import Server  # noqa: E402
+
+STEPS = 150
+
+
+def rows(cursor, sql, args=None):
+    cursor.execute(sql, args)
+    return cursor.fetchall()
+
+
+def moment(cursor):
+    """What is read as of a moment is what was committed at or before it."""
+    at = rows(cursor, "select clock_timestamp()")[0][0]
+    time.sleep(0.002)
+    return at
+
+
+def fails(cursor, state, words, sql, args=None):
+    try:
+        cursor.execute(sql, args)
+    except psycopg2.Error as e:
+        assert e.pgcode == state and words in str(e), (sql, e.pgcode, str(e))
+        return
+    raise AssertionError("no error: " + sql)
+
+
+class World:
+    """A table that changes, and what it held when."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.past = []  # (moment, columns, rows)
+        self.made = 0
+
+    def step(self, c):
+        r = self.random
+        kind = r.randrange(24)
+        try:
+            if kind < 8:
+                c.execute("insert into t (id) select g from generate_series(%s::int, %s) g "
+                          "on conflict (id) do nothing", (r.randrange(300), r.randrange(300)))
+            elif kind < 14:
+                c.execute("update t set a = a + 1, b = %s where id %% %s = 0", (str(r.random()), r.randrange(1, 9)))
+            elif kind < 17:
+                c.execute("delete from t where id between %s and %s", (r.randrange(300), r.randrange(300)))
+            elif kind == 17:
+                self.made += 1
+                c.execute(f"alter table t add column c{self.made} int default {self.made}")
+            elif kind == 18 and self.made:
+                c.execute(f"alter table t drop column if exists c{self.made}")
+            elif kind == 19:
+                c.execute("truncate t")
+            elif kind == 20:
+                c.execute("alter table t alter column a type %s using a::%s" % (("bigint",) * 2 if r.random() < .5
+                                                                                else ("int",) * 2))
+            elif kind == 21:
+                c.execute("vacuum full t")
+            elif kind == 22:
+                c.execute("checkpoint")
+            else:
+                c.execute("drop table t")
+                create(c)
+        except psycopg2.Error as e:
+            raise AssertionError(f"step {kind}: {e}") from e
+
+    def remember(self, c):
+        at = moment(c)
+        c.execute("select * from t order by id")
+        self.past.append((at, [d[0] for d in c.description], c.fetchall()))
+
+    def check(self, c, at, columns, want):
+        how = self.random.randrange(4)
+        if how == 0:
+            c.execute("set helios.as_of = %s", (at.isoformat(),))
+            c.execute("select * from t order by id")
+        elif how == 1:
+            c.execute("select * from t as of timestamp %s order by id", (at,))
+        elif how == 2:
+            c.execute("select x.* from t for system_time as of %s as x order by id", (at,))
+        else:
+            c.execute("select x.* from t x as of timestamp %s::timestamptz where id >= 0 order by id", (at,))
+        got = [d[0] for d in c.description], c.fetchall()
+        if how == 0:
+            c.execute("reset helios.as_of")
+        assert got == (columns, want), (how, at, got[0], columns, len(got[1]), len(want))
+        some = self.random.randrange(300)
+        assert rows(c, "select id from t as of timestamp %s where id = %s", (at, some)) == \
+            [(r[0],) for r in want if r[0] == some]
+        if want and want[0][2] is not None:
+            b = want[0][2]
+            assert rows(c, "select count(*) from t as of timestamp %s where b = %s", (at, b)) == \
+                [(sum(r[2] == b for r in want),)]
+
+
+def create(c):
+    c.execute("create table t (id int primary key, a int default 0, b text); create index on t (b)")
+
+
+def histories(data, heliosd, seed):
+    print("seed", seed, flush=True)
+    w = World(seed)
+    for life in range(3):
+        server = Server(heliosd, ["memtable_bytes=64kB"], data=data).start()
+        connection = psycopg2.connect(host="127.0.0.1", port=server.port, user="postgres")
+        connection.autocommit = True
+        c = connection.cursor()
+        if life == 0:
+            create(c)
+        for p in w.past[::7]:
+            w.check(c, *p)
+        for _ in range(STEPS // 3):
+            w.step(c)
+            w.remember(c)
+            w.check(c, *w.random.choice(w.past))
+        connection.close()
+        if life == 1:
+            server.kill()
+        else:
+            assert server.stop() is None
+
+
+def refused(c):
+    c.execute("create table r (id int primary key, v int)")
+    c.execute("insert into r values (1, 1)")
+    before = moment(c)
+    c.execute("update r set v = 2")
+    fails(c, "72000", "history is kept from", "select * from r as of timestamp '2020-01-01'")
+    fails(c, "72000", "history is kept from", "select * from r as of timestamp '-30 days'")
+    fails(c, "22023", "in the future", "select * from r as of timestamp now() + interval '1 hour'")
+    fails(c, "22004", "must not be null", "select * from r as of timestamp null::timestamptz")
+    fails(c, "42703", "does not exist", "select * from r as of timestamp v")
+    fails(c, "0A000", "subquery", "select * from r as of timestamp (select now())")
+    fails(c, "42601", "AS OF must follow", "update r as of timestamp now() set v = 1")
+    fails(c, "42601", "AS OF must follow", "copy r as of timestamp now() to stdout")
+    fails(c, "0A000", "FOR UPDATE", "select * from r as of timestamp %s for update", (before,))
+    fails(c, "0A000", "no history", "select * from pg_class as of timestamp %s", (before,))
+    fails(c, "0A000", "WITH query", "with x as (select 1) select * from x as of timestamp %s", (before,))
+    c.execute("set helios.as_of = %s", (before.isoformat(),))
+    fails(c, "25006", "read-only", "insert into r values (2, 2)")
+    fails(c, "25006", "read-only", "create table other (a int)")
+    fails(c, "25006", "read-only", "truncate r")
+    assert rows(c, "select v from r") == [(1,)]
+    assert rows(c, "select v from r as of now") == [(2,)]
+    c.execute("reset helios.as_of")
+    fails(c, "22023", "in the future", "set helios.as_of = '2100-01-01'")
+    fails(c, "22007", "invalid input syntax", "set helios.as_of = 'never'")
+    # What only looks like it.
+    assert rows(c, "select 'r AS OF TIMESTAMP now()', of.v from r as of") == [("r AS OF TIMESTAMP now()", 2)]
+    assert rows(c, 'select "as of now".v from r "as of now" /* r AS OF NOW */') == [(2,)]
+    try:
+        c.execute("select * from r as of timestamp now() where x = 1")
+    except psycopg2.Error as e:
+        assert e.diag.statement_position == "45", e.diag.statement_position
+    # Several moments, the past in a write, relative ones, prepared ones.
+    assert rows(c, "select n.v, o.v from r n join r as of timestamp %s o using (id)", (before,)) == [(2, 1)]
+    assert rows(c, "select (select v from r as of timestamp %s), v from r", (before,)) == [(1, 2)]
+    c.execute("update r set v = o.v from r as of timestamp %s as o where o.id = r.id", (before,))
+    assert rows(c, "select v from r") == [(1,)]
+    c.execute("prepare p (timestamptz) as select v from r as of timestamp $1")
+    now = moment(c)
+    c.execute("update r set v = 7")
+    for at, want in ((before, 1), (now, 1), (moment(c), 7)):
+        assert rows(c, "execute p (%s)", (at,)) == [(want,)]
+    c.execute("drop table r")
+    assert rows(c, "select v from r as of timestamp %s", (now,)) == [(1,)]
+
+
+def retention(c):
+    """A table may keep less; and a moment within a transaction is what others see, too."""
+    c.execute("create table s (id int primary key, v int) with (helios.version_retention = '1s')")
+    c.execute("insert into s values (1, 1)")
+    at = moment(c)
+    c.execute("update s set v = 2")
+    assert rows(c, "select v from s as of timestamp %s", (at,)) == [(1,)]
+    time.sleep(1.2)
+    fails(c, "72000", "history is kept from", "select v from s as of timestamp %s", (at,))
+    assert rows(c, "select reloptions from pg_class where relname = 's'") == [(["helios.version_retention=1s"],)]
+    c.execute("alter table s set (helios.version_retention = '1h')")
+    assert rows(c, "select reloptions from pg_class where relname = 's'") == [(["helios.version_retention=1h"],)]
+    c.execute("alter table s reset (helios.version_retention)")
+    assert rows(c, "select reloptions from pg_class where relname = 's'") == [(None,)]
+    fails(c, "22023", "invalid value", "alter table s set (helios.version_retention = 'long')")
+    assert rows(c, "show helios.version_retention") == [("1d",)]
+
+
+def main(heliosd):
+    seed = int(os.environ.get("SEED", "1"))
+    with tempfile.TemporaryDirectory(prefix="helios-test-") as data:
+        histories(data, heliosd, seed)
+    with Server(heliosd) as server:
+        connection = psycopg2.connect(host="127.0.0.1", port=server.port, user="postgres")
+        connection.autocommit = True
+        refused(connection.cursor())
+        retention(connection.cursor())
+        connection.close()
+    print("ok")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
