@@ -192,6 +192,26 @@ enum status store_drop_tree(struct txn *t, tree_id tree) MUST;
 void store_set_retention(struct store *s, int64_t us);
 /* Of one tree; negative: as all. Not stored: to be told again at each open. */
 void store_set_tree_retention(struct store *s, tree_id tree, int64_t us);
+/* Where the history of a tree begins: reads of the past before it are refused. */
+uint64_t store_history_begins(struct store *s, tree_id tree);
+/* What became of the rows of a tree, key by key and in order of time: each version that was there at some
+ * moment from that of `past` (txn_begin_past) on to `to`, and each deletion. */
+struct versions;
+struct past_version {
+    struct slice row;   /* of a deletion: what was deleted */
+    uint64_t from, to;  /* commit timestamps; to 0: later, or never. Of a deletion: when, and 0 */
+    char operation;     /* 'I', 'U', 'D'; 0 of a version that had begun before */
+};
+enum status store_versions(struct txn *past, tree_id tree, uint64_t to, struct versions **ret) MUST;
+/* Up to `max`, all of one key; *ret_count 0 at the end. They stay until the next call. */
+enum status versions_next(struct versions *v, struct past_version *ret, uint32_t max,
+                          uint32_t *ret_count) MUST;
+void versions_close(struct versions *v);
+/* Dropped trees that are kept for reads of the past. */
+struct retired_status {
+    uint64_t trees, runs, bytes;
+};
+void store_get_retired(struct store *s, struct retired_status *ret);
 /* The timestamp of the newest commit that can be seen. */
 uint64_t store_last_commit(struct store *s);
 

@@ -201,7 +201,8 @@ static enum status merge_inputs(struct compaction *c)
         .history = c->history,
         .run = {.blocks = f->blocks, .cache = f->cache, .tree = c->tree->id, .filter_bits = 10,
                 .compress = true, .history = c->history},
-        .run_bytes_max = c->history ? 0 : f->o.run_bytes,
+        .run_bytes_max = f->o.run_bytes,
+        .past_bytes_max = HISTORY_RUN_BYTES,
     };
     f->horizon(f->ctx, c->tree, &o.horizon_ts, &o.floor_ts);
     if (st == OK) st = merge_runs(sources, count, &o, collect_run, c);

@@ -96,6 +96,7 @@ static enum status write_run(struct tree *t, struct memory *m, bool bottom, stru
     struct entry_source *sources[] = {&source.base};
     struct merge_options o = {
         .drop_tombstones = bottom,
+        .past_bytes_max = HISTORY_RUN_BYTES,
         .run = {.blocks = f->blocks, .cache = f->cache, .tree = t->id, .filter_bits = 10,
                 .compress = true},
     };

@@ -3,10 +3,10 @@
  * They lie by what ended last in them, newest first, and are tiered: RUNS_A_TIER neighbours of like size
  * become one, so each version is written again only as often as its age has doubled a few times. A merged
  * run spans no more than WINDOWS_MIN-th of the time that is kept: so whole runs leave at the end of the
- * window without being read, and little stays longer than it must. */
+ * window without being read, and little stays longer than it must. Large ones are not merged any more. */
 #include "core/lsm/tree_priv.h"
 
-enum { RUNS_A_TIER = 4, MERGE_RUNS_MAX = 16, WINDOWS_MIN = 8, RUNS_MAX = 48, SMALL_BYTES = 256 << 10 };
+enum { RUNS_A_TIER = 4, MERGE_RUNS_MAX = 16, WINDOWS_MIN = 8, SMALL_BYTES = 256 << 10 };
 
 /* Of like size: within a factor of four. */
 static uint32_t tier_of(const struct run_ref *r)
@@ -27,6 +27,7 @@ static uint32_t stretch(const struct level *v, uint32_t first, uint32_t tier, ui
     uint32_t n = 0, alike = 0;
     for (uint32_t i = first; i < v->count && n < MERGE_RUNS_MAX; i++, n++) {
         uint32_t own = tier_of(v->runs[i]);
+        if (run_bytes(v->runs[i]->run) > HISTORY_RUN_BYTES / 4 * 3) break;
         if (own > tier || end_of(v, first) - end_of(v, i) > span_max) break;
         alike += own == tier;
     }
@@ -51,8 +52,6 @@ bool history__pick(const struct shape *s, uint64_t floor, struct history_pick *r
             ret->count = stretch(v, i, tier, span_max);
             if (ret->count) return true;
         }
-    if (v->count <= RUNS_MAX) return false;
-    ret->first = v->count - MERGE_RUNS_MAX;
-    ret->count = MERGE_RUNS_MAX;
-    return true;
+    ret->count = 0;
+    return false;
 }

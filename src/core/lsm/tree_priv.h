@@ -32,6 +32,8 @@ struct memory *memory__new(uint64_t first_lsn);
 void memory__free(struct forest *f, struct memory *m);
 struct run_ref *run_ref__new(uint64_t id, struct run *run, struct slice meta);
 
+/* Of a history run, about: one that has them is not merged any more. */
+enum { HISTORY_RUN_BYTES = 256 << 20 };
 /* History runs to be merged, or, all of whose versions had ended by the floor, to be dropped. */
 struct history_pick {
     uint32_t first, count; /* of the list */

@@ -160,10 +160,21 @@ static struct slice row_of(const struct source *s, const struct entry *e)
     return s->kind == SOURCE_RUNS ? e->row : history_row(e);
 }
 
+/* As next_entry, forward, past whatever the snapshot does not see. */
+static enum status next_seen(struct cursor *c, struct source *s)
+{
+    enum status st = run_cursor_next_seen(s->cursor, c->view.snapshot, s->kind == SOURCE_HISTORY,
+                                          &s->last_key, &s->entry);
+    if (st == END_OF_DATA) return next_entry(c, s); /* goes on with the next run */
+    s->has_entry = st == OK;
+    return st;
+}
+
 /* Forward: the first version of the next key that the snapshot sees. */
 static enum status runs_forward(struct cursor *c, struct source *s, bool first)
 {
     if (first) TRY(runs_start(c, s));
+    else if (c->txn->past) TRY(next_seen(c, s));
     else TRY(next_entry(c, s));
     while (s->has_entry) {
         if (s->entry.ts <= c->view.snapshot && !is_last_key(s)) {
@@ -349,7 +360,8 @@ static enum status take_one(struct cursor *c, struct source *s, struct gather *g
 /* Forward: what this page has before the other sources' keys. */
 static enum status take_page(struct cursor *c, struct source *s, struct gather *g)
 {
-    struct run_take q = {limit_of(c, s), c->view.snapshot, g->max - g->count};
+    struct run_take q = {limit_of(c, s), c->view.snapshot, g->max - g->count,
+                         s->kind == SOURCE_HISTORY};
     g->count += run_cursor_take(s->cursor, &q, g->keys ? g->keys + g->count : NULL,
                                 g->rows + g->count, &s->entry.key);
     remember_key(s);
@@ -378,7 +390,7 @@ enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows
         TRY(pick(c, &s));
         if (!s) break;
         if (s->kind == SOURCE_MEMORY) TRY(take_memory(c, s, &g));
-        else if (c->reverse || s->kind == SOURCE_HISTORY) TRY(take_one(c, s, &g));
+        else if (c->reverse) TRY(take_one(c, s, &g));
         else TRY(take_page(c, s, &g));
     }
     *ret_count = g.count;

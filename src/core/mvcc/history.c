@@ -136,6 +136,41 @@ enum status txn_check_past(struct txn *past, tree_id tree)
     return mvcc__tree(past, tree, &t);
 }
 
+uint64_t store_history_begins(struct store *s, tree_id id)
+{
+    struct epoch_slot *slot = epoch_slot_new(s->epoch);
+    epoch_enter(slot);
+    struct tree *t = forest_tree(s->forest, id);
+    uint64_t floor = s->forest->floor;
+    if (t) {
+        uint64_t own = __atomic_load_n(&t->floor, __ATOMIC_ACQUIRE);
+        uint64_t kept = oldest_kept(os_wall_us(s->o.os), retention_of(s, t));
+        if (own > floor) floor = own;
+        /* It moves on: whoever begins there now must not be late. */
+        if (kept != UINT64_MAX && kept > floor) floor = kept + hlc_from_wall_us(US_A_SECOND);
+    }
+    epoch_exit(slot);
+    epoch_slot_free(slot);
+    return floor;
+}
+
+static enum status add_retired(void *ctx, struct tree *t)
+{
+    struct retired_status *r = ctx;
+    if (!__atomic_load_n(&t->retired_ts, __ATOMIC_ACQUIRE)) return OK;
+    const struct shape *s = tree_shape(t);
+    r->trees++;
+    for (int l = 0; l < LISTS; l++) r->runs += s->levels[l].count;
+    r->bytes += tree_disk_bytes(t);
+    return OK;
+}
+
+void store_get_retired(struct store *s, struct retired_status *ret)
+{
+    *ret = (struct retired_status){0};
+    if (forest_each(s->forest, add_retired, ret) != OK) error_clear();
+}
+
 uint64_t store_last_commit(struct store *s)
 {
     return __atomic_load_n(&s->visible_ts, __ATOMIC_ACQUIRE);

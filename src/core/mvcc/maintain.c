@@ -181,6 +181,7 @@ enum status store_checkpoint(struct store *s)
     bool worked = true;
     while (st == OK && worked) st = work_round(s, WORK_FLUSH, &worked);
     if (st == OK) st = store__recycle(s);
+    store__schedule(s); /* history that has run out of time goes, even if nobody writes */
     POINT("checkpoint.end");
     fmutex_unlock(&s->checkpoint_mutex);
     return st;

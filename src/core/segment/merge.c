@@ -108,6 +108,8 @@ static enum status finish_run(struct merge *m, bool history)
 static enum status add_past(struct merge *m, const struct entry *e, uint64_t end)
 {
     if (end <= m->o->floor_ts) return OK;
+    uint64_t max = m->o->past_bytes_max;
+    if (m->past && max && run_builder_bytes(m->past) >= max) TRY(finish_run(m, true));
     if (!m->past) {
         struct run_options o = m->o->run;
         o.history = true;
@@ -134,8 +136,9 @@ static enum status add_entry(struct merge *m, const struct entry *e, bool same_k
         if (e->tombstone && m->settled && m->o->drop_tombstones)
             return same_key ? add_past(m, e, newer_ts) : OK;
     }
-    uint64_t max = m->o->run_bytes_max;
-    if (m->out && max && !same_key && run_builder_bytes(m->out) >= max) TRY(finish_run(m, false));
+    uint64_t max = m->o->history ? m->o->past_bytes_max : m->o->run_bytes_max;
+    bool may_cut = !same_key || m->o->history;
+    if (m->out && max && may_cut && run_builder_bytes(m->out) >= max) TRY(finish_run(m, false));
     if (!m->out) TRY(run_builder_new(&m->o->run, &m->out));
     return run_builder_add(m->out, e);
 }

@@ -23,6 +23,7 @@ struct merge_options {
     const struct waiter *cancel; /* may be NULL; asked every few thousand entries */
     struct run_options run;
     uint64_t run_bytes_max;      /* 0: one run, however large; else cut between keys */
+    uint64_t past_bytes_max;     /* the same of history runs, cut anywhere */
 };
 
 /* Merges by a tournament tree into runs; `emit` gets each run's meta. */

@@ -118,10 +118,16 @@ void run_cursor_close(struct run_cursor *c);
 /* From now on pages that the cursor leaves stay pinned by `pins`, and entries with them. */
 void run_cursor_hold(struct run_cursor *c, struct page_pins *pins);
 
+/* Forward: to the next entry that is the newest at or before the snapshot of a key other than *last, and,
+ * of a history run, had not ended by then. *last becomes the last key before it that was looked at. */
+enum status run_cursor_next_seen(struct run_cursor *c, uint64_t snapshot, bool history,
+                                 struct strbuf *last, struct entry *ret) MUST;
+
 struct run_take {
     struct slice limit; /* keys below it; data NULL: all */
     uint64_t snapshot;  /* of each key the newest version at or before it */
     uint32_t max;
+    bool history;       /* versions that had not ended by then; their rows without the end */
 };
 /* Forward, standing at an entry whose key was not given before: the rows (keys may be NULL) of as
  * many keys as the page of this entry has, tombstones left out. The cursor then stands at the last

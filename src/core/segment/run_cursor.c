@@ -153,6 +153,61 @@ static bool same_key(const struct segment *s, uint32_t a, uint32_t b)
     return s->heads[a] == s->heads[b] && slice_eq(segment__key(s, a), segment__key(s, b));
 }
 
+/* Of a history run: when the version of that row ended. */
+static uint64_t end_at(const struct segment *s, uint32_t i)
+{
+    struct entry e;
+    segment__entry(s, i, &e);
+    return history_end(&e);
+}
+
+static void set_key(struct strbuf *b, struct slice key)
+{
+    strbuf_clear(b);
+    strbuf_add(b, key.data, key.len);
+}
+
+/* In the page, from entry `i` on: one that is seen, or the page's count. */
+static uint32_t next_in_page(const struct run_cursor *c, uint32_t i, uint64_t snapshot, bool history,
+                             struct strbuf *last)
+{
+    const struct segment *s = &c->s;
+    uint32_t count = s->h->count, given = count;
+    bool all_visible = s->h->max_ts <= snapshot;
+    if (s->h->min_ts > snapshot) return count;
+    for (; i < count; i++) {
+        if (!all_visible && segment__ts(s, i) > snapshot) continue;
+        bool same = given < count ? same_key(s, i, given)
+                                  : last->data && slice_eq(segment__key(s, i), strbuf_slice(last));
+        if (same) continue;
+        if (!history || end_at(s, i) > snapshot) break;
+        given = i;
+    }
+    if (given < count) set_key(last, segment__key(s, given));
+    return i;
+}
+
+enum status run_cursor_next_seen(struct run_cursor *c, uint64_t snapshot, bool history,
+                                 struct strbuf *last, struct entry *ret)
+{
+    ASSERT(c->where == AT_ENTRY);
+    uint32_t i = c->entry + 1;
+    for (;;) {
+        i = next_in_page(c, i, snapshot, history, last);
+        if (i < c->s.h->count) {
+            c->entry = i;
+            return here(c, ret);
+        }
+        enum status s = to_first_of(c, c->segment + 1, ret);
+        if (s != OK) {
+            leave_page(c);
+            c->where = AFTER_LAST;
+            return s;
+        }
+        i = 0;
+    }
+}
+
 uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct slice *keys,
                          struct slice *rows, struct slice *ret_key)
 {
@@ -165,10 +220,12 @@ uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct 
         if (i > c->entry && same_key(s, i, given)) continue;
         given = i;
         if (s->offsets[i] & 1) continue;
+        if (q->history && end_at(s, i) <= q->snapshot) continue;
         const char *end_of_row = s->records + (s->offsets[i + 1] >> 1);
         struct slice key = segment__key(s, i);
+        const char *row = key.data + key.len + (q->history ? HISTORY_END_BYTES : 0);
         if (keys) keys[n] = key;
-        rows[n++] = slice_make(key.data + key.len, (size_t)(end_of_row - (key.data + key.len)));
+        rows[n++] = slice_make(row, (size_t)(end_of_row - row));
     }
     ASSERT(i > c->entry);
     c->entry = i - 1;

@@ -171,6 +171,54 @@ static uint64_t random_instant(struct world *w)
     }
 }
 
+/* What the span (from, to] shows of a key: what was there, then each change. */
+static void check_versions_of(struct world *w, int k, uint64_t from, uint64_t to,
+                              struct versions *v, struct past_version *list, uint32_t *at,
+                              uint32_t *count)
+{
+    char rb[600];
+    for (int i = 0; i < w->count && w->states[i].ts <= to; i++) {
+        int value = w->states[i].value[k], before = i ? w->states[i - 1].value[k] : 0;
+        if (value == before) continue;
+        uint64_t began = w->states[i].ts, end = 0;
+        for (int j = i + 1; j < w->count && w->states[j].ts <= to && !end; j++)
+            if (w->states[j].value[k] != value) end = w->states[j].ts;
+        if (value ? end && end <= from : began <= from) continue;
+        if (*at == *count) {
+            assert_int_equal(versions_next(v, list, 5, count), OK);
+            *at = 0;
+        }
+        assert_true(*at < *count);
+        const struct past_version *p = &list[(*at)++];
+        char want = !value ? 'D' : began <= from ? 0 : before ? 'U' : 'I';
+        if (p->operation != want || p->from != began || p->to != (value ? end : 0))
+            fail_msg("key %d: %c from %llu to %llu, want %c from %llu to %llu", k, p->operation,
+                     (unsigned long long)p->from, (unsigned long long)p->to, want,
+                     (unsigned long long)began, (unsigned long long)end);
+        assert_true(slice_eq(p->row, row_of(value ? value : before, rb)));
+    }
+}
+
+static void check_versions(struct world *w, struct txn *past, uint64_t from)
+{
+    int order[KEYS];
+    struct versions *v;
+    struct past_version list[5];
+    uint64_t to = random_instant(w) & ~1ull, last = w->states[w->count - 1].ts;
+    uint32_t at = 0, count = 0;
+    from &= ~1ull;
+    if (to < from) to = last;
+    if (to > last) to = last;
+    for (int k = 0; k < KEYS; k++) order[k] = k;
+    qsort(order, KEYS, sizeof *order, compare_keys);
+    assert_int_equal(store_versions(past, w->tree, to, &v), OK);
+    for (int k = 0; k < KEYS; k++) check_versions_of(w, order[k], from, to, v, list, &at, &count);
+    if (at == count) assert_int_equal(versions_next(v, list, 5, &count), OK);
+    else fail_msg("more versions than there were");
+    assert_int_equal(count, 0);
+    versions_close(v);
+}
+
 /* The same horizon as the store's, from outside. */
 static bool must_be_refused(const struct world *w, uint64_t ts, int64_t wall_us)
 {
@@ -199,6 +247,7 @@ static void read_past(struct world *w)
         assert_non_null(strstr(error_current()->message, "history is kept from"));
     } else {
         check_state(w, past, m, ts);
+        if (ts <= w->states[w->count - 1].ts) check_versions(w, past, ts);
         w->read++;
     }
     txn_end_reader(past);
