@@ -18,14 +18,14 @@ struct past_catalog {
     struct catalog *catalog;
 };
 
-enum { PAST_CATALOGS = 16 };
+enum { PAST_CATALOGS = 32, MOMENTS_MAX = 256 };
 
 struct past {
     struct fmutex mutex;
     struct past_catalog catalogs[PAST_CATALOGS]; /* guarded by mutex */
     uint32_t next;                               /* guarded by mutex: the place to be used next */
     uint64_t since;                              /* guarded by mutex: the published catalog holds from then */
-    ARRAY(oid_t) own;                            /* guarded by mutex: tables that had their own retention */
+    ARRAY(oid_t) own; /* guarded by mutex: relations with a retention of their own, ascending */
 };
 
 struct past *past_new(void)
@@ -66,8 +66,22 @@ static int64_t own_retention(const struct table_def *t)
     return past_read_retention(value, &us) ? us : -1;
 }
 
+/* What nobody can or need read again is not kept. */
+static int64_t retention_of(const struct table_def *t)
+{
+    if (t->persistence == 't' || t->kind == 'S') return 0;
+    return t->options ? own_retention(t) : -1;
+}
+
+int64_t db__table_retention(struct db *db, const struct table_def *t)
+{
+    int64_t own = retention_of(t);
+    return own >= 0 ? own : config_int(db->config, "helios.version_retention") * 1000;
+}
+
 static void set_retention(struct store *s, const struct table_def *t, int64_t us)
 {
+    if (t->sequence) store_set_tree_retention(s, t->sequence->tree, us);
     if (t->tree) store_set_tree_retention(s, t->tree, us);
     for (uint16_t i = 0; i < t->index_count; i++)
         if (t->indexes[i]->tree) store_set_tree_retention(s, t->indexes[i]->tree, us);
@@ -75,9 +89,13 @@ static void set_retention(struct store *s, const struct table_def *t, int64_t us
 
 static bool had_own(const struct past *p, oid_t table)
 {
-    for (size_t i = 0; i < p->own.count; i++)
-        if (p->own.data[i] == table) return true;
-    return false;
+    size_t lo = 0, hi = p->own.count;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (p->own.data[mid] < table) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < p->own.count && p->own.data[lo] == table;
 }
 
 void db__apply_retention(struct db *db, const struct catalog *c)
@@ -88,9 +106,10 @@ void db__apply_retention(struct db *db, const struct catalog *c)
     ARRAY(oid_t) own = {0};
     fmutex_lock(&p->mutex);
     for (size_t pos = 0; catalog_next_table(c, &pos, &t);) {
-        int64_t us = t->options ? own_retention(t) : -1;
-        if (us < 0 && (!p->own.count || !had_own(p, t->oid))) continue;
-        set_retention(db->store, t, us);
+        int64_t us = retention_of(t);
+        bool had = (us >= 0 || p->own.count) && had_own(p, t->oid);
+        if (us < 0 && !had) continue;
+        if (us || !had) set_retention(db->store, t, us);
         if (us < 0) continue;
         ARRAY_PUSH(&own, t->oid);
         if (us > most) most = us;
@@ -244,11 +263,15 @@ static enum status moment(void *ctx, const struct expr *e, uint64_t *ret)
 static enum status catalog_at(void *ctx, uint64_t ts, const struct catalog **ret)
 {
     struct session *s = ctx;
-    struct catalog *c;
+    struct moment_catalog made = {ts, NULL};
+    for (size_t i = 0; i < s->past_catalogs.count; i++)
+        if (s->past_catalogs.data[i].ts == ts) return *ret = s->past_catalogs.data[i].catalog, OK;
     if (!s->txn) return FAIL(INTERNAL_ERROR, "a table of the past is bound outside of transactions");
-    TRY(session__catalog_at(s, ts, &c));
-    ARRAY_PUSH(&s->past_catalogs, c);
-    *ret = c;
+    if (s->past_catalogs.count >= MOMENTS_MAX)
+        return FAIL(STATEMENT_TOO_COMPLEX, "a statement can name %d moments at most", MOMENTS_MAX);
+    TRY(session__catalog_at(s, ts, &made.catalog));
+    ARRAY_PUSH(&s->past_catalogs, made);
+    *ret = made.catalog;
     return OK;
 }
 
@@ -264,13 +287,13 @@ void past_bind_env(struct session *s, struct bind_env *env)
 void past_give_catalogs(struct session *s, struct cached_plan *p)
 {
     for (size_t i = 0; i < s->past_catalogs.count; i++)
-        ARRAY_PUSH(&p->past_catalogs, s->past_catalogs.data[i]);
+        ARRAY_PUSH(&p->past_catalogs, s->past_catalogs.data[i].catalog);
     s->past_catalogs.count = 0;
 }
 
 void past_forget_catalogs(struct session *s)
 {
-    for (size_t i = 0; i < s->past_catalogs.count; i++) catalog_unref(s->past_catalogs.data[i]);
+    for (size_t i = 0; i < s->past_catalogs.count; i++) catalog_unref(s->past_catalogs.data[i].catalog);
     s->past_catalogs.count = 0;
 }
 

@@ -11,6 +11,8 @@ struct past *past_new(void);
 void past_free(struct past *p);
 /* A retention as the server setting is written. */
 bool past_read_retention(const char *text, int64_t *ret_us);
+/* In µs; 0: none. */
+int64_t db__table_retention(struct db *db, const struct table_def *t);
 /* `old` was the published catalog until the commit at ts. NULL: there was none in this process. */
 void past_published(struct past *p, struct catalog *old, uint64_t ts);
 /* A reference to the catalog as of a commit timestamp. Within a transaction. */

@@ -187,6 +187,11 @@ struct prepared;
 struct portal;
 enum { SESSION_WRITTEN_MAX = 8 };
 
+struct moment_catalog { /* of the past, a reference */
+    uint64_t ts;
+    struct catalog *catalog;
+};
+
 struct session {
     struct db *db;
     struct session *next, *prev;     /* guarded by db->sessions_mutex */
@@ -205,7 +210,7 @@ struct session {
     /* Time travel (past.c), while a statement is bound: values of its parameters, NULL without; and the
      * catalogs that were looked up. */
     const struct exec_params *moment_params;
-    ARRAY(struct catalog *) past_catalogs;
+    ARRAY(struct moment_catalog) past_catalogs;
 
     struct txn *txn;                 /* atomic, by session__set_txn; NULL between transactions */
     struct { oid_t table; uint64_t rows; } written[SESSION_WRITTEN_MAX]; /* by the transaction */

@@ -39,6 +39,7 @@ static const struct {
     {NULL, "pg_settings", sys_pg_settings},
     {NULL, "pg_stat_activity", sys_pg_stat_activity},
     {NULL, "pg_stat_database", sys_pg_stat_database},
+    {NULL, "helios_history", sys_helios_history},
     {NULL, "helios_stat_statements", sys_stat_statements},
     {NULL, "pg_stat_statements", sys_stat_statements},
     {NULL, "helios_stat_statements_info", sys_stat_statements_info},

@@ -248,6 +248,7 @@ enum status system_function(void *ctx, const struct proc_def *proc, const struct
                           sizeof definition_functions / sizeof definition_functions[0], symbol);
     if (!f) f = find(sys_name_functions, sys_name_function_count, symbol);
     if (!f) f = find(sys_info_functions, sys_info_function_count, symbol);
+    if (!f) f = find(sys_past_functions, sys_past_function_count, symbol);
     if (!f && slice_starts(slice_of(symbol), SLICE("has_"))) f = sys_has_privilege;
     if (!f && slice_starts(slice_of(symbol), SLICE("pg_has_role_"))) f = sys_has_role;
     if (f) return f(&c);

@@ -57,6 +57,8 @@ extern const struct sys_binding sys_name_functions[];
 extern const uint32_t sys_name_function_count;
 extern const struct sys_binding sys_info_functions[];
 extern const uint32_t sys_info_function_count;
+extern const struct sys_binding sys_past_functions[];
+extern const uint32_t sys_past_function_count;
 enum status sys_stat_statements_reset(struct sys_call *c) MUST; /* stat_statements.c */
 /* has_…_privilege and pg_has_role, told apart by the symbol. */
 enum status sys_has_privilege(struct sys_call *c) MUST;

@@ -167,6 +167,7 @@ SYS_ROWS(sys_pg_namespace);
 SYS_ROWS(sys_pg_tablespace);
 SYS_ROWS(sys_pg_settings);
 SYS_ROWS(sys_pg_stat_activity);
+SYS_ROWS(sys_helios_history);
 SYS_ROWS(sys_stat_statements);
 SYS_ROWS(sys_stat_statements_info);
 SYS_ROWS(sys_pg_stat_database);

@@ -304,11 +304,16 @@ struct ast_sample {
     int location;
 };
 /* AS OF: the moment at which a table is read. */
-enum as_of_kind { AS_OF_NOW, AS_OF_TIMESTAMP, AS_OF_TRANSACTION };
+enum as_of_kind { AS_OF_NOW, AS_OF_TIMESTAMP, AS_OF_TRANSACTION, AS_OF_OLDEST };
 struct ast_as_of {
     enum as_of_kind kind;
-    struct ast *expr; /* NOW: NULL */
+    struct ast *expr; /* NOW, OLDEST: NULL */
     int location;
+};
+/* AS OF a moment, or VERSIONS BETWEEN two: what changed from one to the other. */
+struct ast_moments {
+    bool versions;
+    struct ast_as_of at, to; /* without `versions` only the first */
 };
 struct ast_range_var {
     struct ast node;
@@ -316,7 +321,7 @@ struct ast_range_var {
     bool only; /* ONLY, which here changes nothing */
     struct ast_alias alias;
     struct ast_sample *sample; /* NULL */
-    const struct ast_as_of *as_of; /* NULL */
+    const struct ast_moments *moments; /* NULL: now */
     char persistence; /* 'p', 't' temporary, 'u' unlogged */
 };
 struct ast_range_subselect {

@@ -122,6 +122,7 @@ struct plan_node {
             struct key_range range;
             bool reverse, index_only;
             const struct table_sample *sample; /* of SCAN; NULL */
+            const struct table_versions *versions; /* of SCAN: all versions; NULL */
             uint64_t as_of;      /* read as of this commit timestamp; 0: as the transaction sees */
             bool ordered;        /* the plan counts on the order of its rows */
             bool shared;         /* below a GATHER: each worker reads parts of it */

@@ -34,6 +34,15 @@ struct index_rule {
     struct expr *predicate;       /* NULL: all rows */
 };
 
+/* All versions of a table's rows over a span, (from, to]. The relation's table has these columns at its
+ * end. */
+enum version_column { VERSION_STARTTIME, VERSION_ENDTIME, VERSION_STARTSCN, VERSION_ENDSCN, VERSION_XID,
+                      VERSION_OPERATION, VERSION_COLUMNS };
+struct table_versions {
+    uint64_t from, to;            /* commit timestamps; from 0: as far back as can be; to 0: now */
+    uint16_t columns;             /* of the table itself */
+};
+
 struct relation {
     enum relation_kind kind;
     const char *alias;            /* what it is called */
@@ -51,6 +60,7 @@ struct relation {
     bool lateral;                 /* may refer to relations to its left */
     struct table_sample *sample;  /* TABLE: TABLESAMPLE; NULL: all rows */
     struct index_rule *rules;     /* TABLE: one an index of the table; NULL: none has any */
+    struct table_versions *versions; /* TABLE: VERSIONS; NULL */
     uint64_t as_of;               /* TABLE: read as of this commit timestamp; 0: now */
     /* What columns it offers. TABLE: one per column_def that is not dropped, in order; attnum tells
      * which. Hidden system columns (tableoid, ctid, xmin) are bound as needed: attnum < 0. */

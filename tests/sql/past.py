@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""AS OF: tables and schemas of the past against what they held then, over checkpoints, VACUUM FULL, DDL
+"""AS OF and VERSIONS: tables and schemas of the past against what they held then, over checkpoints, VACUUM FULL, DDL
 and restarts; and what is refused.
 
 usage: past.py HELIOSD"""
@@ -180,6 +180,58 @@ def refused(c):
     assert rows(c, "select v from r as of timestamp %s", (now,)) == [(1,)]
 
 
+def versions(c):
+    """VERSIONS BETWEEN: what became of each row."""
+    c.execute("create table w (id int primary key, v int)")
+    start = moment(c)
+    c.execute("insert into w values (1, 10), (2, 20)")
+    middle = moment(c)
+    c.execute("update w set v = 11 where id = 1")
+    c.execute("delete from w where id = 2")
+    c.execute("insert into w values (2, 22), (3, 30)")
+    ask = ("select id, v, versions_operation from w versions between timestamp %s and {} "
+           "order by id, versions_startscn, versions_operation")
+    all_of_it = [(1, 10, "I"), (1, 11, "U"), (2, 20, "I"), (2, 20, "D"), (2, 22, "I"), (3, 30, "I")]
+    assert rows(c, ask.format("maxvalue"), (start,)) == all_of_it
+    assert rows(c, ask.format("timestamp %s"), (start, middle)) == [(1, 10, "I"), (2, 20, "I")]
+    assert rows(c, ask.format("now"), (middle,)) == \
+        [(1, 10, None), (1, 11, "U"), (2, 20, None), (2, 20, "D"), (2, 22, "I"), (3, 30, "I")]
+    assert rows(c, "select count(*), count(versions_endtime) from w x versions between minvalue and maxvalue "
+                   "where x.id = 1") == [(2, 1)]
+    n, at = rows(c, "select versions_xid, versions_starttime from w versions between minvalue and maxvalue "
+                    "where id = 1 and versions_operation = 'U'")[0]
+    assert rows(c, "select v from w as of transaction %s where id = 1", (n,)) == [(11,)]
+    assert rows(c, "select v from w as of transaction %s - 2 where id = 1", (n,)) == [(10,)]
+    assert rows(c, "select helios_transaction_time(%s)", (n,)) == [(at,)]
+    assert rows(c, "select helios_transaction_at(%s) >= %s", (at, n)) == [(True,)]
+    assert rows(c, "select v from w as of scn pg_current_scn() where id = 3") == [(30,)]
+    assert rows(c, "select id from w versions between scn %s and %s + 0 order by 1", (n, n)) == [(1,), (2,)]
+    c.execute("truncate w")
+    fails(c, "0A000", "truncated or rewritten", ask.format("maxvalue"), (start,))
+    fails(c, "22023", "ends before it begins", ask.format("timestamp %s"), (middle, start))
+    fails(c, "0A000", "no history", "select * from pg_class versions between minvalue and maxvalue")
+    assert rows(c, "select relname, retention_ms from helios_history where relname = 'w'") == [("w", 86400000)]
+    assert rows(c, "select count(*) from helios_history where relname is null and total_bytes >= 0") == [(1,)]
+
+
+def cursors(c):
+    """A cursor and a parallel query go on seeing their moment."""
+    c.execute("create table k (id int primary key, v int)")
+    c.execute("insert into k select g, 0 from generate_series(1, 5000) g")
+    at = moment(c)
+    c.execute("update k set v = 1")
+    c.execute("begin")
+    c.execute("declare cur cursor for select v from k as of timestamp %s", (at,))
+    assert rows(c, "fetch 10 from cur") == [(0,)] * 10
+    c.execute("update k set v = 2")
+    assert rows(c, "fetch 5000 from cur") == [(0,)] * 4990
+    c.execute("commit")
+    c.execute("set debug_parallel_query = on")
+    assert rows(c, "select count(*), sum(o.v), sum(n.v) from k as of timestamp %s o join k n using (id)", (at,)) == \
+        [(5000, 0, 10000)]
+    c.execute("reset debug_parallel_query")
+
+
 def retention(c):
     """A table may keep less; and a moment within a transaction is what others see, too."""
     c.execute("create table s (id int primary key, v int) with (helios.version_retention = '1s')")
@@ -206,6 +258,8 @@ def main(heliosd):
         connection = psycopg2.connect(host="127.0.0.1", port=server.port, user="postgres")
         connection.autocommit = True
         refused(connection.cursor())
+        versions(connection.cursor())
+        cursors(connection.cursor())
         retention(connection.cursor())
         connection.close()
     print("ok")

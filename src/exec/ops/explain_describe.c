@@ -2,6 +2,9 @@
  * columns of a scan's own conditions only when asked to be verbose. */
 #include "exec/ops/explain_priv.h"
 
+#include "base/hlc.h"
+#include "types/datetime.h"
+
 static bool is_relation(const struct plan_node *n)
 {
     switch (n->kind) {
@@ -311,6 +314,26 @@ static void describe_conflict(struct explain *x, struct explain_node *e, const s
         explain__add(x, e, "Conflict Filter", explain__text(x, n->dml.conflict_where, &rows, true));
 }
 
+static const char *moment(struct explain *x, uint64_t ts, const char *open)
+{
+    struct strbuf b;
+    union value at = {.i64 = hlc_wall_us(ts) - PG_EPOCH_US};
+    if (!ts) return open;
+    strbuf_init(&b, x->arena);
+    datetime_to_text(TYPE_TIMESTAMPTZ, &at, x->session->format, &b);
+    return b.data;
+}
+
+static void describe_past(struct explain *x, struct explain_node *e, const struct plan_node *n)
+{
+    const struct table_versions *v = n->scan.versions;
+    if (n->scan.as_of) explain__add(x, e, "As Of", moment(x, n->scan.as_of, ""));
+    if (v)
+        explain__add(x, e, "Versions", arena_printf(x->arena, "from %s to %s",
+                                                    moment(x, v->from, "the oldest"),
+                                                    moment(x, v->to, "now")));
+}
+
 void explain__describe(struct explain *x, struct explain_node *e, const struct plan_node *top,
                        const struct plan_node *bottom)
 {
@@ -321,6 +344,7 @@ void explain__describe(struct explain *x, struct explain_node *e, const struct p
     case PLAN_INDEX_SCAN:
         range = explain__range(x, bottom);
         if (range) explain__add(x, e, "Index Cond", range);
+        describe_past(x, e, bottom);
         break;
     case PLAN_FUNCTION_SCAN: describe_function(x, e, bottom); break;
     case PLAN_NESTED_LOOP:

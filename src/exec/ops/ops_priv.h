@@ -16,6 +16,7 @@ enum status op__run(struct execution *x, const struct plan_node *n, const struct
 OP(result);
 OP(values);
 OP(scan);
+OP(versions);
 OP(index_scan);
 OP(virtual_scan);
 OP(function_scan);
@@ -106,6 +107,9 @@ enum status op__sort_key(struct execution *x, const struct sort_item *items, uin
                          const struct datum *values, struct strbuf *out) MUST;
 
 /* --- storage (key.c) --- */
+
+/* By table column: what rows older than it read as; NULL: no column has such. */
+struct datum *op__missing(struct arena *a, const struct table_def *t);
 
 /* Key parts of a table's tree or of an index. */
 struct key_part;

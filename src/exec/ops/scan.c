@@ -33,6 +33,18 @@ struct scan_run {
     struct row_filters filters; /* of joins above */
 };
 
+struct datum *op__missing(struct arena *a, const struct table_def *t)
+{
+    struct datum *missing = NULL;
+    for (uint16_t c = 0; c < t->column_count && !missing; c++)
+        if (t->columns[c].has_missing) missing = ARENA_ARRAY(a, struct datum, t->column_count);
+    for (uint16_t i = 0; missing && i < t->column_count; i++) {
+        missing[i].null = true;
+        if (t->columns[i].has_missing) missing[i] = t->columns[i].missing;
+    }
+    return missing;
+}
+
 static struct scan_state *scan_state(struct execution *x, const struct plan_node *n)
 {
     bool fresh;
@@ -44,15 +56,7 @@ static struct scan_state *scan_state(struct execution *x, const struct plan_node
     type_id *types = ARENA_ARRAY(x->arena, type_id, n->column_count + 1);
     for (uint32_t i = 0; i < n->column_count; i++) types[i] = n->columns[i].type;
     s->types = types;
-    for (uint16_t c = 0; c < t->column_count; c++) {
-        if (!t->columns[c].has_missing) continue;
-        s->missing = ARENA_ARRAY(x->arena, struct datum, t->column_count);
-        for (uint16_t i = 0; i < t->column_count; i++) {
-            s->missing[i].null = true;
-            if (t->columns[i].has_missing) s->missing[i] = t->columns[i].missing;
-        }
-        break;
-    }
+    s->missing = op__missing(x->arena, t);
     return s;
 }
 
@@ -239,6 +243,7 @@ static enum status run_ranges(struct execution *x, const struct plan_node *n,
 
 enum status op__scan(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
+    if (n->scan.versions) return op__versions(x, n, out);
     return run_ranges(x, n, out, n->scan.table->primary, true, scan_rows);
 }
 

@@ -175,10 +175,13 @@ static enum status bind_table(struct scope *s, const struct ast_range_var *rv,
     struct past_scope saved;
     const struct table_def *t;
     struct relation *r = NULL;
+    struct table_versions *versions = NULL;
     TRY(bind__enter_past(s, rv, &saved));
     enum status result = bind__find_table(s, rv, &t);
+    if (result == OK) result = bind__versions(s, rv, &t, &versions);
     if (result == OK) {
         r = bind__relation_of_table(s->env, t, rv->alias.name);
+        r->versions = versions;
         if (t->kind == 'v' && t->virtual_id < 0) result = bind_view(s, t, r);
     }
     if (result == OK) result = bind__mark_past(s, rv, r);
@@ -196,8 +199,8 @@ static enum status bind_range_var(struct scope *s, const struct ast_range_var *r
     if (!rv->schema && !rv->catalog)
         TRY(bind__find_cte(s, rv->name, rv->node.location, &c, &levels));
     if (c) {
-        if (rv->as_of)
-            return bind__at(s, rv->as_of->location,
+        if (rv->moments)
+            return bind__at(s, rv->moments->at.location,
                             FAIL(FEATURE_NOT_SUPPORTED, "AS OF cannot be applied to a WITH query"));
         r = ARENA_NEW(s->env->arena, struct relation);
         r->kind = REL_CTE;

@@ -1,8 +1,11 @@
-/* AS OF: the moment and the catalog that a table is looked up in.
+/* AS OF and VERSIONS: the moments of a table, and the catalog that it is looked up in.
  *
  * While a table of the past is bound, the environment's catalog is that of then; so is all of a view's
  * query, but for tables in it that name a moment of their own. The moment's expression is bound like a
- * stored one: without columns, subqueries and aggregates. */
+ * stored one: without columns, subqueries and aggregates.
+ *
+ * VERSIONS BETWEEN reads a relation that has six columns more than the table, and neither its keys nor its
+ * indexes, for no row of it is the only one of its key. */
 #include "sql/bind/query_priv.h"
 
 static enum status no_moment(struct scope *s, const struct ast_as_of *a, enum status code)
@@ -31,7 +34,7 @@ static enum status bind_moment(struct scope *s, const struct ast_as_of *a, uint6
     struct expr *e;
     struct query *q;
     *ret = 0;
-    if (a->kind == AS_OF_NOW) return OK;
+    if (a->kind == AS_OF_NOW || a->kind == AS_OF_OLDEST) return OK;
     if (!env->past)
         return no_moment(s, a, FAIL(FEATURE_NOT_SUPPORTED, "AS OF is not supported here"));
     TRY(bind_expression(env, a->expr, wanted_type(env, a), -1, "AS OF", &e, &q));
@@ -49,7 +52,8 @@ enum status bind__enter_past(struct scope *s, const struct ast_range_var *rv,
     struct bind_env *env = s->env;
     uint64_t ts = env->as_of;
     *ret = (struct past_scope){env->catalog, env->as_of};
-    if (rv->as_of) TRY(bind_moment(s, rv->as_of, &ts));
+    const struct ast_moments *m = rv->moments;
+    if (m) TRY(bind_moment(s, m->versions ? &m->to : &m->at, &ts));
     if (ts == env->as_of && !ts) return OK;
     const struct catalog *c = env->present;
     if (ts) {
@@ -67,11 +71,86 @@ void bind__leave_past(struct scope *s, const struct past_scope *p)
     s->env->as_of = p->as_of;
 }
 
+static enum status no_history(struct scope *s, const struct ast_range_var *rv)
+{
+    const char *how = rv->moments->versions ? "by VERSIONS" : "AS OF";
+    return no_moment(s, &rv->moments->at,
+                     FAIL(FEATURE_NOT_SUPPORTED, "\"%s\" has no history to be read %s", rv->name,
+                          how));
+}
+
 enum status bind__mark_past(struct scope *s, const struct ast_range_var *rv, struct relation *r)
 {
     bool stored = r->kind == REL_TABLE && r->table->tree && r->table->kind == 'r';
-    if (stored) r->as_of = s->env->as_of;
-    if (stored || !rv->as_of || r->kind == REL_SUBQUERY) return OK;
-    return no_moment(s, rv->as_of,
-                     FAIL(FEATURE_NOT_SUPPORTED, "\"%s\" has no history to be read AS OF", rv->name));
+    bool versions = rv->moments && rv->moments->versions;
+    if (stored && !versions) r->as_of = s->env->as_of;
+    if (stored || !rv->moments || (r->kind == REL_SUBQUERY && !versions)) return OK;
+    return no_history(s, rv);
+}
+
+/* --- versions ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    type_id type;
+} version_columns[VERSION_COLUMNS] = {
+    [VERSION_STARTTIME] = {"versions_starttime", TYPE_TIMESTAMPTZ},
+    [VERSION_ENDTIME] = {"versions_endtime", TYPE_TIMESTAMPTZ},
+    [VERSION_STARTSCN] = {"versions_startscn", TYPE_INT8},
+    [VERSION_ENDSCN] = {"versions_endscn", TYPE_INT8},
+    [VERSION_XID] = {"versions_xid", TYPE_INT8},
+    [VERSION_OPERATION] = {"versions_operation", TYPE_TEXT},
+};
+
+static const struct table_def *with_versions(struct arena *a, const struct table_def *t)
+{
+    struct table_def *made = arena_memdup(a, t, sizeof *t);
+    struct column_def *columns = ARENA_ARRAY(a, struct column_def,
+                                             t->column_count + VERSION_COLUMNS);
+    if (t->column_count) memcpy(columns, t->columns, t->column_count * sizeof *columns);
+    for (int i = 0; i < VERSION_COLUMNS; i++)
+        columns[t->column_count + i] = (struct column_def){
+            .name = version_columns[i].name, .type = version_columns[i].type, .typmod = -1,
+            .number = (int16_t)(t->column_count + i + 1), .statistics_target = -1};
+    made->columns = columns;
+    made->column_count = (uint16_t)(t->column_count + VERSION_COLUMNS);
+    made->primary = NULL;
+    made->index_count = made->constraint_count = 0;
+    return made;
+}
+
+/* What a rewrite has left behind lies in another tree. */
+static enum status check_rewritten(struct scope *s, const struct ast_range_var *rv,
+                                   const struct table_def *t, uint64_t from)
+{
+    const struct catalog *c;
+    TRY(s->env->catalog_at(s->env->past_ctx, from, &c));
+    const struct table_def *then = catalog_table_by_oid(c, t->oid);
+    if (!then || then->tree == t->tree) return OK;
+    FAIL(FEATURE_NOT_SUPPORTED, "\"%s\" was truncated or rewritten within the span", t->name);
+    error_hint("Ask for the versions before and after it apart.");
+    return no_moment(s, &rv->moments->at, FEATURE_NOT_SUPPORTED);
+}
+
+enum status bind__versions(struct scope *s, const struct ast_range_var *rv,
+                           const struct table_def **t, struct table_versions **ret)
+{
+    struct arena *a = s->env->arena;
+    *ret = NULL;
+    if (!rv->moments || !rv->moments->versions) return OK;
+    if (!(*t)->tree || (*t)->kind != 'r') return no_history(s, rv);
+    if ((*t)->column_count + VERSION_COLUMNS > TABLE_COLUMNS_MAX)
+        return FAIL(TOO_MANY_COLUMNS, "table \"%s\" has too many columns for VERSIONS", (*t)->name);
+    struct table_versions *v = ARENA_NEW(a, struct table_versions);
+    TRY(bind_moment(s, &rv->moments->at, &v->from));
+    v->to = s->env->as_of;
+    s->env->has_past = true;
+    if (v->from && v->to && v->from > v->to)
+        return no_moment(s, &rv->moments->at,
+                         FAIL(INVALID_PARAMETER_VALUE, "the span of VERSIONS ends before it begins"));
+    if (v->from) TRY(check_rewritten(s, rv, *t, v->from));
+    v->columns = (*t)->column_count;
+    *t = with_versions(a, *t);
+    *ret = v;
+    return OK;
 }

@@ -128,6 +128,9 @@ struct past_scope {
 enum status bind__enter_past(struct scope *s, const struct ast_range_var *rv,
                              struct past_scope *ret) MUST;
 void bind__leave_past(struct scope *s, const struct past_scope *p);
+/* With VERSIONS: the table that is read in place of *t, and the span; else NULL. */
+enum status bind__versions(struct scope *s, const struct ast_range_var *rv,
+                           const struct table_def **t, struct table_versions **ret) MUST;
 /* The relation is read as of then; an error if it cannot be. */
 enum status bind__mark_past(struct scope *s, const struct ast_range_var *rv,
                             struct relation *r) MUST;

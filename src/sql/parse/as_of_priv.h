@@ -5,11 +5,17 @@
 #include "base/array.h"
 #include "sql/parse/parse.h"
 
-struct as_of_clause {
-    uint32_t start, end, expr_start; /* in the text */
-    int param_count;
-    bool claimed;
+struct as_of_moment {
+    uint32_t expr_start, expr_end; /* in the text; expr_end 0: it has no expression */
     struct ast_as_of as_of;
+};
+
+struct as_of_clause {
+    uint32_t start, end; /* in the text */
+    int param_count;
+    bool claimed, versions;
+    struct as_of_moment at, to;
+    struct ast_moments moments;
 };
 
 struct as_of_clauses {
@@ -21,7 +27,7 @@ struct as_of_clauses {
  * expressions. */
 enum status as_of__find(struct arena *a, struct slice text, struct as_of_clauses *ret) MUST;
 /* That of the table whose name begins there; NULL: none. */
-const struct ast_as_of *as_of__claim(struct as_of_clauses *c, struct slice text, int location,
+const struct ast_moments *as_of__claim(struct as_of_clauses *c, struct slice text, int location,
                                      int *param_count);
 /* All of them belong to tables. */
 enum status as_of__check(const struct as_of_clauses *c, struct slice text) MUST;

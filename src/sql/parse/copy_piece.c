@@ -82,7 +82,7 @@ struct ast_range_var *copy__range_var(struct copy *c, const RangeVar *v)
 struct ast *copy__table(struct copy *c, const RangeVar *v)
 {
     struct ast_range_var *n = copy__range_var(c, v);
-    if (c->in_from) n->as_of = as_of__claim(c->as_of, c->text, v->location, &c->param_count);
+    if (c->in_from) n->moments = as_of__claim(c->as_of, c->text, v->location, &c->param_count);
     return &n->node;
 }
 

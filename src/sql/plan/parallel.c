@@ -116,7 +116,8 @@ static bool has_spine(const struct planner *p, const struct plan_node *n, bool a
 {
     switch (n->kind) {
     case PLAN_SCAN:
-    case PLAN_INDEX_SCAN: return !n->scan.ordered && is_large(p, n->scan.table);
+    case PLAN_INDEX_SCAN:
+        return !n->scan.ordered && !n->scan.versions && is_large(p, n->scan.table);
     case PLAN_FILTER:
     case PLAN_PROJECT:
     case PLAN_SUBQUERY_SCAN: return has_spine(p, n->left, aggregates);
