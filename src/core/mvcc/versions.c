@@ -132,7 +132,8 @@ static int compare_found(const void *a, const void *b)
 static void settle_found(struct versions *v)
 {
     size_t n = 0;
-    qsort(v->found.data, v->found.count, sizeof *v->found.data, compare_found);
+    if (v->found.count > 1)
+        qsort(v->found.data, v->found.count, sizeof *v->found.data, compare_found);
     for (size_t i = 0; i < v->found.count; i++) {
         struct found_version f = v->found.data[i];
         uint64_t commit = (f.ts + 1) & ~1ull; /* of a load */
