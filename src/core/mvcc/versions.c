@@ -138,6 +138,7 @@ static void settle_found(struct versions *v)
         struct found_version f = v->found.data[i];
         uint64_t commit = (f.ts + 1) & ~1ull; /* of a load */
         if (n && v->found.data[n - 1].ts == commit) continue;
+        if (f.end && f.end <= commit) continue; /* never seen: the same transaction deleted it */
         f.ts = commit;
         uint64_t newer = n ? v->found.data[n - 1].ts : UINT64_MAX;
         if (!f.end || f.end > newer) f.end = newer;

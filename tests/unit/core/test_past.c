@@ -335,7 +335,13 @@ static enum status change(struct world *w, bool *ret_unsure)
     *m = w->states[w->count - 1];
     struct txn *t = begin(w);
     *ret_unsure = false;
-    enum status st = rng_below(&w->r, 15) ? write_some(w, t, m) : load_some(w, t, m);
+    bool load = rng_below(&w->r, 15) == 0;
+    enum status st = load ? load_some(w, t, m) : OK;
+    if (load) { /* what was loaded can be seen, and changed, by the next statement */
+        txn_statement_end(t);
+        txn_statement_begin(t);
+    }
+    if (st == OK && (!load || rng_below(&w->r, 2))) st = write_some(w, t, m);
     txn_statement_end(t);
     if (st != OK || rng_below(&w->r, 12) == 0) {
         txn_abort(t);
@@ -399,6 +405,9 @@ static void restart(struct world *w, bool crash)
     if (!crash && rng_below(&w->r, 2)) assert_int_equal(store_close(w->s), OK);
     else store_abandon(w->s);
     if (crash) sim_restart(w->os);
+    /* Whoever keeps more from now on does not get back what is gone. */
+    if (w->retention_us != INT64_MAX)
+        w->retention_us = (int64_t)(1 + rng_below(&w->r, 8)) * 5 * MINUTE_US;
     open_store(w);
     assert_int_equal(store_verify(w->s, &sink), OK);
 }
