@@ -219,7 +219,7 @@ uint64_t store_last_commit(struct store *s);
 
 struct tree_statistics {
     uint64_t rows;       /* estimate: entries less tombstones and superseded versions */
-    uint64_t bytes;      /* on disk and in memtables */
+    uint64_t bytes;      /* on disk and in memtables, history left out: what a scan of today reads */
     uint64_t disk_bytes;
     uint64_t history_bytes; /* of disk_bytes: versions that only reads of the past need */
     uint32_t runs, levels, memtables, history_runs;

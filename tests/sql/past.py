@@ -210,6 +210,7 @@ def versions(c):
     fails(c, "0A000", "truncated or rewritten", ask.format("maxvalue"), (start,))
     fails(c, "22023", "ends before it begins", ask.format("timestamp %s"), (middle, start))
     fails(c, "0A000", "no history", "select * from pg_class versions between minvalue and maxvalue")
+    fails(c, "0A000", "TABLESAMPLE", "select * from w versions between minvalue and maxvalue tablesample system (10)")
     assert rows(c, "select relname, retention_ms from helios_history where relname = 'w'") == [("w", 86400000)]
     assert rows(c, "select count(*) from helios_history where relname is null and total_bytes >= 0") == [(1,)]
 

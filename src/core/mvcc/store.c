@@ -188,10 +188,10 @@ enum status store_get_statistics(struct store *s, tree_id id, struct tree_statis
                                         .memtables = shape->memory_count};
         for (uint32_t i = 0; i < shape->memory_count; i++)
             ret->bytes += memtable_bytes(shape->memories[i]->table);
-        ret->bytes += ret->disk_bytes;
         for (uint32_t i = 0; i < shape->levels[HISTORY].count; i++)
             ret->history_bytes += run_bytes(shape->levels[HISTORY].runs[i]->run);
         ret->history_runs = shape->levels[HISTORY].count;
+        ret->bytes += ret->disk_bytes - ret->history_bytes;
         for (int l = 0; l < LEVELS_MAX; l++) {
             ret->runs += shape->levels[l].count;
             if (shape->levels[l].count) ret->levels = (uint32_t)l + 1;

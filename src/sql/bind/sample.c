@@ -45,7 +45,7 @@ enum status bind__sample(struct scope *s, const struct ast_range_var *rv, struct
                         FAIL(INVALID_TABLESAMPLE_ARGUMENT,
                              "tablesample method %s requires 1 argument, not %u", method,
                              a->args.count));
-    if (!r->table->tree || r->table->virtual_id >= 0)
+    if (!r->table->tree || r->table->virtual_id >= 0 || r->versions)
         return bind__at(s, rv->node.location,
                         FAIL(FEATURE_NOT_SUPPORTED, "TABLESAMPLE of \"%s\" is not supported",
                              r->table->name));
