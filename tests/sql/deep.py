@@ -48,7 +48,7 @@ def statements(size):
         "joins": "select count(*) from part p0 " + many("join part p{i} on p{i}.id = p{j}.id", " ", size // 15),
         "many joins": "select count(*) from part p0 " + many("join part p{i} on p{i}.id = p{j}.id", " ", size // 3),
         "nested joins": "select count(*) from %spart p1%s" % (
-            "(" * size, many(" left join part p{k} on p{k}.id = p{i}.id)", "", size + 1)),
+            "(" * (size // 3), many(" left join part p{k} on p{k}.id = p{i}.id)", "", size // 3 + 1)),
         "with after with": "with c0 as (select 1 as a), %s select * from c%d" % (
             many("c{i} as (select a + 1 as a from c{j})", ", ", size // 3), size // 3 - 1),
         "with in with": nest("with c as (", "select 1", ") select * from c", size),

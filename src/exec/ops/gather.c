@@ -204,11 +204,14 @@ static bool submit(struct gather *g, uint32_t i)
     g->p.running++;
     fmutex_unlock(&g->p.lock);
     if (pool_submit(g->x->session->workers, gather__run_task, t)) return true;
-    t->users = 1;
     fmutex_lock(&g->p.lock);
-    w->task = NULL;
-    g->p.running--;
+    bool ours = w->task == t; /* else the leader has taken it back */
+    if (ours) {
+        w->task = NULL;
+        g->p.running--;
+    }
     fmutex_unlock(&g->p.lock);
+    if (ours) release_task(t);
     release_task(t);
     return false;
 }
@@ -358,6 +361,7 @@ static enum status end(struct gather *g, enum status st)
             st = FAIL(QUERY_CANCELED, "canceling statement due to user request");
     }
     fmutex_unlock(&g->p.lock);
+    take_back(g); /* of those that the first worker submitted meanwhile */
     if (st != END_OF_DATA && g->failed != OK) {
         st = g->failed;
         *error_current() = g->error;
