@@ -310,7 +310,7 @@ static bool transaction_setting(const char *value, int64_t *ret)
     size_t skip = strncasecmp(value, "transaction ", 12) == 0 ? 12
                   : strncasecmp(value, "scn ", 4) == 0        ? 4
                                                               : 0;
-    return skip && str_to_i64(slice_of(value + skip), ret);
+    return skip && str_to_i64(slice_make(value + skip, strlen(value) - skip), ret);
 }
 
 enum status past_read_setting(struct session *s, const char *value, uint64_t *ret_ts,
