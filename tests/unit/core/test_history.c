@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "base/sim.h"
 #include "core/txn.h"
+#include "rows.h"
 
 enum { KEYS = 90, READERS = 4, WRITERS = 3, MARKS = 4, NONE = -1, LOCK_ROW = 100 };
 
@@ -67,13 +68,6 @@ static struct slice key_of(int k, char buf[16])
 {
     snprintf(buf, 16, "key%05d", k); /* in order of k */
     return slice_of(buf);
-}
-
-static struct slice row_of(int v, char buf[600])
-{
-    int n = snprintf(buf, 600, "row %d ", v), len = n + v * 37 % 500;
-    memset(buf + n, 'a' + v % 26, (size_t)(len - n));
-    return slice_make(buf, (size_t)len);
 }
 
 static bool is_row(struct slice row, int v)

@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "base/sim.h"
 #include "core/txn.h"
+#include "rows.h"
 
 enum { KEYS = 90, STATES_MAX = 3000, STANDING = 3, MINUTE_US = 60000000 };
 
@@ -41,20 +42,6 @@ struct world {
     struct standing standing[STANDING];
     int refused, read;
 };
-
-static struct slice key_of(int k, char buf[16])
-{
-    snprintf(buf, 16, "key%05d", k * 7919 % 100003);
-    return slice_of(buf);
-}
-
-static struct slice row_of(int v, char buf[600])
-{
-    int n = snprintf(buf, 600, "row %d ", v);
-    int len = n + (v * 37) % 400;
-    memset(buf + n, 'a' + v % 26, (size_t)(len - n));
-    return slice_make(buf, (size_t)len);
-}
 
 static void open_store(struct world *w)
 {
@@ -102,7 +89,7 @@ static const struct state *state_at(const struct world *w, uint64_t ts)
 static int compare_keys(const void *a, const void *b)
 {
     char x[16], y[16];
-    return slice_cmp(key_of(*(const int *)a, x), key_of(*(const int *)b, y));
+    return slice_cmp(scattered_key(*(const int *)a, x), scattered_key(*(const int *)b, y));
 }
 
 static void check_scan(struct txn *t, tree_id tree, const struct state *m, bool reverse, int from,
@@ -115,8 +102,8 @@ static void check_scan(struct txn *t, tree_id tree, const struct state *m, bool 
         if (m->value[order[i]]) want[n++] = order[i];
     char lb[16], ub[16], kb[16], rb[600];
     struct scan_request q = {.tree = tree, .reverse = reverse};
-    if (from > 0) q.lower = key_of(order[from], lb);
-    if (to < KEYS) q.upper = key_of(order[to], ub);
+    if (from > 0) q.lower = scattered_key(order[from], lb);
+    if (to < KEYS) q.upper = scattered_key(order[to], ub);
     struct cursor *c;
     struct slice keys[7], rows[7];
     uint32_t got;
@@ -126,7 +113,7 @@ static void check_scan(struct txn *t, tree_id tree, const struct state *m, bool 
         for (uint32_t i = 0; i < got; i++, at++) {
             assert_true(at < n);
             int k = want[reverse ? n - 1 - at : at];
-            assert_true(slice_eq(keys[i], key_of(k, kb)));
+            assert_true(slice_eq(keys[i], scattered_key(k, kb)));
             assert_true(slice_eq(rows[i], row_of(m->value[k], rb)));
         }
     } while (got > 0);
@@ -138,7 +125,7 @@ static void check_points(struct txn *t, tree_id tree, const struct state *m, uin
 {
     char kb[16], rb[600];
     for (int k = 0; k < KEYS; k++) {
-        struct point_get_request q = {tree, key_of(k, kb)};
+        struct point_get_request q = {tree, scattered_key(k, kb)};
         struct slice row;
         enum status st = store_point_get(t, &q, &row);
         bool same = m->value[k] ? st == OK && slice_eq(row, row_of(m->value[k], rb))
@@ -238,7 +225,7 @@ static void read_past(struct world *w)
     }
     assert_int_equal(txn_begin_past(t, ts, &past), OK);
     char kb[16];
-    struct point_get_request q = {w->tree, key_of(0, kb)};
+    struct point_get_request q = {w->tree, scattered_key(0, kb)};
     struct slice row;
     enum status st = store_point_get(past, &q, &row);
     if (must_be_refused(w, ts, wall)) assert_int_equal(st, SNAPSHOT_TOO_OLD);
@@ -278,7 +265,7 @@ static void turn_standing(struct world *w, bool all)
             continue;
         }
         char kb[16];
-        struct point_get_request q = {w->tree, key_of(0, kb)};
+        struct point_get_request q = {w->tree, scattered_key(0, kb)};
         struct slice row;
         if (store_point_get(x->past, &q, &row) != SNAPSHOT_TOO_OLD) continue;
         txn_end_reader(x->past);
@@ -297,7 +284,7 @@ static enum status write_some(struct world *w, struct txn *t, struct state *m)
     for (int i = 0; i < n; i++) {
         /* Some keys are hot. */
         int k = rng_below(&w->r, 2) ? (int)rng_below(&w->r, 4) : (base + i) % KEYS;
-        struct write_request q = {.tree = w->tree, .key = key_of(k, kb), .op = WRITE_PUT};
+        struct write_request q = {.tree = w->tree, .key = scattered_key(k, kb), .op = WRITE_PUT};
         int v = ++w->next;
         if (delete) q.op = WRITE_DELETE;
         else q.row = row_of(v, rb);
@@ -321,7 +308,7 @@ static enum status load_some(struct world *w, struct txn *t, struct state *m)
     for (int k = 0; k < KEYS && st == OK; k++) {
         if (m->value[k] || rng_below(&w->r, 2)) continue;
         m->value[k] = ++w->next;
-        st = store_load_add(l, 0, key_of(k, kb), row_of(m->value[k], rb), ++tag);
+        st = store_load_add(l, 0, scattered_key(k, kb), row_of(m->value[k], rb), ++tag);
     }
     if (st == OK) st = store_load_finish(l);
     store_load_free(l);
@@ -376,7 +363,7 @@ static void settle_unsure(struct world *w)
     bool there = true;
     const struct state *m = &w->states[w->count];
     for (int k = 0; k < KEYS && there; k++) {
-        struct point_get_request q = {w->tree, key_of(k, kb)};
+        struct point_get_request q = {w->tree, scattered_key(k, kb)};
         struct slice row;
         enum status st = store_point_get(t, &q, &row);
         there = m->value[k] ? st == OK && slice_eq(row, row_of(m->value[k], rb)) : st == NOT_FOUND;
@@ -504,7 +491,7 @@ static void dropped(void **state)
     make_world(&w, first_seed(), 20 * (int64_t)MINUTE_US);
     char kb[16], rb[600];
     struct txn *t = begin(&w), *past;
-    struct write_request q = {w.tree, WRITE_INSERT, key_of(1, kb), row_of(77, rb)};
+    struct write_request q = {w.tree, WRITE_INSERT, scattered_key(1, kb), row_of(77, rb)};
     assert_int_equal(store_write(t, &q), OK);
     txn_statement_end(t);
     assert_int_equal(txn_commit(t, COMMIT_SYNC, &ts), OK);
@@ -516,7 +503,7 @@ static void dropped(void **state)
         assert_int_equal(store_maintain(w.s, &worked), OK);
         t = begin(&w);
         assert_int_equal(txn_begin_past(t, ts, &past), OK);
-        struct point_get_request g = {w.tree, key_of(1, kb)};
+        struct point_get_request g = {w.tree, scattered_key(1, kb)};
         struct slice row;
         assert_int_equal(store_point_get(past, &g, &row), OK);
         assert_true(slice_eq(row, row_of(77, rb)));

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/sim.h"
 #include "core/txn.h"
+#include "rows.h"
 
 static const char *data_dir = "data";
 
@@ -25,19 +26,6 @@ struct model {
     tree_id tree[TREES]; /* 0: none */
     int value[TREES][KEYS]; /* 0: absent */
 };
-
-static struct slice key_of(int k, char buf[16])
-{
-    snprintf(buf, 16, "key%05d", k * 7919 % 100003);
-    return slice_of(buf);
-}
-
-static struct slice row_of(int v, char buf[600])
-{
-    int n = snprintf(buf, 600, "row %d ", v), len = n + v * 37 % 500;
-    memset(buf + n, 'a' + v % 26, (size_t)(len - n));
-    return slice_make(buf, (size_t)len);
-}
 
 static enum status try_open(struct os *os, unsigned threads, struct store **ret)
 {
@@ -91,7 +79,7 @@ static bool agrees(struct store *s, const struct model *m)
         if (!m->tree[i]) continue;
         for (int k = 0; k < KEYS && same; k++) {
             char kb[16], rb[600];
-            struct point_get_request q = {m->tree[i], key_of(k, kb)};
+            struct point_get_request q = {m->tree[i], scattered_key(k, kb)};
             struct slice row;
             enum status st = store_point_get(t, &q, &row);
             int v = m->value[i][k];
@@ -116,7 +104,7 @@ static bool agrees(struct store *s, const struct model *m)
 static enum status note_change(struct txn *t, struct model *m, int i, int v)
 {
     char kb[16], rb[600];
-    struct write_request w = {.tree = m->tree[0], .key = key_of(i, kb), .op = WRITE_PUT,
+    struct write_request w = {.tree = m->tree[0], .key = scattered_key(i, kb), .op = WRITE_PUT,
                               .row = row_of(v, rb)};
     m->value[0][i] = v;
     return store_write(t, &w);
@@ -143,7 +131,7 @@ static enum status write_one(struct txn *t, struct model *m, struct rng *r, int 
     int i = (int)rng_below(r, TREES), k = (int)rng_below(r, KEYS);
     if (!m->tree[i]) return OK;
     int v = rng_below(r, 4) ? ++*next : 0;
-    struct write_request w = {.tree = m->tree[i], .key = key_of(k, kb),
+    struct write_request w = {.tree = m->tree[i], .key = scattered_key(k, kb),
                               .op = v ? WRITE_PUT : WRITE_DELETE};
     if (v) w.row = row_of(v, rb);
     enum status st = store_write(t, &w);
@@ -256,7 +244,7 @@ static void put(struct store *s, tree_id tree, int k)
 {
     char kb[16], rb[600];
     struct txn *t = begin(s);
-    struct write_request w = {.tree = tree, .key = key_of(k, kb), .op = WRITE_PUT,
+    struct write_request w = {.tree = tree, .key = scattered_key(k, kb), .op = WRITE_PUT,
                               .row = row_of(k + 1, rb)};
     assert_int_equal(store_write(t, &w), OK);
     txn_statement_end(t);

@@ -15,26 +15,13 @@
 #include "base/random.h"
 #include "base/sim.h"
 #include "core/txn.h"
+#include "rows.h"
 
 enum { KEYS = 300, OPS_MAX = 12 };
 
 struct model {
     int value[KEYS]; /* 0: absent */
 };
-
-static struct slice key_of(int k, char buf[16])
-{
-    snprintf(buf, 16, "key%05d", k * 7919 % 100003);
-    return slice_of(buf);
-}
-
-static struct slice row_of(int v, char buf[600])
-{
-    int n = snprintf(buf, 600, "row %d ", v);
-    int len = n + (v * 37) % 500;
-    memset(buf + n, 'a' + v % 26, (size_t)(len - n));
-    return slice_make(buf, (size_t)len);
-}
 
 static struct store *open_store(struct os *os)
 {
@@ -61,7 +48,7 @@ static void check_points(struct txn *t, tree_id tree, const struct model *m)
 {
     char kb[16];
     for (int k = 0; k < KEYS; k++) {
-        struct point_get_request q = {tree, key_of(k, kb)};
+        struct point_get_request q = {tree, scattered_key(k, kb)};
         struct slice row;
         enum status st = store_point_get(t, &q, &row);
         if (m->value[k] == 0) {
@@ -76,7 +63,7 @@ static void check_points(struct txn *t, tree_id tree, const struct model *m)
 static int compare_keys(const void *a, const void *b)
 {
     char x[16], y[16];
-    return slice_cmp(key_of(*(const int *)a, x), key_of(*(const int *)b, y));
+    return slice_cmp(scattered_key(*(const int *)a, x), scattered_key(*(const int *)b, y));
 }
 
 static void check_scan(struct txn *t, tree_id tree, const struct model *m, bool reverse, int from,
@@ -90,8 +77,8 @@ static void check_scan(struct txn *t, tree_id tree, const struct model *m, bool 
         if (m->value[order[i]]) want[n++] = order[i];
     char lb[16], ub[16];
     struct scan_request q = {.tree = tree, .reverse = reverse};
-    if (from > 0) q.lower = key_of(order[from], lb);
-    if (to < KEYS) q.upper = key_of(order[to], ub);
+    if (from > 0) q.lower = scattered_key(order[from], lb);
+    if (to < KEYS) q.upper = scattered_key(order[to], ub);
     struct cursor *c;
     assert_int_equal(store_scan(t, &q, &c), OK);
     struct slice keys[7], rows[7];
@@ -103,7 +90,7 @@ static void check_scan(struct txn *t, tree_id tree, const struct model *m, bool 
             assert_true(at < n);
             int k = want[reverse ? n - 1 - at : at];
             char kb[16];
-            assert_true(slice_eq(keys[i], key_of(k, kb)));
+            assert_true(slice_eq(keys[i], scattered_key(k, kb)));
             check_row(rows[i], m->value[k]);
         }
     } while (got > 0);
@@ -133,7 +120,7 @@ static enum status write_one(struct txn *t, tree_id tree, struct model *m, struc
 {
     char kb[16], rb[600];
     int k = (int)rng_below(r, KEYS), v = ++*next;
-    struct write_request w = {.tree = tree, .key = key_of(k, kb), .row = row_of(v, rb)};
+    struct write_request w = {.tree = tree, .key = scattered_key(k, kb), .row = row_of(v, rb)};
     txn_statement_begin(t);
     enum status st;
     if (rng_below(r, 4) == 0) {
@@ -232,7 +219,7 @@ static bool agrees(struct store *s, tree_id tree, const struct model *m)
     txn_statement_begin(t);
     for (int k = 0; k < KEYS && same; k++) {
         char kb[16], rb[600];
-        struct point_get_request q = {tree, key_of(k, kb)};
+        struct point_get_request q = {tree, scattered_key(k, kb)};
         struct slice row;
         enum status st = store_point_get(t, &q, &row);
         if (st != OK && st != NOT_FOUND) fail_msg("read: %s", error_current()->message);
@@ -348,7 +335,7 @@ static void many_trees(void **state)
         assert_int_equal(txn_begin(s, &to, &t), OK);
         txn_statement_begin(t);
         for (int k = 0; k < ROWS; k++) {
-            struct write_request w = {tree, WRITE_INSERT, key_of(k, kb), slice_make(row, sizeof row)};
+            struct write_request w = {tree, WRITE_INSERT, scattered_key(k, kb), slice_make(row, sizeof row)};
             if (store_write(t, &w) != OK) fail_msg("tree %d: %s", i, error_current()->message);
         }
         txn_statement_end(t);
