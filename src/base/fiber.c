@@ -14,8 +14,8 @@
 /* The life of a fiber. Its control block is never freed but goes to a free list (see waiters in
  * fiber_priv.h); its stack goes back to its worker's pool.
  *
- * The `struct error` of the fiber is at the top of its stack. Pages are resident once touched, and stay so in the pool: a page fault costs
- * more than a switch. */
+ * The `struct error` of the fiber is at the top of its stack. Pages are resident once touched, and the
+ * upper ones stay so in the pool: a page fault costs more than a switch. */
 
 enum { POOLED_STACKS_MAX = 1024 }; /* a worker */
 

@@ -1,7 +1,7 @@
 /* Stacks of fibers, coroutines and sidings: their mappings, and what is left of the running one.
  *
- * A mapping is, from low to high: guard page (PROT_NONE), stack. Under AddressSanitizer frames take
- * several times the room, so that mappings are longer by STACK_SCALE there, and a byte that is left
+ * A mapping is, from low to high: guard page (PROT_NONE), stack. Under sanitizers frames take several
+ * times the room, so that mappings are longer by STACK_SCALE there, and a byte that is left
  * counts as 1/STACK_SCALE: limits of recursion then lie where they do in an ordinary build. */
 #include <errno.h>
 #include <pthread.h>
@@ -44,21 +44,26 @@ enum status stack__map(size_t bytes, struct stack_place *ret)
     return OK;
 }
 
-void stack__wipe(const struct stack_place *p)
+/* The frames that never returned left their red zones behind. */
+static void unpoison(const struct stack_place *p)
 {
-    if (p->bytes > KEPT_BYTES + STACK_GUARD_BYTES)
-        (void)madvise(p->base + STACK_GUARD_BYTES, p->bytes - STACK_GUARD_BYTES - KEPT_BYTES,
-                      MADV_DONTNEED);
 #ifdef HELIOS_ASAN
-    /* The frames that never returned left their red zones behind. */
     __asan_unpoison_memory_region(p->base + STACK_GUARD_BYTES, p->bytes - STACK_GUARD_BYTES);
 #endif
     (void)p;
 }
 
+void stack__wipe(const struct stack_place *p)
+{
+    unpoison(p);
+    if (p->bytes > KEPT_BYTES + STACK_GUARD_BYTES)
+        (void)madvise(p->base + STACK_GUARD_BYTES, p->bytes - STACK_GUARD_BYTES - KEPT_BYTES,
+                      MADV_DONTNEED);
+}
+
 void stack__unmap(struct stack_place *p)
 {
-    stack__wipe(p);
+    unpoison(p);
     munmap(p->base, p->bytes);
     p->base = NULL;
 }
