@@ -258,9 +258,7 @@ static enum status bind(struct session *s, const char *portal, const char *state
     enum status result = OK;
     for (uint32_t i = 0; i < param_count && result == OK; i++)
         result = read_param(s, p, &params[i], ps->param_types[i], i + 1, &p->params[i]);
-    struct exec_params values = {p->params, param_count};
-    if (result == OK && ps->plannable) result = prepared__revalidate(s, ps, &values);
-    if (result == OK && ps->plannable) result = custom_plan__choose(s, ps, p->params, &p->plan);
+    if (result == OK && ps->plannable) result = prepared__replan(s, ps, p->params, &p->plan);
     if (result != OK) {
         free_portal(p);
         return result;

@@ -83,9 +83,10 @@ static enum status shift_position(enum status result, int shift)
     return result;
 }
 
-/* A plan that names moments is for one run: the next is made with the parameters' values at hand. */
-enum status prepared__revalidate(struct session *s, struct prepared *p,
-                                 const struct exec_params *params)
+/* The plan, made anew if it is not valid any more. One that names moments is for one run: the next is
+ * made with the parameters' values at hand. */
+static enum status revalidate(struct session *s, struct prepared *p,
+                              const struct exec_params *params)
 {
     if (p->plan && p->plan->catalog == s->catalog && p->generation == s->settings.generation &&
         !p->plan->past && !custom_plan__is_outgrown(s, p->plan))
@@ -133,7 +134,7 @@ enum status prepared__replan(struct session *s, struct prepared *p, const struct
     error_clear();
     TRY(session__ensure_txn(s));
     const struct exec_params params = {values, p->param_count};
-    TRY(prepared__revalidate(s, p, &params));
+    TRY(revalidate(s, p, &params));
     TRY(custom_plan__choose(s, p, values, &fresh));
     if (*plan) cached_plan_release(*plan);
     *plan = fresh;
@@ -340,8 +341,7 @@ enum status prepared__plan_execute(struct session *s, const struct ast_execute *
         return FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
     *ret_params = (struct exec_params){values, p->param_count};
     p->refs++;
-    enum status result = prepared__revalidate(s, p, ret_params);
-    if (result == OK) result = custom_plan__choose(s, p, values, ret);
+    enum status result = prepared__replan(s, p, values, ret);
     prepared__unref(p);
     return result;
 }

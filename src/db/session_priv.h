@@ -394,10 +394,8 @@ struct prepared {
 };
 enum status prepared__find(struct session *s, const char *name, struct prepared **ret) MUST;
 void prepared__unref(struct prepared *p);
-/* The plan, made anew if it is not valid any more. Plannable statements only. */
-enum status prepared__revalidate(struct session *s, struct prepared *p,
-                                 const struct exec_params *params) MUST;
-/* *plan (NULL: none) is replaced by one for the catalog of now and these values. */
+/* *plan (NULL: none) is replaced by one for the catalog of now and these values. Plannable statements
+ * only. */
 enum status prepared__replan(struct session *s, struct prepared *p, const struct datum *values,
                              struct cached_plan **plan) MUST;
 /* Runs *plan, of the statement; it is replaced when a table was changed, if only by ANALYZE, between
