@@ -166,29 +166,36 @@ enum status foreign__look(struct foreign_run *r, const struct foreign_key *k,
 
 /* --- words ------------------------------------------------------------------------------------- */
 
-static const char *schema_of(const struct foreign_run *r, const struct table_def *t)
+const char *foreign__schema(const struct foreign_run *r, const struct table_def *t)
 {
     const struct schema_def *s = catalog_schema_by_oid(r->x->session->catalog, t->schema);
     return s ? s->name : NULL;
 }
 
-static void add_text(struct foreign_run *r, type_id type, const struct datum *v, struct strbuf *out)
+void foreign__words_init(struct key_words *w, struct foreign_run *r)
 {
-    if (v->null) strbuf_adds(out, "null");
-    else value_to_text(type, &v->v, r->x->session->format, out);
+    strbuf_init(&w->names, r->arena);
+    strbuf_init(&w->values, r->arena);
+}
+
+void foreign__add_word(struct key_words *w, struct foreign_run *r, const struct column_def *c,
+                       const struct datum *v)
+{
+    const char *between = w->names.len ? ", " : "";
+    strbuf_addf(&w->names, "%s%s", between, c->name);
+    strbuf_adds(&w->values, between);
+    if (v->null) strbuf_adds(&w->values, "null");
+    else value_to_text(c->type, &v->v, r->x->session->format, &w->values);
 }
 
 enum status foreign__violation(struct foreign_run *r, const struct foreign_key *k,
                                const struct datum *row)
 {
-    struct strbuf names, values;
-    strbuf_init(&names, r->arena);
-    strbuf_init(&values, r->arena);
+    struct key_words w;
+    foreign__words_init(&w, r);
     for (uint16_t i = 0; i < k->def->column_count; i++) {
         const struct column_def *c = &k->child->columns[foreign_key_child_column(k, i)];
-        strbuf_addf(&names, "%s%s", i ? ", " : "", c->name);
-        if (i) strbuf_adds(&values, ", ");
-        add_text(r, c->type, &row[c->number - 1], &values);
+        foreign__add_word(&w, r, c, &row[c->number - 1]);
     }
     FAIL(FOREIGN_KEY_VIOLATION,
          "insert or update on table \"%s\" violates foreign key constraint \"%s\"", k->child->name,
@@ -196,29 +203,24 @@ enum status foreign__violation(struct foreign_run *r, const struct foreign_key *
     if (nulls_of(k, row) == KEY_MIXED)
         error_detail("MATCH FULL does not allow mixing of null and nonnull key values.");
     else
-        error_detail("Key (%s)=(%s) is not present in table \"%s\".", names.data, values.data,
+        error_detail("Key (%s)=(%s) is not present in table \"%s\".", w.names.data, w.values.data,
                      k->parent->name);
-    return error_object(schema_of(r, k->child), k->child->name, NULL, k->def->name);
+    return error_object(foreign__schema(r, k->child), k->child->name, NULL, k->def->name);
 }
 
 enum status foreign__still_referenced(struct foreign_run *r, const struct foreign_event *e)
 {
     const struct foreign_key *k = &e->key;
-    struct strbuf names, values;
-    strbuf_init(&names, r->arena);
-    strbuf_init(&values, r->arena);
-    for (uint16_t i = 0; i < k->def->column_count; i++) {
-        const struct column_def *c = &k->parent->columns[foreign_key_parent_column(k, i)];
-        strbuf_addf(&names, "%s%s", i ? ", " : "", c->name);
-        if (i) strbuf_adds(&values, ", ");
-        add_text(r, c->type, &e->old[i], &values);
-    }
+    struct key_words w;
+    foreign__words_init(&w, r);
+    for (uint16_t i = 0; i < k->def->column_count; i++)
+        foreign__add_word(&w, r, &k->parent->columns[foreign_key_parent_column(k, i)], &e->old[i]);
     FAIL(FOREIGN_KEY_VIOLATION,
          "update or delete on table \"%s\" violates foreign key constraint \"%s\" on table \"%s\"",
          k->parent->name, k->def->name, k->child->name);
-    error_detail("Key (%s)=(%s) is still referenced from table \"%s\".", names.data, values.data,
+    error_detail("Key (%s)=(%s) is still referenced from table \"%s\".", w.names.data, w.values.data,
                  k->child->name);
-    return error_object(schema_of(r, k->child), k->child->name, NULL, k->def->name);
+    return error_object(foreign__schema(r, k->child), k->child->name, NULL, k->def->name);
 }
 
 /* --- at the end -------------------------------------------------------------------------------- */

@@ -90,12 +90,12 @@ static const struct index_def *index_for(const struct foreign_key *k)
     return NULL;
 }
 
-static enum status collect(struct foreign_run *r, struct txn *now, const struct index_def *x,
-                           const struct foreign_event *e, struct foreign_matches *ret)
+enum status foreign__collect(struct foreign_run *r, struct txn *now, tree_id tree, bool names_row,
+                             struct arena *a, const struct foreign_event *e,
+                             struct foreign_matches *ret)
 {
     struct slice keys[FIND_ROWS], rows[FIND_ROWS];
-    struct scan_request q = {.tree = x->tree ? x->tree : e->key.child->tree,
-                             .lower = strbuf_slice(&r->lookup)};
+    struct scan_request q = {.tree = tree, .lower = strbuf_slice(&r->lookup)};
     struct cursor *c;
     uint32_t n;
     strbuf_clear(&r->buffer);
@@ -106,8 +106,8 @@ static enum status collect(struct foreign_run *r, struct txn *now, const struct 
     do {
         st = cursor_next(c, keys, rows, FIND_ROWS, &n);
         for (uint32_t i = 0; st == OK && i < n; i++) {
-            struct foreign_match m = {slice_dup(r->keep, x->tree ? rows[i] : keys[i]), e};
-            ARENA_PUSH(r->keep, ret, m);
+            struct foreign_match m = {slice_dup(a, names_row ? rows[i] : keys[i]), e};
+            ARENA_PUSH(a, ret, m);
         }
         if (st == OK) st = exec_check(r->x);
     } while (st == OK && n > 0);
@@ -128,7 +128,8 @@ static enum status find_by_index(struct foreign_run *r, struct txn *now, const s
         struct key_part part = op__index_part(x, i);
         key_encode(&part, v[place_of(&e->key, &x->columns[i])], &r->lookup);
     }
-    return collect(r, now, x, e, ret);
+    return foreign__collect(r, now, x->tree ? x->tree : e->key.child->tree, x->tree != 0, r->keep, e,
+                            ret);
 }
 
 /* --- by a pass over the table -------------------------------------------------------------------- */

@@ -66,6 +66,15 @@ enum status foreign__violation(struct foreign_run *r, const struct foreign_key *
                                const struct datum *row) MUST;
 enum status foreign__still_referenced(struct foreign_run *r, const struct foreign_event *e) MUST;
 
+/* "a, b" and "1, 2", as the details of errors tell a key. */
+struct key_words {
+    struct strbuf names, values;
+};
+void foreign__words_init(struct key_words *w, struct foreign_run *r);
+void foreign__add_word(struct key_words *w, struct foreign_run *r, const struct column_def *c,
+                       const struct datum *v);
+const char *foreign__schema(const struct foreign_run *r, const struct table_def *t);
+
 /* Rows that refer to one of the events' old keys; in the run's arena `keep`. */
 struct foreign_match {
     struct slice row_key;
@@ -78,6 +87,11 @@ struct foreign_matches {
 /* As of now. */
 enum status foreign__referring(struct foreign_run *r, const struct foreign_event *events,
                                size_t count, struct foreign_matches *ret) MUST;
+/* Adds the keys, in `a`, of rows whose entries of the tree begin with r->lookup: an entry's value names
+ * the row (`names_row`), or its key does. */
+enum status foreign__collect(struct foreign_run *r, struct txn *now, tree_id tree, bool names_row,
+                             struct arena *a, const struct foreign_event *e,
+                             struct foreign_matches *ret) MUST;
 /* Does the child's row (its values) still refer to the event's key? */
 enum status foreign__refers(struct foreign_run *r, const struct foreign_event *e,
                             const struct datum *row, bool *ret) MUST;

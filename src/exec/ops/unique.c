@@ -6,8 +6,6 @@
 
 #include "types/key.h"
 
-enum { UNIQUE_ROWS = 16 };
-
 static bool touches(const struct index_def *x, const bool *changed)
 {
     for (uint16_t i = 0; i < x->key_count; i++)
@@ -42,20 +40,15 @@ static enum status violation(struct foreign_run *r, const struct foreign_event *
 {
     const struct table_def *t = e->key.child;
     const struct index_def *x = e->key.index;
-    const struct schema_def *n = catalog_schema_by_oid(r->x->session->catalog, t->schema);
-    struct strbuf names, values;
-    strbuf_init(&names, r->arena);
-    strbuf_init(&values, r->arena);
+    struct key_words w;
+    foreign__words_init(&w, r);
     for (uint16_t i = 0; i < x->key_count; i++) {
         const struct column_def *c = &t->columns[x->columns[i].column - 1];
-        strbuf_addf(&names, "%s%s", i ? ", " : "", c->name);
-        if (i) strbuf_adds(&values, ", ");
-        if (row[c->number - 1].null) strbuf_adds(&values, "null");
-        else value_to_text(c->type, &row[c->number - 1].v, r->x->session->format, &values);
+        foreign__add_word(&w, r, c, &row[c->number - 1]);
     }
     FAIL(UNIQUE_VIOLATION, "duplicate key value violates unique constraint \"%s\"", x->name);
-    error_detail("Key (%s)=(%s) already exists.", names.data, values.data);
-    return error_object(n ? n->name : NULL, t->name, NULL, x->name);
+    error_detail("Key (%s)=(%s) already exists.", w.names.data, w.values.data);
+    return error_object(foreign__schema(r, t), t->name, NULL, x->name);
 }
 
 /* The row's key columns into r->lookup. False: one is NULL, which is like no other. */
@@ -83,30 +76,12 @@ static enum status newest_row(struct foreign_run *r, const struct table_def *t, 
     return OK;
 }
 
-/* Keys of rows with the key in r->lookup, `self` left out; as of now. */
-static enum status find_others(struct foreign_run *r, const struct index_def *x, struct slice self,
-                               struct foreign_matches *ret)
+/* Keys of rows with the key in r->lookup, as of now. */
+static enum status find_all(struct foreign_run *r, const struct index_def *x,
+                            struct foreign_matches *ret)
 {
-    struct slice keys[UNIQUE_ROWS], rows[UNIQUE_ROWS];
     struct txn *now = txn_begin_newest(r->x->txn);
-    struct scan_request q = {.tree = x->tree, .lower = strbuf_slice(&r->lookup)};
-    struct cursor *c;
-    uint32_t n = 0;
-    strbuf_clear(&r->buffer);
-    strbuf_add(&r->buffer, r->lookup.data, r->lookup.len);
-    if (key_successor(&r->buffer)) q.upper = strbuf_slice(&r->buffer);
-    enum status st = store_scan(now, &q, &c);
-    bool open = st == OK;
-    do {
-        if (st == OK) st = cursor_next(c, keys, rows, UNIQUE_ROWS, &n);
-        for (uint32_t i = 0; st == OK && i < n; i++) {
-            if (slice_eq(rows[i], self)) continue;
-            struct foreign_match m = {slice_dup(r->arena, rows[i]), NULL};
-            ARENA_PUSH(r->arena, ret, m);
-        }
-        if (st == OK) st = exec_check(r->x);
-    } while (st == OK && n > 0);
-    if (open) cursor_close(c);
+    enum status st = foreign__collect(r, now, x->tree, true, r->arena, NULL, ret);
     txn_end_reader(now);
     return st;
 }
@@ -115,7 +90,7 @@ enum status unique__check(struct foreign_run *r, const struct foreign_event *e)
 {
     const struct table_def *t = e->key.child;
     const struct index_def *x = e->key.index;
-    struct foreign_matches others = {0};
+    struct foreign_matches all = {0};
     struct lock_result got;
     bool there;
     arena_clear(r->arena);
@@ -126,10 +101,11 @@ enum status unique__check(struct foreign_run *r, const struct foreign_event *e)
     struct slice key = slice_dup(r->arena, strbuf_slice(&r->lookup));
     struct lock_request q = {.tree = x->tree, .key = key, .mode = ROW_LOCK_UPDATE};
     TRY(store_lock(r->x->txn, &q, &got));
-    TRY(find_others(r, x, e->row_key, &others));
-    for (size_t i = 0; i < others.count; i++) {
+    TRY(find_all(r, x, &all));
+    for (size_t i = 0; i < all.count; i++) {
+        if (slice_eq(all.data[i].row_key, e->row_key)) continue;
         /* Somebody may be about to delete it. */
-        TRY(newest_row(r, t, others.data[i].row_key, ROW_LOCK_KEY_SHARE, other, &there));
+        TRY(newest_row(r, t, all.data[i].row_key, ROW_LOCK_KEY_SHARE, other, &there));
         if (there && key_of(r, x, other) && slice_eq(strbuf_slice(&r->lookup), key))
             return violation(r, e, row);
     }
