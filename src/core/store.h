@@ -55,7 +55,7 @@ enum status store_open(const struct store_options *o, struct store **ret) MUST;
 /* Flushes what is in memory, so that the next open has nothing to replay. No transaction may be
  * open. Safe to skip: that is a crash. */
 enum status store_close(struct store *s);
-/* As a power cut would: frees memory, writes nothing more. For tests. */
+/* As a power cut would: frees memory, writes nothing more. */
 void store_abandon(struct store *s);
 
 /* Flushes all memtables and recycles the log before them. */

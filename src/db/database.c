@@ -167,7 +167,8 @@ enum status db_open(const struct db_options *o, struct db **ret)
     return s;
 }
 
-enum status db_close(struct db *db)
+/* All but the store. */
+static void close_parts(struct db *db)
 {
     autoanalyze_stop(db);
     ASSERT(db->sessions == NULL);
@@ -177,10 +178,27 @@ enum status db_close(struct db *db)
     admission_free(db->admission);
     past_free(db->past);
     catalog_unref(db->catalog);
-    enum status s = store_close(db->store);
+}
+
+static void release(struct db *db)
+{
     mem_free(MEM_SESSION, db->temp_dir);
     mem_free(MEM_SESSION, db);
+}
+
+enum status db_close(struct db *db)
+{
+    close_parts(db);
+    enum status s = store_close(db->store);
+    release(db);
     return s;
+}
+
+void db_abandon(struct db *db)
+{
+    close_parts(db);
+    store_abandon(db->store);
+    release(db);
 }
 
 bool db_is_new(const struct db *db)

@@ -28,6 +28,8 @@ enum status db_open(const struct db_options *o, struct db **ret) MUST;
 bool db_is_new(const struct db *db);
 /* All sessions must be gone. */
 enum status db_close(struct db *db);
+/* Without a checkpoint: the files stay as they are, and the next open replays the log once more. */
+void db_abandon(struct db *db);
 
 /* Flushes what is in memory, so that a restart has little to replay. From any thread. */
 enum status db_checkpoint(struct db *db) MUST;
