@@ -28,8 +28,10 @@ install: all
 	@meson install -C $(BUILD) --no-rebuild --quiet
 	@test -n "$(DESTDIR)" || ldconfig 2>/dev/null || true
 
+# The layers, and whether each planted bug still fits the sources.
 lint:
 	@python3 tools/check_layers.py
+	@/usr/bin/python3 tests/mutants/run.py --list >/dev/null
 
 test: all lint
 	@meson test -C $(BUILD) --print-errorlogs --no-rebuild

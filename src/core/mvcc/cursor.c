@@ -210,7 +210,7 @@ static enum status runs_backward(struct cursor *c, struct source *s, bool first)
                 strbuf_add(&s->held_row, row.data, row.len);
                 s->tombstone = s->entry.tombstone;
                 s->ts = s->entry.ts;
-                        }
+            }
             TRY(next_entry(c, s));
         }
     }
