@@ -191,8 +191,10 @@ struct worker *worker__self(void); /* NULL on a plain thread */
 void worker__post(struct worker *w, struct task *t);
 void worker__timer_add(struct worker *w, struct fiber *f, int64_t deadline_us);
 void worker__timer_remove(struct worker *w, struct fiber *f);
-/* Edge-triggered for reading, writing and hang-up. On the worker. */
+/* Edge-triggered for reading and hang-up. On the worker. */
 enum status worker__watch(struct worker *w, int fd, struct poll_handler *h);
+/* For writing, too, or no more: a Unix socket has an edge whenever its peer reads. */
+void worker__watch_writes(struct worker *w, int fd, struct poll_handler *h, bool on);
 
 /* Tasks queued or running in any pool: idle workers do not spin while there are some. */
 extern uint32_t pool__active; /* atomic: jobs that wait for a thread or use one */

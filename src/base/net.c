@@ -18,10 +18,11 @@
 #include "base/log.h"
 #include "base/net_priv.h"
 
-/* Sockets are always non-blocking. Every call tries first; only when the kernel says EAGAIN does a
- * fiber wait, and the first time it does its worker's epoll begins to watch the socket,
- * edge-triggered, for good. An edge sets a flag and wakes who waits; callers clear the flag before
- * they try, and all of this happens on one thread, so no edge is lost.
+/* Sockets are always non-blocking. Every call tries first, but for a read after one that emptied the
+ * socket; only when the kernel says EAGAIN does a fiber wait, and the first time it does its worker's
+ * epoll begins to watch the socket, edge-triggered, for good; for writing only while one waits. An edge
+ * sets a flag and wakes who waits; callers clear the flag before they try, and all of this happens on
+ * one thread, so no edge is lost.
  *
  * A plain thread polls instead.
  *
@@ -135,6 +136,7 @@ static void on_edge(struct poll_handler *h, uint32_t events)
         c->edge[side] = true;
         if (c->waiting[side]) waiter__wake_inner(c->waiting[side]);
     }
+    if (events & (EPOLLRDHUP | both)) c->hung_up = true;
     if (c->hangup && events & (EPOLLRDHUP | both)) {
         void (*fn)(void *arg) = c->hangup;
         c->hangup = NULL;
@@ -157,9 +159,11 @@ static enum status wait_on_fiber(struct conn *c, enum net_side side, int64_t dea
         c->worker = worker__self();
     }
     ASSERT(c->worker == worker__self() && !c->waiting[side]);
+    if (side == SIDE_WRITE) worker__watch_writes(c->worker, c->fd, &c->handler, true);
     c->waiting[side] = me;
     while (!c->edge[side] && r == PARK_WOKEN) r = waiter__park_inner(me, deadline_us, cancelable);
     c->waiting[side] = NULL;
+    if (side == SIDE_WRITE) worker__watch_writes(c->worker, c->fd, &c->handler, false);
     if (r == PARK_TIMEOUT) return WOULD_BLOCK;
     return r == PARK_CANCELED ? fail_canceled() : OK;
 }
@@ -267,12 +271,20 @@ static enum status try_read(struct conn *c, void *data, size_t len, size_t *ret_
     do {
         n = recv(c->fd, data, len, 0);
     } while (n < 0 && errno == EINTR);
+    c->drained = n < (ssize_t)len;
     if (n >= 0) {
         *ret_len = (size_t)n;
         return OK;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return WOULD_BLOCK;
     return fail_io("receive data from", errno);
+}
+
+/* Nothing can have come since the last read: saves a call of the kernel for each message. */
+static bool is_drained(const struct conn *c)
+{
+    return c->drained && !c->hung_up && !c->edge[SIDE_READ] && c->worker &&
+           c->worker == worker__self();
 }
 
 enum status conn_read_now(struct conn *c, void *data, size_t len, size_t *ret_len)
@@ -290,7 +302,7 @@ enum status conn_read(struct conn *c, void *data, size_t len, int64_t deadline_u
     }
     if (c->tls) return tls__read(c, data, len, deadline_us, true, ret_len);
     for (;;) {
-        enum status st = try_read(c, data, len, ret_len);
+        enum status st = is_drained(c) ? WOULD_BLOCK : try_read(c, data, len, ret_len);
         if (st != WOULD_BLOCK) return st;
         TRY(conn__wait(c, SIDE_READ, deadline_us, true));
     }

@@ -16,6 +16,8 @@ struct conn {
     /* On the worker only: an edge came since the flag was cleared; who waits for one. */
     bool edge[2];
     struct waiter *waiting[2];
+    bool drained;               /* the last read took less than it might have: an edge tells of more */
+    bool hung_up;               /* an edge told that the peer has ended: there may be no other */
     unsigned streak;            /* reads in a row that found data */
     bool local;
     struct tls *tls;

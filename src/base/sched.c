@@ -187,12 +187,21 @@ static void on_event_fd(struct poll_handler *h, uint32_t events)
     (void)got;
 }
 
+enum { WATCHED_EVENTS = EPOLLIN | EPOLLRDHUP | (int)EPOLLET };
+
 enum status worker__watch(struct worker *w, int fd, struct poll_handler *h)
 {
-    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = h};
+    struct epoll_event e = {.events = WATCHED_EVENTS, .data.ptr = h};
     if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0)
         return FAIL(INSUFFICIENT_RESOURCES, "could not watch a socket: %s", strerror(errno));
     return OK;
+}
+
+void worker__watch_writes(struct worker *w, int fd, struct poll_handler *h, bool on)
+{
+    struct epoll_event e = {.events = WATCHED_EVENTS | (on ? EPOLLOUT : 0), .data.ptr = h};
+    int failed = epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &e);
+    ASSERT(!failed);
 }
 
 /* timeout_us: 0 do not wait, < 0 no limit. */
