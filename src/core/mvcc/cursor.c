@@ -413,28 +413,3 @@ void cursor_close(struct cursor *c)
     arena_release(&c->batch);
     mem_free(MEM_TXN, c);
 }
-
-enum status store_split(struct txn *t, const struct scan_request *q, uint32_t parts, struct arena *a,
-                        struct slice *ret_bounds, uint32_t *ret_count)
-{
-    struct tree *tree;
-    TRY(mvcc__tree(t, q->tree, &tree));
-    const struct shape *s = tree_shape(tree);
-    const struct run *widest = NULL;
-    for (int l = 0; l < LEVELS_MAX; l++)
-        for (uint32_t i = 0; i < s->levels[l].count; i++) {
-            const struct run *r = s->levels[l].runs[i]->run;
-            if (!widest || run_entry_count(r) > run_entry_count(widest)) widest = r;
-        }
-    *ret_count = 0;
-    if (!widest || parts < 2) return OK;
-    uint32_t n;
-    struct slice *bounds = arena_alloc(a, parts * sizeof *bounds);
-    run_split_keys(widest, parts, a, bounds, &n);
-    for (uint32_t i = 0; i < n; i++) {
-        if (q->lower.data && slice_cmp(bounds[i], q->lower) <= 0) continue;
-        if (q->upper.data && slice_cmp(bounds[i], q->upper) >= 0) continue;
-        ret_bounds[(*ret_count)++] = bounds[i];
-    }
-    return OK;
-}
