@@ -174,6 +174,8 @@ const struct schema_def *catalog_schema_by_oid(const struct catalog *c, oid_t oi
 /* Tables, views, sequences. */
 const struct table_def *catalog_table(const struct catalog *c, oid_t schema, struct slice name);
 const struct table_def *catalog_table_by_oid(const struct catalog *c, oid_t oid);
+/* Of two states of one table: do they differ in their statistics at most? */
+bool catalog_same_definition(const struct table_def *a, const struct table_def *b);
 /* Indexes share the relations' name space. */
 const struct index_def *catalog_index(const struct catalog *c, oid_t schema, struct slice name);
 const struct index_def *catalog_index_by_oid(const struct catalog *c, oid_t oid);

@@ -13,6 +13,7 @@ enum {
 
 struct codec {
     bool reading, bad;
+    bool without_statistics; /* when writing: what ANALYZE says is left out */
     uint8_t version;
     struct strbuf *out;
     struct slice in;
@@ -111,7 +112,7 @@ static uint32_t values(struct codec *c, type_id type, const union value **v, uin
 static void column_statistics(struct codec *c, struct column_def *col)
 {
     bool present = col->statistics != NULL;
-    if (c->version <= FORMAT_WITHOUT_STATISTICS) return;
+    if (c->version <= FORMAT_WITHOUT_STATISTICS || c->without_statistics) return;
     FIELD(c, present);
     if (!present) return;
     struct column_statistics *s = c->reading ? ARENA_NEW(c->arena, struct column_statistics)
@@ -257,8 +258,10 @@ static void walk_table(struct codec *c, struct table_def *t)
     text(c, &t->options);
     text(c, &t->acl);
     text(c, &t->comment);
-    FIELD(c, t->statistics.rows);
-    FIELD(c, t->statistics.pages);
+    if (!c->without_statistics) {
+        FIELD(c, t->statistics.rows);
+        FIELD(c, t->statistics.pages);
+    }
     if (c->reading) t->virtual_id = -1;
 }
 
@@ -315,6 +318,24 @@ void catalog__encode(uint8_t kind, const void *def, struct strbuf *out)
 {
     struct codec c = {.out = out};
     walk(&c, kind, (void *)(uintptr_t)def); /* writing changes nothing in the definition */
+}
+
+static void encode_definition(const struct table_def *t, struct strbuf *out)
+{
+    struct codec c = {.out = out, .without_statistics = true};
+    strbuf_init(out, NULL);
+    walk(&c, OBJ_TABLE, (void *)(uintptr_t)t);
+}
+
+bool catalog_same_definition(const struct table_def *a, const struct table_def *b)
+{
+    struct strbuf x, y;
+    encode_definition(a, &x);
+    encode_definition(b, &y);
+    bool same = slice_eq(strbuf_slice(&x), strbuf_slice(&y));
+    strbuf_release(&x);
+    strbuf_release(&y);
+    return same;
 }
 
 static size_t def_bytes(uint8_t kind)

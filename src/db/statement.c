@@ -10,7 +10,7 @@
 #include "db/system_priv.h"
 #include "sql/plan/planner.h"
 
-enum { STATEMENT_PARAMS_MAX = 65535 };
+enum { STATEMENT_PARAMS_MAX = 65535, PLAN_BYTES_MIN = 64 << 20 };
 
 /* --- interrupts ----------------------------------------------------------------------------- */
 
@@ -151,11 +151,13 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
                             "could not determine data type of parameter $%u", i + 1);
             types[i] = TYPE_TEXT;
         }
+    uint64_t limit = s->exec.memory_limit_bytes;
+    if (limit && limit < PLAN_BYTES_MIN) limit = PLAN_BYTES_MIN;
     struct planner_env pe = {.arena = &p->arena, .catalog = p->catalog, .ctx = s->db,
                              .table_rows = table_rows, .table_bytes = table_bytes,
                              .evaluate = evaluate, .evaluate_ctx = s,
                              .parallel = s->settings.parallel, .param_values = values,
-                             .waiter = s->exec.waiter};
+                             .waiter = s->exec.waiter, .memory_limit_bytes = limit};
     TRY(plan_query(&pe, q, types, env.param_count, &plan));
     p->plan = plan;
     if (!plan->point) p->rows = custom_plan__rows(s, plan);
@@ -237,16 +239,23 @@ static bool same_references(const struct catalog *a, const struct catalog *b, oi
     return same;
 }
 
-/* Was a table of the plan changed while we waited for its lock? */
+static bool same_table(const struct catalog *now, const struct table_def *t)
+{
+    const struct table_def *n = catalog_table_by_oid(now, t->oid);
+    return n == t || (n && catalog_same_definition(n, t));
+}
+
+/* Was a table of the plan changed while we waited for its lock? That ANALYZE came by makes it no worse. */
 static bool is_stale(struct session *s, const struct cached_plan *p)
 {
     if (s->own_catalog || db__catalog_is_newest(s->db, p->catalog)) return false;
     struct catalog *now = db__catalog(s->db);
     bool stale = false;
-    for (uint32_t i = 0; i < p->plan->table_count && !stale; i++)
-        stale = p->plan->tables[i]->virtual_id < 0 &&
-                (catalog_table_by_oid(now, p->plan->tables[i]->oid) != p->plan->tables[i] ||
-                 !same_references(p->catalog, now, p->plan->tables[i]->oid));
+    for (uint32_t i = 0; i < p->plan->table_count && !stale; i++) {
+        const struct table_def *t = p->plan->tables[i];
+        stale = t->virtual_id < 0 &&
+                (!same_table(now, t) || !same_references(p->catalog, now, t->oid));
+    }
     catalog_unref(now);
     return stale;
 }

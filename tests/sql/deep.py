@@ -116,7 +116,10 @@ def main():
                     allowed = LIMITS if size > 1000 or name.startswith(("cube", "arrays")) else ()
                     assert set(found) <= set(allowed), "%d %s, %s: %s" % (size, name, run.__name__, found)
                     answered += not found
-        simple(wire, "set statement_timeout = 50")
+        simple(wire, "set query.memory_limit = '1MB'")
+        found = simple(wire, statements(6000)["nested joins"])
+        assert found == ["53200"], found
+        simple(wire, "reset query.memory_limit", "set statement_timeout = 50")
         for text in ENDLESS:
             found = simple(wire, text)
             assert found == ["57014"], "%s: %s" % (text, found)

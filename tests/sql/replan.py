@@ -54,21 +54,34 @@ class Client(threading.Thread):
         w.close()
 
 
-def check_new_foreign_key(server):
+def errors_after_wait(a, change, b, statement):
+    """Those of a statement by b that waits while a makes the change and commits."""
+    assert not query(a, "begin; " + change)
+    b.query(statement)
+    waits = "select count(*) from pg_stat_activity where wait_event = 'relation'"
+    a.query(waits)
+    while not any(body.endswith(b"1") for kind, body in a.until(b"Z") if kind == b"D"):
+        a.query(waits)
+    assert not query(a, "commit")
+    return errors(b.until(b"Z"), b)
+
+
+def check_new_foreign_key(a, b):
     """What waited for the lock of ADD FOREIGN KEY knows the key."""
-    a, b = Wire(server), Wire(server)
     assert not query(a, "create table p (id int primary key); create table c (pid int);"
                         "insert into p values (1), (2); insert into c values (1)")
-    assert not query(a, "begin; alter table c add foreign key (pid) references p")
-    b.query("delete from p where id = 1")
-    a.query("select count(*) from pg_stat_activity where wait_event = 'relation'")
-    while not any(body.endswith(b"1") for kind, body in a.until(b"Z") if kind == b"D"):
-        a.query("select count(*) from pg_stat_activity where wait_event = 'relation'")
-    assert not query(a, "commit")
-    found = errors(b.until(b"Z"), b)
+    found = errors_after_wait(a, "alter table c add foreign key (pid) references p", b,
+                              "delete from p where id = 1")
     assert [e["C"] for e in found] == ["23503"], found
-    a.close()
-    b.close()
+
+
+def check_new_statistics(a, b):
+    """They make no plan wrong, not even one that cannot be made anew."""
+    for statement in ("begin; declare x cursor for select * from p; fetch all from x; commit",
+                      "copy (select * from p) to stdout", "create table q as select * from p"):
+        assert not query(a, "insert into p select g from generate_series(1, 1000) g on conflict do nothing")
+        found = errors_after_wait(a, "lock table p; analyze p", b, statement)
+        assert not found, (statement, found)
 
 
 def main():
@@ -91,7 +104,9 @@ def main():
         rows = [body for kind, body in wire.until(b"Z") if kind == b"D"]
         assert rows[0].endswith(b"%d" % CLIENTS), rows
         wire.close()
-        check_new_foreign_key(server)
+        a, b = Wire(server), Wire(server)
+        check_new_foreign_key(a, b)
+        check_new_statistics(a, b)
     print("%d transactions beside %d changes" % (CLIENTS * ROUNDS, CHANGES))
 
 

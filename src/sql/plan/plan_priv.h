@@ -82,8 +82,8 @@ struct level {
     struct source current;     /* what expressions are rewritten against */
 };
 
-/* Ends a planning whose statement was canceled or has no more time; asked wherever the work is more than
- * linear in what was written. */
+/* Ends a planning whose statement was canceled or has no more time or memory; asked wherever the work is
+ * more than linear in what was written. */
 enum status planner_check(const struct planner *p) MUST;
 
 /* --- sets of relations (walk.c) --- */

@@ -6,8 +6,11 @@
 
 enum status planner_check(const struct planner *p)
 {
-    if (!p->env->waiter || !waiter_canceled(p->env->waiter)) return OK;
-    return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+    if (p->env->waiter && waiter_canceled(p->env->waiter))
+        return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+    if (!p->env->memory_limit_bytes || arena_bytes(p->arena) <= p->env->memory_limit_bytes) return OK;
+    FAIL(OUT_OF_MEMORY, "the plan of the statement takes more than query.memory_limit");
+    return error_hint("Simplify the statement, or raise query.memory_limit.");
 }
 
 static void fill_output(struct planner *p, const struct query *q, const struct plan_node *root)

@@ -28,6 +28,7 @@ struct planner_env {
     struct parallel_options parallel;
     const struct datum *param_values; /* the plan is for these alone; NULL: for any */
     const struct waiter *waiter; /* whose cancellation ends planning; NULL: nobody's */
+    uint64_t memory_limit_bytes; /* of the arena; OUT_OF_MEMORY beyond; 0: no limit */
 };
 
 /* The query is consumed: its expressions are rewritten into the plan. */
