@@ -40,6 +40,10 @@ static inline bool eval__is_eager(const struct expr *e)
 /* The position of row i among selected ones. */
 static inline uint32_t eval__row(const uint16_t *sel, uint32_t i) { return sel ? sel[i] : i; }
 
+/* Positions of the rows with value 1 (not 0) and no NULL, into `out`, which has room for all (keep_true.c). */
+uint32_t eval__keep_true(const uint8_t *values, const uint64_t *nulls, const uint16_t *sel,
+                         uint32_t count, uint16_t *out);
+
 /* An eager expression over the values of its arguments (eval_apply.c). */
 enum status eval__apply(struct execution *x, const struct expr *e, const struct datum *args,
                         struct arena *a, struct datum *ret) MUST;

@@ -11,28 +11,6 @@ static void keep_all(const struct batch *in, uint16_t *sel_out, uint32_t *ret_co
     *ret_count = in->count;
 }
 
-/* Positions with value 1 and no NULL, without branches: every row is written, kept ones advance. */
-static uint32_t keep_true(const uint8_t *values, const uint64_t *nulls, const uint16_t *sel,
-                          uint32_t count, uint16_t *out)
-{
-    uint32_t n = 0;
-    if (!nulls) {
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t r = eval__row(sel, i);
-            out[n] = (uint16_t)r;
-            n += values[r] & 1;
-        }
-        return n;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t r = eval__row(sel, i);
-        uint32_t null = nulls[r >> 6] >> (r & 63) & 1;
-        out[n] = (uint16_t)r;
-        n += (values[r] & 1u) & ~null;
-    }
-    return n;
-}
-
 static enum status filter_leaf(struct execution *x, const struct expr *cond,
                                const struct batch *in, struct arena *a, uint16_t *sel_out,
                                uint32_t *ret_count)
@@ -48,7 +26,7 @@ static enum status filter_leaf(struct execution *x, const struct expr *cond,
     }
     struct vec flat;
     vec_flatten(&v, in->rows, a, &flat);
-    *ret_count = keep_true(flat.data, flat.nulls, in->sel, in->count, sel_out);
+    *ret_count = eval__keep_true(flat.data, flat.nulls, in->sel, in->count, sel_out);
     return OK;
 }
 

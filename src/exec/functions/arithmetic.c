@@ -4,6 +4,7 @@
  * again to find one that counts, since a NULL row may hold anything. */
 #include "exec/functions/functions_priv.h"
 
+#include "base/vector.h"
 #include "types/cast.h"
 
 #define RANGE_int16_t "smallint out of range"
@@ -31,6 +32,27 @@ static enum status zero_divide(void)
 #define WHY_div(T, b) ((b) == 0 ? zero_divide() : RANGE(T))
 #define WHY_mod(T, b) zero_divide()
 
+/* The same for loops without branches, which become vector code where the processor has it. Sums and
+ * differences overflow when the operands' signs and the result's say so. */
+#define UNSIGNED_int16_t uint16_t
+#define UNSIGNED_int32_t uint32_t
+#define UNSIGNED_int64_t uint64_t
+#define LOOP_pl(T, a, b, r)                                                                        \
+    ({                                                                                             \
+        T x_ = (T)(a), y_ = (T)(b), z_ = (T)((UNSIGNED_##T)x_ + (UNSIGNED_##T)y_);                 \
+        *(r) = z_;                                                                                 \
+        (T)((x_ ^ z_) & (y_ ^ z_));                                                                \
+    })
+#define LOOP_mi(T, a, b, r)                                                                        \
+    ({                                                                                             \
+        T x_ = (T)(a), y_ = (T)(b), z_ = (T)((UNSIGNED_##T)x_ - (UNSIGNED_##T)y_);                 \
+        *(r) = z_;                                                                                 \
+        (T)((x_ ^ y_) & (x_ ^ z_));                                                                \
+    })
+#define LOOP_mul(T, a, b, r) (T) - (T)DO_mul(T, a, b, r)
+#define LOOP_div(T, a, b, r) (T) - (T)DO_div(T, a, b, r)
+#define LOOP_mod(T, a, b, r) (T) - (T)DO_mod(T, a, b, r)
+
 #define ARITHMETIC(p, op, L, R, T, lf, rf, tf)                                                     \
     static enum status p##op(struct call_ctx *c, const struct datum *args, uint32_t n,             \
                              struct datum *ret)                                                    \
@@ -43,24 +65,28 @@ static enum status zero_divide(void)
         ret->v.tf = r;                                                                             \
         return OK;                                                                                 \
     }                                                                                              \
+    VECTOR_CODE                                                                                    \
     static enum status p##op##_vec(struct call_ctx *c, const struct vec *const *args, uint32_t n,  \
                                    const uint16_t *sel, uint32_t count, struct vec *ret)           \
     {                                                                                              \
         (void)c, (void)n;                                                                          \
         const L *a = args[0]->data;                                                                \
         const R *b = args[1]->data;                                                                \
-        T *out = ret->data;                                                                        \
-        bool flat_a = args[0]->form != VEC_CONST, flat_b = args[1]->form != VEC_CONST, bad = false;\
-        if (!sel && flat_a && flat_b)                                                              \
-            for (uint32_t i = 0; i < count; i++) bad |= DO_##op(T, a[i], b[i], &out[i]);           \
-        else if (!sel && flat_a)                                                                   \
-            for (uint32_t i = 0; i < count; i++) bad |= DO_##op(T, a[i], b[0], &out[i]);           \
-        else                                                                                       \
+        T *restrict out = ret->data;                                                               \
+        bool flat_a = args[0]->form != VEC_CONST, flat_b = args[1]->form != VEC_CONST;             \
+        T bad = 0; /* negative: some row has failed */                                             \
+        if (!sel && flat_a && flat_b) {                                                            \
+            for (uint32_t i = 0; i < count; i++) bad |= LOOP_##op(T, a[i], b[i], &out[i]);         \
+        } else if (!sel && flat_a) {                                                               \
+            R k = b[0];                                                                            \
+            for (uint32_t i = 0; i < count; i++) bad |= LOOP_##op(T, a[i], k, &out[i]);            \
+        } else {                                                                                   \
             for (uint32_t i = 0; i < count; i++) {                                                 \
                 uint32_t r = fn_row(sel, i);                                                       \
-                bad |= DO_##op(T, a[flat_a ? r : 0], b[flat_b ? r : 0], &out[r]);                  \
+                bad |= LOOP_##op(T, a[flat_a ? r : 0], b[flat_b ? r : 0], &out[r]);                \
             }                                                                                      \
-        for (uint32_t i = 0; bad && i < count; i++) {                                              \
+        }                                                                                          \
+        for (uint32_t i = 0; bad < 0 && i < count; i++) {                                          \
             uint32_t r = fn_row(sel, i), ra = flat_a ? r : 0, rb = flat_b ? r : 0;                 \
             if (nulls_get(ret->nulls, r)) continue;                                                \
             if (DO_##op(T, a[ra], b[rb], &out[r])) return WHY_##op(T, b[rb]);                      \

@@ -5,6 +5,7 @@
  * is that of value_compare: NaN above all and equal to itself, strings bytewise. */
 #include "exec/functions/functions_priv.h"
 
+#include "base/vector.h"
 #include "types/datetime.h"
 #include "types/numeric.h"
 
@@ -12,13 +13,14 @@
 
 /* TEST(a, b) over two arrays or an array and a constant; rows with NULL are computed harmlessly. */
 #define COMPARE_LOOP(name, L, R, TEST)                                                             \
+    VECTOR_CODE                                                                                    \
     static enum status name##_vec(struct call_ctx *c, const struct vec *const *args, uint32_t n,   \
                                   const uint16_t *sel, uint32_t count, struct vec *ret)            \
     {                                                                                              \
         (void)c, (void)n;                                                                          \
         const L *a = args[0]->data;                                                                \
         const R *b = args[1]->data;                                                                \
-        uint8_t *out = ret->data;                                                                  \
+        uint8_t *restrict out = ret->data;                                                         \
         if (!sel && args[0]->form == VEC_FLAT && args[1]->form == VEC_FLAT) {                      \
             for (uint32_t i = 0; i < count; i++) out[i] = TEST(a[i], b[i]);                        \
         } else if (!sel && args[0]->form == VEC_FLAT) {                                            \
