@@ -64,29 +64,32 @@ def load(server, path, how):
 
 
 def one_round(server, path, how, schema):
-    """(seconds, check, peak of memory)"""
+    """(seconds, check, (peak of memory, by how much it was above that before))"""
     if server.name == "null":
-        return load(server, path, how), None, 0
+        return load(server, path, how), None, (0, 0)
     server.psql("drop table if exists lineitem")
     if server.name == "postgres":
         server.psql("checkpoint")
     server.psql(schema)
+    before = peak = 0
     if server.name == "heliosd":
         reset_peak(server.process.pid)
+        before = server.memory()[0]
     seconds = load(server, path, how)
-    peak = server.memory()[1] if server.name == "heliosd" else 0
-    return seconds, server.psql(CHECK, timeout=SECONDS_MAX), peak
+    if server.name == "heliosd":
+        peak = server.memory()[1]
+    return seconds, server.psql(CHECK, timeout=SECONDS_MAX), (peak, peak - before)
 
 
 def run_case(servers, path, how, schema, o):
-    """{server name: [seconds, ...]}, the peak of our server's memory"""
-    took, peak = {s.name: [] for s in servers}, 0
+    """{server name: [seconds, ...]}, what one_round says of our server's memory at the most"""
+    took, peak = {s.name: [] for s in servers}, (0, 0)
     for n in range(o.rounds):
         checks = set()
         for s in servers if n % 2 == 0 else servers[::-1]:
             seconds, check, memory = one_round(s, path, how, schema)
             took[s.name].append(seconds)
-            peak = max(peak, memory)
+            peak = tuple(map(max, peak, memory))
             if check:
                 checks.add(check)
         if len(checks) > 1:
@@ -96,7 +99,7 @@ def run_case(servers, path, how, schema, o):
 
 COLUMNS = ["order", "from", "rows", "MB", "heliosd best rows/s", "median", "MB/s",
            "PostgreSQL best rows/s", "median", "ratio of medians", "of bests",
-           "null server", "of the null server", "peak memory MB"]
+           "null server", "of the null server", "peak memory MB", "of it for the COPY"]
 
 
 def row_of(order, how, rows, size, took, peak):
@@ -112,7 +115,7 @@ def row_of(order, how, rows, size, took, peak):
     return [order, how, f"{rows:,}", f"{size / 1e6:,.0f}", shown(ours_best), shown(ours),
             shown(ours / rows * size / 1e6), shown(pg_best), shown(pg),
             shown(ours / pg if pg else 0, "{:.2f}"), shown(ours_best / pg_best if pg else 0, "{:.2f}"),
-            shown(null), shown(ours / null if null else 0, "{:.0%}"), f"{peak / 1e6:,.0f}"]
+            shown(null), shown(ours / null if null else 0, "{:.0%}"), *(f"{m / 1e6:,.0f}" for m in peak)]
 
 
 def run_all(o, directory, servers, notes):

@@ -4,7 +4,7 @@
 The tables are those of bench/tpch/generate.c. Each server loads them with their primary keys and analyses
 them; each query is asked of every server in turns. Our answers must be PostgreSQL's to the letter; DuckDB
 divides decimals as floating point, so only its rows are counted. A ratio is the other's time by ours:
-above 1 we are faster.
+above 1 we are faster. Ours is asked a second time with queries kept on one thread: what two threads gain.
 
 usage: tpch.py HELIOSD [--scale 1] [--rounds 3] [--queries 1,6] [--set NAME=VALUE] [--json FILE]"""
 import argparse
@@ -18,7 +18,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import peers  # noqa: E402
 import tpch_data as tpch  # noqa: E402
 
-COLUMNS = ["query", "rows", "heliosd ms", "PostgreSQL ms", "ratio", "DuckDB ms", "ratio to DuckDB"]
+COLUMNS = ["query", "rows", "heliosd ms", "PostgreSQL ms", "ratio", "DuckDB ms", "ratio to DuckDB",
+           "on one thread ms", "ratio to one thread"]
 
 
 class Subject:
@@ -46,6 +47,18 @@ class Subject:
         finally:
             if self.db.closed:
                 self.open()
+
+
+class OneThread(Subject):
+    """Another session of a subject that has the tables."""
+
+    def __init__(self, server, o):
+        super().__init__(server, o)
+        self.name = "one thread"
+
+    def open(self):
+        super().open()
+        self.db.cursor().execute("set max_parallel_workers_per_gather = 0")
 
 
 class DuckSubject(Subject):
@@ -87,6 +100,8 @@ def fault_of(number, rows, errors):
         return errors["heliosd"]
     if "postgres" in rows and not tpch.same(number, rows["heliosd"], rows["postgres"]):
         return "the answer is not PostgreSQL's"
+    if "one thread" in rows and not tpch.same(number, rows["heliosd"], rows["one thread"]):
+        return "the answer on one thread is another one"
     if "duckdb" in rows and len(rows["duckdb"]) != len(rows["heliosd"]):
         return f"{len(rows['heliosd'])} rows, DuckDB has {len(rows['duckdb'])}"
     return None
@@ -120,11 +135,13 @@ def measure(subjects, o, notes):
         notes += [f"q{number} on {name}: {e}" for name, e in errors.items() if name != "heliosd"]
         table.append([f"q{number}", len(rows.get("heliosd", [])),
                       "FAILED" if fault else shown(best["heliosd"]), shown(best.get("postgres")),
-                      ratio(best, "postgres"), shown(best.get("duckdb")), ratio(best, "duckdb")])
+                      ratio(best, "postgres"), shown(best.get("duckdb")), ratio(best, "duckdb"),
+                      shown(best.get("one thread")), ratio(best, "one thread")])
         show(table[-1])
     whole = {name: s for name, s in sums.items() if counted[name] == len(o.chosen)}
     table.append(["total", None, shown(whole.get("heliosd")) or "FAILED", shown(whole.get("postgres")),
-                  ratio(whole, "postgres"), shown(whole.get("duckdb")), ratio(whole, "duckdb")])
+                  ratio(whole, "postgres"), shown(whole.get("duckdb")), ratio(whole, "duckdb"),
+                  shown(whole.get("one thread")), ratio(whole, "one thread")])
     slower = [r[0] for r in table[:-1] if r[4] is not None and r[4] < 1]
     notes.append("Slower than PostgreSQL: " + (", ".join(slower) or "none") + ".")
     show(table[-1])
@@ -176,6 +193,8 @@ def main():
             notes.append(f"{s.name} loaded the tables in {s.load(directory):.1f} s.")
             print(notes[-1], flush=True)
         shutil.rmtree(directory)
+        subjects.append(OneThread(started[0].server, o))
+        subjects[-1].open()
         rows, bad = measure(subjects, o, notes)
     finally:
         for s in started:
