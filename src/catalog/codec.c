@@ -169,7 +169,7 @@ static void walk_index(struct codec *c, struct index_def *x)
     text(c, &x->predicate_sql);
     FIELD(c, x->constraint);
     text(c, &x->comment);
-    if (c->version <= FORMAT_WITHOUT_STATISTICS) return;
+    if (c->version <= FORMAT_WITHOUT_STATISTICS || c->without_statistics) return;
     uint32_t n = count(c, x->prefix_distinct ? x->key_count : 0);
     if (n && n != x->key_count) c->bad = true;
     x->prefix_distinct = n ? plain_array(c, x->prefix_distinct, n, sizeof(double)) : NULL;
