@@ -58,7 +58,7 @@ def errors_after_wait(a, change, b, statement):
     """Those of a statement by b that waits while a makes the change and commits."""
     assert not query(a, "begin; " + change)
     b.query(statement)
-    waits = "select count(*) from pg_stat_activity where wait_event = 'relation'"
+    waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
     a.query(waits)
     while not any(body.endswith(b"1") for kind, body in a.until(b"Z") if kind == b"D"):
         a.query(waits)
