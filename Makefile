@@ -63,13 +63,15 @@ fuzz: deps
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(FUZZ_TARGETS)
 
 # Hours of misfortune in minutes: 600 power losses of the store and 2,000 of the whole database on the
-# simulated disk, 10,000 flipped bits, each write and sync failing in turn, 200 kills under load.
+# simulated disk, 10,000 flipped bits, each write and sync failing in turn, 200 kills under load; 100,000
+# transactions at each isolation level, with kills, whose history is searched for cycles.
 torture: all
 	@for seed in 1000 1040 1080; do SEED=$$seed $(BUILD)/tests/unit/core/test_core_store || exit 1; done
 	@SEED=$${SEED:-1000} SEEDS=100 ROUNDS=20 $(BUILD)/tests/unit/db/test_db_power_loss
 	@$(BUILD)/tests/unit/db/test_db_disk_faults
 	@SEED=$${SEED:-1} FLIPS=10000 $(BUILD)/tests/unit/db/test_db_bit_rot
 	@/usr/bin/python3 tests/crash/kill.py $(BUILD)/src/bin/heliosd 200
+	@/usr/bin/python3 tests/isolation/list_append.py $(BUILD)/src/bin/heliosd --transactions 100000 --crashes 5
 
 # Random queries and writes on random tables, here and on PostgreSQL 15 (installed when it is missing):
 # what differs is made small and printed. SEED=7 for others than the first; then on ours alone.
@@ -92,6 +94,7 @@ BENCHES = $(patsubst bench/%.py,%,$(filter-out bench/report.py bench/qerror.py,$
 BENCH_PAGE = $(if $(QUICK),$(BENCH)/benchmarks.md,docs/benchmarks.md)
 bench_pgbench = --socket tcp,unix $(if $(QUICK),--rounds 1 --seconds 2 --scale 5 --shared-buffers 1GB)
 bench_mixed = $(if $(QUICK),--rounds 1 --seconds 4 --analysts 1 --scale 0.05 --shared-buffers 1GB)
+bench_serializable = $(if $(QUICK),--rounds 1 --seconds 3 --scale 5 --shared-buffers 1GB)
 bench_connections = $(if $(QUICK),--rounds 1 --seconds 2)
 bench_engine = $(if $(QUICK),--rounds 1 --keys 200000 --writers 16 --sync-seconds 1)
 subject_engine = $(BENCH)/bench/bench_engine

@@ -184,6 +184,9 @@ void store_load_free(struct load *l); /* may be NULL; unfinished: what was not w
  * space is freed after commit, when no snapshot needs it. */
 enum status store_create_tree(struct txn *t, tree_id *ret) MUST;
 enum status store_drop_tree(struct txn *t, tree_id tree) MUST;
+/* What is read and written there is not SERIALIZABLE's to watch, nor is an empty key of any tree: the
+ * catalog's. One tree at most. */
+void store_untrack_tree(struct store *s, tree_id tree);
 
 /* --- time travel --------------------------------------------------------------------------- */
 

@@ -2,6 +2,8 @@
  *
  * A transaction reads at a snapshot: a timestamp S. It sees versions committed at or before S, and its
  * own of earlier statements. READ COMMITTED takes a new S a statement; the others keep the first.
+ * SERIALIZABLE ones are watched (docs/design/serializable.md): any read, write or commit of theirs may be
+ * SERIALIZATION_FAILURE, and then the transaction is to be aborted.
  * Commit: the whole redo goes to the log as one record, whose place in the log gives the commit
  * timestamp; once durable, the visible watermark passes it, and then only the client is told. */
 #ifndef HELIOS_CORE_TXN_H
@@ -9,7 +11,7 @@
 
 #include "core/store.h"
 
-enum isolation { READ_COMMITTED, REPEATABLE_READ };
+enum isolation { READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE };
 
 struct txn_options {
     enum isolation isolation;
@@ -23,6 +25,11 @@ enum status txn_begin(struct store *s, const struct txn_options *o, struct txn *
  * writes it is free of cost. *ret_ts (may be NULL) is the commit timestamp, 0 without writes. */
 enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts) MUST;
 void txn_abort(struct txn *t); /* ends and frees */
+/* It will only be aborted: SERIALIZABLE ones need not heed it any more. */
+void txn_give_up(struct txn *t);
+/* Before the first statement of one that is SERIALIZABLE and read_only: waits until a snapshot is safe,
+ * so that nothing of it is tracked. QUERY_CANCELED. */
+enum status txn_wait_safe(struct txn *t) MUST;
 
 void txn_set_lock_timeout(struct txn *t, int64_t timeout_us); /* for waits that begin later; 0: none */
 uint64_t txn_id(const struct txn *t);          /* unique in the process's life, from 1 */

@@ -45,6 +45,7 @@ static enum status open_catalog(struct db *db)
 {
     struct tree_statistics stats;
     db->is_new = store_get_statistics(db->store, CATALOG_TREE, &stats) != OK;
+    store_untrack_tree(db->store, CATALOG_TREE);
     if (db->is_new) TRY(in_txn(db, bootstrap));
     return in_txn(db, load_catalog);
 }

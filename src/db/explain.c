@@ -201,8 +201,8 @@ enum status session__explain(struct session *s, const struct statement *st, stru
     struct strbuf out;
     strbuf_init(&out, &s->arena);
     result = session__lock_plan(s, p);
+    if (result == OK) result = session__begin_snapshot(s);
     if (result == OK) {
-        txn_statement_begin(s->txn);
         result = exec_explain(p->plan, &o, s->txn, &s->exec, &values, &s->arena, &out);
         txn_statement_end(s->txn);
     }

@@ -101,7 +101,7 @@ struct settings {
     struct slow_log slow;
     enum isolation default_isolation;
     bool default_read_uncommitted;
-    bool default_read_only;
+    bool default_read_only, default_deferrable;
     enum commit_mode commit_mode;
     struct parallel_options parallel;
     enum plan_mode plan_mode;
@@ -113,6 +113,17 @@ void settings_release(struct settings *s);
 /* A size such as "8MB" in the form it is shown; false when it is none (settings_parallel.c). */
 bool settings__canonical_size(const char *value, struct strbuf *out);
 void settings__derive_parallel(struct session *s);
+/* --- what kind of transaction it is (isolation.c) --- */
+enum isolation session__isolation_of(const char *level);
+const char *session__isolation_name(const struct session *s);
+void session__take_defaults(struct session *s); /* as a transaction ends */
+void session__default_changed(struct session *s);
+void session__begin_options(struct session *s, const struct ast_list *options);
+/* SET of what belongs to the transaction; *ret_handled: it does. value NULL: only asks. */
+enum status session__set_transaction(struct session *s, const char *name, const char *value,
+                                     bool *ret_handled) MUST;
+/* Begins a statement, once its snapshot is safe if it has to be: DEFERRABLE. */
+enum status session__begin_snapshot(struct session *s) MUST;
 const char *settings_get(const struct session *s, const char *name); /* NULL: no such setting */
 /* value NULL: back to the default. With PostgreSQL's checks and words. */
 enum status settings_set(struct session *s, const char *name, const char *value, bool local,
@@ -220,7 +231,7 @@ struct session {
     struct deferred *deferred;       /* checks put off in the transaction; NULL: none */
     enum isolation isolation;        /* of the transaction */
     bool read_uncommitted;           /* it asked for that: only shown, as it is READ_COMMITTED */
-    bool read_only;
+    bool read_only, deferrable;
     bool txn_began_statement;        /* a statement has run in it: SET TRANSACTION is too late */
     int64_t txn_us, statement_us;    /* µs since 2000-01-01 UTC; txn_us is atomic */
     uint64_t last_commit_ts;         /* of an asynchronous commit, for txn_options.min_snapshot_ts */

@@ -91,11 +91,9 @@ void settings_release(struct settings *s)
 static const char *value_of(const struct session *s, int i)
 {
     const struct definition *d = &definitions[i];
-    if (strcmp(d->name, "transaction_isolation") == 0)
-        return s->isolation == REPEATABLE_READ ? "repeatable read"
-               : s->read_uncommitted           ? "read uncommitted"
-                                               : "read committed";
+    if (strcmp(d->name, "transaction_isolation") == 0) return session__isolation_name(s);
     if (strcmp(d->name, "transaction_read_only") == 0) return s->read_only ? "on" : "off";
+    if (strcmp(d->name, "transaction_deferrable") == 0) return s->deferrable ? "on" : "off";
     if (strcmp(d->name, "session_authorization") == 0) return s->user;
     if (strcmp(d->name, "is_superuser") == 0) return s->superuser ? "on" : "off";
     if (s->settings.values[i]) return s->settings.values[i];
@@ -329,11 +327,6 @@ static enum status canonical(struct session *s, const struct definition *d, cons
 
 /* --- setting -------------------------------------------------------------------------------- */
 
-static enum isolation isolation_of(const char *v)
-{
-    return str_eq_nocase(v, "repeatable read") ? REPEATABLE_READ : READ_COMMITTED;
-}
-
 /* Works the derived values out again after values[i] changed. */
 static void derive(struct session *s, int i, const struct result_sink *sink)
 {
@@ -382,15 +375,15 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
                                          : order[1] == 'D'         ? DATE_ORDER_DMY
                                                                    : DATE_ORDER_YMD);
     } else if (strcmp(d->name, "default_transaction_isolation") == 0) {
-        g->default_isolation = isolation_of(v);
+        g->default_isolation = session__isolation_of(v);
         g->default_read_uncommitted = str_eq_nocase(v, "read uncommitted");
-        if (!s->txn) {
-            s->isolation = g->default_isolation;
-            s->read_uncommitted = g->default_read_uncommitted;
-        }
+        session__default_changed(s);
     } else if (strcmp(d->name, "default_transaction_read_only") == 0) {
         g->default_read_only = v[1] == 'n';
-        if (!s->txn) s->read_only = g->default_read_only;
+        session__default_changed(s);
+    } else if (strcmp(d->name, "default_transaction_deferrable") == 0) {
+        g->default_deferrable = v[1] == 'n';
+        session__default_changed(s);
     } else if (strcmp(d->name, "role") == 0) {
         session__use_role(s, v);
     } else if (strcmp(d->name, "query.memory_limit") == 0) {
@@ -441,40 +434,6 @@ static void put_value(struct session *s, int i, const char *value, const struct 
     derive(s, i, sink);
 }
 
-static enum status set_transaction_setting(struct session *s, const struct definition *d,
-                                           const char *value, bool *ret_handled)
-{
-    bool b;
-    *ret_handled = true;
-    if (strcmp(d->name, "transaction_isolation") == 0) {
-        bool serializable = str_eq_nocase(value, "serializable");
-        if (s->txn && s->txn_began_statement &&
-            (serializable || isolation_of(value) != s->isolation))
-            return FAIL(ACTIVE_SQL_TRANSACTION,
-                        "SET TRANSACTION ISOLATION LEVEL must be called before any query");
-        if (serializable)
-            return FAIL(FEATURE_NOT_SUPPORTED,
-                        "transaction isolation level SERIALIZABLE is not supported yet"),
-                   error_hint("Use REPEATABLE READ.");
-        if (isolation_of(value) != s->isolation && s->txn) {
-            txn_abort(s->txn); /* nothing has run in it */
-            session__set_txn(s, NULL);
-        }
-        s->isolation = isolation_of(value);
-        s->read_uncommitted = str_eq_nocase(value, "read uncommitted");
-    } else if (strcmp(d->name, "transaction_read_only") == 0) {
-        if (!parse_bool(value, &b))
-            return FAIL(INVALID_PARAMETER_VALUE, "parameter \"%s\" requires a Boolean value", d->name);
-        if (!b && s->read_only && s->txn && s->txn_began_statement)
-            return FAIL(ACTIVE_SQL_TRANSACTION,
-                        "transaction read-write mode must be set before any query");
-        s->read_only = b;
-    } else {
-        *ret_handled = false;
-    }
-    return OK;
-}
-
 static bool valid_custom_name(const char *name)
 {
     const char *dot = strchr(name, '.');
@@ -499,23 +458,17 @@ enum status settings_set(struct session *s, const char *name, const char *value,
     if (d->flags & FLAG_S && !s->superuser)
         return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied to set parameter \"%s\"", d->name);
     if (!value) {
-        if (strcmp(d->name, "transaction_isolation") == 0 ||
-            strcmp(d->name, "transaction_read_only") == 0)
-            return OK;
+        TRY(session__set_transaction(s, d->name, NULL, &handled));
+        if (handled) return OK;
         if (in_txn) remember(s, i, NULL, s->settings.values[i], local);
         put_value(s, i, NULL, sink);
         return OK;
     }
-    TRY(set_transaction_setting(s, d, value, &handled));
-    if (handled) return OK;
     struct strbuf b;
     strbuf_init(&b, NULL);
     enum status result = canonical(s, d, name, value, &b);
-    if (result == OK && strcmp(d->name, "default_transaction_isolation") == 0 &&
-        strcmp(b.data, "serializable") == 0)
-        result = FAIL(FEATURE_NOT_SUPPORTED,
-                      "transaction isolation level SERIALIZABLE is not supported yet");
-    if (result == OK) {
+    if (result == OK) result = session__set_transaction(s, d->name, b.data, &handled);
+    if (result == OK && !handled) {
         if (in_txn) remember(s, i, NULL, s->settings.values[i], local);
         put_value(s, i, b.data, sink);
     }

@@ -351,8 +351,7 @@ static enum status run_plan(struct session *s, struct cached_plan *p, const stru
                             const struct result_sink *sink, struct exec_result *result)
 {
     TRY(session__lock_plan(s, p));
-    txn_statement_begin(s->txn);
-    s->txn_began_statement = true;
+    TRY(session__begin_snapshot(s));
     enum status st = run_locked(s, p->plan, o, sink, result);
     txn_statement_end(s->txn);
     return st;
@@ -412,12 +411,11 @@ enum status session__begin_stream(struct session *s, struct cached_plan *p, bool
         if (admitted != OK) return session__explain_cancel(s, admitted);
     }
     enum status st = session__lock_plan(s, p);
+    if (st == OK) st = session__begin_snapshot(s);
     if (st != OK) {
         if (limited) admission_leave(s->db->admission);
         return st == PLAN_STALE ? st : session__explain_cancel(s, st);
     }
-    txn_statement_begin(s->txn);
-    s->txn_began_statement = true;
     *ret_reader = txn_begin_reader(s->txn);
     txn_statement_end(s->txn);
     session__count(s, STATEMENT_SELECT);

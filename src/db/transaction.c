@@ -110,9 +110,7 @@ static void ended(struct session *s, bool committed, const struct result_sink *s
     settings_end(s, 0, committed, sink);
     session__set_txn(s, NULL);
     session__set_block(s, BLOCK_NONE);
-    s->isolation = s->settings.default_isolation;
-    s->read_uncommitted = s->settings.default_read_uncommitted;
-    s->read_only = s->settings.default_read_only;
+    session__take_defaults(s);
     s->txn_began_statement = false;
 }
 
@@ -171,6 +169,7 @@ void session__statement_failed(struct session *s, const struct result_sink *sink
     /* What the transaction wrote goes now, and its locks with it, unless a savepoint may still bring
      * part of it back. */
     struct error kept = *error_current();
+    if (s->txn && !s->savepoints) txn_give_up(s->txn);
     if (s->txn) txn_rollback_to(s->txn, s->savepoints ? s->savepoints->mark : 0);
     *error_current() = kept;
 }
@@ -184,28 +183,6 @@ enum status session__forbid_block(struct session *s, const char *what)
     return OK;
 }
 
-/* isolation and access mode of BEGIN and SET TRANSACTION. */
-static enum status apply_options(struct session *s, const struct ast_list *options)
-{
-    for (uint32_t i = 0; i < options->count; i++) {
-        const struct ast_def_elem *d = AST(options->items[i], ast_def_elem);
-        const struct ast_const *c = (const struct ast_const *)d->arg;
-        if (strcmp(d->name, "transaction_isolation") == 0) {
-            const char *level = c ? c->text : "";
-            if (str_eq_nocase(level, "serializable"))
-                return FAIL(FEATURE_NOT_SUPPORTED,
-                            "transaction isolation level SERIALIZABLE is not supported yet"),
-                       error_hint("Use REPEATABLE READ.");
-            s->isolation =
-                str_eq_nocase(level, "repeatable read") ? REPEATABLE_READ : READ_COMMITTED;
-            s->read_uncommitted = str_eq_nocase(level, "read uncommitted");
-        } else if (strcmp(d->name, "transaction_read_only") == 0) {
-            s->read_only = c && c->ival != 0;
-        }
-    }
-    return OK;
-}
-
 static enum status begin_block(struct session *s, const struct ast_transaction *a,
                                const struct result_sink *sink)
 {
@@ -216,7 +193,7 @@ static enum status begin_block(struct session *s, const struct ast_transaction *
         txn_abort(s->txn); /* only names were looked up in it */
         session__set_txn(s, NULL);
     }
-    TRY(apply_options(s, &a->options));
+    session__begin_options(s, &a->options);
     session__set_block(s, BLOCK_OPEN);
     return OK;
 }
@@ -227,6 +204,7 @@ static enum status end_block(struct session *s, const struct ast_transaction *a,
     bool was_failed = s->block == BLOCK_FAILED;
     enum isolation isolation = s->isolation;
     bool read_only = s->read_only, read_uncommitted = s->read_uncommitted;
+    bool deferrable = s->deferrable;
     enum status result = OK;
     if (s->block == BLOCK_NONE || s->block == BLOCK_IMPLICIT) {
         if (a->chain)
@@ -246,6 +224,7 @@ static enum status end_block(struct session *s, const struct ast_transaction *a,
         s->isolation = isolation;
         s->read_uncommitted = read_uncommitted;
         s->read_only = read_only;
+        s->deferrable = deferrable;
     }
     return result;
 }

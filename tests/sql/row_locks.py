@@ -8,24 +8,22 @@ usage: row_locks.py HELIOSD [SEED]      starts a server, runs the cases
 import json
 import os
 import random
-import select
 import sys
 import threading
 import time
 
 import psycopg2
-import psycopg2.extensions as ext
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 sys.dont_write_bytecode = True
+import sessions  # noqa: E402
 from server import Server  # noqa: E402
+from sessions import END_SECONDS, WAIT_SECONDS  # noqa: E402
 
 EXPECTED = os.path.join(HERE, "row_locks.json")
-WAIT_SECONDS = 0.15   # how long a step is given before it counts as waiting
 RANDOM_SECONDS = 4
 MANY = 210000         # more rows than a statement locks one by one
-END_SECONDS = 20      # and how long at most when it is to go on
 
 SETUP = """
 drop table if exists c, u, p cascade;
@@ -234,53 +232,23 @@ CIRCLES = {
 }
 
 
-class Session:
-    def __init__(self, dsn):
-        self.connection = psycopg2.connect(dsn, async_=1)
-        self.waiting = False
-        self.wait(END_SECONDS)
-        self.cursor = self.connection.cursor()
+def describe(e):
+    d = e.diag
+    detail = "" if d.sqlstate == "40P01" else d.message_detail or ""
+    return [d.sqlstate, d.message_primary, detail, d.schema_name, d.table_name, d.constraint_name]
 
-    def wait(self, seconds):
-        """True when the connection is idle."""
-        end = time.monotonic() + seconds
-        while True:
-            state = self.connection.poll()
-            if state == ext.POLL_OK:
-                return True
-            left = end - time.monotonic()
-            if left <= 0:
-                return False
-            fd = [self.connection.fileno()]
-            select.select(fd if state == ext.POLL_READ else [], fd if state == ext.POLL_WRITE else [],
-                          [], left)
 
-    def result(self, seconds):
-        try:
-            self.waiting = not self.wait(seconds)
-            if self.waiting:
-                return "waits"
-            if self.cursor.description:
-                return [list(r) for r in self.cursor.fetchall()]
-            return self.cursor.statusmessage
-        except psycopg2.Error as e:
-            self.waiting = False
-            d = e.diag
-            detail = d.message_detail or ""
-            if d.sqlstate == "40P01":
-                detail = ""
-            return [d.sqlstate, d.message_primary, detail, d.schema_name, d.table_name,
-                    d.constraint_name]
+class Session(sessions.Session):
+    def result(self, seconds, error=describe):
+        return super().result(seconds, error)
 
     def run_after(self, victim):
         """The victim gives back what it holds."""
         if not victim.waiting:
             victim.run("rollback")
 
-    def run(self, sql):
-        self.cursor = self.connection.cursor()
-        self.cursor.execute(sql)
-        return self.result(WAIT_SECONDS)
+    def run(self, sql, error=describe, seconds=WAIT_SECONDS):
+        return super().run(sql, error, seconds)
 
 
 def run_case(dsn, steps, expected=None):

@@ -45,6 +45,9 @@ struct cursor {
     bool reverse, skip_keys;
     struct strbuf lower, upper;
     bool has_lower, has_upper;
+    tree_id tree;
+    struct strbuf tracked; /* SERIALIZABLE: from here on, in the scan's order, nothing is tracked yet */
+    bool tracks;
     struct arena batch;
     struct page_pins pins; /* of the batch */
     struct source *sources;
@@ -283,6 +286,9 @@ enum status store_scan(struct txn *t, const struct scan_request *q, struct curso
     strbuf_add(&c->upper, q->upper.data, q->upper.len);
     c->has_lower = q->lower.data != NULL;
     c->has_upper = q->upper.data != NULL;
+    c->tree = q->tree;
+    c->tracks = t->ssi != NULL;
+    strbuf_init(&c->tracked, NULL);
     add_sources(c, tree_shape(tree));
     for (uint32_t i = 0; i < c->source_count; i++) {
         enum status st = advance(c, &c->sources[i], true);
@@ -378,6 +384,38 @@ static enum status take_memory(struct cursor *c, struct source *s, struct gather
     return OK;
 }
 
+/* --- what SERIALIZABLE watches ----------------------------------------------------------------- */
+
+/* The key that comes next, in the order of the scan; data NULL: none. */
+static struct slice next_key(const struct cursor *c)
+{
+    struct slice next = {0};
+    for (uint32_t i = 0; i < c->source_count; i++) {
+        const struct source *s = &c->sources[i];
+        if (s->ended) continue;
+        if (!next.data || (slice_cmp(s->key, next) < 0) != c->reverse) next = s->key;
+    }
+    return next;
+}
+
+/* What has been handed out since the last time, and the gap behind it; at the end, all that is left. */
+static enum status track(struct cursor *c)
+{
+    struct slice next = next_key(c), from = strbuf_slice(&c->lower), to = strbuf_slice(&c->upper);
+    if (!c->has_upper) to.data = NULL;
+    struct strbuf to_here;
+    strbuf_init(&to_here, NULL);
+    if (next.data) strbuf_add(&to_here, next.data, next.len);
+    if (next.data && c->reverse) strbuf_addc(&to_here, '\0'); /* the least key above it */
+    if (c->tracked.len) *(c->reverse ? &to : &from) = strbuf_slice(&c->tracked);
+    if (next.data) *(c->reverse ? &from : &to) = strbuf_slice(&to_here);
+    enum status st = ssi__read_range(c->txn, c->tree, from, to);
+    strbuf_release(&c->tracked);
+    c->tracked = to_here;
+    c->tracks = next.data != NULL;
+    return st;
+}
+
 enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows, uint32_t max,
                         uint32_t *ret_count)
 {
@@ -394,7 +432,7 @@ enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows
         else TRY(take_page(c, s, &g));
     }
     *ret_count = g.count;
-    return OK;
+    return c->tracks ? track(c) : OK;
 }
 
 void cursor_close(struct cursor *c)
@@ -410,6 +448,7 @@ void cursor_close(struct cursor *c)
     mem_free(MEM_TXN, c->sources);
     strbuf_release(&c->lower);
     strbuf_release(&c->upper);
+    strbuf_release(&c->tracked);
     arena_release(&c->batch);
     mem_free(MEM_TXN, c);
 }

@@ -308,6 +308,8 @@ static enum status publish_part(struct load *l, const struct load_buffer *b, uin
                          &c.shape));
     ARRAY_PUSH(&t->loads, (struct loaded_run){c.tree, ref});
     ARRAY_PUSH(&t->writes, (struct write_entry){.tree = c.tree, .load = true});
+    if (t->ssi)
+        TRY(ssi__write_range(t, p->tree, run_min_key(ref->run), run_max_key(ref->run)));
     c.ref = ref;
     for (uint32_t i = 0; i < c.shape->memory_count; i++)
         TRY(check_memory(&c, p, c.shape->memories[i]));

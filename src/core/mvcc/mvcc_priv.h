@@ -1,5 +1,5 @@
 /* Transactions, for this folder. Lock order (outer first): store.wait_mutex; memtable latch;
- * txn.waiters_lock; relation lock entries; active_shard.lock. A memtable latch is never held across
+ * txn.waiters_lock; relation lock entries; active_shard.lock. Those of ssi_priv.h stand alone. A memtable latch is never held across
  * I/O or a wait. */
 #ifndef HELIOS_CORE_MVCC_MVCC_PRIV_H
 #define HELIOS_CORE_MVCC_MVCC_PRIV_H
@@ -17,6 +17,8 @@ enum { ACTIVE_SHARDS = 16, RELATION_SHARDS = 64 };
 
 struct relation_lock_entry;
 struct relation_shard;
+struct ssi;
+struct sx;
 
 struct wait_node { /* somebody parked until a transaction ends */
     struct waiter *waiter;
@@ -55,6 +57,7 @@ struct txn {
     struct store *store;
     struct txn_options options;
     struct epoch_slot *slot;
+    struct sx *ssi;              /* what is tracked of a SERIALIZABLE one; NULL: nothing */
     bool past;                   /* reads only, and as of its snapshot, whatever that is */
     int64_t began_us;            /* of such a one: by the wall clock */
     const struct txn *view_of;   /* whose own versions it sees: itself, or a reader's writer */
@@ -111,6 +114,7 @@ struct store {
     struct active_shard active[ACTIVE_SHARDS];
     struct fmutex wait_mutex;    /* the graph of who waits for whom */
     struct relation_shard *relations;
+    struct ssi *ssi;
     struct fmutex drops_mutex;
     ARRAY(struct pending_drop) drops; /* guarded by drops_mutex */
     uint32_t changes_pending;    /* atomic: commits between log and manifest; they hold up recycling */
@@ -221,6 +225,9 @@ enum status txn__write_over(struct txn *t, struct tree *tree, const struct run_r
 /* Of a key with versions of ours in several memtables only the newest is to be committed: else two of one
  * timestamp would go their own ways. */
 void txn__drop_straddling(struct txn *t);
+/* Trees and loaded runs of a commit (changes.c). False: the manifest does not have it all. */
+bool txn__apply_changes(struct txn *t, uint64_t ts);
+void txn__forget_loads(struct txn *t); /* it has failed before the log had it */
 enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end) MUST;
 /* What a log record holds (commit.c). */
 enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP, REDO_RUN };
@@ -241,6 +248,28 @@ enum status store__open_history(struct store *s) MUST;
 /* A reader beside t (txn.c), within a statement of its own, its snapshot told before all else. */
 struct txn *txn__begin_reading(struct store *s, const struct txn_options *o, uint32_t shard,
                                uint64_t snapshot, bool past);
+
+/* --- SERIALIZABLE (ssi.c, ssi_locks.c) --- */
+
+struct ssi *ssi__new(struct store *s);
+void ssi__free(struct ssi *g);
+void txn__take_snapshot(struct txn *t);
+/* Takes the snapshot, too; t->ssi stays NULL when it is safe. */
+void ssi__begin(struct txn *t);
+/* All below: t->ssi is there. Before the record goes to the log, and after: ts 0 without one. */
+enum status ssi__prepare(struct txn *t) MUST;
+void ssi__committed(struct txn *t, uint64_t ts);
+void ssi__abort(struct txn *t);
+/* From any thread that has the transaction in its hand; before or after the row is read or written, but
+ * outside latches. SERIALIZATION_FAILURE. */
+enum status ssi__read(struct txn *t, tree_id tree, struct slice key) MUST;
+enum status ssi__read_range(struct txn *t, tree_id tree, struct slice lower,
+                            struct slice upper) MUST; /* data NULL: unbounded */
+enum status ssi__write(struct txn *t, tree_id tree, struct slice key) MUST;
+enum status ssi__write_range(struct txn *t, tree_id tree, struct slice first,
+                             struct slice last) MUST;
+/* Of any transaction. */
+enum status ssi__drop_tree(struct txn *t, tree_id tree) MUST;
 
 /* --- background (maintain.c) --- */
 

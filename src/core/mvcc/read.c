@@ -163,6 +163,7 @@ enum status store_point_get(struct txn *t, const struct point_get_request *q, st
 {
     struct tree *tree;
     TRY(mvcc__tree(t, q->tree, &tree));
+    if (t->ssi) TRY(ssi__read(t, q->tree, q->key));
     const struct shape *s = tree_shape(tree);
     struct view view = txn__view(t);
     if (t->past) return get_past(t, &view, s, q->key, ret_row);

@@ -94,6 +94,7 @@ static void release(struct store *s)
     }
     if (s->dir_lock) os_unlock(s->o.os, s->dir_lock);
     relation_shards__free(s->relations);
+    ssi__free(s->ssi);
     ARRAY_RELEASE(&s->drops);
     mem_free(MEM_TXN, s->dir);
     mem_free(MEM_TXN, s);
@@ -110,6 +111,7 @@ enum status store_open(const struct store_options *o, struct store **ret)
     s->o.dir = s->dir;
     s->epoch = epoch_new();
     s->relations = relation_shards__new();
+    s->ssi = ssi__new(s);
     hlc_init(&s->clock, o->os);
     s->commits = counter_get("helios_transactions_committed_total", "Transactions committed.");
     s->rollbacks = counter_get("helios_transactions_rolled_back_total",

@@ -13,10 +13,8 @@
  * (mvcc__begin, txn__wait_for). */
 #include "core/mvcc/mvcc_priv.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/point.h"
-
 
 /* --- making and unmaking ----------------------------------------------------------------------- */
 
@@ -96,6 +94,7 @@ static struct txn *begin(struct store *s, const struct txn_options *o, uint32_t 
     t->shard = shard;
     t->past = past;
     t->view_of = t;
+    t->ssi = NULL;
     t->depth = t->command = t->last_command = 0;
     t->bytes = t->seen_lsn = 0;
     t->shown = t->straddles = false;
@@ -133,7 +132,7 @@ static void leave_active(struct txn *t)
 
 /* --- snapshots and statements ------------------------------------------------------------------ */
 
-static void take_snapshot(struct txn *t)
+void txn__take_snapshot(struct txn *t)
 {
     __atomic_store_n(&t->snapshot, 1, __ATOMIC_SEQ_CST);
     uint64_t ts = __atomic_load_n(&t->store->visible_ts, __ATOMIC_SEQ_CST);
@@ -148,7 +147,8 @@ void txn_statement_begin(struct txn *t)
     t->command = ++t->last_command;
     if (t->depth++ > 0) return;
     epoch_enter(t->slot);
-    if (t->snapshot == 0 || t->options.isolation == READ_COMMITTED) take_snapshot(t);
+    if (t->snapshot == 0 && t->options.isolation == SERIALIZABLE) ssi__begin(t);
+    else if (t->snapshot == 0 || t->options.isolation == READ_COMMITTED) txn__take_snapshot(t);
 }
 
 void txn_statement_end(struct txn *t)
@@ -242,6 +242,7 @@ static struct txn *begin_reader(struct txn *t, uint64_t snapshot, uint32_t comma
     ASSERT(t->depth > 0 && t->view_of == t);
     struct txn *r = txn__begin_reading(t->store, &t->options, t->shard, snapshot, false);
     r->view_of = t;
+    r->ssi = t->ssi;
     r->command = command;
     return r;
 }
@@ -278,6 +279,7 @@ void txn_begin_helper(const struct txn *owner, struct txn **ret)
     t->past = owner->past;
     t->began_us = owner->began_us;
     t->view_of = owner->view_of;
+    t->ssi = owner->ssi;
     t->id = owner->id;
     t->command = t->last_command = owner->command;
     __atomic_store_n(&t->commit_ts, 0, __ATOMIC_RELAXED);
@@ -324,6 +326,7 @@ static void finish(struct txn *t, bool committed)
 
 void txn_abort(struct txn *t)
 {
+    if (t->ssi) ssi__abort(t);
     if (t->shown || t->writes.count) {
         bool inside = t->depth > 0;
         if (!inside) epoch_enter(t->slot);
@@ -368,65 +371,6 @@ static void settle_versions(struct txn *t, uint64_t ts)
     }
 }
 
-static void queue_drop(struct store *s, struct tree *tree, uint64_t ts, bool retired)
-{
-    fmutex_lock(&s->drops_mutex);
-    ARRAY_PUSH(&s->drops, (struct pending_drop){tree, ts, retired});
-    fmutex_unlock(&s->drops_mutex);
-}
-
-static bool logged(enum status st)
-{
-    if (st == OK) return true;
-    log_error(LOG_ERROR, "store");
-    error_clear();
-    return false;
-}
-
-/* A tree that others have seen stays for reads of the past, if they are to be possible. */
-static bool drop_tree(struct txn *t, struct tree *tree, uint64_t ts)
-{
-    struct store *s = t->store;
-    bool retire = store__keeps_history(s, tree);
-    for (size_t i = 0; i < t->changes.count; i++)
-        retire &= t->changes.data[i].tree != tree || t->changes.data[i].drop;
-    if (!logged(retire ? forest_log_retire(s->forest, tree, ts) : forest_log_drop(s->forest, tree)))
-        return false;
-    queue_drop(s, tree, ts, retire);
-    return true;
-}
-
-/* Trees made and dropped, runs loaded, once the log has it. The commit is durable by then, so a
- * manifest that cannot be written (a full disk) does not undo it: the log is kept from here on, whose
- * replay does it, and what was dropped keeps its space until then. Returns whether the manifest has it
- * all. A tree must be there before its runs: a rewritten manifest knows none of a tree that is not. */
-static bool apply_changes(struct txn *t, uint64_t ts)
-{
-    struct store *s = t->store;
-    bool whole = true;
-    for (size_t i = 0; i < t->changes.count; i++) {
-        struct tree_change *c = &t->changes.data[i];
-        if (c->drop || logged(forest_log_create(s->forest, c->tree))) continue;
-        whole = false;
-        __atomic_store_n(&c->tree->created, true, __ATOMIC_RELEASE);
-    }
-    if (t->loads.count)
-        whole &= logged(forest_install_runs(s->forest, t->loads.data, t->loads.count, ts));
-    for (size_t i = 0; i < t->changes.count; i++) {
-        struct tree_change *c = &t->changes.data[i];
-        if (c->drop) whole &= drop_tree(t, c->tree, ts);
-    }
-    return whole;
-}
-
-/* The commit has failed before the log had it. */
-static void forget_loads(struct txn *t)
-{
-    struct error saved = *error_current();
-    (void)logged(forest_forget_runs(t->store->forest, t->loads.data, t->loads.count));
-    *error_current() = saved;
-}
-
 static bool writes_rows(const struct txn *t)
 {
     if (t->changes.count || t->loads.count) return true;
@@ -440,6 +384,7 @@ static enum status commit_reads(struct txn *t)
 {
     struct store *s = t->store;
     uint64_t seen = t->seen_lsn;
+    if (t->ssi) ssi__committed(t, 0);
     if (t->shown) {
         epoch_enter(t->slot);
         __atomic_store_n(&t->commit_ts, TS_ABORTED, __ATOMIC_RELEASE);
@@ -458,10 +403,15 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     ASSERT(t->depth == 0);
     struct store *s = t->store;
     if (ret_ts) *ret_ts = 0;
-    if (!writes_rows(t)) return commit_reads(t);
+    enum status st = OK;
+    if (!writes_rows(t)) {
+        if (t->ssi) st = ssi__prepare(t);
+        if (st == OK) return commit_reads(t);
+        txn_abort(t);
+        return st;
+    }
     bool changes = t->changes.count > 0 || t->loads.count > 0;
     lsn_t end;
-    enum status st = OK;
     if (t->loads.count) st = forest_prepare_runs(s->forest, t->loads.data, t->loads.count);
     if (st != OK) {
         txn_abort(t);
@@ -469,9 +419,10 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     }
     if (changes) __atomic_add_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
     if (t->straddles) txn__drop_straddling(t);
-    st = txn__log(t, mode == COMMIT_BATCH, &end);
+    if (t->ssi) st = ssi__prepare(t);
+    if (st == OK) st = txn__log(t, mode == COMMIT_BATCH, &end);
     if (st != OK) {
-        if (t->loads.count) forget_loads(t);
+        if (t->loads.count) txn__forget_loads(t);
         if (changes) __atomic_sub_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
         txn_abort(t);
         return st;
@@ -479,12 +430,13 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     counter_add(s->logged, 1);
     POINT("commit.after_append");
     uint64_t ts = __atomic_load_n(&t->commit_ts, __ATOMIC_ACQUIRE);
+    if (t->ssi) ssi__committed(t, ts);
     epoch_enter(t->slot);
     settle_versions(t, ts);
     txn__wake_waiters(t, true);
     epoch_exit(t->slot);
     if (mode != COMMIT_ASYNC || changes) st = wal_wait(s->wal, end, mode == COMMIT_BATCH);
-    if (changes && (st != OK || apply_changes(t, ts)))
+    if (changes && (st != OK || txn__apply_changes(t, ts)))
         __atomic_sub_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
     if (ret_ts) *ret_ts = ts;
     if (t->loads.count) store__schedule(s);

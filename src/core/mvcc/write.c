@@ -284,6 +284,7 @@ enum status store_lock(struct txn *t, const struct lock_request *q, struct lock_
     struct newest n;
     TRY(mvcc__tree(t, q->tree, &tree));
     TRY(store__admit(t));
+    if (t->ssi) TRY(ssi__read(t, q->tree, q->key));
     for (;;) {
         TRY(try_lock(t, tree, q->key, q->mode, &n));
         if (!n.holder) return lock_answer(t, q->mode, &n, ret);
@@ -377,6 +378,8 @@ enum status store_write(struct txn *t, const struct write_request *q)
     TRY(store__admit(t));
     for (;;) {
         enum status st = try_write(t, tree, q, &n);
+        if (t->ssi && !n.holder && (st == OK || st == UNIQUE_VIOLATION))
+            TRY(ssi__write(t, q->tree, q->key));
         if (st != OK || !n.holder) return st;
         TRY(txn__wait_for(t, n.holder, n.holder_id));
     }
@@ -435,6 +438,7 @@ enum status store_drop_tree(struct txn *t, tree_id id)
     if (t->options.read_only)
         return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction");
     TRY(mvcc__tree(t, id, &tree));
+    TRY(ssi__drop_tree(t, id));
     push_change(t, tree, true);
     return OK;
 }
