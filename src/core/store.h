@@ -26,6 +26,12 @@ enum {
     STORE_ROW_BYTES_MAX = 256 << 20,
 };
 
+enum { /* of branches */
+    STORE_BRANCH_NAME_MAX = 63,
+    STORE_BRANCH_DEPTH_MAX = 8,
+    STORE_BRANCHES_MAX = 10000,
+};
+
 typedef uint64_t tree_id; /* 0 is none; never used again once dropped */
 
 enum commit_mode { COMMIT_SYNC, COMMIT_BATCH, COMMIT_ASYNC };
@@ -91,6 +97,8 @@ struct scan_request {
     struct slice lower, upper; /* lower <= key < upper; data NULL: unbounded */
     bool reverse;
     bool skip_keys;            /* the caller does not look at keys */
+    bool changes;              /* only what the transaction's branch itself has of the tree, deletions
+                                  (row.data NULL) too */
 };
 /* The bounds are copied. Sees what the current statement's snapshot sees: rows that this very
  * statement writes are not seen (no Halloween problem). */
@@ -218,6 +226,47 @@ void store_get_retired(struct store *s, struct retired_status *ret);
 /* The timestamp of the newest commit that can be seen. */
 uint64_t store_last_commit(struct store *s);
 
+/* --- branches ------------------------------------------------------------------------------ */
+
+/* A branch is what another, or the main line, was at a moment, and what was changed in it since. A transaction
+ * runs in one (txn_options.branch); it names trees by the numbers that they have everywhere. */
+struct branch;
+struct branch_info {
+    uint32_t id, parent;     /* parent 0: the main line */
+    char name[STORE_BRANCH_NAME_MAX + 1];
+    uint64_t fork_ts;
+    int64_t created_us;      /* wall clock */
+    uint32_t depth;          /* 1: forks from the main line */
+    uint32_t trees;          /* that it has of its own */
+    uint64_t bytes;          /* of those, in memory and on disk */
+};
+/* Forks at `ts`, a moment that `past` (txn_begin_past) reads, or, `past` being NULL, now. Durable on return.
+ * DUPLICATE_DATABASE, PROGRAM_LIMIT_EXCEEDED. */
+enum status store_create_branch(struct store *s, struct branch *parent, struct slice name,
+                                const struct txn *past, uint32_t *ret_id) MUST;
+/* OBJECT_IN_USE while it has children, or others than the caller's handle; that one is closed. */
+enum status store_drop_branch(struct branch *b) MUST;
+/* A handle, or NULL: there is none of that name, or number. */
+struct branch *store_open_branch(struct store *s, struct slice name);
+struct branch *store_open_branch_id(struct store *s, uint32_t id);
+struct branch *store_ref_branch(struct branch *b);
+void store_close_branch(struct branch *b); /* may be NULL */
+uint32_t branch_id(const struct branch *b);         /* NULL: 0 */
+uint32_t branch_parent_id(const struct branch *b);
+const char *branch_name(const struct branch *b);    /* NULL: "main" */
+uint64_t branch_fork_ts(const struct branch *b);
+/* All of them, by rising numbers, in the arena. */
+void store_list_branches(struct store *s, struct arena *a, struct branch_info **ret,
+                         uint32_t *ret_count);
+/* What stands in the branch at these moments, its own snapshots, can be read until they are told anew
+ * (txn_begin_marked); 0: none. Durable on return. */
+enum status store_mark_branch(struct branch *b, uint64_t keep, uint64_t ts) MUST;
+/* The trees that the branch has changed, by their numbers, in the arena. */
+void branch_changed_trees(struct branch *b, struct arena *a, tree_id **ret, uint32_t *ret_count);
+/* When the version of the key that t's snapshot sees in its own branch, or the main line, was committed, be
+ * it a deletion; 0: none is there, what lies below a branch not being looked at. */
+enum status store_version_ts(struct txn *t, tree_id tree, struct slice key, uint64_t *ret) MUST;
+
 /* --- what the store knows ------------------------------------------------------------------ */
 
 struct tree_statistics {
@@ -228,6 +277,9 @@ struct tree_statistics {
     uint32_t runs, levels, memtables, history_runs;
 };
 enum status store_get_statistics(struct store *s, tree_id tree, struct tree_statistics *ret) MUST;
+/* As a branch sees it: of all trees that its reads go through. */
+enum status store_get_branch_statistics(struct store *s, const struct branch *b, tree_id tree,
+                                        struct tree_statistics *ret) MUST;
 
 struct store_status {
     uint64_t durable_lsn, appended_lsn, recycle_lsn, log_flushes;
@@ -242,7 +294,7 @@ struct store_status {
 };
 void store_get_status(struct store *s, struct store_status *ret);
 
-/* Calls `fn` for every tree that exists (committed), in no order. */
+/* Calls `fn` for every tree of the main line that exists (committed), in no order. */
 enum status store_each_tree(struct store *s, enum status (*fn)(void *ctx, tree_id tree),
                             void *ctx) MUST;
 /* What verification looked at, one call each: problem NULL when it is sound. The words stay until

@@ -18,6 +18,7 @@ struct txn_options {
     bool read_only;            /* store_write is READ_ONLY_SQL_TRANSACTION */
     int64_t lock_timeout_us;   /* 0: none */
     uint64_t min_snapshot_ts;  /* see at least this: the session's last asynchronous commit */
+    struct branch *branch;     /* in which it runs, held by a handle for as long; NULL: the main line */
 };
 
 enum status txn_begin(struct store *s, const struct txn_options *o, struct txn **ret) MUST;
@@ -39,6 +40,7 @@ bool txn_has_writes(const struct txn *t);
 /* Versions written so far, and their bytes; what was rolled back to a savepoint does not count. */
 void txn_get_written(const struct txn *t, uint64_t *ret_rows, uint64_t *ret_bytes);
 struct store *txn_store(const struct txn *t);
+struct branch *txn_branch(const struct txn *t); /* NULL: the main line */
 
 /* Each SQL statement is one statement here: it gets its snapshot (by isolation) and a higher command
  * number. Statements nest (a function's inside its caller's); pointers handed out stay good until the
@@ -62,6 +64,11 @@ struct txn *txn_begin_newest(struct txn *t);
  * t's own writes. INVALID_PARAMETER_VALUE for the future; a tree whose history does not reach back so
  * far, or that was not there, fails when it is read: SNAPSHOT_TOO_OLD. */
 enum status txn_begin_past(struct txn *t, uint64_t ts, struct txn **ret) MUST;
+
+/* The same of what the branch of `t` was forked from, and of the branch itself at a moment that
+ * store_mark_branch has told. History is there, whatever the retention. */
+struct txn *txn_begin_fork(struct txn *t);
+struct txn *txn_begin_marked(struct txn *t, uint64_t ts);
 
 /* Whether it may read this tree. SNAPSHOT_TOO_OLD, UNDEFINED_OBJECT. */
 enum status txn_check_past(struct txn *past, tree_id tree) MUST;

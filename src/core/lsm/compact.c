@@ -66,11 +66,17 @@ static uint32_t due_level(const struct forest *f, const struct shape *s)
     return LEVELS_MAX;
 }
 
-static uint64_t floor_of(struct tree *t)
+/* Which history runs are due. */
+static bool history_due(struct tree *t, const struct shape *s, struct history_pick *ret)
 {
     uint64_t horizon, floor;
+    struct pins pins;
+    if (!s->levels[HISTORY].count) return false;
     t->forest->horizon(t->forest->ctx, t, &horizon, &floor);
-    return floor;
+    forest_pins(t->forest, t, &pins);
+    bool due = history__pick(s, floor, &pins, ret);
+    pins_release(&pins);
+    return due;
 }
 
 bool tree_compaction_due(struct tree *t)
@@ -78,7 +84,7 @@ bool tree_compaction_due(struct tree *t)
     struct history_pick p;
     const struct shape *s = tree_shape(t);
     if (due_level(t->forest, s) < LEVELS_MAX) return true;
-    return s->levels[HISTORY].count && history__pick(s, floor_of(t), &p);
+    return history_due(t, s, &p);
 }
 
 static void take_input(struct compaction *c, struct run_ref *r)
@@ -174,7 +180,7 @@ static void pick_history(struct compaction *c, const struct shape *s, bool all)
     const struct level *v = &s->levels[HISTORY];
     struct history_pick p;
     c->history = true;
-    if (!v->count || (!history__pick(s, floor_of(c->tree), &p) && !all)) return;
+    if (!history_due(c->tree, s, &p) && !(all && v->count)) return;
     if (all && !p.expired) p = (struct history_pick){.count = v->count};
     c->expired = p.expired;
     for (uint32_t i = p.first; i < p.first + p.count; i++) take_input(c, v->runs[i]);
@@ -197,15 +203,20 @@ static enum status merge_inputs(struct compaction *c)
         if (st == OK) count++;
     }
     struct merge_options o = {
-        .drop_tombstones = c->bottom,
+        .drop_tombstones = c->bottom && !c->tree->base,
         .history = c->history,
         .run = {.blocks = f->blocks, .cache = f->cache, .tree = c->tree->id, .filter_bits = 10,
                 .compress = true, .history = c->history},
         .run_bytes_max = f->o.run_bytes,
         .past_bytes_max = HISTORY_RUN_BYTES,
     };
+    struct pins pins;
     f->horizon(f->ctx, c->tree, &o.horizon_ts, &o.floor_ts);
+    forest_pins(f, c->tree, &pins); /* after that: who forks from the past holds a snapshot until then */
+    o.pins = pins.ts.data;
+    o.pin_count = pins.ts.count;
     if (st == OK) st = merge_runs(sources, count, &o, collect_run, c);
+    pins_release(&pins);
     for (uint32_t i = 0; i < count; i++) run_source_free(sources[i]);
     mem_free(MEM_RUN, sources);
     if (st == OK) st = blocks_sync(f->blocks);

@@ -13,14 +13,13 @@
  *   8 FORGET   u64 run, pending until now
  *   9 FLOOR    u64 timestamp: what was superseded by then may be gone; tree 0: for all trees
  *  10 RETIRE   u64 timestamp: dropped then, kept for reads of the past
+ *  11 to 13    branches: branch_edit.c
  *
  * Little-endian. The log is rewritten as one EDIT a tree once it has grown. */
 #include "core/lsm/tree_priv.h"
 
 #include "base/mem.h"
 
-enum edit_kind { EDIT_CREATE = 1, EDIT_DROP, EDIT_RUNS, EDIT_COUNTERS, EDIT_LOG, EDIT_PENDING,
-                 EDIT_INSTALL, EDIT_FORGET, EDIT_FLOOR, EDIT_RETIRE };
 enum { REWRITE_BYTES_MIN = 4 << 20 };
 
 void run_edit_release(struct run_edit *e)
@@ -137,6 +136,10 @@ static enum status rewrite_tree(void *ctx, struct tree *t)
     const struct shape *s = tree_shape(t);
     for (uint32_t l = 1; l < LISTS; l++) rewrite_level(&e, s, l);
     if (created) rewrite_runs(w, &e);
+    if (created && t->branch) {
+        forest__encode_owner(t, &w->bytes);
+        ARRAY_PUSH(&w->ends, w->bytes.len);
+    }
     if (created) rewrite_time(w, EDIT_FLOOR, t->id, t->logged_floor);
     if (created) rewrite_time(w, EDIT_RETIRE, t->id, t->retired_ts);
     for (uint32_t i = s->levels[0].count; i-- > 0;) { /* oldest first; a pending one has its place */
@@ -166,6 +169,12 @@ static struct slice *records_of(const struct rewrite *w)
     return records;
 }
 
+static void rewrite_branch(void *ctx, size_t bytes)
+{
+    struct rewrite *w = ctx;
+    ARRAY_PUSH(&w->ends, bytes);
+}
+
 /* Under manifest_mutex. Every edit is logged and its shape set under the mutex, so that the shapes
  * seen here are those of the log. */
 static enum status rewrite_manifest(struct forest *f)
@@ -178,6 +187,7 @@ static enum status rewrite_manifest(struct forest *f)
     encode_log_start(&f->log_start, &w.bytes);
     ARRAY_PUSH(&w.ends, w.bytes.len);
     rewrite_time(&w, EDIT_FLOOR, 0, f->floor);
+    forest__encode_branches(f, &w.bytes, rewrite_branch, &w);
     enum status st = forest_each(f, rewrite_tree, &w);
     struct slice *records = records_of(&w);
     if (st == OK) st = manifest_rewrite(f->manifest, records, (uint32_t)w.ends.count);
@@ -187,12 +197,17 @@ static enum status rewrite_manifest(struct forest *f)
     return st;
 }
 
+enum status forest__append(struct forest *f, const struct slice *records, uint32_t n)
+{
+    if (manifest_bytes(f->manifest) > REWRITE_BYTES_MIN) TRY(rewrite_manifest(f));
+    return manifest_append(f->manifest, records, n);
+}
+
 /* Under manifest_mutex. */
 static enum status append_record(struct forest *f, const struct strbuf *b)
 {
     struct slice record = strbuf_slice(b);
-    if (manifest_bytes(f->manifest) > REWRITE_BYTES_MIN) TRY(rewrite_manifest(f));
-    return manifest_append(f->manifest, &record, 1);
+    return forest__append(f, &record, 1);
 }
 
 /* What the edit takes away is told in the same batch. */
@@ -262,8 +277,8 @@ static enum status log_tree(struct forest *f, enum edit_kind kind, struct tree *
     put_u64(&b, t->id);
     fmutex_lock(&f->manifest_mutex);
     enum status st = append_record(f, &b);
-    if (kind == EDIT_DROP && st == OK)
-        __atomic_store_n(&t->drop_logged, true, __ATOMIC_RELEASE);
+    if (st == OK) /* before anyone rewrites the manifest */
+        __atomic_store_n(kind == EDIT_DROP ? &t->drop_logged : &t->created, true, __ATOMIC_RELEASE);
     fmutex_unlock(&f->manifest_mutex);
     strbuf_release(&b);
     return st;
@@ -271,9 +286,7 @@ static enum status log_tree(struct forest *f, enum edit_kind kind, struct tree *
 
 enum status forest_log_create(struct forest *f, struct tree *t)
 {
-    TRY(log_tree(f, EDIT_CREATE, t));
-    __atomic_store_n(&t->created, true, __ATOMIC_RELEASE);
-    return OK;
+    return t->branch ? forest__log_owned(f, t) : log_tree(f, EDIT_CREATE, t);
 }
 
 enum status forest_log_drop(struct forest *f, struct tree *t)
@@ -473,6 +486,6 @@ enum status forest__replay(void *ctx, struct slice record)
     case EDIT_FLOOR:
     case EDIT_RETIRE: return replay_time(f, (enum edit_kind)kind, id, &r);
     case EDIT_FORGET: return replay_outcome(f, id, false, &r);
-    default: return malformed();
+    default: return kind <= EDIT_OWNER ? forest__replay_branch(f, kind, id, record) : malformed();
     }
 }

@@ -94,16 +94,21 @@ static enum status write_run(struct tree *t, struct memory *m, bool bottom, stru
     struct forest *f = t->forest;
     struct memory_source source = {.base.next = memory_source_next, .memory = m};
     struct entry_source *sources[] = {&source.base};
+    struct pins pins;
     struct merge_options o = {
-        .drop_tombstones = bottom,
+        .drop_tombstones = bottom && !t->base,
         .past_bytes_max = HISTORY_RUN_BYTES,
         .run = {.blocks = f->blocks, .cache = f->cache, .tree = t->id, .filter_bits = 10,
                 .compress = true},
     };
     struct collected c = {f, e};
     f->horizon(f->ctx, t, &o.horizon_ts, &o.floor_ts);
-    TRY(merge_runs(sources, 1, &o, collect_run, &c));
-    return blocks_sync(f->blocks);
+    forest_pins(f, t, &pins); /* after that: who forks from the past holds a snapshot until then */
+    o.pins = pins.ts.data;
+    o.pin_count = pins.ts.count;
+    enum status st = merge_runs(sources, 1, &o, collect_run, &c);
+    pins_release(&pins);
+    return st == OK ? blocks_sync(f->blocks) : st;
 }
 
 /* The manifest first, then the shape; both under manifest_mutex, so that a rewrite of the manifest

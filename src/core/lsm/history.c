@@ -34,17 +34,44 @@ static uint32_t stretch(const struct level *v, uint32_t first, uint32_t tier, ui
     return alike >= RUNS_A_TIER ? n : 0;
 }
 
-bool history__pick(const struct shape *s, uint64_t floor, struct history_pick *ret)
+static bool is_pinned(const struct run_ref *r, const struct pins *pins)
+{
+    return pins_between(pins, run_min_ts(r->run), run_max_ts(r->run));
+}
+
+/* The last ones, or one in front of those that branches need, all of whose versions have ended. */
+static bool pick_expired(const struct level *v, uint64_t floor, const struct pins *pins,
+                         struct history_pick *ret)
+{
+    uint32_t end = v->count;
+    while (end > 0 && end_of(v, end - 1) <= floor && is_pinned(v->runs[end - 1], pins)) end--;
+    uint32_t first = end;
+    while (first > 0 && end_of(v, first - 1) <= floor && !is_pinned(v->runs[first - 1], pins))
+        first--;
+    *ret = (struct history_pick){first, end - first, true};
+    return end > first;
+}
+
+/* Among those that have ended, and of which branches need something: merged, the rest of them goes. */
+static bool pick_pinned(const struct level *v, uint64_t floor, struct history_pick *ret)
+{
+    uint32_t first = v->count;
+    while (first > 0 && end_of(v, first - 1) <= floor) first--;
+    for (uint32_t tier = 0; tier < 32; tier++)
+        for (uint32_t i = first; i + RUNS_A_TIER <= v->count; i++) {
+            *ret = (struct history_pick){i, stretch(v, i, tier, UINT64_MAX), false};
+            if (ret->count) return true;
+        }
+    return false;
+}
+
+bool history__pick(const struct shape *s, uint64_t floor, const struct pins *pins,
+                   struct history_pick *ret)
 {
     const struct level *v = &s->levels[HISTORY];
+    if (pick_expired(v, floor, pins, ret) || pick_pinned(v, floor, ret)) return true;
     *ret = (struct history_pick){0};
-    while (ret->count < v->count && end_of(v, v->count - 1 - ret->count) <= floor) ret->count++;
-    if (ret->count) {
-        ret->first = v->count - ret->count;
-        ret->expired = true;
-        return true;
-    }
-    if (v->count < RUNS_A_TIER) return false;
+    if (v->count < RUNS_A_TIER || end_of(v, 0) <= floor) return false;
     uint64_t span_max = (end_of(v, 0) - floor) / WINDOWS_MIN;
     for (uint32_t tier = 0; tier < 32; tier++)
         for (uint32_t i = 0; i + RUNS_A_TIER <= v->count; i++) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "core/lsm/branch.h"
 #include "core/lsm/tree_priv.h"
 
 /* --- runs and memtables ------------------------------------------------------------------------ */
@@ -149,6 +150,7 @@ static void tree_free(struct tree *t)
     struct shape *s = t->shape;
     for (uint32_t i = 0; i < s->memory_count; i++) memory__free(t->forest, s->memories[i]);
     shape__free(s);
+    tree_rescue_free(t->rescue);
     mem_free(MEM_RUN, t);
 }
 
@@ -395,6 +397,7 @@ void forest_free(struct forest *f)
             if (f->chunks[c][i]) tree_free(f->chunks[c][i]);
         mem_free(MEM_RUN, f->chunks[c]);
     }
+    forest_free_branches(f);
     if (f->manifest) manifest_close(f->manifest);
     if (f->cache) cache_free(f->cache);
     if (f->blocks) blocks_close(f->blocks);

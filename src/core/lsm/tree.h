@@ -10,6 +10,7 @@
 #ifndef HELIOS_CORE_LSM_TREE_H
 #define HELIOS_CORE_LSM_TREE_H
 
+#include "base/array.h"
 #include "base/epoch.h"
 #include "base/map.h"
 #include "core/file/manifest.h"
@@ -77,12 +78,15 @@ struct tree {
     uint64_t logged_floor;   /* guarded by manifest_mutex */
     int64_t retention_us;    /* atomic: of its history; RETENTION_DEFAULT: the forest's */
     uint64_t retired_ts;     /* atomic: dropped then, and kept for reads of the past; 0: not */
+    uint32_t branch;         /* whose it is: 0 the main line's; immutable once it is shown */
+    tree_id base;            /* of an overlay: what it lies over; 0: none */
     bool created;            /* its creation has committed (manifest knows it) */
     bool drop_logged;        /* atomic; set under manifest_mutex: the manifest must not name it again */
     bool dropped;            /* atomic: gone for all; memory goes by epoch */
     uint64_t needed_lsn;     /* replay_lsn at open; of recovery */
     uint64_t newest_ts;      /* of its runs at open, and of those claimed since; of recovery */
     uint32_t recovery_lane;  /* of recovery: 0 none yet, else its number + 1 */
+    struct rescue *rescue;   /* of recovery, and its lane's alone (branch.h); NULL: none */
     uint32_t refs;           /* atomic: the forest's, and of work under way; the last frees it */
     uint32_t next_compaction[LEVELS_MAX]; /* round robin; owner: the compaction */
 };
@@ -105,6 +109,7 @@ struct log_start {
     uint64_t ts;      /* no commit before it is newer */
 };
 
+struct branch;
 struct forest {
     struct forest_options o;
     struct blocks *blocks;
@@ -123,6 +128,10 @@ struct forest {
     struct fmutex work_mutex;     /* flushing and compacting flags */
     struct fcond work_done;       /* a compaction has ended */
     struct wal *wal;              /* set once it is open */
+    struct fmutex branches_mutex; /* rank: below manifest_mutex, but for who is held for long */
+    ARRAY(struct branch *) branches; /* guarded by branches_mutex; by rising numbers */
+    uint32_t branch_count;        /* atomic */
+    uint32_t next_branch;         /* guarded by branches_mutex */
     uint64_t floor;               /* history is whole after it, but for the trees' own floors */
     /* Asked at each flush and compaction: of the versions at or below *ret_horizon only the newest is
      * needed today; what was superseded at or before *ret_floor is not needed at all. */

@@ -3,7 +3,13 @@
 #define HELIOS_CORE_LSM_TREE_PRIV_H
 
 #include "base/metrics.h"
+#include "core/lsm/branch.h"
 #include "core/lsm/tree.h"
+
+/* What a record of the manifest is (edit.c; from EDIT_BRANCH on branch_edit.c). */
+enum edit_kind { EDIT_CREATE = 1, EDIT_DROP, EDIT_RUNS, EDIT_COUNTERS, EDIT_LOG, EDIT_PENDING,
+                 EDIT_INSTALL, EDIT_FORGET, EDIT_FLOOR, EDIT_RETIRE, EDIT_BRANCH, EDIT_UNBRANCH,
+                 EDIT_OWNER };
 
 /* A change of a tree's runs, as the manifest keeps it. */
 struct run_edit {
@@ -22,6 +28,23 @@ enum load_record { LOAD_PENDING, LOAD_INSTALLED, LOAD_FORGOTTEN };
 enum status forest__log_claim(struct forest *f, const struct loaded_run *l) MUST;
 enum status forest__log_loads(struct forest *f, enum load_record kind, const struct loaded_run *runs,
                               size_t n, uint64_t ts) MUST;
+/* All or none, durable on return. Under manifest_mutex. */
+enum status forest__append(struct forest *f, const struct slice *records, uint32_t n) MUST;
+/* All of them; tells where each record ends. */
+void forest__encode_branches(struct forest *f, struct strbuf *out,
+                             void (*ended)(void *ctx, size_t bytes), void *ctx);
+void forest__encode_owner(const struct tree *t, struct strbuf *out);
+enum status forest__log_owned(struct forest *f, struct tree *t) MUST; /* and that it is there */
+enum status forest__replay_branch(struct forest *f, unsigned kind, uint64_t id,
+                                  struct slice record) MUST;
+/* The branch and its trees are gone: one batch. Under manifest_mutex. */
+enum status forest__log_unbranch(struct forest *f, uint32_t branch, struct tree *const *trees,
+                                 size_t n) MUST;
+/* Of the registry: made from what is known, shown; an overlay that is there. */
+struct branch *branch__new(struct forest *f, uint32_t id, struct branch *parent, struct slice name,
+                           uint64_t fork_ts, int64_t created_us);
+void branch__list(struct forest *f, struct branch *b);
+void branch__note_overlay(struct branch *b, tree_id base, tree_id overlay);
 /* Applies one record of the manifest at open. */
 enum status forest__replay(void *ctx, struct slice record);
 
@@ -39,7 +62,8 @@ struct history_pick {
     uint32_t first, count; /* of the list */
     bool expired;
 };
-bool history__pick(const struct shape *s, uint64_t floor, struct history_pick *ret);
+bool history__pick(const struct shape *s, uint64_t floor, const struct pins *pins,
+                   struct history_pick *ret);
 
 /* A copy to be changed; takes a reference on each run that it names. */
 struct shape *shape__copy(const struct shape *s);

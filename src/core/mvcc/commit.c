@@ -1,6 +1,7 @@
 /* The redo of a transaction, as its log record holds it (docs/format/wal.md): entries one after another
  *
  *   u8 op | u64 tree                                    CREATE, DROP
+ *   u8 op | u64 tree | u64 branch                       CREATE_IN: in a branch
  *   u8 op | u64 tree | u64 run                          RUN: loaded, and pending in the manifest
  *   u8 op | u64 tree | u32 key bytes | u32 row bytes | key | row    PUT, DELETE (no row)
  *
@@ -43,8 +44,10 @@ enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end)
                 continue;
             }
             const struct tree_change *c = &t->changes.data[change++];
-            put_header(head, c->drop ? REDO_DROP : REDO_CREATE, c->tree->id);
-            parts[count++] = slice_make(head, REDO_TREE_BYTES);
+            enum redo_op made = c->tree->branch ? REDO_CREATE_IN : REDO_CREATE;
+            uint64_t in = c->tree->branch;
+            memcpy(put_header(head, c->drop ? REDO_DROP : made, c->tree->id), &in, 8);
+            parts[count++] = slice_make(head, c->drop || !in ? REDO_TREE_BYTES : REDO_RUN_BYTES);
             continue;
         }
         const struct version *v = w->version;

@@ -8,6 +8,7 @@
  * Rows are pointed to where they lie: memtables stay while the statement runs, and the pages of runs are
  * pinned until the next batch. A reader of the past has history runs among its sources: they do not lie
  * above or below others, so of equal keys the newest version counts, and one that had ended gives none.
+ * In a branch there are the sources of all its layers; of equal keys the upper layer counts.
  * Where one run's keys come before all others' for a while, as nearly
  * always, they are taken a page at a time. Only what a backward scan finds in runs is copied. */
 #include "core/mvcc/mvcc_priv.h"
@@ -20,6 +21,7 @@ enum source_kind { SOURCE_MEMORY, SOURCE_RUNS, SOURCE_HISTORY };
 
 struct source {
     enum source_kind kind;
+    const struct layer *layer;
     bool ended;
     struct slice key, row; /* the head; row.data stays until the source moves */
     bool tombstone;
@@ -41,8 +43,8 @@ struct source {
 
 struct cursor {
     struct txn *txn;
-    struct view view;
-    bool reverse, skip_keys;
+    struct layer layers[BRANCH_STEPS_MAX];
+    bool reverse, skip_keys, changes;
     struct strbuf lower, upper;
     bool has_lower, has_upper;
     tree_id tree;
@@ -79,7 +81,7 @@ static void memory_advance(struct cursor *c, struct source *s)
             }
         }
         struct leaf *leaf = s->leaves[s->at];
-        const struct version *v = mvcc__visible(&c->view, leaf_head(leaf));
+        const struct version *v = mvcc__visible(&s->layer->view, leaf_head(leaf));
         if (!v) continue;
         s->key = leaf_key(leaf);
         s->row = slice_make(v->row, v->len);
@@ -153,9 +155,9 @@ static void remember_key(struct source *s)
 }
 
 /* False: the version had ended by then, and what came after it lies elsewhere, if anything did. */
-static bool lasted(const struct cursor *c, const struct source *s, const struct entry *e)
+static bool lasted(const struct source *s, const struct entry *e)
 {
-    return s->kind == SOURCE_RUNS || history_end(e) > c->view.snapshot;
+    return s->kind == SOURCE_RUNS || history_end(e) > s->layer->view.snapshot;
 }
 
 static struct slice row_of(const struct source *s, const struct entry *e)
@@ -166,7 +168,7 @@ static struct slice row_of(const struct source *s, const struct entry *e)
 /* As next_entry, forward, past whatever the snapshot does not see. */
 static enum status next_seen(struct cursor *c, struct source *s)
 {
-    enum status st = run_cursor_next_seen(s->cursor, c->view.snapshot, s->kind == SOURCE_HISTORY,
+    enum status st = run_cursor_next_seen(s->cursor, s->layer->view.snapshot, s->kind == SOURCE_HISTORY,
                                           &s->last_key, &s->entry);
     if (st == END_OF_DATA) return next_entry(c, s); /* goes on with the next run */
     s->has_entry = st == OK;
@@ -177,12 +179,12 @@ static enum status next_seen(struct cursor *c, struct source *s)
 static enum status runs_forward(struct cursor *c, struct source *s, bool first)
 {
     if (first) TRY(runs_start(c, s));
-    else if (c->txn->past) TRY(next_seen(c, s));
+    else if (s->layer->past) TRY(next_seen(c, s));
     else TRY(next_entry(c, s));
     while (s->has_entry) {
-        if (s->entry.ts <= c->view.snapshot && !is_last_key(s)) {
+        if (s->entry.ts <= s->layer->view.snapshot && !is_last_key(s)) {
             remember_key(s);
-            if (lasted(c, s, &s->entry)) break;
+            if (lasted(s, &s->entry)) break;
         }
         TRY(next_entry(c, s));
     }
@@ -201,14 +203,14 @@ static enum status runs_backward(struct cursor *c, struct source *s, bool first)
     bool found = false;
     if (first) TRY(runs_start(c, s));
     while (!found) {
-        while (s->has_entry && s->entry.ts > c->view.snapshot) TRY(next_entry(c, s));
+        while (s->has_entry && s->entry.ts > s->layer->view.snapshot) TRY(next_entry(c, s));
         s->ended = !s->has_entry;
         if (s->ended) return OK;
         remember_key(s);
         while (s->has_entry && is_last_key(s)) {
-            if (s->entry.ts <= c->view.snapshot) {
+            if (s->entry.ts <= s->layer->view.snapshot) {
                 struct slice row = row_of(s, &s->entry);
-                found = lasted(c, s, &s->entry);
+                found = lasted(s, &s->entry);
                 strbuf_clear(&s->held_row);
                 strbuf_add(&s->held_row, row.data, row.len);
                 s->tombstone = s->entry.tombstone;
@@ -237,48 +239,74 @@ static enum status advance(struct cursor *c, struct source *s, bool first)
 
 /* --- cursors ----------------------------------------------------------------------------------- */
 
-static void add_runs(struct cursor *c, enum source_kind kind, struct run_ref *const *runs,
-                     uint32_t count)
+static struct source *add_source(struct cursor *c, enum source_kind kind, const struct layer *layer)
 {
     struct source *s = &c->sources[c->source_count++];
     s->kind = kind;
+    s->layer = layer;
+    return s;
+}
+
+static void add_runs(struct cursor *c, enum source_kind kind, const struct layer *layer,
+                     struct run_ref *const *runs, uint32_t count)
+{
+    struct source *s = add_source(c, kind, layer);
     s->runs = runs;
     s->run_count = count;
 }
 
-static void add_sources(struct cursor *c, const struct shape *shape)
+static uint32_t sources_of(const struct shape *s)
+{
+    return s->memory_count + s->levels[0].count + LEVELS_MAX + s->levels[HISTORY].count;
+}
+
+static void add_layer(struct cursor *c, const struct layer *layer, const struct shape *shape)
 {
     const struct level *history = &shape->levels[HISTORY];
-    uint32_t n = shape->memory_count + shape->levels[0].count + LEVELS_MAX + history->count;
-    c->sources = mem_alloc(MEM_TXN, n * sizeof *c->sources);
     for (uint32_t i = 0; i < shape->memory_count; i++) {
         if (memtable_key_count(shape->memories[i]->table) == 0) continue;
-        struct source *s = &c->sources[c->source_count++];
-        s->kind = SOURCE_MEMORY;
+        struct source *s = add_source(c, SOURCE_MEMORY, layer);
         s->memory = shape->memories[i];
         s->leaves = mem_alloc(MEM_TXN, WALK_LEAVES * sizeof *s->leaves);
     }
     for (uint32_t i = 0; i < shape->levels[0].count; i++)
-        if (mvcc__run_visible(&c->view, shape->levels[0].runs[i]))
-            add_runs(c, SOURCE_RUNS, &shape->levels[0].runs[i], 1);
+        if (mvcc__run_visible(&layer->view, shape->levels[0].runs[i]))
+            add_runs(c, SOURCE_RUNS, layer, &shape->levels[0].runs[i], 1);
     for (int l = 1; l < LEVELS_MAX; l++)
         if (shape->levels[l].count)
-            add_runs(c, SOURCE_RUNS, shape->levels[l].runs, shape->levels[l].count);
-    for (uint32_t i = 0; i < history->count && c->txn->past; i++)
-        if (run_max_ts(history->runs[i]->run) > c->view.snapshot &&
-            run_min_ts(history->runs[i]->run) <= c->view.snapshot)
-            add_runs(c, SOURCE_HISTORY, &history->runs[i], 1);
+            add_runs(c, SOURCE_RUNS, layer, shape->levels[l].runs, shape->levels[l].count);
+    for (uint32_t i = 0; i < history->count && layer->past; i++)
+        if (run_max_ts(history->runs[i]->run) > layer->view.snapshot &&
+            run_min_ts(history->runs[i]->run) <= layer->view.snapshot)
+            add_runs(c, SOURCE_HISTORY, layer, &history->runs[i], 1);
+}
+
+/* The shapes stay as they are found here. */
+static void add_sources(struct cursor *c, uint32_t count)
+{
+    const struct shape *shapes[BRANCH_STEPS_MAX];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        shapes[i] = tree_shape(c->layers[i].tree);
+        n += sources_of(shapes[i]);
+    }
+    c->sources = mem_alloc(MEM_TXN, (n + 1) * sizeof *c->sources);
+    for (uint32_t i = 0; i < count; i++) add_layer(c, &c->layers[i], shapes[i]);
 }
 
 enum status store_scan(struct txn *t, const struct scan_request *q, struct cursor **ret)
 {
-    struct tree *tree;
-    TRY(mvcc__tree(t, q->tree, &tree));
+    struct layer layers[BRANCH_STEPS_MAX];
+    uint32_t count;
+    bool own;
+    TRY(mvcc__layers(t, q->tree, layers, &count, &own));
     struct cursor *c = mem_alloc(MEM_TXN, sizeof *c);
+    memcpy(c->layers, layers, count * sizeof *layers);
     c->txn = t;
-    c->view = txn__view(t);
     c->reverse = q->reverse;
     c->skip_keys = q->skip_keys;
+    c->changes = q->changes;
+    if (q->changes) count = own;
     arena_init(&c->batch, MEM_TXN);
     strbuf_init(&c->lower, NULL);
     strbuf_init(&c->upper, NULL);
@@ -289,7 +317,7 @@ enum status store_scan(struct txn *t, const struct scan_request *q, struct curso
     c->tree = q->tree;
     c->tracks = t->ssi != NULL;
     strbuf_init(&c->tracked, NULL);
-    add_sources(c, tree_shape(tree));
+    add_sources(c, count);
     for (uint32_t i = 0; i < c->source_count; i++) {
         enum status st = advance(c, &c->sources[i], true);
         if (st != OK) {
@@ -313,7 +341,7 @@ static enum status pick(struct cursor *c, struct source **ret)
             continue;
         }
         int order = slice_cmp(s->key, best->key);
-        if (order == 0 && c->txn->past && s->ts > best->ts) {
+        if (order == 0 && s->layer->past && s->layer == best->layer && s->ts > best->ts) {
             TRY(advance(c, best, false));
             best = s;
             continue;
@@ -356,7 +384,10 @@ static struct slice limit_of(const struct cursor *c, const struct source *taken)
 static enum status take_one(struct cursor *c, struct source *s, struct gather *g)
 {
     bool in_place = s->kind == SOURCE_MEMORY;
-    if (!s->tombstone) {
+    if (s->tombstone && c->changes) {
+        if (g->keys) g->keys[g->count] = keep(c, s->key);
+        g->rows[g->count++] = (struct slice){0};
+    } else if (!s->tombstone) {
         if (g->keys) g->keys[g->count] = in_place ? s->key : keep(c, s->key);
         g->rows[g->count++] = in_place ? s->row : keep(c, s->row);
     }
@@ -366,7 +397,7 @@ static enum status take_one(struct cursor *c, struct source *s, struct gather *g
 /* Forward: what this page has before the other sources' keys. */
 static enum status take_page(struct cursor *c, struct source *s, struct gather *g)
 {
-    struct run_take q = {limit_of(c, s), c->view.snapshot, g->max - g->count,
+    struct run_take q = {limit_of(c, s), s->layer->view.snapshot, g->max - g->count,
                          s->kind == SOURCE_HISTORY};
     g->count += run_cursor_take(s->cursor, &q, g->keys ? g->keys + g->count : NULL,
                                 g->rows + g->count, &s->entry.key);
@@ -428,7 +459,7 @@ enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows
         TRY(pick(c, &s));
         if (!s) break;
         if (s->kind == SOURCE_MEMORY) TRY(take_memory(c, s, &g));
-        else if (c->reverse) TRY(take_one(c, s, &g));
+        else if (c->reverse || c->changes) TRY(take_one(c, s, &g));
         else TRY(take_page(c, s, &g));
     }
     *ret_count = g.count;

@@ -60,7 +60,7 @@ void store__horizon(void *ctx, struct tree *t, uint64_t *ret_horizon, uint64_t *
 
 bool store__keeps_history(const struct store *s, const struct tree *t)
 {
-    return retention_of(s, t) > 0;
+    return retention_of(s, t) > 0 || __atomic_load_n(&s->forest->branch_count, __ATOMIC_ACQUIRE);
 }
 
 void store_set_retention(struct store *s, int64_t us)
@@ -132,8 +132,9 @@ enum status txn_begin_past(struct txn *t, uint64_t ts, struct txn **ret)
 
 enum status txn_check_past(struct txn *past, tree_id tree)
 {
-    struct tree *t;
-    return mvcc__tree(past, tree, &t);
+    struct layer layers[BRANCH_STEPS_MAX];
+    uint32_t n;
+    return mvcc__layers(past, tree, layers, &n, NULL);
 }
 
 uint64_t store_history_begins(struct store *s, tree_id id)
@@ -202,7 +203,11 @@ static bool drop_now(struct store *s, const struct pending_drop *d)
 {
     uint64_t horizon, floor;
     store__horizon(s, d->tree, &horizon, &floor);
-    if (d->ts > floor) return false;
+    struct pins pins;
+    forest_pins(s->forest, d->tree, &pins);
+    bool needed = pins_between(&pins, 0, d->ts);
+    pins_release(&pins);
+    if (d->ts > floor || needed) return false;
     if (d->retired && forest_log_drop(s->forest, d->tree) != OK) {
         log_error(LOG_ERROR, "store");
         error_clear();

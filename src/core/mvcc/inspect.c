@@ -40,16 +40,20 @@ static void inspect_record(struct slice r, struct strbuf *out)
     static const char *const kinds[] = {"?", "create tree", "drop tree", "runs of tree",
                                         "next tree", "log needed from", "pending run of tree",
                                         "installed run of tree", "forgotten run of tree",
-                                        "history begins of tree", "retired tree"};
+                                        "history begins of tree", "retired tree", "branch",
+                                        "no branch up to", "owner of tree"};
     unsigned kind = r.len ? (unsigned char)r.data[0] : 0;
     uint64_t tree = 0;
     if (r.len >= 9) memcpy(&tree, r.data + 1, 8);
-    strbuf_addf(out, kind == 5 ? "    %s %llX" : "    %s %llu", kinds[kind < 11 ? kind : 0],
+    strbuf_addf(out, kind == 5 ? "    %s %llX" : "    %s %llu", kinds[kind < 14 ? kind : 0],
                 (unsigned long long)tree);
     if (kind >= 6 && r.len >= 17) {
-        uint64_t run;
-        memcpy(&run, r.data + 9, 8);
-        strbuf_addf(out, kind >= 9 ? ": timestamp %llu" : ": run %llu", (unsigned long long)run);
+        uint64_t value;
+        memcpy(&value, r.data + 9, 8);
+        strbuf_addf(out, kind == 11   ? ": parent %llu"
+                         : kind == 13 ? ": branch %llu"
+                         : kind >= 9  ? ": timestamp %llu"
+                                      : ": run %llu", (unsigned long long)value);
     }
     uint32_t removed = 0, added = 0;
     if (kind == 3 && r.len >= 37) {

@@ -57,22 +57,35 @@ static uint64_t take_share(struct store *s)
     return share;
 }
 
+/* In a branch the rows go to overlays. */
+static enum status find_trees(struct load *l)
+{
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct tree *tree;
+        TRY(mvcc__own_tree(l->txn, l->trees[i].tree, &tree));
+        l->trees[i].tree = tree->id;
+    }
+    return OK;
+}
+
 enum status store_load_begin(struct txn *t, const struct load_tree *trees, uint32_t n,
                              struct load **ret)
 {
     if (t->options.read_only)
         return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction");
-    for (uint32_t i = 0; i < n; i++) {
-        struct tree *tree;
-        TRY(mvcc__tree(t, trees[i].tree, &tree));
-    }
     TRY(store__admit(t));
     struct load *l = mem_alloc(MEM_RUN, sizeof *l);
     l->txn = t;
     l->count = n;
     l->trees = mem_alloc(MEM_RUN, n * sizeof *trees);
     memcpy(l->trees, trees, n * sizeof *trees);
-    for (int i = 0; i < 2; i++) load_buffer__init(&l->buffers[i], trees, n);
+    enum status st = find_trees(l);
+    if (st != OK) {
+        mem_free(MEM_RUN, l->trees);
+        mem_free(MEM_RUN, l);
+        return st;
+    }
+    for (int i = 0; i < 2; i++) load_buffer__init(&l->buffers[i], l->trees, n);
     l->counted = take_share(t->store);
     l->buffer_bytes = l->counted / 2;
     *ret = l;
@@ -263,6 +276,27 @@ static enum status check_run(struct check *c, const struct load_part *p, const u
     return OK;
 }
 
+/* What an overlay has is new unless it lies below; what is live in it was found before. */
+static enum status check_below(struct check *c, const struct load_part *p)
+{
+    struct txn *t = c->load->txn, *helper;
+    enum status st = OK;
+    txn_begin_helper(t, &helper); /* whose pins can be let go */
+    for (size_t i = 0; i < p->entries.count && st == OK; i++) {
+        const struct load_item *item = p->entries.data[i].item;
+        struct newest n = {0};
+        st = poll(i);
+        if (item->written) continue;
+        if (st == OK)
+            st = mvcc__newest_in_runs(t, c->shape, c->ref, load_key(item), true, &helper->pins, &n);
+        if (st == OK && !n.found) st = mvcc__newest_below(helper, c->tree, load_key(item), &n);
+        page_pins_release(&helper->pins);
+        if (n.found && !n.tombstone) found(c, item);
+    }
+    txn_end_helper(helper);
+    return st;
+}
+
 static enum status check_runs(struct check *c, const struct load_part *p)
 {
     if (!c->load->trees[c->part].unique) return OK;
@@ -280,7 +314,7 @@ static enum status check_runs(struct check *c, const struct load_part *p)
             st = check_run(c, p, hashes, r->run);
         }
     mem_free(MEM_RUN, hashes);
-    return st;
+    return st == OK && c->tree->base ? check_below(c, p) : st;
 }
 
 static enum status conflict(struct load *l, const struct load_buffer *b, uint32_t part,
@@ -302,14 +336,15 @@ static enum status publish_part(struct load *l, const struct load_buffer *b, uin
     struct run_ref *ref;
     if (p->twice) return conflict(l, b, part, p->twice);
     if (!p->meta.len) return OK;
-    TRY(mvcc__tree(t, p->tree, &c.tree));
+    c.tree = forest_tree(t->store->forest, p->tree);
     t->shown = true;
     TRY(tree_publish_run(c.tree, strbuf_slice(&p->meta), (uint64_t)(uintptr_t)t | 1, t->command, &ref,
                          &c.shape));
     ARRAY_PUSH(&t->loads, (struct loaded_run){c.tree, ref});
     ARRAY_PUSH(&t->writes, (struct write_entry){.tree = c.tree, .load = true});
     if (t->ssi)
-        TRY(ssi__write_range(t, p->tree, run_min_key(ref->run), run_max_key(ref->run)));
+        TRY(ssi__write_range(t, c.tree->base ? c.tree->base : p->tree, run_min_key(ref->run),
+                             run_max_key(ref->run)));
     c.ref = ref;
     for (uint32_t i = 0; i < c.shape->memory_count; i++)
         TRY(check_memory(&c, p, c.shape->memories[i]));

@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/epoch.h"
 #include "base/metrics.h"
+#include "core/lsm/branch.h"
 #include "core/lsm/tree.h"
 #include "core/txn.h"
 
@@ -58,7 +59,10 @@ struct txn {
     struct txn_options options;
     struct epoch_slot *slot;
     struct sx *ssi;              /* what is tracked of a SERIALIZABLE one; NULL: nothing */
+    struct branch *branch;       /* NULL: the main line */
+    bool layered;                /* in a branch, or past: reads go by layers */
     bool past;                   /* reads only, and as of its snapshot, whatever that is */
+    bool pinned;                 /* … which a branch keeps the history for */
     int64_t began_us;            /* of such a one: by the wall clock */
     const struct txn *view_of;   /* whose own versions it sees: itself, or a reader's writer */
     uint32_t depth;              /* of statements */
@@ -181,7 +185,26 @@ static inline bool mvcc__run_visible(const struct view *v, const struct run_ref 
     uint64_t ts = mvcc__begin_of(&r->begin, &x);
     return x == v->txn ? r->command < v->command : ts && ts <= v->snapshot;
 }
+/* The tree, for those who read the main line. */
 enum status mvcc__tree(struct txn *t, tree_id id, struct tree **ret) MUST;
+/* One of the trees that a read in a branch goes through, from the top down (branch.c). */
+struct layer {
+    struct tree *tree;
+    struct view view;
+    bool past;
+};
+/* Of any transaction: in the main line there is one. *ret_own (may be NULL): the first is its own. */
+enum status mvcc__layers(struct txn *t, tree_id id, struct layer ret[BRANCH_STEPS_MAX],
+                         uint32_t *ret_count, bool *ret_own) MUST;
+/* Where it writes and locks: an overlay is made when there is none. */
+enum status mvcc__own_tree(struct txn *t, tree_id id, struct tree **ret) MUST;
+struct newest;
+/* What lies below an overlay that has nothing of the key. */
+enum status mvcc__newest_below(struct txn *t, const struct tree *overlay, struct slice key,
+                               struct newest *ret) MUST;
+/* The version that a layer sees: NOT_FOUND, and then *ret_gone says that it knows so. */
+enum status mvcc__layer_get(struct txn *t, const struct layer *l, struct slice key,
+                            struct entry *ret, bool *ret_gone) MUST;
 struct newest {
     bool found;         /* any version at all */
     bool tombstone;
@@ -230,7 +253,8 @@ bool txn__apply_changes(struct txn *t, uint64_t ts);
 void txn__forget_loads(struct txn *t); /* it has failed before the log had it */
 enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end) MUST;
 /* What a log record holds (commit.c). */
-enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP, REDO_RUN };
+enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP, REDO_RUN,
+               REDO_CREATE_IN };
 enum { REDO_TREE_BYTES = 9, REDO_ROW_BYTES = 17, REDO_RUN_BYTES = 17 };
 /* From the log into the memtables (recover.c). */
 enum status store__recover(struct store *s) MUST;

@@ -22,7 +22,7 @@ enum status mvcc__tree(struct txn *t, tree_id id, struct tree **ret)
 {
     ASSERT(t->depth > 0);
     *ret = forest_tree(t->store->forest, id);
-    if (*ret) return t->past ? mvcc__check_past(t, *ret) : OK;
+    if (*ret) return t->past && !t->pinned ? mvcc__check_past(t, *ret) : OK;
     return FAIL(UNDEFINED_OBJECT, "tree %llu does not exist", (unsigned long long)id);
 }
 
@@ -112,9 +112,10 @@ enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const str
 }
 
 /* The past: the newest version at or before the snapshot, be it among today's (ret, or NOT_FOUND: none)
- * or in history, where it counts only while it lasted. */
-static enum status get_in_history(struct txn *t, const struct shape *s, struct slice key,
-                                  enum status found, struct entry *ret)
+ * or in history, where it counts only while it lasted (*ret_gone: it did not). */
+static enum status get_in_history(struct txn *t, uint64_t snapshot, const struct shape *s,
+                                  struct slice key, enum status found, struct entry *ret,
+                                  bool *ret_gone)
 {
     const struct level *v = &s->levels[HISTORY];
     uint64_t hash = run_key_hash(key);
@@ -122,8 +123,8 @@ static enum status get_in_history(struct txn *t, const struct shape *s, struct s
     for (uint32_t i = 0; i < v->count; i++) {
         struct run *r = v->runs[i]->run;
         struct entry e;
-        if (run_max_ts(r) <= t->snapshot || run_min_ts(r) > t->snapshot) continue;
-        enum status st = get_in_run(r, key, hash, t->snapshot, &t->pins, &e);
+        if (run_max_ts(r) <= snapshot || run_min_ts(r) > snapshot) continue;
+        enum status st = get_in_run(r, key, hash, snapshot, &t->pins, &e);
         if (st == NOT_FOUND) continue;
         TRY(st);
         if (found == OK && e.ts <= ret->ts) continue;
@@ -132,41 +133,61 @@ static enum status get_in_history(struct txn *t, const struct shape *s, struct s
         past = true;
     }
     if (!past) return found;
-    if (history_end(ret) <= t->snapshot) return NOT_FOUND;
+    *ret_gone = history_end(ret) <= snapshot;
+    if (*ret_gone) return NOT_FOUND;
     ret->row = history_row(ret);
     return OK;
 }
 
-static enum status get_past(struct txn *t, const struct view *view, const struct shape *s,
-                            struct slice key, struct slice *ret_row)
+enum status mvcc__layer_get(struct txn *t, const struct layer *l, struct slice key,
+                            struct entry *ret, bool *ret_gone)
 {
-    struct entry e = {0};
+    const struct shape *s = tree_shape(l->tree);
     enum status st = NOT_FOUND;
+    *ret_gone = false;
     for (uint32_t i = 0; i < s->memory_count && st == NOT_FOUND; i++) {
         struct leaf *leaf = memtable_find(s->memories[i]->table, key);
-        const struct version *v = leaf ? mvcc__visible(view, leaf_head(leaf)) : NULL;
+        const struct version *v = leaf ? mvcc__visible(&l->view, leaf_head(leaf)) : NULL;
         struct txn *x;
         if (!v) continue;
-        e = (struct entry){.ts = mvcc__begin(v, &x), .tombstone = v->tombstone,
-                           .row = slice_make(v->row, v->len)};
+        *ret = (struct entry){.ts = mvcc__begin(v, &x), .tombstone = v->tombstone,
+                              .row = slice_make(v->row, v->len)};
         st = OK;
     }
-    if (st == NOT_FOUND) st = get_in_runs(t, view, s, key, &e);
-    if (st == OK || st == NOT_FOUND) st = get_in_history(t, s, key, st, &e);
+    if (st == NOT_FOUND) st = get_in_runs(t, &l->view, s, key, ret);
+    if (l->past && (st == OK || st == NOT_FOUND))
+        st = get_in_history(t, l->view.snapshot, s, key, st, ret, ret_gone);
     TRY(st);
-    if (e.tombstone) return NOT_FOUND;
-    *ret_row = e.row;
-    return OK;
+    *ret_gone = ret->tombstone;
+    return *ret_gone ? NOT_FOUND : OK;
+}
+
+/* In a branch, or in the past: layer by layer. */
+static enum status get_in_layers(struct txn *t, const struct point_get_request *q,
+                                 struct slice *ret_row)
+{
+    struct layer layers[BRANCH_STEPS_MAX];
+    struct entry e = {0};
+    uint32_t n;
+    bool gone = false;
+    TRY(mvcc__layers(t, q->tree, layers, &n, NULL));
+    for (uint32_t i = 0; i < n && !gone; i++) {
+        enum status st = mvcc__layer_get(t, &layers[i], q->key, &e, &gone);
+        if (st == NOT_FOUND) continue;
+        *ret_row = e.row;
+        return st;
+    }
+    return NOT_FOUND;
 }
 
 enum status store_point_get(struct txn *t, const struct point_get_request *q, struct slice *ret_row)
 {
     struct tree *tree;
-    TRY(mvcc__tree(t, q->tree, &tree));
     if (t->ssi) TRY(ssi__read(t, q->tree, q->key));
+    if (t->layered) return get_in_layers(t, q, ret_row);
+    TRY(mvcc__tree(t, q->tree, &tree));
     const struct shape *s = tree_shape(tree);
     struct view view = txn__view(t);
-    if (t->past) return get_past(t, &view, s, q->key, ret_row);
     for (uint32_t i = 0; i < s->memory_count; i++) {
         struct leaf *leaf = memtable_find(s->memories[i]->table, q->key);
         const struct version *v = leaf ? mvcc__visible(&view, leaf_head(leaf)) : NULL;

@@ -60,7 +60,7 @@ struct recovery {
 
 /* Whether the runs have a newer version of the key: one that was loaded, for those that were logged are
  * replayed, too. Few rows ask: most are newer than all runs. */
-static enum status is_outdated(const struct redo_row *r, struct slice key, bool *ret)
+static enum status is_outdated(const struct redo_row *r, struct slice key, struct slice row, bool *ret)
 {
     struct page_pins pins = {0};
     struct newest n;
@@ -70,6 +70,11 @@ static enum status is_outdated(const struct redo_row *r, struct slice key, bool 
     *ret = st == OK && n.found && n.ts > r->ts;
     /* It may have been in memory alone: then the key's history begins anew. */
     if (*ret && n.ts > r->tree->floor) r->tree->floor = n.ts;
+    if (*ret && r->tree->forest->branch_count) {
+        if (!r->tree->rescue) r->tree->rescue = tree_rescue_new(r->tree);
+        struct entry e = {.key = key, .ts = r->ts, .tombstone = r->delete, .row = row};
+        tree_rescue_add(r->tree->rescue, &e, n.ts);
+    }
     page_pins_free(&pins);
     return st;
 }
@@ -79,7 +84,7 @@ static enum status apply_row(struct store *s, const struct redo_row *r, struct s
 {
     struct tree *tree = r->tree;
     bool outdated;
-    TRY(is_outdated(r, key, &outdated));
+    TRY(is_outdated(r, key, row, &outdated));
     if (outdated) return OK;
     struct memory *m = tree_shape(tree)->memories[0];
     memtable_latch(m->table);
@@ -238,6 +243,23 @@ static enum status malformed(uint64_t lsn)
                 (unsigned long long)lsn);
 }
 
+/* Made in a branch: with that it goes, too. */
+static enum status take_made(struct recovery *r, uint64_t lsn, struct slice payload, size_t *ret_used)
+{
+    struct forest *f = r->store->forest;
+    struct tree *tree;
+    uint64_t id, branch;
+    if (payload.len < REDO_RUN_BYTES) return malformed(lsn);
+    memcpy(&id, payload.data + 1, sizeof id);
+    memcpy(&branch, payload.data + REDO_TREE_BYTES, sizeof branch);
+    *ret_used = REDO_RUN_BYTES;
+    if (branch > UINT32_MAX || !forest_branch(f, (uint32_t)branch)) return OK;
+    TRY(drain(r));
+    TRY(forest_add(f, id, lsn, &tree));
+    tree->branch = (uint32_t)branch;
+    return tree->created ? OK : forest_log_create(f, tree);
+}
+
 static enum status apply_change(struct recovery *r, uint64_t lsn, uint64_t ts, bool drop,
                                 uint64_t id)
 {
@@ -317,6 +339,8 @@ static enum status replay_record(void *ctx, lsn_t lsn, uint64_t ts, struct slice
             TRY(apply_change(r, lsn.v, ts, op == REDO_DROP, id));
         else if (op == REDO_PUT || op == REDO_DELETE)
             TRY(take_row(r, lsn.v, ts, payload, &used));
+        else if (op == REDO_CREATE_IN)
+            TRY(take_made(r, lsn.v, payload, &used));
         else if (op == REDO_RUN)
             TRY(take_run(r, lsn.v, ts, payload, &used));
         else
@@ -384,6 +408,15 @@ static enum status note_needed(void *ctx, struct tree *t)
     return OK;
 }
 
+static enum status end_rescue(void *ctx, struct tree *t)
+{
+    (void)ctx;
+    enum status st = t->rescue ? tree_rescue_end(t->rescue) : OK;
+    tree_rescue_free(t->rescue);
+    t->rescue = NULL;
+    return st;
+}
+
 enum status store__recover(struct store *s)
 {
     const struct log_start *start = &s->forest->log_start;
@@ -398,6 +431,7 @@ enum status store__recover(struct store *s)
     stop_lanes(&r);
     TRY(st);
     TRY(forest_drop_unclaimed(s->forest));
+    TRY(forest_each(s->forest, end_rescue, NULL));
     hlc_observe(&s->clock, r.max_ts);
     s->visible_ts = r.max_ts;
     s->forest->wal = s->wal;

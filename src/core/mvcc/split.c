@@ -43,34 +43,53 @@ static int compare_samples(const void *a, const void *b)
     return slice_cmp(((const struct sample *)a)->key, ((const struct sample *)b)->key);
 }
 
-static void sample_runs(const struct shape *s, uint32_t parts, const struct scan_request *q,
+/* The trees that a read goes through: one, or in a branch several. */
+struct shapes {
+    const struct shape *list[BRANCH_STEPS_MAX];
+    uint32_t count;
+};
+
+static void count_runs(const struct shapes *all, double *ret_entries, uint32_t *ret_runs)
+{
+    *ret_entries = *ret_runs = 0;
+    for (uint32_t k = 0; k < all->count; k++)
+        for (int l = 0; l < LEVELS_MAX; l++) {
+            const struct level *v = &all->list[k]->levels[l];
+            for (uint32_t i = 0; i < v->count; i++) *ret_entries += (double)run_entry_count(v->runs[i]->run);
+            *ret_runs += v->count;
+        }
+}
+
+static void sample_runs(const struct shapes *all, uint32_t parts, const struct scan_request *q,
                         struct arena *a, struct samples *ret)
 {
-    double entries = 0;
-    uint32_t runs = 0;
-    for (int l = 0; l < LEVELS_MAX; l++)
-        for (uint32_t i = 0; i < s->levels[l].count; i++, runs++)
-            entries += (double)run_entry_count(s->levels[l].runs[i]->run);
+    double entries;
+    uint32_t runs;
+    count_runs(all, &entries, &runs);
     double step = entries / (SAMPLES_A_PART * (double)parts);
     *ret = (struct samples){0};
     if (!runs || entries < 1) return;
     /* Each run has one more than its share, and the shares are rounded down. */
     ret->data = ARENA_ARRAY(a, struct sample, SAMPLES_A_PART * parts + 2 * (size_t)runs);
-    for (int l = 0; l < LEVELS_MAX; l++)
-        for (uint32_t i = 0; i < s->levels[l].count; i++)
-            add_run(s->levels[l].runs[i]->run, step, q, a, ret);
+    for (uint32_t k = 0; k < all->count; k++)
+        for (int l = 0; l < LEVELS_MAX; l++) {
+            const struct level *v = &all->list[k]->levels[l];
+            for (uint32_t i = 0; i < v->count; i++) add_run(v->runs[i]->run, step, q, a, ret);
+        }
     qsort(ret->data, ret->count, sizeof *ret->data, compare_samples);
 }
 
 enum status store_split(struct txn *t, const struct scan_request *q, uint32_t parts, struct arena *a,
                         struct slice *ret_bounds, uint32_t *ret_count)
 {
-    struct tree *tree;
+    struct layer layers[BRANCH_STEPS_MAX];
+    struct shapes all;
     struct samples s;
     *ret_count = 0;
-    TRY(mvcc__tree(t, q->tree, &tree));
+    TRY(mvcc__layers(t, q->tree, layers, &all.count, NULL));
     if (parts < 2) return OK;
-    sample_runs(tree_shape(tree), parts, q, a, &s);
+    for (uint32_t i = 0; i < all.count; i++) all.list[i] = tree_shape(layers[i].tree);
+    sample_runs(&all, parts, q, a, &s);
     double seen = 0;
     for (uint32_t i = 0; i < s.count && *ret_count + 1 < parts; i++) {
         struct slice key = s.data[i].key, last = *ret_count ? ret_bounds[*ret_count - 1] : q->lower;

@@ -177,32 +177,51 @@ enum status store_compact_tree(struct store *s, tree_id id)
 
 /* --- what the store knows ---------------------------------------------------------------------- */
 
-enum status store_get_statistics(struct store *s, tree_id id, struct tree_statistics *ret)
+/* Adds one tree; its rows, which an overlay may have fewer than none of, to *ret_rows. */
+static void add_statistics(const struct tree *t, struct tree_statistics *ret, int64_t *ret_rows)
 {
+    const struct shape *shape = tree_shape(t);
+    uint64_t disk = tree_disk_bytes(t), history = 0;
+    *ret_rows += __atomic_load_n(&t->rows, __ATOMIC_RELAXED);
+    ret->memtables += shape->memory_count;
+    for (uint32_t i = 0; i < shape->memory_count; i++)
+        ret->bytes += memtable_bytes(shape->memories[i]->table);
+    for (uint32_t i = 0; i < shape->levels[HISTORY].count; i++)
+        history += run_bytes(shape->levels[HISTORY].runs[i]->run);
+    ret->history_bytes += history;
+    ret->disk_bytes += disk;
+    ret->history_runs += shape->levels[HISTORY].count;
+    ret->bytes += disk - history;
+    for (uint32_t l = 0; l < LEVELS_MAX; l++) {
+        ret->runs += shape->levels[l].count;
+        if (shape->levels[l].count && l >= ret->levels) ret->levels = l + 1;
+    }
+}
+
+enum status store_get_branch_statistics(struct store *s, const struct branch *b, tree_id id,
+                                        struct tree_statistics *ret)
+{
+    int64_t rows = 0;
     struct epoch_slot *slot = epoch_slot_new(s->epoch);
     epoch_enter(slot);
     struct tree *t = forest_tree(s->forest, id);
-    if (t) {
-        const struct shape *shape = tree_shape(t);
-        int64_t rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED);
-        *ret = (struct tree_statistics){.rows = rows > 0 ? (uint64_t)rows : 0,
-                                        .disk_bytes = tree_disk_bytes(t),
-                                        .memtables = shape->memory_count};
-        for (uint32_t i = 0; i < shape->memory_count; i++)
-            ret->bytes += memtable_bytes(shape->memories[i]->table);
-        for (uint32_t i = 0; i < shape->levels[HISTORY].count; i++)
-            ret->history_bytes += run_bytes(shape->levels[HISTORY].runs[i]->run);
-        ret->history_runs = shape->levels[HISTORY].count;
-        ret->bytes += ret->disk_bytes - ret->history_bytes;
-        for (int l = 0; l < LEVELS_MAX; l++) {
-            ret->runs += shape->levels[l].count;
-            if (shape->levels[l].count) ret->levels = (uint32_t)l + 1;
-        }
+    *ret = (struct tree_statistics){0};
+    if (t) add_statistics(t, ret, &rows);
+    for (uint32_t i = 0; t && b && i < b->steps && b->path[i].branch; i++) {
+        tree_id overlay = branch_overlay(b->path[i].branch, id);
+        const struct tree *o = overlay ? forest_tree(s->forest, overlay) : NULL;
+        if (o) add_statistics(o, ret, &rows);
     }
+    ret->rows = rows > 0 ? (uint64_t)rows : 0;
     epoch_exit(slot);
     epoch_slot_free(slot);
     if (t) return OK;
     return FAIL(UNDEFINED_OBJECT, "tree %llu does not exist", (unsigned long long)id);
+}
+
+enum status store_get_statistics(struct store *s, tree_id id, struct tree_statistics *ret)
+{
+    return store_get_branch_statistics(s, NULL, id, ret);
 }
 
 void store_get_status(struct store *s, struct store_status *ret)
@@ -240,7 +259,7 @@ static enum status each_created(void *ctx, struct tree *t)
 {
     struct each *e = ctx;
     if (!__atomic_load_n(&t->created, __ATOMIC_ACQUIRE)) return OK;
-    if (__atomic_load_n(&t->retired_ts, __ATOMIC_ACQUIRE)) return OK;
+    if (__atomic_load_n(&t->retired_ts, __ATOMIC_ACQUIRE) || t->branch) return OK;
     return __atomic_load_n(&t->drop_logged, __ATOMIC_ACQUIRE) ? OK : e->fn(e->ctx, t->id);
 }
 

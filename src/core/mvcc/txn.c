@@ -93,6 +93,9 @@ static struct txn *begin(struct store *s, const struct txn_options *o, uint32_t 
     __atomic_store_n(&t->snapshot, snapshot, __ATOMIC_RELAXED);
     t->shard = shard;
     t->past = past;
+    t->branch = o->branch;
+    t->layered = past || t->branch;
+    t->pinned = false;
     t->view_of = t;
     t->ssi = NULL;
     t->depth = t->command = t->last_command = 0;
@@ -277,6 +280,9 @@ void txn_begin_helper(const struct txn *owner, struct txn **ret)
     t->options = owner->options;
     t->options.read_only = true;
     t->past = owner->past;
+    t->branch = owner->branch;
+    t->layered = owner->layered;
+    t->pinned = owner->pinned;
     t->began_us = owner->began_us;
     t->view_of = owner->view_of;
     t->ssi = owner->ssi;

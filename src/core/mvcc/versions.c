@@ -228,6 +228,8 @@ enum status store_versions(struct txn *past, tree_id id, uint64_t to, struct ver
 {
     struct tree *tree;
     ASSERT(past->past);
+    if (past->branch)
+        return FAIL(FEATURE_NOT_SUPPORTED, "VERSIONS is not supported in branches");
     TRY(mvcc__tree(past, id, &tree));
     struct versions *v = mem_alloc(MEM_TXN, sizeof *v);
     v->txn = past;

@@ -37,8 +37,10 @@ struct lock_waiter {
     struct lock_waiter *next;
 };
 
+enum { BRANCH_SHIFT = 40 };
+
 struct relation_lock_entry {
-    uint64_t relation;
+    uint64_t relation; /* and the number of the branch above it */
     struct relation_lock_entry *next;  /* in its bucket; entries stay for the store's life */
     struct spinlock lock;
     ARRAY(struct lock_holder) holders; /* guarded by lock */
@@ -314,6 +316,7 @@ static enum status wait_lock(struct txn *t, struct relation_lock_entry *e, uint8
 
 enum status txn_lock_relation(struct txn *t, uint64_t relation, enum relation_lock mode, bool nowait)
 {
+    relation |= (uint64_t)branch_id(t->branch) << BRANCH_SHIFT; /* each branch has its own */
     ASSERT(mode >= LOCK_ACCESS_SHARE && mode <= LOCK_ACCESS_EXCLUSIVE);
     uint8_t bit = (uint8_t)(1u << (mode - 1));
     struct held_lock *held = NULL;
@@ -327,7 +330,7 @@ enum status txn_lock_relation(struct txn *t, uint64_t relation, enum relation_lo
     if (!granted) {
         if (nowait)
             return FAIL(LOCK_NOT_AVAILABLE, "could not obtain lock on relation %llu",
-                        (unsigned long long)relation);
+                        (unsigned long long)(relation & ((1ull << BRANCH_SHIFT) - 1)));
         TRY(wait_lock(t, e, (uint8_t)mode));
     }
     if (held) held->modes |= bit;

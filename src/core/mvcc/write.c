@@ -273,6 +273,7 @@ static enum status try_lock(struct txn *t, struct tree *tree, struct slice key, 
     if (!n->found)
         TRY(mvcc__newest_in_runs(t, tree_shape(tree), NULL, key, mode <= ROW_LOCK_KEY_SHARE,
                                  &t->pins, n));
+    if (!n->found && tree->base) TRY(mvcc__newest_below(t, tree, key, n));
     bool nothing = !n->found || n->tombstone;
     if (put && (n->holder || (nothing && mode <= ROW_LOCK_SHARE))) take_back(t);
     return OK;
@@ -282,7 +283,7 @@ enum status store_lock(struct txn *t, const struct lock_request *q, struct lock_
 {
     struct tree *tree;
     struct newest n;
-    TRY(mvcc__tree(t, q->tree, &tree));
+    TRY(mvcc__own_tree(t, q->tree, &tree));
     TRY(store__admit(t));
     if (t->ssi) TRY(ssi__read(t, q->tree, q->key));
     for (;;) {
@@ -363,6 +364,7 @@ static enum status try_write(struct txn *t, struct tree *tree, const struct writ
     /* The shape of now: it has the runs that were loaded before the version was put. */
     const struct shape *s = tree_shape(tree);
     if (has_runs(s)) st = mvcc__newest_in_runs(t, s, NULL, q->key, false, &t->pins, n);
+    if (tree->base && st == OK && !n->found) st = mvcc__newest_below(t, tree, q->key, n);
     if (st == OK && !n->holder) st = judge(t, q->op, n);
     if (n->holder) take_back(t);
     else if (st != OK) txn__undo(t, t->writes.count - 1);
@@ -374,7 +376,7 @@ enum status store_write(struct txn *t, const struct write_request *q)
     struct tree *tree;
     struct newest n;
     TRY(check_request(t, q));
-    TRY(mvcc__tree(t, q->tree, &tree));
+    TRY(mvcc__own_tree(t, q->tree, &tree));
     TRY(store__admit(t));
     for (;;) {
         enum status st = try_write(t, tree, q, &n);
@@ -407,6 +409,7 @@ enum status txn__write_over(struct txn *t, struct tree *tree, const struct run_r
     while (unique && !k.newest) {
         struct newest n;
         TRY(mvcc__newest_in_runs(t, tree_shape(tree), loaded, key, false, &t->pins, &n));
+        if (!n.found && !n.holder) TRY(mvcc__newest_below(t, tree, key, &n));
         if (!n.holder) return n.found && !n.tombstone ? UNIQUE_VIOLATION : OK;
         TRY(txn__wait_for(t, n.holder, n.holder_id));
     }
@@ -428,6 +431,7 @@ enum status store_create_tree(struct txn *t, tree_id *ret)
     struct tree *tree;
     TRY(forest_new_id(t->store->forest, ret));
     TRY(forest_add(t->store->forest, *ret, wal_appended_lsn(t->store->wal).v, &tree));
+    tree->branch = branch_id(t->branch);
     push_change(t, tree, false);
     return OK;
 }
@@ -437,8 +441,17 @@ enum status store_drop_tree(struct txn *t, tree_id id)
     struct tree *tree;
     if (t->options.read_only)
         return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction");
-    TRY(mvcc__tree(t, id, &tree));
     TRY(ssi__drop_tree(t, id));
+    if (t->branch) {
+        struct layer layers[BRANCH_STEPS_MAX];
+        uint32_t n;
+        bool own;
+        TRY(mvcc__layers(t, id, layers, &n, &own));
+        if (!own) return OK; /* what it was forked from stays, and nothing lies over it */
+        tree = layers[0].tree;
+    } else {
+        TRY(mvcc__tree(t, id, &tree));
+    }
     push_change(t, tree, true);
     return OK;
 }

@@ -102,12 +102,30 @@ static enum status finish_run(struct merge *m, bool history)
     return s;
 }
 
+bool ts_between(const uint64_t *ts, size_t n, uint64_t from, uint64_t to)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (ts[mid] < from) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < n && ts[lo] < to;
+}
+
+/* What was there from `ts` to `end` is not read any more. */
+static bool forgotten(const struct merge *m, uint64_t ts, uint64_t end)
+{
+    if (end > m->o->floor_ts) return false;
+    return !m->o->pin_count || !ts_between(m->o->pins, m->o->pin_count, ts, end);
+}
+
 /* A version that one of `end` has superseded, and no snapshot of today needs. Tombstones are kept, too:
  * an older version may be in history with too late an end, since a load comes to lie below what was
  * written before it. */
 static enum status add_past(struct merge *m, const struct entry *e, uint64_t end)
 {
-    if (end <= m->o->floor_ts) return OK;
+    if (forgotten(m, e->ts, end)) return OK;
     uint64_t max = m->o->past_bytes_max;
     if (m->past && max && run_builder_bytes(m->past) >= max) TRY(finish_run(m, true));
     if (!m->past) {
@@ -128,7 +146,7 @@ static enum status add_entry(struct merge *m, const struct entry *e, bool same_k
                              uint64_t newer_ts)
 {
     if (m->o->history) {
-        if (history_end(e) <= m->o->floor_ts) return OK;
+        if (forgotten(m, e->ts, history_end(e))) return OK;
     } else {
         if (!same_key) m->settled = false;
         if (m->settled) return add_past(m, e, newer_ts);

@@ -18,6 +18,8 @@ struct entry_source {
 struct merge_options {
     uint64_t horizon_ts;
     uint64_t floor_ts;           /* of time travel: at or below horizon_ts */
+    const uint64_t *pins;        /* … but what was there at one of these stays; ascending */
+    size_t pin_count;
     bool drop_tombstones;
     bool history;                /* the sources are history runs: what ended by floor_ts goes */
     const struct waiter *cancel; /* may be NULL; asked every few thousand entries */
@@ -25,6 +27,9 @@ struct merge_options {
     uint64_t run_bytes_max;      /* 0: one run, however large; else cut between keys */
     uint64_t past_bytes_max;     /* the same of history runs, cut anywhere */
 };
+
+/* Does one of them, which ascend, lie at or after `from` and before `to`? */
+bool ts_between(const uint64_t *ts, size_t n, uint64_t from, uint64_t to);
 
 /* Merges by a tournament tree into runs; `emit` gets each run's meta. */
 enum status merge_runs(struct entry_source **sources, uint32_t count,
