@@ -106,6 +106,11 @@ static int by_oid(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+uint64_t catalog__next_version(void)
+{
+    return __atomic_add_fetch(&last_version, 1, __ATOMIC_RELAXED);
+}
+
 struct catalog *catalog__new(struct object **objects, size_t count, uint64_t version)
 {
     struct catalog *c = mem_alloc(MEM_CATALOG, sizeof *c);
@@ -145,7 +150,7 @@ struct catalog *catalog__replace(struct catalog *base, oid_t oid, struct object 
         kept[n++] = o;
     }
     if (put) kept[n++] = put;
-    struct catalog *c = catalog__new(kept, n, __atomic_add_fetch(&last_version, 1, __ATOMIC_RELAXED));
+    struct catalog *c = catalog__new(kept, n, catalog__next_version());
     mem_free(MEM_CATALOG, kept);
     return c;
 }

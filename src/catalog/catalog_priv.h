@@ -5,6 +5,7 @@
 #include "catalog/catalog.h"
 
 enum object_kind_tag { OBJ_DATABASE = 1, OBJ_ROLE = 2, OBJ_SCHEMA = 3, OBJ_TABLE = 4 };
+enum { KIND_FIRST_OTHER = 0xF0 }; /* of keys that name no object, and above */
 
 /* One catalog object, immutable, shared by the snapshots that hold it. */
 struct object {
@@ -28,6 +29,7 @@ void catalog__object_unref(struct object *o);
 /* Works out what a table's definition implies: layout, primary, order. */
 void catalog__finish_table(struct arena *a, struct table_def *t);
 
+uint64_t catalog__next_version(void); /* of a snapshot; of no other in the process */
 /* A snapshot of these objects (references are taken over). Sorts them. */
 struct catalog *catalog__new(struct object **objects, size_t count, uint64_t version);
 /* `base` with one object put (NULL: only removed) in place of that of `oid`. */

@@ -1,11 +1,13 @@
 /* The catalog in the system tree: key = kind, oid (big-endian); row = the object's bytes. Two more
- * keys stand beside the objects: the next free oid, and the lock that serialises DDL. */
+ * keys stand beside the objects: the next free oid, and the lock that serialises DDL; and one for each branch
+ * that was merged. */
 #include "catalog/edit.h"
 
 #include "base/array.h"
 #include "catalog/catalog_priv.h"
 
-enum { KEY_BYTES = 5, KIND_NEXT_OID = 0xF0, KIND_LOCK = 0xF1, LOAD_ROWS = 64 };
+enum { KEY_BYTES = 5, LOAD_ROWS = 64 };
+enum { KIND_NEXT_OID = KIND_FIRST_OTHER, KIND_LOCK, KIND_MERGED };
 
 static struct slice object_key(uint8_t kind, oid_t oid, char buf[KEY_BYTES])
 {
@@ -89,7 +91,7 @@ enum status catalog_lock(struct txn *t)
     return store_write(t, &w);
 }
 
-enum status catalog_new_oids(struct txn *t, uint32_t n, oid_t *ret)
+static enum status take_oids(struct txn *t, uint32_t n, oid_t *ret)
 {
     char buf[KEY_BYTES];
     struct lock_request q = {.tree = CATALOG_TREE, .key = object_key(KIND_NEXT_OID, 0, buf),
@@ -107,6 +109,40 @@ enum status catalog_new_oids(struct txn *t, uint32_t n, oid_t *ret)
     TRY(write_object(t, KIND_NEXT_OID, 0, slice_make(&after, sizeof after)));
     *ret = next;
     return OK;
+}
+
+/* Numbers are given out once for all branches: by the main line, ahead of the transaction that asks. */
+enum status catalog_new_oids(struct txn *t, uint32_t n, oid_t *ret)
+{
+    if (!txn_branch(t)) return take_oids(t, n, ret);
+    struct txn_options o = {.isolation = READ_COMMITTED};
+    struct txn *main;
+    TRY(txn_begin(txn_store(t), &o, &main));
+    txn_statement_begin(main);
+    enum status st = take_oids(main, n, ret);
+    txn_statement_end(main);
+    if (st == OK) return txn_commit(main, COMMIT_ASYNC, NULL);
+    txn_abort(main);
+    return st;
+}
+
+enum status catalog_put_merged(struct txn *t, uint32_t branch, uint64_t ts)
+{
+    return write_object(t, KIND_MERGED, branch, slice_make(&ts, sizeof ts));
+}
+
+enum status catalog_get_merged(struct txn *t, uint32_t branch, uint64_t *ret_ts, uint64_t *ret_commit)
+{
+    char buf[KEY_BYTES];
+    struct lock_request q = {.tree = CATALOG_TREE, .key = object_key(KIND_MERGED, branch, buf),
+                             .mode = ROW_LOCK_UPDATE};
+    struct lock_result got;
+    *ret_ts = *ret_commit = 0;
+    TRY(store_lock(t, &q, &got));
+    if (!got.row.data) return OK;
+    if (got.row.len != sizeof *ret_ts) return FAIL(DATA_CORRUPTED, "catalog: bad mark of a merge");
+    memcpy(ret_ts, got.row.data, sizeof *ret_ts);
+    return store_version_ts(t, CATALOG_TREE, q.key, ret_commit);
 }
 
 static enum status bootstrap_put(struct txn *t, uint8_t kind, oid_t oid, const void *def)
@@ -169,7 +205,7 @@ enum status catalog_load(struct txn *t, struct catalog **ret)
     } while (s == OK && n > 0);
     cursor_close(cursor);
     if (s == OK) {
-        *ret = catalog__new(objects.data, objects.count, 1);
+        *ret = catalog__new(objects.data, objects.count, catalog__next_version());
     } else {
         for (size_t i = 0; i < objects.count; i++) catalog__object_unref(objects.data[i]);
     }

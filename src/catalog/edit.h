@@ -20,6 +20,17 @@ enum status catalog_lock(struct txn *t) MUST;
 /* `n` new oids, the first of them in *ret. Under the lock. */
 enum status catalog_new_oids(struct txn *t, uint32_t n, oid_t *ret) MUST;
 
+/* Up to where (a snapshot of it) a branch was merged into the one that the transaction is in, and by which
+ * commit; 0: never. Get locks it: of two merges at once the later fails under REPEATABLE READ. */
+enum status catalog_put_merged(struct txn *t, uint32_t branch, uint64_t ts) MUST;
+enum status catalog_get_merged(struct txn *t, uint32_t branch, uint64_t *ret_ts,
+                               uint64_t *ret_commit) MUST;
+
+/* The same but for statistics; and, without `trees`, for the numbers of the trees that hold it. */
+bool catalog_same_table(const struct table_def *a, const struct table_def *b, bool trees);
+/* Whose row of the system tree has this key; false: that of no object. */
+bool catalog_changed_object(struct slice key, oid_t *ret_oid);
+
 /* Inserts or replaces the object of that oid; the definition is copied deeply. A table goes with its
  * indexes and constraints: table_def.indexes and .constraints are what it is to have; `primary`,
  * `layout` and the order are worked out here. The new snapshot is *ret, `base` stays as it was. */
