@@ -54,6 +54,10 @@ struct exec_session {
     enum status (*defer)(void *ctx, const struct foreign_event *e);
     /* Verifies the whole database: helios_verify(). */
     enum status (*verify)(void *ctx, const struct verify_sink *sink);
+    /* What differs between two branches: rows of helios_branch_diff(), five texts each, in the arena. */
+    enum status (*branch_diff)(void *ctx, struct slice a, struct slice b, struct arena *arena,
+                               enum status (*emit)(void *emit_ctx, const struct datum *row),
+                               void *emit_ctx);
 };
 
 /* Where result rows go. The batch stays until the call returns. DONE from `rows` (as END_OF_DATA)
@@ -112,6 +116,25 @@ struct exec_stream {
 enum status exec_insert_stream(const struct plan *p, struct txn *t, const struct exec_session *s,
                                struct arena *a, const struct exec_stream *stream,
                                struct exec_result *ret) MUST;
+
+/* Rows of a table that become others, for exec_merge: data NULL: there is none. */
+struct exec_merge_change {
+    struct slice key;      /* in the table's tree */
+    struct slice old, row; /* as it is, and as it shall be; both stay until the next call */
+};
+struct exec_merge_source {
+    enum status (*rewind)(void *ctx);
+    enum status (*next)(void *ctx, struct exec_merge_change *ret, bool *ret_any);
+    void *ctx;
+};
+struct exec_merge_table {
+    const struct plan *inserts, *deletes; /* plans of an INSERT and a DELETE of it: what they check */
+    struct exec_merge_source source;      /* gone through several times, with the same rows */
+};
+/* Writes the changes of all tables, within one command; constraints are checked as after one statement. The
+ * rows are locked. */
+enum status exec_merge(const struct exec_merge_table *tables, uint32_t n, struct txn *t,
+                       const struct exec_session *s, struct arena *a) MUST;
 
 /* Evaluates an expression without columns (defaults, EXECUTE arguments, SET). */
 enum status exec_constant(const struct expr *e, const struct exec_session *s,

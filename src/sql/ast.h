@@ -91,6 +91,7 @@ enum ast_kind {
     AST_LOCK,
     AST_CHECKPOINT,
     AST_GRANT,
+    AST_BRANCH,
     AST_UNSUPPORTED, /* parsed, but ours it is not: answered with FEATURE_NOT_SUPPORTED */
 };
 
@@ -314,6 +315,18 @@ struct ast_as_of {
 struct ast_moments {
     bool versions;
     struct ast_as_of at, to; /* without `versions` only the first */
+};
+enum branch_action { BRANCH_CREATE, BRANCH_DROP, BRANCH_USE, BRANCH_SHOW, BRANCH_MERGE };
+enum branch_conflict { CONFLICT_ABORT, CONFLICT_OURS, CONFLICT_THEIRS };
+struct ast_branch {
+    struct ast node;
+    enum branch_action action;
+    const char *name;         /* SHOW: NULL */
+    const char *other;        /* CREATE: the parent, NULL the current one; MERGE: the target */
+    bool missing_ok;          /* IF EXISTS; of CREATE: IF NOT EXISTS */
+    struct ast_as_of as_of;   /* of CREATE */
+    enum branch_conflict conflict; /* of MERGE, as is */
+    bool drop_after;
 };
 struct ast_range_var {
     struct ast node;

@@ -369,6 +369,45 @@ ROWS(verify)
     return OK;
 }
 
+struct difference {
+    struct difference *next;
+    struct datum row[5];
+};
+
+struct differences {
+    struct arena *arena;
+    struct difference *first, **end;
+};
+
+static enum status keep_difference(void *ctx, const struct datum *row)
+{
+    struct differences *all = ctx;
+    struct difference *r = ARENA_NEW(all->arena, struct difference);
+    memcpy(r->row, row, sizeof r->row);
+    *all->end = r;
+    all->end = &r->next;
+    return OK;
+}
+
+/* table_name text, key text, kind text, old text, new text */
+ROWS(branch_diff)
+{
+    struct differences *all = c->state;
+    if (!all) {
+        all = c->state = ARENA_NEW(c->arena, struct differences);
+        *all = (struct differences){.arena = c->arena, .end = &all->first};
+        struct bytes a = args[0].v.bytes, b = args[1].v.bytes;
+        TRY(c->session->branch_diff(c->session->ctx, bytes_slice(&a), bytes_slice(&b), c->arena,
+                                    keep_difference, all));
+    }
+    struct difference *r = all->first;
+    if (!r) return end_of_set(ret_done);
+    all->first = r->next;
+    memcpy(ret, r->row, sizeof r->row);
+    *ret_done = false;
+    return OK;
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 const struct srf_binding exec__srf_functions[] = {
@@ -387,6 +426,7 @@ const struct srf_binding exec__srf_functions[] = {
     {"pg_options_to_table", {options, 2}},
     {"pg_get_keywords", {keywords, 5}},
     {"helios_verify", {verify, 4}},
+    {"helios_branch_diff", {branch_diff, 5}},
     {"text_to_table", {string_table, 1}},
     {"text_to_table_null", {string_table, 1}},
     {"regexp_matches", {regexp_matches, 1}},

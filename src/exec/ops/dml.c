@@ -353,6 +353,52 @@ enum status dml_delete(struct dml_run *d, struct slice key, const struct datum *
     return d->dml->referred_count ? foreign_left(d, old, NULL, NULL) : OK;
 }
 
+/* Both entries of the index, into d->old_entry and d->entry; *ret_same: they are one. */
+static enum status entries(struct dml_run *d, uint16_t i, struct slice key, const struct datum *old,
+                           const struct datum *row, bool *ret_was, bool *ret_is, bool *ret_same,
+                           bool *ret_unique)
+{
+    bool unique;
+    TRY(dml_entry(d, i, old, key, &d->old_entry, &unique, ret_was));
+    TRY(dml_entry(d, i, row, key, &d->entry, ret_unique, ret_is));
+    *ret_same = *ret_was && *ret_is && slice_eq(strbuf_slice(&d->entry), strbuf_slice(&d->old_entry));
+    return OK;
+}
+
+enum status dml_take_entries(struct dml_run *d, struct slice key, const struct datum *old,
+                             const struct datum *row)
+{
+    for (uint16_t i = 0; i < d->table->index_count; i++) {
+        bool was, is, same, unique;
+        if (!is_secondary(d->table->indexes[i])) continue;
+        TRY(entries(d, i, key, old, row, &was, &is, &same, &unique));
+        if (was && !same) TRY(delete_entry(d, d->table->indexes[i], strbuf_slice(&d->old_entry)));
+    }
+    return OK;
+}
+
+enum status dml_replace(struct dml_run *d, struct slice key, const struct datum *old,
+                        struct datum *row, const bool *changed)
+{
+    TRY(dml_finish_row(d, row));
+    strbuf_clear(&d->row);
+    row_encode(d->table->layout, row, &d->row);
+    struct write_request w = {.tree = d->table->tree, .op = WRITE_UPDATE, .key = key,
+                              .row = strbuf_slice(&d->row)};
+    TRY(store_write(d->x->txn, &w));
+    for (uint16_t i = 0; i < d->table->index_count; i++) {
+        const struct index_def *index = d->table->indexes[i];
+        bool was, is, same, unique;
+        if (!is_secondary(index)) continue;
+        TRY(entries(d, i, key, old, row, &was, &is, &same, &unique));
+        if (is && !same) TRY(put_entry(d, index, key, strbuf_slice(&d->entry), unique, row));
+    }
+    if (d->defers) TRY(unique_written(d, key, changed, false));
+    const struct foreign_before before = {key, old, changed};
+    if (d->dml->refer_count) TRY(foreign_written(d, &before, key, row));
+    return d->dml->referred_count ? foreign_left(d, old, row, changed) : OK;
+}
+
 void dml_decode(const struct table_def *t, struct slice row, struct datum *ret)
 {
     for (uint16_t c = 0; c < t->column_count; c++) {

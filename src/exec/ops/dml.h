@@ -42,6 +42,12 @@ enum status dml_load(struct dml_run *d, const struct datum *row) MUST;
 enum status dml_update(struct dml_run *d, struct slice key, const struct datum *old,
                        struct datum *row, const bool *changed) MUST;
 enum status dml_delete(struct dml_run *d, struct slice key, const struct datum *old) MUST;
+/* The row of `key` becomes `row`, in two steps, between which others may take the unique keys that it
+ * leaves: its entries that go, then itself and the new ones. */
+enum status dml_take_entries(struct dml_run *d, struct slice key, const struct datum *old,
+                             const struct datum *row) MUST;
+enum status dml_replace(struct dml_run *d, struct slice key, const struct datum *old,
+                        struct datum *row, const bool *changed) MUST;
 /* All columns of a stored row; those added later take their missing value. */
 void dml_decode(const struct table_def *t, struct slice row, struct datum *ret);
 /* Pushes RETURNING's columns. `row`: table columns; `input`: the input slots. Counts the row. */

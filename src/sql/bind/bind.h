@@ -60,6 +60,8 @@ enum status bind_statement(struct bind_env *env, const struct ast *ast, struct q
 enum status bind_expression(struct bind_env *env, const struct ast *ast, type_id type,
                             int32_t typmod, const char *what, struct expr **ret,
                             struct query **ret_query) MUST;
+/* The moment of AS OF as env->past tells it; 0: now. */
+enum status bind_as_of(struct bind_env *env, const struct ast_as_of *a, uint64_t *ret) MUST;
 /* A type as written: name, modifiers, [] ; 42704 `type "x" does not exist`. serial is not a type here. */
 enum status bind_type(struct bind_env *env, const struct ast_type_name *t, type_id *ret,
                       int32_t *ret_typmod) MUST;

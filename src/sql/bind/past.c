@@ -71,6 +71,12 @@ void bind__leave_past(struct scope *s, const struct past_scope *p)
     s->env->as_of = p->as_of;
 }
 
+enum status bind_as_of(struct bind_env *env, const struct ast_as_of *a, uint64_t *ret)
+{
+    struct scope s = {.env = env};
+    return bind_moment(&s, a, ret);
+}
+
 static enum status no_history(struct scope *s, const struct ast_range_var *rv)
 {
     const char *how = rv->moments->versions ? "by VERSIONS" : "AS OF";

@@ -299,6 +299,19 @@ enum status as_of__find(struct arena *a, struct slice text, struct as_of_clauses
     return OK;
 }
 
+enum status as_of__take(struct arena *a, struct slice text, struct scan *s,
+                        struct as_of_moment *ret, int *param_count, bool *ret_found)
+{
+    struct as_of_clause c = {0};
+    size_t total = 0;
+    *ret_found = take_moment(s, false, AS_OF_TIMESTAMP, ret);
+    if (!*ret_found) return OK;
+    char *blank = memset(arena_alloc(a, text.len + 1), ' ', text.len + 1);
+    TRY(parse_moment(a, text, blank, &total, ret, &c));
+    *param_count = c.param_count;
+    return OK;
+}
+
 /* Is text[from, to) a table's name, perhaps with an alias? `from` is where the name begins. */
 static bool is_reference(struct slice text, uint32_t from, uint32_t to)
 {

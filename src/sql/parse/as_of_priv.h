@@ -26,6 +26,10 @@ struct as_of_clauses {
 /* Looks for clauses in a text that the grammar refuses; none: list.count 0. Errors are those of their
  * expressions. */
 enum status as_of__find(struct arena *a, struct slice text, struct as_of_clauses *ret) MUST;
+struct scan;
+/* The moment behind the AS OF at which the scanner stands; *ret_found false: there is none. */
+enum status as_of__take(struct arena *a, struct slice text, struct scan *s,
+                        struct as_of_moment *ret, int *param_count, bool *ret_found) MUST;
 /* That of the table whose name begins there; NULL: none. */
 const struct ast_moments *as_of__claim(struct as_of_clauses *c, struct slice text, int location,
                                      int *param_count);

@@ -12,6 +12,7 @@
 #include <setjmp.h>
 
 #include "base/fiber.h"
+#include "sql/parse/branch_priv.h"
 #include "sql/parse/copy_priv.h"
 #include "sql/parse/parse.h"
 
@@ -137,18 +138,28 @@ enum status bridge__parse(struct arena *a, struct slice text, struct statement *
                           uint32_t *ret_count)
 {
     struct as_of_clauses as_of;
+    struct branch_statements branches;
     if (fiber_stack_left() < COPY_STACK_BYTES_MIN)
         return FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
     enum status s = parse(a, text, text, NULL, ret, ret_count);
     if (s != SYNTAX_ERROR) return s;
     struct error first = *error_current();
     error_clear();
-    TRY(as_of__find(a, text, &as_of));
+    TRY(branch_stmt__find(a, text, &branches));
+    if (branches.list.count) {
+        s = parse(a, text, branches.blanked, NULL, ret, ret_count);
+        if (s == OK) branch_stmt__place(&branches, *ret, *ret_count);
+        if (s != SYNTAX_ERROR) return s;
+        first = *error_current();
+        error_clear();
+    }
+    TRY(as_of__find(a, branches.blanked, &as_of));
     if (!as_of.list.count) {
         *error_current() = first;
         return s;
     }
     TRY(parse(a, text, as_of.blanked, &as_of, ret, ret_count));
+    branch_stmt__place(&branches, *ret, *ret_count);
     return as_of__check(&as_of, text);
 }
 
