@@ -26,8 +26,8 @@ enum status catalog_put_merged(struct txn *t, uint32_t branch, uint64_t ts) MUST
 enum status catalog_get_merged(struct txn *t, uint32_t branch, uint64_t *ret_ts,
                                uint64_t *ret_commit) MUST;
 
-/* The same but for statistics; and, without `trees`, for the numbers of the trees that hold it. */
-bool catalog_same_table(const struct table_def *a, const struct table_def *b, bool trees);
+/* The same definition but for the numbers of the trees that hold it. */
+bool catalog_same_but_trees(const struct table_def *a, const struct table_def *b);
 /* Whose row of the system tree has this key; false: that of no object. */
 bool catalog_changed_object(struct slice key, oid_t *ret_oid);
 

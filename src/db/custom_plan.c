@@ -18,7 +18,7 @@ double custom_plan__rows(struct session *s, const struct plan *p)
     for (uint32_t i = 0; i < p->table_count; i++) {
         struct tree_statistics stats;
         const struct table_def *t = p->tables[i];
-        if (!t->tree || store_get_statistics(s->db->store, t->tree, &stats) != OK) continue;
+        if (!t->tree || session__tree_statistics(s, t->tree, &stats) != OK) continue;
         rows += (double)stats.rows;
     }
     error_clear();

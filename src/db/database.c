@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "core/txn.h"
 #include "db/analyze.h"
+#include "db/db_line_priv.h"
 #include "db/past_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
@@ -31,8 +32,8 @@ static enum status in_txn(struct db *db, enum status (*fn)(struct db *db, struct
 
 static enum status load_catalog(struct db *db, struct txn *t)
 {
-    TRY(catalog_load(t, &db->catalog));
-    db->catalog_version = catalog_version(db->catalog);
+    TRY(catalog_load(t, &db->main.catalog));
+    db->main.catalog_version = catalog_version(db->main.catalog);
     return OK;
 }
 
@@ -128,19 +129,19 @@ enum status db_open(const struct db_options *o, struct db **ret)
     db->config = o->config;
     db->analytic = o->analytic;
     db->initial_database = o->initial_database ? o->initial_database : "postgres";
-    db->past = past_new();
+    db_line__init(&db->main, db, NULL);
     enum status s = open_store(db, o);
     if (s == OK) s = clear_temp_dir(db);
     if (s == OK) s = open_catalog(db);
     if (s == OK) {
-        past_published(db->past, NULL, store_last_commit(db->store));
-        db__apply_retention(db, db->catalog);
+        past_published(db->main.past, NULL, store_last_commit(db->store));
+        db__apply_retention(db, db->main.catalog);
     }
     if (s != OK) {
         struct error kept = *error_current();
         if (db->store) (void)store_close(db->store);
         *error_current() = kept;
-        past_free(db->past);
+        db_line__release(&db->main);
         mem_free(MEM_SESSION, db->temp_dir);
         mem_free(MEM_SESSION, db);
         return s;
@@ -177,8 +178,7 @@ static void close_parts(struct db *db)
     if (db->statement_stats) statement_stats_free(db->statement_stats);
     sequences_free(db->sequences);
     admission_free(db->admission);
-    past_free(db->past);
-    catalog_unref(db->catalog);
+    db_line__release(&db->main);
 }
 
 static void release(struct db *db)
@@ -216,37 +216,12 @@ enum status db_checkpoint(struct db *db)
 
 struct catalog *db__catalog(struct db *db)
 {
-    fmutex_lock(&db->catalog_mutex);
-    struct catalog *c = catalog_ref(db->catalog);
-    fmutex_unlock(&db->catalog_mutex);
-    return c;
-}
-
-bool db__catalog_is_newest(const struct db *db, const struct catalog *c)
-{
-    return catalog_version(c) == __atomic_load_n(&db->catalog_version, __ATOMIC_ACQUIRE);
-}
-
-void db__publish(struct db *db, struct catalog *c, uint64_t ts)
-{
-    fmutex_lock(&db->catalog_mutex);
-    struct catalog *old = db->catalog;
-    past_published(db->past, old, ts);
-    db->catalog = c;
-    __atomic_store_n(&db->catalog_version, catalog_version(c), __ATOMIC_RELEASE);
-    fmutex_unlock(&db->catalog_mutex);
-    plan_cache_purge(db->plans, c);
-    db__apply_retention(db, c);
-    catalog_unref(old);
+    return db_line__catalog(&db->main);
 }
 
 void db__wait_published(struct db *db)
 {
-    if (!__atomic_load_n(&db->ddl_pending, __ATOMIC_SEQ_CST)) return;
-    fmutex_lock(&db->catalog_mutex);
-    while (__atomic_load_n(&db->ddl_pending, __ATOMIC_SEQ_CST))
-        (void)fcond_wait(&db->catalog_published, &db->catalog_mutex, 0);
-    fmutex_unlock(&db->catalog_mutex);
+    db_line__wait_published(&db->main);
 }
 
 /* --- sessions ------------------------------------------------------------------------------- */

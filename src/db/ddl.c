@@ -215,8 +215,13 @@ enum status ddl__statement(struct ddl *d, const struct ast *a, char tag[64])
 /* What the statement is called where a transaction block or READ ONLY forbids it. */
 static enum status check_place(struct session *s, const struct ast *a, const char *tag)
 {
-    if (a->kind == AST_CREATE_DATABASE || a->kind == AST_DROP_DATABASE)
-        TRY(session__forbid_block(s, tag));
+    bool database = a->kind == AST_CREATE_DATABASE || a->kind == AST_DROP_DATABASE;
+    bool role = a->kind == AST_CREATE_ROLE || a->kind == AST_ALTER_ROLE || a->kind == AST_DROP_ROLE;
+    if (s->line->branch && (database || role)) {
+        FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported in a branch", tag);
+        return error_hint("Databases and roles are of the main branch: USE BRANCH main.");
+    }
+    if (database) TRY(session__forbid_block(s, tag));
     if (a->kind == AST_CREATE_INDEX && AST(a, ast_create_index)->concurrently)
         TRY(session__forbid_block(s, "CREATE INDEX CONCURRENTLY"));
     if (a->kind == AST_DROP && AST(a, ast_drop)->concurrently)

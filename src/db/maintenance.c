@@ -166,7 +166,7 @@ static enum status refresh_statistics(const struct maintenance *m, const struct 
     struct tree_statistics now;
     struct catalog *next;
     bool analyze = !m->ast->is_vacuum || m->analyze;
-    TRY(store_get_statistics(s->db->store, t->tree, &now));
+    TRY(session__tree_statistics(s, t->tree, &now));
     uint64_t pages = (now.bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     struct table_def def = *t;
     def.statistics.rows = (double)now.rows;

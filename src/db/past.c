@@ -11,6 +11,7 @@
 #include "base/hlc.h"
 #include "catalog/edit.h"
 #include "core/txn.h"
+#include "db/db_line_priv.h"
 #include "types/datetime.h"
 
 struct past_catalog {
@@ -100,7 +101,7 @@ static bool had_own(const struct past *p, oid_t table)
 
 void db__apply_retention(struct db *db, const struct catalog *c)
 {
-    struct past *p = db->past;
+    struct past *p = db->main.past;
     int64_t all = config_int(db->config, "helios.version_retention") * 1000, most = all;
     const struct table_def *t;
     ARRAY(oid_t) own = {0};
@@ -172,9 +173,9 @@ static enum status load(struct session *s, uint64_t ts, bool check_only, struct 
 enum status session__catalog_at(struct session *s, uint64_t ts, struct catalog **ret)
 {
     bool newest;
-    db__wait_published(s->db);
-    struct catalog *c = find(s->db->past, ts, &newest);
-    if (newest) c = db__catalog(s->db);
+    db_line__wait_published(s->line);
+    struct catalog *c = find(s->line->past, ts, &newest);
+    if (newest) c = db_line__catalog(s->line);
     if (c) {
         enum status st = load(s, ts, true, NULL);
         if (st != OK) catalog_unref(c);
@@ -182,7 +183,7 @@ enum status session__catalog_at(struct session *s, uint64_t ts, struct catalog *
         return st;
     }
     TRY(load(s, ts, false, ret));
-    keep(s->db->past, ts, *ret);
+    keep(s->line->past, ts, *ret);
     return OK;
 }
 

@@ -195,7 +195,7 @@ static int64_t live_rows(struct sys_scan *x, const struct table_def *t)
 {
     struct tree_statistics stats;
     if (t->tree == 0) return 0;
-    if (store_get_statistics(x->s->db->store, t->tree, &stats) == OK) return (int64_t)stats.rows;
+    if (session__tree_statistics(x->s, t->tree, &stats) == OK) return (int64_t)stats.rows;
     error_clear(); /* a tree that this transaction has just made */
     return 0;
 }

@@ -105,14 +105,21 @@ void plan_cache_put(struct plan_cache *c, struct cached_plan *p)
     if (old) cached_plan_release(old);
 }
 
-void plan_cache_purge(struct plan_cache *c, const struct catalog *keep)
+static bool is_one_of(const struct catalog *c, const struct catalog *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == c) return true;
+    return false;
+}
+
+void plan_cache_purge(struct plan_cache *c, const struct catalog *const *keep, size_t n)
 {
     for (int i = 0; i < BUCKETS; i++) {
         struct bucket *b = &c->buckets[i];
         struct cached_plan *dropped[WAYS] = {0};
         spin_lock(&b->lock);
         for (int w = 0; w < WAYS; w++) {
-            if (!b->entries[w] || b->entries[w]->catalog == keep) continue;
+            if (!b->entries[w] || is_one_of(b->entries[w]->catalog, keep, n)) continue;
             dropped[w] = b->entries[w];
             b->entries[w] = NULL;
         }

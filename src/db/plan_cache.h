@@ -34,8 +34,8 @@ void plan_cache_free(struct plan_cache *c);
 struct cached_plan *plan_cache_get(struct plan_cache *c, struct slice key, uint64_t hash);
 /* Takes a reference of its own; an entry may leave for it. */
 void plan_cache_put(struct plan_cache *c, struct cached_plan *p);
-/* Drops every plan made under another snapshot than `keep`: they hold theirs alive. */
-void plan_cache_purge(struct plan_cache *c, const struct catalog *keep);
+/* Drops every plan made under another snapshot than these: they hold theirs alive. */
+void plan_cache_purge(struct plan_cache *c, const struct catalog *const *keep, size_t n);
 uint64_t plan_cache_hits(const struct plan_cache *c);
 
 /* An entry under construction: arena and catalog reference are there, plan is the caller's to set. */

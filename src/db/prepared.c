@@ -3,6 +3,7 @@
  * the plan has to be. Utility statements keep their tree. */
 #include "base/hash.h"
 #include "core/txn.h"
+#include "db/branch_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 #include "sql/parse/parse.h"
@@ -186,6 +187,15 @@ static struct prepared *new_prepared(const char *name, struct slice text)
     return p;
 }
 
+static enum status describe_branches(struct prepared *p)
+{
+    p->columns = ARENA_ARRAY(&p->arena, struct result_column, BRANCH_COLUMNS);
+    for (int i = 0; i < BRANCH_COLUMNS; i++)
+        p->columns[i] = (struct result_column){branch__columns[i], TYPE_TEXT, -1, 0, 0};
+    p->column_count = BRANCH_COLUMNS;
+    return OK;
+}
+
 /* Columns that utility statements return. */
 static enum status utility_columns(struct session *s, struct prepared *p)
 {
@@ -201,6 +211,9 @@ static enum status utility_columns(struct session *s, struct prepared *p)
             p->column_count = 3;
             return OK;
         }
+        if (str_eq_nocase(name, "branches")) return describe_branches(p);
+    } else if (a->kind == AST_BRANCH && AST(a, ast_branch)->action == BRANCH_SHOW) {
+        return describe_branches(p);
     } else if (a->kind == AST_EXPLAIN) {
         name = "QUERY PLAN";
     } else if (a->kind == AST_FETCH && !AST(a, ast_fetch)->move) {

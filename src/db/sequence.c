@@ -10,12 +10,13 @@
  * transaction: there the row is read and written directly.
  *
  * Hidden row ids count up from the greatest key of the tree, looked up once in the process's life: all
- * rows that a snapshot might not see were written in this life, through the same counter. */
+ * rows that a snapshot might not see were written in this life, through the same counter. Branches
+ * count together, so that a merge finds no two rows of one number. */
 #include "core/txn.h"
-#include "db/session_priv.h"
+#include "db/db_line_priv.h"
 #include "types/key.h"
 
-enum { RESERVE_MIN = 32, ROW_BYTES = 9 };
+enum { RESERVE_MIN = 32, ROW_BYTES = 9, BRANCH_SHIFT = 32 };
 
 struct sequence_state {
     struct fmutex mutex;
@@ -31,7 +32,7 @@ struct row_ids {
 struct sequences {
     struct db *db;
     struct fmutex mutex;  /* guards the maps */
-    struct map states;    /* tree -> struct sequence_state, for the process's life */
+    struct map states;    /* branch and tree -> struct sequence_state, for the process's life */
     struct map row_ids;   /* tree -> struct row_ids */
 };
 
@@ -57,6 +58,12 @@ void sequences_free(struct sequences *q)
     free_values(&q->states);
     free_values(&q->row_ids);
     mem_free(MEM_CATALOG, q);
+}
+
+/* Each branch has its own sequences, though their trees have the same numbers everywhere. */
+static uint64_t state_key(const struct session *s, uint64_t tree)
+{
+    return (uint64_t)branch_id(s->line->branch) << BRANCH_SHIFT | tree;
 }
 
 static void *state_of(struct sequences *q, struct map *m, uint64_t tree, size_t bytes)
@@ -155,18 +162,18 @@ static enum status reserve_in(struct txn *t, const struct table_def *seq, int64_
 }
 
 /* Runs fn-like work in a transaction of its own, committed without waiting for the disk. */
-static enum status reserve(struct db *db, const struct table_def *seq, int64_t *ret_first,
+static enum status reserve(struct session *s, const struct table_def *seq, int64_t *ret_first,
                            uint64_t *ret_count)
 {
-    struct txn_options o = {.isolation = READ_COMMITTED, .min_snapshot_ts = 0};
+    struct txn_options o = {.isolation = READ_COMMITTED, .branch = s->line->branch};
     struct txn *t;
-    TRY(txn_begin(db->store, &o, &t));
+    TRY(txn_begin(s->db->store, &o, &t));
     txn_statement_begin(t);
-    enum status s = reserve_in(t, seq, ret_first, ret_count);
+    enum status st = reserve_in(t, seq, ret_first, ret_count);
     txn_statement_end(t);
-    if (s == OK) return txn_commit(t, COMMIT_ASYNC, NULL);
+    if (st == OK) return txn_commit(t, COMMIT_ASYNC, NULL);
     txn_abort(t);
-    return s;
+    return st;
 }
 
 static const struct table_def *find_sequence(struct session *s, oid_t oid)
@@ -188,7 +195,7 @@ static enum status get_sequence(struct session *s, oid_t oid, const struct table
 static bool is_own(struct session *s, const struct table_def *seq)
 {
     if (!s->own_catalog) return false;
-    struct catalog *published = db__catalog(s->db);
+    struct catalog *published = db_line__catalog(s->line);
     const struct table_def *t = catalog_table_by_oid(published, seq->oid);
     bool own = !t || !t->sequence || t->sequence->tree != seq->sequence->tree;
     catalog_unref(published);
@@ -211,11 +218,17 @@ enum status sequence_read(struct session *s, const struct table_def *seq, int64_
     struct sequences *q = s->db->sequences;
     TRY(read_row(s->txn, seq->sequence->tree, false, ret_value, ret_called));
     if (is_own(s, seq)) return OK;
-    struct sequence_state *st = state_of(q, &q->states, seq->sequence->tree, sizeof *st);
+    struct sequence_state *st = state_of(q, &q->states, state_key(s, seq->sequence->tree), sizeof *st);
     fmutex_lock(&st->mutex);
     last_of(st, seq, ret_value, ret_called);
     fmutex_unlock(&st->mutex);
     return OK;
+}
+
+enum status sequence_read_in(struct txn *t, const struct table_def *seq, int64_t *ret_value,
+                             bool *ret_called)
+{
+    return read_row(t, seq->sequence->tree, false, ret_value, ret_called);
 }
 
 static void thaw(void *ctx, bool committed)
@@ -231,7 +244,7 @@ enum status sequence_freeze(struct session *s, const struct table_def *seq, int6
 {
     struct sequences *q = s->db->sequences;
     if (is_own(s, seq)) return sequence_read(s, seq, ret_value, ret_called);
-    struct sequence_state *st = state_of(q, &q->states, seq->sequence->tree, sizeof *st);
+    struct sequence_state *st = state_of(q, &q->states, state_key(s, seq->sequence->tree), sizeof *st);
     fmutex_lock(&st->mutex);
     enum status result = read_row(s->txn, seq->sequence->tree, true, ret_value, ret_called);
     if (result == OK) {
@@ -251,13 +264,13 @@ static enum status open_state(struct session *s, const struct table_def **seq,
     struct sequences *q = s->db->sequences;
     oid_t oid = (*seq)->oid;
     for (;;) {
-        *ret = state_of(q, &q->states, (*seq)->sequence->tree, sizeof **ret);
+        *ret = state_of(q, &q->states, state_key(s, (*seq)->sequence->tree), sizeof **ret);
         fmutex_lock(&(*ret)->mutex);
         if (!(*ret)->frozen) return OK;
         fmutex_unlock(&(*ret)->mutex);
         TRY(txn_lock_relation(s->txn, oid, LOCK_ROW_EXCLUSIVE, false));
         if (*held) catalog_unref(*held);
-        *held = db__catalog(s->db);
+        *held = db_line__catalog(s->line);
         *seq = catalog_table_by_oid(*held, oid);
         if (!*seq || (*seq)->kind != 'S')
             return FAIL(UNDEFINED_TABLE, "relation with OID %u does not exist", oid);
@@ -284,7 +297,7 @@ static enum status next_shared(struct session *s, const struct table_def *seq, i
     enum status result = open_state(s, &seq, &held, &st);
     if (result == OK) {
         if (!st->loaded || st->left == 0) {
-            result = reserve(s->db, seq, &st->next, &st->left);
+            result = reserve(s, seq, &st->next, &st->left);
             st->loaded = result == OK;
         }
         if (result == OK) {
@@ -352,18 +365,18 @@ enum status session__lastval(void *ctx, int64_t *ret)
     return OK;
 }
 
-static enum status set_committed(struct db *db, const struct table_def *seq, int64_t value,
+static enum status set_committed(struct session *s, const struct table_def *seq, int64_t value,
                                  bool is_called)
 {
-    struct txn_options o = {.isolation = READ_COMMITTED};
+    struct txn_options o = {.isolation = READ_COMMITTED, .branch = s->line->branch};
     struct txn *t;
-    TRY(txn_begin(db->store, &o, &t));
+    TRY(txn_begin(s->db->store, &o, &t));
     txn_statement_begin(t);
-    enum status s = write_row(t, seq->sequence->tree, value, is_called);
+    enum status st = write_row(t, seq->sequence->tree, value, is_called);
     txn_statement_end(t);
-    if (s == OK) return txn_commit(t, COMMIT_ASYNC, NULL);
+    if (st == OK) return txn_commit(t, COMMIT_ASYNC, NULL);
     txn_abort(t);
-    return s;
+    return st;
 }
 
 enum status session__setval(void *ctx, oid_t sequence, int64_t value, bool is_called)
@@ -386,7 +399,7 @@ enum status session__setval(void *ctx, oid_t sequence, int64_t value, bool is_ca
         struct sequence_state *st;
         enum status result = open_state(s, &seq, &held, &st);
         if (result == OK) {
-            result = set_committed(s->db, seq, value, is_called);
+            result = set_committed(s, seq, value, is_called);
             st->loaded = false;
             fmutex_unlock(&st->mutex);
         }
@@ -395,6 +408,43 @@ enum status session__setval(void *ctx, oid_t sequence, int64_t value, bool is_ca
     }
     if (is_called) remember(s, sequence, value);
     return OK;
+}
+
+static bool is_beyond(const struct sequence_def *d, int64_t value, int64_t last)
+{
+    return d->increment > 0 ? value > last : value < last;
+}
+
+/* In a transaction of its own, as nextval reserves. */
+static enum status advance_committed(struct session *s, const struct table_def *seq, int64_t value)
+{
+    struct txn_options o = {.isolation = READ_COMMITTED, .branch = s->line->branch};
+    struct txn *t;
+    int64_t last;
+    bool called;
+    TRY(txn_begin(s->db->store, &o, &t));
+    txn_statement_begin(t);
+    enum status st = read_row(t, seq->sequence->tree, true, &last, &called);
+    bool beyond = st == OK && (is_beyond(seq->sequence, value, last) || (!called && value == last));
+    if (beyond) st = write_row(t, seq->sequence->tree, value, true);
+    txn_statement_end(t);
+    if (st == OK) return txn_commit(t, COMMIT_ASYNC, NULL);
+    txn_abort(t);
+    return st;
+}
+
+enum status sequence_advance(struct session *s, const struct table_def *seq, int64_t value)
+{
+    struct catalog *held = NULL;
+    struct sequence_state *st;
+    enum status result = open_state(s, &seq, &held, &st);
+    if (result == OK) {
+        result = advance_committed(s, seq, value);
+        st->loaded = false;
+        fmutex_unlock(&st->mutex);
+    }
+    if (held) catalog_unref(held);
+    return result;
 }
 
 static void forget_ended(void *ctx, bool committed)
@@ -412,28 +462,59 @@ void sequence_forget(struct session *s, oid_t sequence)
     struct sequences *q = s->db->sequences;
     if (!seq || is_own(s, seq)) return;
     txn_on_end(s->txn, forget_ended,
-               state_of(q, &q->states, seq->sequence->tree, sizeof(struct sequence_state)));
+               state_of(q, &q->states, state_key(s, seq->sequence->tree), sizeof(struct sequence_state)));
 }
 
 /* --- hidden row ids ------------------------------------------------------------------------- */
 
-static enum status greatest_row_id(struct session *s, uint64_t tree, int64_t *ret)
+static enum status greatest_row_id(struct session *s, struct txn *t, uint64_t tree, int64_t *ret)
 {
     static const struct key_part part = {.type = TYPE_INT8};
     struct scan_request q = {.tree = tree, .reverse = true};
     struct cursor *c;
     struct slice key, row;
     uint32_t n;
-    *ret = 0;
-    TRY(store_scan(s->txn, &q, &c));
+    TRY(store_scan(t, &q, &c));
     enum status result = cursor_next(c, &key, &row, 1, &n);
     if (result == OK && n == 1) {
         struct datum d;
         result = key_decode(&part, &key, &s->arena, &d);
-        if (result == OK) *ret = d.v.i64;
+        if (result == OK && d.v.i64 > *ret) *ret = d.v.i64;
     }
     cursor_close(c);
     return result;
+}
+
+static enum status greatest_in(struct session *s, struct branch *b, uint64_t tree, int64_t *ret)
+{
+    struct txn_options o = {.isolation = READ_COMMITTED, .read_only = true, .branch = b};
+    struct txn *t;
+    TRY(txn_begin(s->db->store, &o, &t));
+    txn_statement_begin(t);
+    enum status st = greatest_row_id(s, t, tree, ret);
+    if (st == UNDEFINED_OBJECT) st = OK, error_clear(); /* it was made in another branch */
+    txn_statement_end(t);
+    txn_abort(t);
+    return st;
+}
+
+/* In all branches: a row of a branch keeps its number when it is merged. */
+static enum status greatest_anywhere(struct session *s, uint64_t tree, int64_t *ret)
+{
+    struct branch_info *list;
+    uint32_t n;
+    *ret = 0;
+    TRY(greatest_row_id(s, s->txn, tree, ret));
+    store_list_branches(s->db->store, &s->arena, &list, &n);
+    if (!n) return OK;
+    TRY(greatest_in(s, NULL, tree, ret));
+    for (uint32_t i = 0; i < n; i++) {
+        struct branch *b = store_open_branch_id(s->db->store, list[i].id);
+        enum status st = b ? greatest_in(s, b, tree, ret) : OK;
+        store_close_branch(b);
+        TRY(st);
+    }
+    return OK;
 }
 
 enum status session__next_row_id(void *ctx, const struct table_def *t, int64_t *ret)
@@ -443,7 +524,7 @@ enum status session__next_row_id(void *ctx, const struct table_def *t, int64_t *
     struct row_ids *ids = state_of(q, &q->row_ids, t->tree, sizeof *ids);
     if (__atomic_load_n(&ids->next, __ATOMIC_ACQUIRE) == 0) {
         int64_t last, zero = 0;
-        TRY(greatest_row_id(s, t->tree, &last));
+        TRY(greatest_anywhere(s, t->tree, &last));
         last++;
         __atomic_compare_exchange_n(&ids->next, &zero, last, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE);

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/siding.h"
+#include "db/branch_merge_priv.h"
 #include "db/past_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
@@ -80,7 +81,8 @@ static void fill_exec(struct session *s)
                                     .next_row_id = session__next_row_id,
                                     .is_deferred = session__is_deferred,
                                     .defer = session__defer,
-                                    .verify = session__verify};
+                                    .verify = session__verify,
+                                    .branch_diff = session__branch_diff};
 }
 
 static enum status exec_setting(void *ctx, const char *name, bool missing_ok, struct arena *a,
@@ -133,6 +135,8 @@ static void free_session(struct session *s, bool linked)
     map_release(&s->portals);
     arena_release(&s->arena);
     catalog_unref(s->catalog);
+    db_line__close(s->line);
+    merge__forget_conflicts(s);
     mem_free(MEM_SESSION, s->path_schemas);
     mem_free(MEM_SESSION, s->user);
     mem_free(MEM_SESSION, s->role);
@@ -141,12 +145,32 @@ static void free_session(struct session *s, bool linked)
     mem_free(MEM_SESSION, s);
 }
 
+static bool names_branch(const char *setting)
+{
+    return str_eq_nocase(setting, "branch") || str_eq_nocase(setting, "helios.branch");
+}
+
+/* The branch that the client asks for, by a setting or behind the name of the database, which it is cut
+ * from: postgres@work. NULL: none. */
+static const char *branch_of(struct session *s, const struct session_options *o)
+{
+    const char *asked = NULL;
+    char *at = strchr(s->database, '@');
+    for (uint32_t i = 0; i < o->setting_count; i++)
+        if (names_branch(o->settings[2 * i])) asked = o->settings[2 * i + 1];
+    if (!at) return asked;
+    *at = '\0';
+    return at + 1;
+}
+
 enum status session_new(struct db *db, const struct session_options *o, struct session **ret)
 {
     struct session *s = mem_alloc(MEM_SESSION, sizeof *s);
     s->db = db;
+    s->line = &db->main;
     s->user = heap_copy(o->user);
     s->database = heap_copy(o->database);
+    const char *branch = branch_of(s, o);
     s->client_address = heap_copy(o->client_address);
     s->waiter = waiter_self();
     s->catalog = db__catalog(db);
@@ -170,7 +194,9 @@ enum status session_new(struct db *db, const struct session_options *o, struct s
     s->exec.setting = exec_setting;
     s->exec.set_setting = exec_set_setting;
     for (uint32_t i = 0; result == OK && i < o->setting_count; i++)
-        result = settings_set(s, o->settings[2 * i], o->settings[2 * i + 1], false, NULL);
+        if (!names_branch(o->settings[2 * i]))
+            result = settings_set(s, o->settings[2 * i], o->settings[2 * i + 1], false, NULL);
+    if (result == OK && branch) result = session__use_branch(s, slice_of(branch));
     if (result == OK) {
         *ret = s;
         return OK;

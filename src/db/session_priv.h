@@ -20,18 +20,29 @@ struct cached_plan;
 struct sequences;
 struct past;
 
-struct db {
-    struct os *os;
-    const struct config *config;
-    const char *initial_database;  /* while it is opened */
-    bool is_new;                   /* db_open made the store */
-    struct store *store;
+/* What a session is in: the main line or a branch (db_line_priv.h). */
+struct db_line {
+    struct db *db;
+    struct db_line *next;             /* guarded by db->lines_mutex, as are the references */
+    uint32_t refs;
+    struct branch *branch;         /* a handle; NULL: the main line */
     struct fmutex catalog_mutex;
     struct fcond catalog_published;
     struct catalog *catalog;       /* guarded by catalog_mutex */
     uint64_t catalog_version;      /* atomic: of the published snapshot */
     uint32_t ddl_pending;          /* atomic: commits of DDL whose snapshot is not published yet */
     struct past *past;             /* catalogs of the past (past_priv.h) */
+};
+
+struct db {
+    struct os *os;
+    const struct config *config;
+    const char *initial_database;  /* while it is opened */
+    bool is_new;                   /* db_open made the store */
+    struct store *store;
+    struct db_line main;              /* the main line */
+    struct fmutex lines_mutex;
+    struct db_line *lines;            /* guarded by lines_mutex: branches that sessions are in */
     struct plan_cache *plans;
     struct statement_stats *statement_stats; /* NULL: statements are not counted */
     bool counts_utility;           /* statements without a plan, too */
@@ -67,18 +78,13 @@ void session__count(struct session *s, enum statement_kind kind);
 void session__time_begin(struct session *s);
 void session__time_end(struct session *s, const char *how, const char *name, struct slice text);
 
-/* The newest published snapshot, with a reference for the caller. */
+/* The newest published snapshot of the main line, with a reference for the caller. */
 struct catalog *db__catalog(struct db *db);
-/* Is `c` the newest published snapshot? */
-bool db__catalog_is_newest(const struct db *db, const struct catalog *c);
-/* As a commit of DDL ends: `c` (a reference taken over) becomes the published snapshot. */
-void db__publish(struct db *db, struct catalog *c, uint64_t ts);
 /* Tells the store how long history of each table is kept (past.c). */
 void db__apply_retention(struct db *db, const struct catalog *c);
-/* Waits until no commit of DDL is between its log record and its publication. */
 /* In a read-only transaction, or while helios.as_of is set. */
 bool session__is_read_only(const struct session *s);
-void db__wait_published(struct db *db);
+void db__wait_published(struct db *db); /* of the main line: db_line__wait_published */
 int64_t db__now_us(const struct db *db); /* µs since 2000-01-01 UTC */
 
 /* --- settings (settings.c) --- */
@@ -131,6 +137,7 @@ enum status settings_set(struct session *s, const char *name, const char *value,
 enum status settings_reset_all(struct session *s, const struct result_sink *sink) MUST;
 enum status settings_set_statement(struct session *s, const struct ast_set *a,
                                    const struct result_sink *sink) MUST;
+void settings_show_branch(struct session *s, const char *name); /* as helios.branch */
 /* As a (sub)transaction ends: `level` and deeper are undone, or kept but for SET LOCAL. */
 void settings_end(struct session *s, uint32_t level, bool committed,
                   const struct result_sink *sink);
@@ -205,6 +212,7 @@ struct moment_catalog { /* of the past, a reference */
 
 struct session {
     struct db *db;
+    struct db_line *line;               /* main or a branch; changes between transactions alone */
     struct session *next, *prev;     /* guarded by db->sessions_mutex */
     uint32_t pid, key;
     char *user, *database, *client_address;
@@ -251,6 +259,7 @@ struct session {
     struct map portals;              /* name -> struct portal */
     struct siding *spare_siding;     /* or NULL */
     uint32_t stream_count;           /* of portals that are running */
+    struct merge_conflicts *merge_conflicts; /* of the last MERGE BRANCH; NULL: none */
     struct map currvals;             /* sequence oid -> int64_t */
     int64_t lastval;
     bool has_lastval;
@@ -433,6 +442,16 @@ enum status session__plan_text(struct session *s, struct slice text, struct aren
 /* What a plan depends on besides catalog and text, as bytes. */
 void session__plan_key_prefix(struct session *s, struct strbuf *out);
 
+/* --- branches (branch.c) --- */
+/* Into the line of that name, when no transaction is open. 3D000. */
+enum status session__branch_diff(void *ctx, struct slice a, struct slice b, struct arena *arena,
+                                 enum status (*to)(void *emit_ctx, const struct datum *row),
+                                 void *emit_ctx) MUST;
+enum status session__use_branch(struct session *s, struct slice name) MUST;
+/* Of a tree as the session's line has it. */
+enum status session__tree_statistics(const struct session *s, uint64_t tree,
+                                     struct tree_statistics *ret) MUST;
+
 /* --- portals and cursors (portal.c) --- */
 /* Rows kept, for cursors and limited portals. */
 struct row_store {
@@ -508,6 +527,11 @@ enum status session__next_row_id(void *ctx, const struct table_def *t, int64_t *
 /* Makes or restarts the sequence's row, within the transaction. */
 enum status sequence_write(struct session *s, const struct table_def *seq, int64_t value,
                            bool is_called) MUST;
+/* The row as any transaction sees it. */
+enum status sequence_read_in(struct txn *t, const struct table_def *seq, int64_t *ret_value,
+                             bool *ret_called) MUST;
+/* Values up to this one are given out, whatever the transaction's end: those beyond come next. */
+enum status sequence_advance(struct session *s, const struct table_def *seq, int64_t value) MUST;
 /* last_value, is_called as SELECT * FROM seq shows them. */
 enum status sequence_read(struct session *s, const struct table_def *seq, int64_t *ret_value,
                           bool *ret_called) MUST;

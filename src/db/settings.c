@@ -434,6 +434,11 @@ static void put_value(struct session *s, int i, const char *value, const struct 
     derive(s, i, sink);
 }
 
+void settings_show_branch(struct session *s, const char *name)
+{
+    put_value(s, find("helios.branch"), name, NULL);
+}
+
 static bool valid_custom_name(const char *name)
 {
     const char *dot = strchr(name, '.');

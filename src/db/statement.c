@@ -4,6 +4,7 @@
  * and those settings that change a plan, and the catalog snapshot. A key's plan is immutable. */
 #include "core/txn.h"
 #include "db/analyze.h"
+#include "db/branch_priv.h"
 #include "db/past_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
@@ -90,9 +91,8 @@ enum status session__display_expression(struct session *s, const struct table_de
 
 static double table_rows(void *ctx, const struct table_def *t)
 {
-    struct db *db = ctx;
     struct tree_statistics stats;
-    if (t->tree == 0 || store_get_statistics(db->store, t->tree, &stats) != OK) return -1;
+    if (t->tree == 0 || session__tree_statistics(ctx, t->tree, &stats) != OK) return -1;
     return (double)stats.rows;
 }
 
@@ -105,9 +105,8 @@ static enum status evaluate(void *ctx, const struct expr *e, struct arena *a, st
 
 static double table_bytes(void *ctx, const struct table_def *t)
 {
-    struct db *db = ctx;
     struct tree_statistics stats;
-    if (t->tree == 0 || store_get_statistics(db->store, t->tree, &stats) != OK) return 0;
+    if (t->tree == 0 || session__tree_statistics(ctx, t->tree, &stats) != OK) return 0;
     return (double)stats.bytes;
 }
 
@@ -153,7 +152,7 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
         }
     uint64_t limit = s->exec.memory_limit_bytes;
     if (limit && limit < PLAN_BYTES_MIN) limit = PLAN_BYTES_MIN;
-    struct planner_env pe = {.arena = &p->arena, .catalog = p->catalog, .ctx = s->db,
+    struct planner_env pe = {.arena = &p->arena, .catalog = p->catalog, .ctx = s,
                              .table_rows = table_rows, .table_bytes = table_bytes,
                              .evaluate = evaluate, .evaluate_ctx = s,
                              .parallel = s->settings.parallel, .param_values = values,
@@ -224,7 +223,7 @@ static enum status lock_tables(struct session *s, const struct plan *p)
             TRY(txn_lock_relation(s->txn, p->tables[i]->oid,
                                   (enum relation_lock)p->table_locks[i], false));
     /* Whose commit gave us a lock may not have told its catalog yet; only that shows a stale plan. */
-    if (!s->own_catalog) db__wait_published(s->db);
+    if (!s->own_catalog) db_line__wait_published(s->line);
     return OK;
 }
 
@@ -248,8 +247,8 @@ static bool same_table(const struct catalog *now, const struct table_def *t)
 /* Was a table of the plan changed while we waited for its lock? That ANALYZE came by makes it no worse. */
 static bool is_stale(struct session *s, const struct cached_plan *p)
 {
-    if (s->own_catalog || db__catalog_is_newest(s->db, p->catalog)) return false;
-    struct catalog *now = db__catalog(s->db);
+    if (s->own_catalog || db_line__catalog_is_newest(s->line, p->catalog)) return false;
+    struct catalog *now = db_line__catalog(s->line);
     bool stale = false;
     for (uint32_t i = 0; i < p->plan->table_count && !stale; i++) {
         const struct table_def *t = p->plan->tables[i];
@@ -375,7 +374,7 @@ static void count_changes(struct session *s, const struct plan *p, uint64_t rows
     if (p->point) t = p->point->table;
     else if (p->root->kind == PLAN_INSERT || p->root->kind == PLAN_UPDATE || p->root->kind == PLAN_DELETE)
         t = p->root->dml.table;
-    if (t && rows) autoanalyze_count(s, t->oid, rows);
+    if (t && rows && !s->line->branch) autoanalyze_count(s, t->oid, rows);
 }
 
 enum status session__run_plan(struct session *s, struct cached_plan *p,
@@ -487,6 +486,7 @@ static enum status show(struct session *s, const char *name, const struct result
         TRY(settings_each(s, collect_setting, &r));
         return session__send_text_rows(s, sink, names, 3, r.rows.data, (uint32_t)r.rows.count);
     }
+    if (str_eq_nocase(name, "branches")) return branch__show(s, sink);
     const char *value = settings_get(s, name);
     if (!value)
         return FAIL(UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", name);
@@ -568,6 +568,7 @@ static enum status run_utility(struct session *s, const struct statement *st, st
         set_tag(tag, AST(a, ast_vacuum)->is_vacuum ? "VACUUM" : "ANALYZE");
         return maintenance_execute(s, AST(a, ast_vacuum), sink);
     case AST_LOCK: set_tag(tag, "LOCK TABLE"); return lock_statement(s, AST(a, ast_lock));
+    case AST_BRANCH: return branch_execute(s, AST(a, ast_branch), text, params, sink, tag);
     case AST_CHECKPOINT: set_tag(tag, "CHECKPOINT"); return store_checkpoint(s->db->store);
     case AST_UNSUPPORTED:
         return FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported yet", AST(a, ast_unsupported)->what);

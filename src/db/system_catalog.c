@@ -39,6 +39,8 @@ static const struct {
     {NULL, "pg_settings", sys_pg_settings},
     {NULL, "pg_stat_activity", sys_pg_stat_activity},
     {NULL, "pg_stat_database", sys_pg_stat_database},
+    {NULL, "helios_branches", sys_helios_branches},
+    {NULL, "helios_merge_conflicts", sys_helios_merge_conflicts},
     {NULL, "helios_history", sys_helios_history},
     {NULL, "helios_stat_statements", sys_stat_statements},
     {NULL, "pg_stat_statements", sys_stat_statements},

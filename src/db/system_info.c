@@ -9,7 +9,7 @@ static int64_t tree_bytes(const struct sys_call *c, uint64_t tree)
 {
     struct tree_statistics stats;
     if (tree == 0) return 0;
-    if (store_get_statistics(c->s->db->store, tree, &stats) == OK) return (int64_t)stats.bytes;
+    if (session__tree_statistics(c->s, tree, &stats) == OK) return (int64_t)stats.bytes;
     error_clear(); /* made by this transaction: nothing of it is written yet */
     return 0;
 }

@@ -167,6 +167,8 @@ SYS_ROWS(sys_pg_namespace);
 SYS_ROWS(sys_pg_tablespace);
 SYS_ROWS(sys_pg_settings);
 SYS_ROWS(sys_pg_stat_activity);
+SYS_ROWS(sys_helios_branches);
+SYS_ROWS(sys_helios_merge_conflicts);
 SYS_ROWS(sys_helios_history);
 SYS_ROWS(sys_stat_statements);
 SYS_ROWS(sys_stat_statements_info);

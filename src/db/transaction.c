@@ -10,6 +10,7 @@
  * lock, and falls once the snapshot is published; statements that got a lock in between wait. */
 #include "core/txn.h"
 #include "db/analyze.h"
+#include "db/db_line_priv.h"
 
 enum { SAVEPOINT_DEPTH_MAX = 100000 };
 
@@ -30,8 +31,8 @@ static void refresh_catalog(struct session *s)
 {
     if (s->own_catalog) {
         if (s->catalog != s->own_catalog) use_catalog(s, catalog_ref(s->own_catalog));
-    } else if (!db__catalog_is_newest(s->db, s->catalog)) {
-        use_catalog(s, db__catalog(s->db));
+    } else if (!db_line__catalog_is_newest(s->line, s->catalog)) {
+        use_catalog(s, db_line__catalog(s->line));
     }
     s->exec.catalog = s->catalog;
     s->exec.path = session__path(s);
@@ -53,8 +54,8 @@ enum status session__begin_ddl(struct session *s)
     if (s->own_catalog) return OK;
     TRY(catalog_lock(s->txn));
     /* The one before us has written its record but perhaps not published its snapshot. */
-    db__wait_published(s->db);
-    s->own_catalog = db__catalog(s->db);
+    db_line__wait_published(s->line);
+    s->own_catalog = db_line__catalog(s->line);
     refresh_catalog(s);
     return OK;
 }
@@ -78,8 +79,9 @@ enum status session__ensure_txn(struct session *s)
     struct txn_options o = {.isolation = s->isolation,
                             .read_only = s->read_only,
                             .lock_timeout_us = s->settings.lock_timeout_us,
-                            .min_snapshot_ts = s->last_commit_ts};
-    db__wait_published(s->db);
+                            .min_snapshot_ts = s->last_commit_ts,
+                            .branch = s->line->branch};
+    db_line__wait_published(s->line);
     struct txn *t;
     TRY(txn_begin(s->db->store, &o, &t));
     s->exec.transaction_us = s->statement_us;
@@ -117,17 +119,13 @@ static void ended(struct session *s, bool committed, const struct result_sink *s
 /* Commit with DDL: publish between the durable record and the end. */
 static enum status commit_ddl(struct session *s)
 {
-    struct db *db = s->db;
     struct catalog *mine = catalog_ref(s->own_catalog);
-    __atomic_add_fetch(&db->ddl_pending, 1, __ATOMIC_SEQ_CST);
+    db_line__begin_publishing(s->line);
     uint64_t ts;
     enum status result = txn_commit(s->txn, COMMIT_SYNC, &ts);
-    if (result == OK) db__publish(db, mine, ts ? ts : store_last_commit(db->store));
+    if (result == OK) db_line__publish(s->line, mine, ts ? ts : store_last_commit(s->db->store));
     else catalog_unref(mine);
-    fmutex_lock(&db->catalog_mutex);
-    __atomic_sub_fetch(&db->ddl_pending, 1, __ATOMIC_SEQ_CST);
-    fcond_broadcast(&db->catalog_published);
-    fmutex_unlock(&db->catalog_mutex);
+    db_line__end_publishing(s->line);
     return result;
 }
 

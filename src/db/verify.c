@@ -186,7 +186,7 @@ static enum status verify_trees(struct db *db, const struct verify_sink *sink)
     size_t pos = 0;
     map_init(&x.trees);
     enum status st = store_each_tree(db->store, note_tree, &x);
-    if (st == OK) st = take_trees(&x, db->catalog, sink);
+    if (st == OK) st = take_trees(&x, db->main.catalog, sink);
     struct verify_finding f = {"catalog", "trees", 1, words};
     while (st == OK && map_next(&x.trees, &pos, NULL, &left, NULL)) {
         snprintf(words, sizeof words, "tree %llu belongs to nothing", (unsigned long long)left);

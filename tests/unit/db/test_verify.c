@@ -42,7 +42,7 @@ static const struct table_def *table(const char *name)
 {
     const struct table_def *t;
     size_t pos = 0;
-    while (catalog_next_table(db.db->catalog, &pos, &t))
+    while (catalog_next_table(db.db->main.catalog, &pos, &t))
         if (strcmp(t->name, name) == 0) return t;
     fail_msg("no table %s", name);
     return NULL;

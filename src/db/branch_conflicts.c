@@ -1,0 +1,151 @@
+/* What a merge found in conflict, kept with the session until its next merge, and keys and rows as text. */
+#include "db/branch_merge_priv.h"
+#include "db/system_priv.h"
+#include "types/key.h"
+
+enum { CONFLICTS_SHOWN_MAX = 10000 };
+
+struct merge_conflict {
+    const char *schema_name, *table, *kind, *key, *base, *ours, *theirs;
+};
+
+struct merge_conflicts {
+    struct arena arena;
+    const char *source, *target;
+    ARRAY(struct merge_conflict) list;
+};
+
+/* --- text -------------------------------------------------------------------------------------- */
+
+static const char *key_of_columns(struct session *s, const struct table_def *t, struct slice key,
+                                  struct arena *a)
+{
+    const struct index_def *p = t->primary;
+    struct strbuf b;
+    strbuf_init(&b, a);
+    for (uint16_t i = 0; i < p->key_count; i++) {
+        const struct index_column *c = &p->columns[i];
+        struct key_part part = {c->type, c->descending, c->nulls_first};
+        struct datum d;
+        if (key_decode(&part, &key, a, &d) != OK) {
+            error_clear();
+            return NULL;
+        }
+        if (i) strbuf_adds(&b, ", ");
+        strbuf_addf(&b, "%s=", t->columns[c->column - 1].name);
+        value_to_text(c->type, &d.v, &s->settings.format, &b);
+    }
+    return b.data;
+}
+
+const char *branch__key_text(struct session *s, const struct table_def *t, struct slice key,
+                             struct arena *a)
+{
+    static const struct key_part part = {.type = TYPE_INT8};
+    struct datum d;
+    if (t->primary) return key_of_columns(s, t, key, a);
+    if (key_decode(&part, &key, a, &d) == OK) return arena_printf(a, "row %lld", (long long)d.v.i64);
+    error_clear();
+    return NULL;
+}
+
+static void add_quoted(struct strbuf *b, struct slice v)
+{
+    bool plain = v.len > 0;
+    for (size_t i = 0; i < v.len && plain; i++) plain = !strchr("(),\"\\ \t\n\r", v.data[i]);
+    if (plain) {
+        strbuf_add(b, v.data, v.len);
+        return;
+    }
+    strbuf_addc(b, '"');
+    for (size_t i = 0; i < v.len; i++) {
+        if (v.data[i] == '"' || v.data[i] == '\\') strbuf_addc(b, v.data[i]);
+        strbuf_addc(b, v.data[i]);
+    }
+    strbuf_addc(b, '"');
+}
+
+const char *branch__row_text(struct session *s, const struct table_def *t, struct slice row,
+                             struct arena *a)
+{
+    struct strbuf b, value;
+    bool first = true;
+    if (!row.data) return NULL;
+    strbuf_init(&b, a);
+    strbuf_init(&value, a);
+    strbuf_addc(&b, '(');
+    for (uint16_t c = 0; c < t->column_count; c++) {
+        const struct column_def *column = &t->columns[c];
+        struct datum d;
+        if (column->dropped) continue;
+        if (!row_get(t->layout, row, c, &d))
+            d = column->has_missing ? column->missing : (struct datum){.null = true};
+        if (!first) strbuf_addc(&b, ',');
+        first = false;
+        if (d.null) continue;
+        strbuf_clear(&value);
+        value_to_text(column->type, &d.v, &s->settings.format, &value);
+        add_quoted(&b, strbuf_slice(&value));
+    }
+    strbuf_addc(&b, ')');
+    return b.data;
+}
+
+/* --- the list ---------------------------------------------------------------------------------- */
+
+void merge__forget_conflicts(struct session *s)
+{
+    if (!s->merge_conflicts) return;
+    arena_release(&s->merge_conflicts->arena);
+    mem_free(MEM_SESSION, s->merge_conflicts);
+    s->merge_conflicts = NULL;
+}
+
+static const char *kind_of(struct slice base, struct slice ours, struct slice theirs)
+{
+    if (!theirs.data) return "delete/update";
+    if (!ours.data) return "update/delete";
+    return base.data ? "update/update" : "insert/insert";
+}
+
+void merge__note_conflict(struct merge *m, const struct table_def *t, struct slice key,
+                          struct slice base, struct slice ours, struct slice theirs)
+{
+    struct session *s = m->s;
+    if (!s->merge_conflicts) {
+        s->merge_conflicts = mem_alloc(MEM_SESSION, sizeof *s->merge_conflicts);
+        arena_init(&s->merge_conflicts->arena, MEM_SESSION);
+        s->merge_conflicts->source = arena_strdup(&s->merge_conflicts->arena, branch_name(m->source));
+        s->merge_conflicts->target =
+            arena_strdup(&s->merge_conflicts->arena, branch_name(s->line->branch));
+    }
+    struct merge_conflicts *k = s->merge_conflicts;
+    if (++m->conflicts > CONFLICTS_SHOWN_MAX) return;
+    const struct schema_def *schema = catalog_schema_by_oid(s->catalog, t->schema);
+    struct arena *a = &k->arena;
+    struct merge_conflict c = {.schema_name = arena_strdup(a, schema ? schema->name : ""),
+                               .table = arena_strdup(a, t->name),
+                               .kind = kind_of(base, ours, theirs),
+                               .key = branch__key_text(s, t, key, a),
+                               .base = branch__row_text(s, t, base, a),
+                               .ours = branch__row_text(s, t, ours, a),
+                               .theirs = branch__row_text(s, t, theirs, a)};
+    ARENA_PUSH(a, &k->list, c);
+}
+
+static struct sys_cell text_or_null(const char *text)
+{
+    return text ? T(text) : N;
+}
+
+enum status sys_helios_merge_conflicts(struct sys_scan *x)
+{
+    const struct merge_conflicts *k = x->s->merge_conflicts;
+    for (size_t i = 0; k && i < k->list.count; i++) {
+        const struct merge_conflict *c = &k->list.data[i];
+        TRY(SYS_EMIT(x, T(k->source), T(k->target), T(c->schema_name), T(c->table),
+                     text_or_null(c->key), T(c->kind), text_or_null(c->base),
+                     text_or_null(c->ours), text_or_null(c->theirs)));
+    }
+    return OK;
+}

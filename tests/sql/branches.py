@@ -1,0 +1,403 @@
+#!/usr/bin/python3
+"""Branches: made of now and of the past, used side by side, nested, over restarts; what differs between them; merging
+with and without conflicts, constraints held against it; what is refused. The example of docs/branches.md is run.
+
+usage: branches.py HELIOSD BRANCHES.MD"""
+import os
+import random
+import re
+import sys
+import tempfile
+import time
+
+import psycopg2
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+sys.dont_write_bytecode = True
+from server import Server  # noqa: E402
+
+
+def connect(server, branch=None, database="postgres", **more):
+    options = f"-c branch={branch}" if branch else ""
+    c = psycopg2.connect(host="127.0.0.1", port=server.port, user="postgres", dbname=database, options=options, **more)
+    c.autocommit = True
+    return c
+
+
+def rows(cursor, sql, args=None):
+    cursor.execute(sql, args)
+    return cursor.fetchall()
+
+
+def fails(cursor, state, words, sql, args=None):
+    try:
+        cursor.execute(sql, args)
+    except psycopg2.Error as e:
+        assert e.pgcode == state and words in str(e), (sql, e.pgcode, str(e))
+        return
+    raise AssertionError("no error: " + sql)
+
+
+def here(c):
+    return rows(c, "show helios.branch")[0][0]
+
+
+# --- making, using, dropping ---------------------------------------------------------------------
+
+def basics(server):
+    c = connect(server).cursor()
+    c.execute("create table t (id int primary key, v text)")
+    c.execute("insert into t select g, 'main' from generate_series(1, 1000) g")
+    c.execute("create branch work from main")
+    w = connect(server, "work").cursor()
+    assert here(w) == "work" and here(c) == "main"
+    w.execute("update t set v = 'work' where id <= 10")
+    w.execute("delete from t where id > 990")
+    w.execute("insert into t values (2000, 'new')")
+    c.execute("update t set v = 'later' where id = 500")
+    c.execute("insert into t values (3000, 'main only')")
+    assert rows(w, "select count(*), count(*) filter (where v = 'work'), max(id) from t") == [(991, 10, 2000)]
+    assert rows(c, "select count(*), count(*) filter (where v = 'work'), max(id) from t") == [(1001, 0, 3000)]
+    assert rows(w, "select v from t where id = 500") == [("main",)]
+    fails(w, "23505", "duplicate key", "insert into t values (20, 'twice')")
+    w.execute("insert into t values (995, 'again')")
+    # A branch of a branch, and of the past.
+    w.execute("create database branch deep from current")
+    w.execute("update t set v = 'after'")
+    d = connect(server, database="postgres@deep").cursor()
+    assert here(d) == "deep" and rows(d, "select current_database()") == [("postgres",)]
+    assert rows(d, "select count(*) filter (where v = 'after'), count(*) from t") == [(0, 992)]
+    at = rows(c, "select clock_timestamp()")[0][0]
+    time.sleep(0.002)
+    c.execute("truncate t")
+    c.execute("create branch past from main as of timestamp %s", (at,))
+    c.execute("use branch past")
+    assert rows(c, "select count(*), max(id) from t") == [(1001, 3000)]
+    c.execute("use branch main")
+    assert rows(c, "select count(*) from t") == [(0,)]
+    # Schemas are private.
+    d.execute("create table own (a serial primary key, b int references t)")
+    d.execute("insert into own (b) select id from t where id < 5 order by id")
+    d.execute("create index on t (v)")
+    d.execute("alter table t add column extra int default 7")
+    assert rows(d, "select sum(extra) from t") == [(7 * 992,)]
+    fails(c, "42P01", "does not exist", "select * from own")
+    fails(w, "42703", "extra", "select extra from t")
+    assert [r[0] for r in rows(c, "show branches")] == ["main", "work", "deep", "past"]
+    assert rows(c, "select name, parent, depth from helios_branches order by id") == [
+        ("main", None, 0), ("work", "main", 1), ("deep", "work", 2), ("past", "main", 1)]
+    return c, w, d
+
+
+def refused(server, c, w, d):
+    fails(c, "42P04", "already exists", "create branch work")
+    fails(c, "42P04", "already exists", "create branch main")
+    c.execute("create branch if not exists work")
+    fails(c, "3D000", 'branch "nowhere" does not exist', "use branch nowhere")
+    fails(c, "3D000", "does not exist", "create branch x from nowhere")
+    fails(c, "3D000", "does not exist", "drop branch nowhere")
+    c.execute("drop branch if exists nowhere")
+    fails(c, "55006", "branches of its own", "drop branch work")
+    fails(c, "55006", "being accessed by other users", "drop branch deep")
+    fails(d, "55006", "currently open", "drop branch deep")
+    fails(c, "55000", "cannot drop", "drop branch main")
+    fails(c, "42601", "syntax error", "create branch")
+    fails(c, "42601", 'at or near "to"', "merge branch work to main")
+    fails(d, "0A000", "not supported in a branch", "create role somebody")
+    fails(c, "22023", "future", "create branch x as of timestamp now() + interval '1 hour'")
+    fails(c, "0A000", "into its parent", "merge branch deep into main")
+    c.execute("begin")
+    fails(c, "25001", "transaction block", "create branch x")
+    c.execute("rollback")
+    c.execute("begin")
+    fails(c, "25001", "transaction block", "use branch work")
+    c.execute("rollback")
+    names = ["d%d" % i for i in range(1, 9)]
+    for before, name in zip(["main"] + names, names):
+        c.execute(f"create branch {name} from {before}")
+    fails(c, "54000", "8 deep", "create branch d9 from d8")
+    for name in reversed(names):
+        c.execute(f'drop database branch "{name}"')
+    try:
+        connect(server, "nowhere")
+    except psycopg2.Error as e:
+        assert 'branch "nowhere" does not exist' in str(e)
+    else:
+        raise AssertionError("connected to no branch")
+    c.execute("create role plain login")
+    p = psycopg2.connect(host="127.0.0.1", port=server.port, user="plain", dbname="postgres")
+    p.autocommit = True
+    fails(p.cursor(), "42501", "permission denied", "create branch x")
+    p.close()
+
+
+def literals(c):
+    """Words of branches in other places are just that."""
+    c.execute("create table branch (branch int, branches text)")
+    c.execute("insert into branch values (1, 'create branch x; use branch y')")
+    assert rows(c, "select branch, branches from branch -- use branch z\n") == [(1, "create branch x; use branch y")]
+    c.execute("select 1; use branch work; select 2")
+    assert here(c) == "work"
+    c.execute("use branch 'main'; drop table branch")
+    assert here(c) == "main"
+
+
+# --- merging -------------------------------------------------------------------------------------
+
+def snapshot(c):
+    return rows(c, "select * from a order by 1"), rows(c, "select * from b order by 1")
+
+
+def merges(server):
+    c = connect(server).cursor()
+    c.execute("create table a (id int primary key, u int unique, v text, check (v <> 'bad'))")
+    c.execute("create table b (id int primary key, a int references a on delete cascade)")
+    c.execute("create table plain (v int)")
+    c.execute("create sequence s")
+    c.execute("insert into a select g, g, 'base' from generate_series(1, 100) g")
+    c.execute("insert into b select g, g from generate_series(1, 100) g")
+    c.execute("insert into plain values (1), (2)")
+    c.execute("create branch m")
+    m = connect(server, "m").cursor()
+    m.execute("update a set v = 'branch' where id <= 10")
+    m.execute("delete from a where id = 50")
+    m.execute("insert into a values (200, 200, 'new')")
+    m.execute("insert into b values (200, 200)")
+    m.execute("insert into plain values (3)")
+    m.execute("select nextval('s')")
+    m.execute("create table made (id serial primary key, w text)")
+    m.execute("create index made_w on made (w)")
+    m.execute("insert into made (w) values ('x'), ('y')")
+    m.execute("create view seen as select * from made")
+    c.execute("update a set v = 'main' where id = 60")
+    c.execute("insert into plain values (4)")
+    assert rows(c, "select table_name, key, kind, old, new from helios_branch_diff('main', 'm') "
+                   "where table_name in ('public.a', 'public.b') and key in ('id=1', 'id=50', 'id=60', 'id=200') "
+                   "order by 1, 2") == [
+        ("public.a", "id=1", "update", "(1,1,base)", "(1,1,branch)"),
+        ("public.a", "id=200", "insert", None, "(200,200,new)"),
+        ("public.a", "id=50", "delete", "(50,50,base)", None),
+        ("public.a", "id=60", "update", "(60,60,main)", "(60,60,base)"),
+        ("public.b", "id=200", "insert", None, "(200,200)"),
+        ("public.b", "id=50", "delete", "(50,50)", None)]
+    c.execute("merge branch m into main")
+    assert rows(c, "select v, count(*) from a group by v order by v") == [
+        ("base", 88), ("branch", 10), ("main", 1), ("new", 1)]
+    assert rows(c, "select count(*) from b") == [(100,)]
+    assert rows(c, "select v from plain order by v") == [(1,), (2,), (3,), (4,)]
+    assert rows(c, "select id, w from seen order by id") == [(1, "x"), (2, "y")]
+    c.execute("insert into made (w) values ('z')")
+    assert rows(c, "select max(id) > 2 from made where w >= 'z'") == [(True,)]
+    assert rows(c, "select nextval('s') > 1") == [(True,)]
+    assert rows(c, "select count(*) from helios_merge_conflicts") == [(0,)]
+    # It goes on, and is merged again.
+    m.execute("update a set v = 'second' where id <= 5")
+    m.execute("insert into made (w) values ('branch')")
+    m.execute("merge branch m into main")
+    assert here(m) == "m"
+    assert rows(c, "select count(*) from a where v = 'second'") == [(5,)]
+    assert rows(c, "select count(*) from made") == [(4,)]
+    c.execute("merge branch m into main")
+    return c, m
+
+
+def conflicts(server, c, m):
+    """Each side inserts, updates, deletes, or does nothing; the other does, too."""
+    for mode, wins in (("abort", None), ("ours", "main"), ("theirs", "side")):
+        c.execute("drop table if exists k")
+        c.execute("create table k (id int primary key, v text)")
+        c.execute("insert into k select g, 'base' from generate_series(1, 20) g")
+        c.execute("create branch side")
+        c.execute("use branch side")
+        side = ["update k set v = 'side' where id in (1, 2, 3)", "delete from k where id in (4, 5, 6)",
+                "insert into k values (101, 'side'), (102, 'side'), (103, 'same')", "update k set v = 'same' where id = 7"]
+        for sql in side:
+            c.execute(sql)
+        c.execute("use branch main")
+        for sql in ("update k set v = 'main' where id in (2, 5)", "delete from k where id in (3, 6)",
+                    "insert into k values (102, 'main'), (103, 'same')", "update k set v = 'same' where id = 7"):
+            c.execute(sql)
+        before = rows(c, "select * from k order by id")
+        if mode == "abort":
+            fails(c, "55000", "4 rows were changed in both", "merge branch side into main")
+            assert rows(c, "select relname, key, kind, base, ours, theirs from helios_merge_conflicts order by key") == [
+                ("k", "id=102", "insert/insert", None, "(102,main)", "(102,side)"),
+                ("k", "id=2", "update/update", "(2,base)", "(2,main)", "(2,side)"),
+                ("k", "id=3", "update/delete", "(3,base)", None, "(3,side)"),
+                ("k", "id=5", "delete/update", "(5,base)", "(5,main)", None)]
+            assert rows(c, "select * from k order by id") == before
+            c.execute("drop branch side")
+            continue
+        c.execute(f"merge branch side into main with (strategy = '{mode}', delete_branch_after = true)")
+        got = dict(rows(c, "select * from k order by id"))
+        assert got[1] == "side" and 4 not in got and 6 not in got and got[101] == "side" and got[103] == "same"
+        assert got[2] == wins and got[102] == wins and got.get(3) == (None if wins == "main" else "side")
+        assert got.get(5) == ("main" if wins == "main" else None)
+        assert "side" not in [r[0] for r in rows(c, "show branches")]
+
+
+def constraints(server, c):
+    c.execute("create table p (id int primary key, u int unique)")
+    c.execute("create table q (id int primary key, p int references p)")
+    c.execute("insert into p values (1, 1), (2, 2), (3, 3)")
+    c.execute("create branch g")
+    g = connect(server, "g").cursor()
+    # A key that main has given to another row.
+    g.execute("insert into p values (10, 77)")
+    c.execute("insert into p values (11, 77)")
+    fails(c, "23505", "p_u_key", "merge branch g into main")
+    c.execute("delete from p where id = 11")
+    # A row that is referred to in main is deleted in the branch, and the other way round.
+    g.execute("delete from p where id = 3")
+    c.execute("insert into q values (1, 3)")
+    fails(c, "23503", "still referenced", "merge branch g into main")
+    c.execute("delete from q")
+    g.execute("insert into q values (2, 2)")
+    c.execute("delete from p where id = 2")
+    fails(c, "23503", "not present", "merge branch g into main")
+    c.execute("insert into p values (2, 2)")
+    # Unique keys change hands.
+    g.execute("update p set u = 99 where id = 1")
+    g.execute("update p set u = 1 where id = 2")
+    g.execute("update p set u = 2 where id = 1")
+    c.execute("merge branch g into main on conflict theirs")
+    assert rows(c, "select * from p order by id") == [(1, 2), (2, 1), (10, 77)]
+    assert rows(c, "select id from p where u = 1") == [(2,)]
+    assert rows(c, "select * from q") == [(2, 2)]
+    for sql in ("alter table p add column x int", "drop table q", "truncate q"):
+        c.execute("create branch alters")
+        c.execute("use branch alters")
+        c.execute(sql)
+        c.execute("use branch main")
+        fails(c, "0A000", "cannot merge branch", "merge branch alters into main")
+        c.execute("drop branch alters")
+    for sql in ("create branch behind", "use branch behind", "insert into q values (5, 1)", "use branch main"):
+        c.execute(sql)
+    c.execute("alter table q add column more int")
+    fails(c, "0A000", "altered", "merge branch behind into main")
+    c.execute("drop branch behind")
+    g.connection.close()
+
+
+# --- against a model, over restarts --------------------------------------------------------------
+
+class Line:
+    def __init__(self, name, parent, value):
+        self.name, self.parent, self.value = name, parent, dict(value)
+
+
+def model(heliosd, seed):
+    r = random.Random(seed)
+    lines = {"main": Line("main", None, {})}
+    made = 0
+    with tempfile.TemporaryDirectory(prefix="helios-test-") as data:
+        for life in range(3):
+            with Server(heliosd, data=data) as server:
+                open_ = {}
+                for name in lines:
+                    open_[name] = connect(server, None if name == "main" else name)
+                if life == 0:
+                    open_["main"].cursor().execute("create table t (id int primary key, a int, b text)")
+                    open_["main"].cursor().execute("create index on t (a)")
+                for _ in range(120):
+                    line = lines[r.choice(list(lines))]
+                    c = open_[line.name].cursor()
+                    kind = r.randrange(20)
+                    lo, hi, v = r.randrange(60), r.randrange(60), r.randrange(1000)
+                    if kind < 6:
+                        c.execute("insert into t select g, %s, repeat('x', %s) from generate_series(%s::int, %s) g "
+                                  "on conflict (id) do nothing", (v, v % 50, lo, hi))
+                        for i in range(lo, hi + 1):
+                            line.value.setdefault(i, (v, "x" * (v % 50)))
+                    elif kind < 11:
+                        c.execute("update t set a = %s where id between %s and %s", (v, lo, hi))
+                        for i in [i for i in line.value if lo <= i <= hi]:
+                            line.value[i] = (v, line.value[i][1])
+                    elif kind < 14:
+                        c.execute("delete from t where id between %s and %s", (lo, lo + 3))
+                        for i in range(lo, lo + 4):
+                            line.value.pop(i, None)
+                    elif kind == 14:
+                        c.execute("checkpoint")
+                    elif kind == 15:
+                        c.execute("vacuum full t")
+                    elif kind == 16 and len(lines) < 8:
+                        made += 1
+                        c.execute(f"create branch n{made} from {line.name}")
+                        lines[f"n{made}"] = Line(f"n{made}", line.name, line.value)
+                        open_[f"n{made}"] = connect(server, f"n{made}")
+                    elif kind == 17 and line.parent and not any(x.parent == line.name for x in lines.values()):
+                        open_.pop(line.name).close()
+                        wait_for_end(open_["main"].cursor(), line.name)
+                        del lines[line.name]
+                    else:
+                        check(c, line)
+                for line in lines.values():
+                    check(open_[line.name].cursor(), line)
+                for c in open_.values():
+                    c.close()
+
+
+def wait_for_end(c, name):
+    """The server hears a little later that a session has gone."""
+    for _ in range(200):
+        try:
+            c.execute(f"drop branch {name}")
+            return
+        except psycopg2.Error as e:
+            assert e.pgcode == "55006", str(e)
+            time.sleep(0.02)
+    raise AssertionError("the session does not end")
+
+
+def check(c, line):
+    want = sorted((i, a, b) for i, (a, b) in line.value.items())
+    got = rows(c, "select id, a, b from t order by id")
+    assert got == want, (line.name, [x for x in got if x not in want], [x for x in want if x not in got])
+    if not want:
+        return
+    i, a, _ = want[len(want) // 2]
+    assert rows(c, "select a from t where id = %s", (i,)) == [(a,)]
+    assert sorted(rows(c, "select id from t where a = %s", (a,))) == [(x[0],) for x in want if x[1] == a]
+    assert rows(c, "select count(*) from t") == [(len(want),)]
+    assert [x[0] for x in rows(c, "select id from t order by id desc limit 3")] == [x[0] for x in want[::-1][:3]]
+
+
+# --- the example of the documentation ------------------------------------------------------------
+
+def documented(server, path):
+    text = open(path, encoding="utf-8").read()
+    block = text.split("<!-- tested -->")[1].split("<!-- end -->")[0]
+    sql = "\n".join(line[4:] for line in block.splitlines() if line.startswith("    "))
+    c = connect(server).cursor()
+    results = []
+    for statement in [s.strip() for s in re.sub(r"--.*", "", sql).split(";")]:
+        if not statement:
+            continue
+        c.execute(statement)
+        if c.description:
+            results.append(c.fetchall())
+    told = [tuple(m.split(", ")) for m in re.findall(r"-- → (.*)", sql)]
+    got = [tuple(str(v) for v in row) for rows_ in results for row in rows_]
+    assert got == told, (got, told)
+
+
+def main(heliosd, document):
+    seed = int(os.environ.get("SEED", "1"))
+    print("seed", seed)
+    with Server(heliosd) as server:
+        c, w, d = basics(server)
+        refused(server, c, w, d)
+        literals(c)
+    with Server(heliosd) as server:
+        c, m = merges(server)
+        conflicts(server, c, m)
+        constraints(server, c)
+    with Server(heliosd) as server:
+        documented(server, document)
+    model(heliosd, seed)
+    print("ok")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
