@@ -125,7 +125,10 @@ def one_txn(c, r, t, base, numbers):
             t.status = history.UNKNOWN if committing else history.ABORTED
             return ""
         t.status = history.ABORTED
-        c.rollback()
+        try:
+            c.rollback()
+        except psycopg2.Error:
+            return ""
         return e.pgcode
 
 
