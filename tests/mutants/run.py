@@ -39,7 +39,7 @@ def campaigns():
     kill = [PYTHON, "{root}/tests/crash/kill.py", "{build}/" + HELIOSD, "2"]
     sql = [PYTHON, "{root}/tests/sql/run.py", "{build}/" + HELIOSD, "delete", "indexes", "insert",
            "sequences", "sqlstates", "transaction_ddl", "transactions", "update"]
-    every = [unit("core", n) for n in ("blocks", "cache", "wal_batch", "between", "history",
+    every = [unit("core", n) for n in ("blocks", "cache", "wal_batch", "between", "ssi", "history",
                                        "recovery", "concurrency", "manifest", "memtable", "run",
                                        "wal", "past", "store")]
     every += [unit("base", "hlc"),

@@ -280,7 +280,8 @@ void ssi__free(struct ssi *g);
 void txn__take_snapshot(struct txn *t);
 /* Takes the snapshot, too; t->ssi stays NULL when it is safe. */
 void ssi__begin(struct txn *t);
-/* All below: t->ssi is there. Before the record goes to the log, and after: ts 0 without one. */
+/* All below: t->ssi is there. Before the record goes to the log (from then on it cannot fail for others), and
+ * after: ts 0 without one. */
 enum status ssi__prepare(struct txn *t) MUST;
 void ssi__committed(struct txn *t, uint64_t ts);
 void ssi__abort(struct txn *t);

@@ -300,6 +300,7 @@ static bool leaves_pivot(const struct sx *me, const struct sx *n)
 
 static enum ssi_reason prepare(struct sx *me)
 {
+    if (me->prepared) return SSI_FINE;
     if (is_doomed(me)) return SSI_DOOMED_COMMIT;
     for (size_t i = 0; i < me->in.count; i++) {
         struct sx *n = me->in.data[i];
@@ -362,7 +363,7 @@ void ssi__committed(struct txn *t, uint64_t ts)
     fold_arrows(x);
     sx_list__remove(&g->active, x);
     if (writer) writer_ended(g, x);
-    bool kept = !x->safe && g->active.count && x->slots;
+    bool kept = !x->safe && x->slots; /* though it may be alone: the next snapshot may not have it yet */
     if (kept) ssi__keep(x);
     spin_unlock(&g->lock);
     if (!kept) ssi__sx_free(x);

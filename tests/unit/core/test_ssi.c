@@ -533,6 +533,26 @@ static void bystanders(void)
     }
 }
 
+/* Who begins before a commit is durable does not see it, though the one who commits was alone. */
+static void not_durable_yet(void)
+{
+    struct txn *a = begin_level(store, SERIALIZABLE, false);
+    assert_int_equal(get(a, "x"), OK);
+    assert_int_equal(put(a, "y"), OK);
+    uint64_t visible = store->visible_ts;
+    store->ssi->merging = true; /* the simulated log is durable at once: so that it is not told yet */
+    assert_int_equal(end(a), OK);
+    store->ssi->merging = false;
+    uint64_t after = store->visible_ts;
+    assert_true(after > visible);
+    store->visible_ts = visible;
+    struct txn *b = begin_level(store, SERIALIZABLE, false);
+    assert_int_equal(get(b, "y"), OK);
+    store->visible_ts = after;
+    check_reason(put(b, "x"), "identification as a pivot, during write");
+    txn_abort(b);
+}
+
 static void given_up(void)
 {
     struct txn *a = begin_level(store, SERIALIZABLE, false);
@@ -555,6 +575,7 @@ static void cases(void **state)
     with_store(safe_snapshot);
     with_store(dropped);
     with_store(bystanders);
+    with_store(not_durable_yet);
     with_store(given_up);
 }
 
