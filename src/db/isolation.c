@@ -67,6 +67,9 @@ static enum status set_isolation(struct session *s, const char *level)
 {
     if (session__isolation_of(level) != s->isolation) {
         if (s->txn && s->txn_began_statement) return too_late("SET TRANSACTION ISOLATION LEVEL");
+        if (s->savepoints)
+            return FAIL(ACTIVE_SQL_TRANSACTION, "SET TRANSACTION ISOLATION LEVEL must not be called "
+                                                "in a subtransaction");
         begin_again(s);
     }
     set_level(s, level);

@@ -309,6 +309,14 @@ BOTH = {
         "1: set transaction not deferrable", "1: rollback", "1: show transaction_deferrable"],
     "set transaction: deferrable within a savepoint": [
         "1: begin", "1: savepoint s", "1: set transaction deferrable", "1: rollback"],
+    "set transaction: level within a savepoint": [
+        "1: begin", "1: savepoint s", "1: set transaction isolation level read committed",
+        "1: set transaction isolation level serializable", "1: rollback"],
+    "set transaction: read only, then the snapshot": [
+        "1: begin isolation level serializable", "1: set transaction read only",
+        "2: begin isolation level serializable", "2: select sum(value) from test",
+        "1: select sum(value) from test", "2: update test set value = 1 where id = 1", "2: commit",
+        "1: select * from test order by id", "1: show transaction_read_only", "1: commit"],
     "set transaction: read write is too late": [
         "1: begin isolation level serializable read only", "1: select count(*) from test",
         "1: set transaction read write", "1: rollback"],
