@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Random transactions of many clients append to lists and read them, at each isolation level, and our own
-checker (history.py) looks for what the level forbids. Reads are by key, by range of keys and by an index, and find
+checker (history.py) looks for what the level forbids. Some only read, of those some DEFERRABLE. Reads are by key, by range of keys and by an index, and find
 keys that are not there yet. With --crashes the server is killed and started again meanwhile: what was
 acknowledged has to be there.
 
@@ -67,9 +67,9 @@ def elements(text):
     return [int(x) for x in text.split(",")] if text else []
 
 
-def do_op(cursor, r, t, base, numbers):
+def do_op(cursor, r, t, base, numbers, read_only):
     key = base + r.randrange(KEYS)
-    what = r.random()
+    what = r.random() / 2 + 0.5 if read_only else r.random()
     if what < 0.5:
         x = next(numbers)
         t.ops.append(("append", key, x))
@@ -109,9 +109,11 @@ def one_txn(c, r, t, base, numbers):
     """The SQLSTATE; "00000" when it has committed, "" when nobody knows."""
     committing = False
     try:
+        read_only = r.randrange(6) == 0
+        c.set_session(readonly=read_only, deferrable=read_only and r.randrange(3) == 0)
         with c.cursor() as cursor:
             for _ in range(r.randrange(1, OPS_MAX)):
-                do_op(cursor, r, t, base, numbers)
+                do_op(cursor, r, t, base, numbers, read_only)
         if r.randrange(20) == 0:
             c.rollback()
             t.status = history.ABORTED
@@ -232,8 +234,11 @@ def main():
             server, n = run_level(server, dsn_of(server) if server else dsn, level, o)
             bad += n
     finally:
-        if server:
-            server.stop()
+        reason = server.stop() if server else None
+        if reason:
+            print(reason + "\n" + server.log_tail())
+            bad += 1
+        if data:
             shutil.rmtree(data, ignore_errors=True)
     sys.exit(bad > 0)
 
