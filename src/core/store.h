@@ -50,6 +50,7 @@ struct store_options {
     unsigned recovery_threads;    /* that apply the log at open; 1: the opener's own alone; 0: one per
                                    * core, at least 2, but 1 on a simulated os */
     int64_t retention_us;         /* see store_set_retention; 0 */
+    uint64_t advisory_max;        /* advisory locks that are held or waited for, of all */
     struct pool *background;      /* flush and compaction; NULL: done by store_maintain alone */
 };
 
@@ -223,6 +224,13 @@ struct retired_status {
     uint64_t trees, runs, bytes;
 };
 void store_get_retired(struct store *s, struct retired_status *ret);
+/* What running statements and transactions read; oldest first. In the arena. */
+struct snapshot_line {
+    uint64_t ts;
+    uint32_t pid; /* of the session; 0: not one */
+    bool past;    /* as of a moment of the past: holds back history alone */
+};
+void store_snapshots(struct store *s, struct arena *a, struct snapshot_line **ret, uint32_t *ret_count);
 /* The timestamp of the newest commit that can be seen. */
 uint64_t store_last_commit(struct store *s);
 

@@ -11,6 +11,8 @@
 
 #include "core/store.h"
 
+struct lock_owner; /* core/advisory.h */
+
 enum isolation { READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE };
 
 struct txn_options {
@@ -19,6 +21,7 @@ struct txn_options {
     int64_t lock_timeout_us;   /* 0: none */
     uint64_t min_snapshot_ts;  /* see at least this: the session's last asynchronous commit */
     struct branch *branch;     /* in which it runs, held by a handle for as long; NULL: the main line */
+    struct lock_owner *owner;  /* outlives it; NULL: takes no advisory locks */
 };
 
 enum status txn_begin(struct store *s, const struct txn_options *o, struct txn **ret) MUST;
@@ -41,6 +44,9 @@ bool txn_has_writes(const struct txn *t);
 void txn_get_written(const struct txn *t, uint64_t *ret_rows, uint64_t *ret_bytes);
 struct store *txn_store(const struct txn *t);
 struct branch *txn_branch(const struct txn *t); /* NULL: the main line */
+/* Reads what another one reads, who holds that snapshot meanwhile. REPEATABLE_READ, before the first
+ * statement. */
+void txn_set_snapshot(struct txn *t, uint64_t ts);
 
 /* Each SQL statement is one statement here: it gets its snapshot (by isolation) and a higher command
  * number. Statements nest (a function's inside its caller's); pointers handed out stay good until the
@@ -80,9 +86,10 @@ enum status txn_check_past(struct txn *past, tree_id tree) MUST;
 void txn_begin_helper(const struct txn *owner, struct txn **ret);
 void txn_end_helper(struct txn *helper);
 
-/* A place to roll back to: undoes writes and releases key locks taken since. Marks stay valid until
- * one before them is rolled back to. */
-typedef uint32_t txn_mark;
+/* A place to roll back to: undoes writes and releases locks taken since, on keys, relations and
+ * advisory ones of the transaction. Marks stay valid until one before them is rolled back to. 0 is the
+ * transaction's begin. */
+typedef uint64_t txn_mark;
 txn_mark txn_savepoint(struct txn *t);
 void txn_rollback_to(struct txn *t, txn_mark mark);
 

@@ -7,6 +7,7 @@
 #include "core/txn.h"
 #include "db/analyze.h"
 #include "db/db_line_priv.h"
+#include "db/notify.h"
 #include "db/past_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
@@ -70,6 +71,8 @@ static enum status open_store(struct db *db, const struct db_options *o)
     so.load_bytes = (uint64_t)config_int(o->config, "load_bytes");
     so.wal_file_bytes = (uint64_t)config_int(o->config, "wal.file_bytes");
     so.group_commit_window_us = config_int(o->config, "wal.group_commit_window") * 1000;
+    so.advisory_max = (uint64_t)config_int(o->config, "max_locks_per_transaction") *
+                      (uint64_t)config_int(o->config, "max_connections");
     so.retention_us = INT64_MAX; /* until the tables have been asked for theirs */
     so.background = o->background;
     return store_open(&so, &db->store);
@@ -133,12 +136,15 @@ enum status db_open(const struct db_options *o, struct db **ret)
     enum status s = open_store(db, o);
     if (s == OK) s = clear_temp_dir(db);
     if (s == OK) s = open_catalog(db);
+    db->two_phase = two_phase_new(db);
+    if (s == OK) s = two_phase_load(db->two_phase);
     if (s == OK) {
         past_published(db->main.past, NULL, store_last_commit(db->store));
         db__apply_retention(db, db->main.catalog);
     }
     if (s != OK) {
         struct error kept = *error_current();
+        two_phase_free(db->two_phase);
         if (db->store) (void)store_close(db->store);
         *error_current() = kept;
         db_line__release(&db->main);
@@ -156,6 +162,8 @@ enum status db_open(const struct db_options *o, struct db **ret)
     db->admission = admission_new(active_statements_max(o->config),
                                   (uint32_t)config_int(o->config, "max_queued_statements"),
                                   config_int(o->config, "max_queue_wait") * 1000);
+    db->notify_bytes = (uint64_t)config_int(o->config, "notify_queue_bytes");
+    db->notify = notify_hub_new(db->notify_bytes);
     db__metrics_init(db);
     db__stat_statements_init(db);
     db->started_us = db__now_us(db);
@@ -178,6 +186,8 @@ static void close_parts(struct db *db)
     if (db->statement_stats) statement_stats_free(db->statement_stats);
     sequences_free(db->sequences);
     admission_free(db->admission);
+    notify_hub_free(db->notify);
+    two_phase_free(db->two_phase);
     db_line__release(&db->main);
 }
 

@@ -201,6 +201,7 @@ enum status session__explain(struct session *s, const struct statement *st, stru
     struct strbuf out;
     strbuf_init(&out, &s->arena);
     result = session__lock_plan(s, p);
+    if (result == OK && o.analyze) result = session__check_writes(s, p->plan);
     if (result == OK) result = session__begin_snapshot(s);
     if (result == OK) {
         result = exec_explain(p->plan, &o, s->txn, &s->exec, &values, &s->arena, &out);

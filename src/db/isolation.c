@@ -58,7 +58,7 @@ static enum status too_late(const char *what)
 /* Nothing has run in it: the next statement begins another. */
 static void begin_again(struct session *s)
 {
-    if (!s->txn || s->txn_began_statement) return;
+    if (!s->txn || s->txn_began_statement || s->savepoints) return;
     txn_abort(s->txn);
     session__set_txn(s, NULL);
 }
@@ -68,8 +68,8 @@ static enum status set_isolation(struct session *s, const char *level)
     if (session__isolation_of(level) != s->isolation) {
         if (s->txn && s->txn_began_statement) return too_late("SET TRANSACTION ISOLATION LEVEL");
         if (s->savepoints)
-            return FAIL(ACTIVE_SQL_TRANSACTION, "SET TRANSACTION ISOLATION LEVEL must not be called "
-                                                "in a subtransaction");
+            return FAIL(ACTIVE_SQL_TRANSACTION,
+                        "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction");
         begin_again(s);
     }
     set_level(s, level);
@@ -78,6 +78,9 @@ static enum status set_isolation(struct session *s, const char *level)
 
 static enum status set_read_only(struct session *s, bool on)
 {
+    if (!on && s->read_only && s->savepoints)
+        return FAIL(ACTIVE_SQL_TRANSACTION,
+                    "cannot set transaction read-write mode inside a read-only transaction");
     if (!on && s->read_only && s->txn && s->txn_began_statement)
         return too_late("transaction read-write mode");
     if (on != s->read_only) begin_again(s);

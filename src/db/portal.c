@@ -415,6 +415,7 @@ enum status session_execute(struct session *s, const char *portal, uint64_t max_
     if (result == OK) {
         session__time_begin(s);
         session__begin_statement(s, p->query_text);
+        s->notices = sink;
         /* The portal may end with the transaction; its statement's text is still wanted. */
         bool wanted = s->settings.slow.statement_us >= 0;
         if (wanted && p->prepared) {
@@ -427,6 +428,7 @@ enum status session_execute(struct session *s, const char *portal, uint64_t max_
     }
     if (result != OK) session__statement_failed(s, sink);
     session__end_statement(s);
+    s->notices = NULL;
     session__time_end(s, "execute", name, text);
     if (held) prepared__unref(held);
     return result;

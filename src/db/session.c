@@ -4,6 +4,7 @@
  * statement that was seen before costs one pass over its text, a hash and its execution. */
 #include "db/session.h"
 
+#include "core/advisory.h"
 #include "core/txn.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -81,6 +82,8 @@ static void fill_exec(struct session *s)
                                     .next_row_id = session__next_row_id,
                                     .is_deferred = session__is_deferred,
                                     .defer = session__defer,
+                                    .channels = session__channels,
+                                    .row_versions = session__row_versions,
                                     .verify = session__verify,
                                     .branch_diff = session__branch_diff};
 }
@@ -124,6 +127,8 @@ static void free_session(struct session *s, bool linked)
     if (s->spare_siding) siding_free(s->spare_siding);
     prepared__free_all(s);
     if (linked) unlink_session(s);
+    session__notify_free(s);
+    lock_owner_free(s->lock_owner);
     settings_release(&s->settings);
     size_t pos = 0;
     void *v;
@@ -190,6 +195,7 @@ enum status session_new(struct db *db, const struct session_options *o, struct s
     enum status result = check_login(s);
     if (result == OK) result = link_session(s), linked = result == OK;
     fill_exec(s);
+    s->lock_owner = lock_owner_new(db->store, s->pid, s->database_oid);
     slow_log__derive(s);
     s->exec.setting = exec_setting;
     s->exec.set_setting = exec_set_setting;
@@ -584,6 +590,7 @@ enum status session_query(struct session *s, struct slice text, const struct res
     enum status result = OK;
     session__time_begin(s);
     session__begin_statement(s, text);
+    s->notices = sink;
     if (s->block != BLOCK_FAILED) {
         result = query_cached(s, text, sink, &handled, tag);
         if (handled || result != OK) result = finish(s, result, sink, tag);
@@ -596,6 +603,7 @@ enum status session_query(struct session *s, struct slice text, const struct res
         result = query_parsed(s, text, sink);
     }
     session__end_statement(s);
+    s->notices = NULL;
     session__time_end(s, "statement", "", text);
     mem_free(MEM_SESSION, kept);
     return result;

@@ -48,6 +48,14 @@ void session_client_gone(struct session *s);
 /* A wait between two messages was canceled: ADMIN_SHUTDOWN when the session was asked to end; a
  * cancel that found no statement to end is forgotten. */
 enum status session_idle_canceled(struct session *s) MUST;
+/* What others have told on channels that the session listens on, if it is idle; also what it has told
+ * itself. Before ReadyForQuery, and when a wait was canceled; *ret_any: something is to be flushed. */
+enum status session_send_notifications(struct session *s, const struct result_sink *sink,
+                                       bool *ret_any) MUST;
+/* Around a wait for the client's next message, which is canceled when there is something to be sent.
+ * False: there is, and no wait has begun. */
+bool session_rest(struct session *s);
+void session_rise(struct session *s);
 /* The gateway has found an error in a message by itself: the transaction fails as after any other.
  * Leaves the error slot as it is. */
 void session_fail(struct session *s, const struct result_sink *sink);
@@ -76,6 +84,8 @@ struct result_sink {
     enum status (*empty)(void *ctx);     /* an empty query string */
     enum status (*suspended)(void *ctx); /* a portal's row limit was reached */
     enum status (*notice)(void *ctx, const char *severity, const struct error *e);
+    /* NotificationResponse; NULL: the caller cannot be told, and LISTEN is refused. */
+    enum status (*notification)(void *ctx, uint32_t pid, const char *channel, const char *payload);
     enum status (*parameter)(void *ctx, const char *name, const char *value); /* a reported setting changed */
     /* COPY. Formats: 0 text and csv, 1 binary. */
     enum status (*copy_in)(void *ctx, int format, uint32_t columns);

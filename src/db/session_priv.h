@@ -56,6 +56,11 @@ struct db {
     uint32_t superuser_reserved;   /* sessions of those kept free for superusers */
     bool stopping;                 /* atomic */
     struct admission *admission;
+    struct two_phase *two_phase;
+    struct fmutex exports_mutex;
+    struct snapshot_export *exports; /* guarded by exports_mutex */
+    struct notify_hub *notify;
+    uint64_t notify_bytes;         /* of the queue, and of one transaction */
     struct autoanalyze *autoanalyze; /* NULL: off */
     struct counter *statements[6]; /* by enum statement_kind */
     struct histogram *statement_seconds;
@@ -130,6 +135,10 @@ enum status session__set_transaction(struct session *s, const char *name, const 
                                      bool *ret_handled) MUST;
 /* Begins a statement, once its snapshot is safe if it has to be: DEFERRABLE. */
 enum status session__begin_snapshot(struct session *s) MUST;
+/* Times (settings_time.c): milliseconds from "5000", "5s", "1min", "250ms", "2h", "1d". */
+bool settings__parse_ms(const char *v, int64_t *ret);
+void settings__print_ms(int64_t ms, struct strbuf *out);
+enum status settings__bad_ms(const char *name, const char *value) MUST; /* why it is none */
 const char *settings_get(const struct session *s, const char *name); /* NULL: no such setting */
 /* value NULL: back to the default. With PostgreSQL's checks and words. */
 enum status settings_set(struct session *s, const char *name, const char *value, bool local,
@@ -192,6 +201,11 @@ struct deferred_mark {
     size_t events, modes;
 };
 
+/* How far the lists of notifications and of LISTEN go (notify.c). */
+struct notify_mark {
+    size_t events, actions;
+};
+
 struct savepoint {
     struct savepoint *outer;
     char *name;
@@ -199,6 +213,8 @@ struct savepoint {
     struct catalog *catalog; /* the private one at that point, or NULL */
     uint32_t level;          /* 1.. */
     struct deferred_mark deferred;
+    struct notify_mark notify;
+    bool read_only;          /* of what is around it: again when it ends */
 };
 
 struct prepared;
@@ -222,6 +238,9 @@ struct session {
     oid_t login_oid;                 /* of `user`, whatever the role */
     bool login_superuser;
     struct waiter *waiter;           /* of the fiber that serves it */
+    struct lock_owner *lock_owner;   /* what it locks and waits for, across transactions */
+    struct notify_state *notify;     /* LISTEN and NOTIFY; NULL: not used yet */
+    const struct result_sink *notices; /* of the running call; NULL between two */
     uint32_t terminate;              /* atomic: asked to end */
     uint32_t cancel;                 /* atomic: asked to end the statement */
     struct settings settings;
@@ -236,6 +255,7 @@ struct session {
     uint32_t written_count;
     enum block_state block;          /* atomic, by session__set_block */
     struct savepoint *savepoints;    /* newest first */
+    struct snapshot_export *exports; /* of the transaction */
     struct deferred *deferred;       /* checks put off in the transaction; NULL: none */
     enum isolation isolation;        /* of the transaction */
     bool read_uncommitted;           /* it asked for that: only shown, as it is READ_COMMITTED */
@@ -362,6 +382,8 @@ bool cached_plan_valid(const struct cached_plan *p, struct session *s);
 /* Locks its tables. PLAN_STALE when one was changed while it waited: entries of a new index would be
  * missing, those of a dropped one go to a tree that is gone. */
 enum status session__lock_plan(struct session *s, const struct cached_plan *p) MUST;
+/* 25006 when it writes, or locks rows, in a transaction that may not. */
+enum status session__check_writes(const struct session *s, const struct plan *p) MUST;
 /* Locks its tables and runs it; counts rows and makes the tag. */
 enum status session__run_plan(struct session *s, struct cached_plan *p,
                               const struct run_options *o, const struct result_sink *sink,
@@ -558,6 +580,42 @@ enum status session__check_pending(struct session *s, const struct table_def *t,
 void session__end_deferred(struct session *s);
 enum status session__set_constraints(struct session *s, const struct ast_set_constraints *a,
                                      const struct result_sink *sink) MUST;
+
+enum status session__row_versions(void *ctx, oid_t table, const char *const *keys, uint32_t count,
+                                  struct arena *a, const struct row_version **ret,
+                                  uint32_t *ret_count) MUST; /* row_versions.c */
+
+/* --- exported snapshots (snapshot_export.c) --- */
+void session__end_exports(struct session *s); /* before the transaction ends */
+enum status session__import_snapshot(struct session *s, const char *id) MUST;
+
+/* --- PREPARE TRANSACTION (two_phase.c) --- */
+struct two_phase;
+struct two_phase *two_phase_new(struct db *db);
+void two_phase_free(struct two_phase *p); /* may be NULL */
+/* What was prepared before the store was opened. */
+enum status two_phase_load(struct two_phase *p) MUST;
+/* Prepares the session's transaction, which is not its own any more then. After an error it may be. */
+enum status session__prepare_transaction(struct session *s, const char *gid) MUST;
+/* COMMIT PREPARED, ROLLBACK PREPARED. */
+enum status session__end_prepared(struct session *s, const struct ast_transaction *a,
+                                  char tag[64]) MUST;
+
+/* --- LISTEN and NOTIFY (notify.c) --- */
+struct notify_batch;
+enum status session__channel_statement(struct session *s, const struct ast_channel *a,
+                                       const struct result_sink *sink, char tag[64]) MUST;
+void session__unlisten_all(struct session *s); /* as the transaction commits */
+struct notify_mark session__notify_mark(const struct session *s);
+void session__rollback_notify(struct session *s, struct notify_mark mark);
+bool session__has_notify(const struct session *s); /* in this transaction */
+/* Before the commit, after it, and as the transaction ends in whatever way. */
+enum status session__notify_commit(struct session *s, struct notify_batch *b) MUST;
+void session__notify_committed(struct session *s, struct notify_batch *b, bool committed, uint64_t ts);
+void session__notify_ended(struct session *s);
+void session__notify_free(struct session *s);
+enum status session__channels(void *ctx, struct arena *a, const char *const **ret,
+                              uint32_t *ret_count) MUST;
 
 /* --- other statements --- */
 /* CREATE, ALTER, DROP, TRUNCATE, COMMENT, GRANT, roles, databases (ddl_*.c). */

@@ -141,39 +141,10 @@ static enum status bad_value(const struct definition *d, const char *value)
     return FAIL(INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": \"%s\"", d->name, value);
 }
 
-/* Milliseconds from "5000", "5s", "1min", "250ms", "2h", "1d". */
-static bool parse_ms(const char *v, int64_t *ret)
-{
-    static const struct { const char *unit; double ms; } units[] = {
-        {"", 1}, {"us", 0.001}, {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
-    char *end;
-    double x = strtod(v, &end);
-    if (end == v) return false;
-    while (*end == ' ') end++;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(end, units[i].unit) != 0) continue;
-        x *= units[i].ms;
-        if (!(x >= 0 && x <= INT32_MAX)) return false;
-        *ret = (int64_t)(x + 0.5);
-        return true;
-    }
-    return false;
-}
-
 int64_t settings_ms(const struct session *s, const char *name)
 {
     int64_t ms;
-    return parse_ms(settings_get(s, name), &ms) ? ms : -1;
-}
-
-static void print_ms(int64_t ms, struct strbuf *out)
-{
-    if (ms == 0) strbuf_adds(out, "0");
-    else if (ms % 86400000 == 0) strbuf_addf(out, "%lldd", (long long)(ms / 86400000));
-    else if (ms % 3600000 == 0) strbuf_addf(out, "%lldh", (long long)(ms / 3600000));
-    else if (ms % 60000 == 0) strbuf_addf(out, "%lldmin", (long long)(ms / 60000));
-    else if (ms % 1000 == 0) strbuf_addf(out, "%llds", (long long)(ms / 1000));
-    else strbuf_addf(out, "%lldms", (long long)ms);
+    return settings__parse_ms(settings_get(s, name), &ms) ? ms : -1;
 }
 
 /* The word of a comma list that equals the value, or NULL. */
@@ -293,8 +264,8 @@ static enum status canonical(struct session *s, const struct definition *d, cons
             strbuf_adds(out, value);
             return OK;
         }
-        if (!parse_ms(value, &n)) return bad_value(d, value);
-        print_ms(n, out);
+        if (!settings__parse_ms(value, &n)) return settings__bad_ms(d->name, value);
+        settings__print_ms(n, out);
         return OK;
     case 'Z':
         if (!config_read(d->name, value, &n)) {
@@ -334,7 +305,7 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
     struct settings *g = &s->settings;
     const char *v = value_of(s, i);
     int64_t ms = 0;
-    if (d->kind == 'M') (void)parse_ms(v, &ms);
+    if (d->kind == 'M') (void)settings__parse_ms(v, &ms);
     if (strcmp(d->name, "statement_timeout") == 0) g->statement_timeout_us = ms * 1000;
     else if (strcmp(d->name, "lock_timeout") == 0) g->lock_timeout_us = ms * 1000;
     else if (strcmp(d->name, "idle_in_transaction_session_timeout") == 0)
@@ -535,12 +506,22 @@ static enum status join_args(struct session *s, const struct ast_set *a, const c
     return OK;
 }
 
+static enum status set_snapshot(struct session *s, const struct ast_set *a,
+                                const struct result_sink *sink)
+{
+    const char *id = a->args.count ? AST(a->args.items[0], ast_const)->text : "";
+    if (s->block == BLOCK_NONE)
+        TRY(session__notice(sink, "WARNING", NO_ACTIVE_SQL_TRANSACTION, NULL,
+                            "SET TRANSACTION can only be used in transaction blocks"));
+    return session__import_snapshot(s, id ? id : "");
+}
+
 static enum status set_multi(struct session *s, const struct ast_set *a,
                              const struct result_sink *sink)
 {
     bool session_wide = str_eq_nocase(a->name, "SESSION CHARACTERISTICS");
     if (str_eq_nocase(a->name, "TRANSACTION SNAPSHOT"))
-        return FAIL(FEATURE_NOT_SUPPORTED, "SET TRANSACTION SNAPSHOT is not supported yet");
+        return set_snapshot(s, a, sink);
     if (!session_wide && s->block == BLOCK_NONE)
         return session__notice(sink, "WARNING", NO_ACTIVE_SQL_TRANSACTION, NULL,
                                "SET TRANSACTION can only be used in transaction blocks");

@@ -2,7 +2,7 @@
  *
  * Plans are found by key: the normalised text, the types of its parameters, the database, user, path
  * and those settings that change a plan, and the catalog snapshot. A key's plan is immutable. */
-#include "core/txn.h"
+#include "core/advisory.h"
 #include "db/analyze.h"
 #include "db/branch_priv.h"
 #include "db/past_priv.h"
@@ -329,12 +329,17 @@ static const char *command_words(const struct plan *p)
     }
 }
 
+enum status session__check_writes(const struct session *s, const struct plan *p)
+{
+    if (!session__is_read_only(s) || !p->writes) return OK;
+    return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot execute %s in a read-only transaction",
+                command_words(p));
+}
+
 static enum status run_locked(struct session *s, const struct plan *p, const struct run_options *o,
                               const struct result_sink *sink, struct exec_result *result)
 {
-    if (session__is_read_only(s) && p->writes)
-        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot execute %s in a read-only transaction",
-                    command_words(p));
+    TRY(session__check_writes(s, p));
     if (p->returns_rows && o->describe) TRY(send_columns(s, p, sink));
     const struct slow_log *slow = &s->settings.slow;
     bool count = slow->plan_us >= 0 && slow->analyze;
@@ -506,6 +511,8 @@ static enum status discard(struct session *s, const struct ast_discard *a,
         session__close_portals(s, true);
         TRY(session__deallocate(s, NULL));
         TRY(settings_reset_all(s, sink));
+        session__unlisten_all(s);
+        advisory_unlock_all(s->lock_owner);
     }
     if (a->target == 0 || a->target == 2) session__forget_sequences(s);
     return OK;
@@ -570,6 +577,7 @@ static enum status run_utility(struct session *s, const struct statement *st, st
     case AST_LOCK: set_tag(tag, "LOCK TABLE"); return lock_statement(s, AST(a, ast_lock));
     case AST_BRANCH: return branch_execute(s, AST(a, ast_branch), text, params, sink, tag);
     case AST_CHECKPOINT: set_tag(tag, "CHECKPOINT"); return store_checkpoint(s->db->store);
+    case AST_CHANNEL: return session__channel_statement(s, AST(a, ast_channel), sink, tag);
     case AST_UNSUPPORTED:
         return FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported yet", AST(a, ast_unsupported)->what);
     default: break;

@@ -249,6 +249,8 @@ enum status system_function(void *ctx, const struct proc_def *proc, const struct
     if (!f) f = find(sys_name_functions, sys_name_function_count, symbol);
     if (!f) f = find(sys_info_functions, sys_info_function_count, symbol);
     if (!f) f = find(sys_past_functions, sys_past_function_count, symbol);
+    if (!f) f = find(sys_advisory_functions, sys_advisory_function_count, symbol);
+    if (!f) f = find(sys_notify_functions, sys_notify_function_count, symbol);
     if (!f && slice_starts(slice_of(symbol), SLICE("has_"))) f = sys_has_privilege;
     if (!f && slice_starts(slice_of(symbol), SLICE("pg_has_role_"))) f = sys_has_role;
     if (f) return f(&c);

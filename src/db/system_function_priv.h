@@ -59,9 +59,14 @@ extern const struct sys_binding sys_info_functions[];
 extern const uint32_t sys_info_function_count;
 extern const struct sys_binding sys_past_functions[];
 extern const uint32_t sys_past_function_count;
+extern const struct sys_binding sys_advisory_functions[];
+extern const uint32_t sys_advisory_function_count;
+extern const struct sys_binding sys_notify_functions[];
+extern const uint32_t sys_notify_function_count;
 enum status sys_stat_statements_reset(struct sys_call *c) MUST; /* stat_statements.c */
 /* has_…_privilege and pg_has_role, told apart by the symbol. */
 enum status sys_has_privilege(struct sys_call *c) MUST;
+enum status sys_export_snapshot(struct sys_call *c) MUST; /* snapshot_export.c */
 enum status sys_has_role(struct sys_call *c) MUST;
 enum status sys_acldefault(struct sys_call *c) MUST;
 

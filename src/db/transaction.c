@@ -11,6 +11,7 @@
 #include "core/txn.h"
 #include "db/analyze.h"
 #include "db/db_line_priv.h"
+#include "db/notify.h"
 
 enum { SAVEPOINT_DEPTH_MAX = 100000 };
 
@@ -80,7 +81,8 @@ enum status session__ensure_txn(struct session *s)
                             .read_only = s->read_only,
                             .lock_timeout_us = s->settings.lock_timeout_us,
                             .min_snapshot_ts = s->last_commit_ts,
-                            .branch = s->line->branch};
+                            .branch = s->line->branch,
+                            .owner = s->lock_owner};
     db_line__wait_published(s->line);
     struct txn *t;
     TRY(txn_begin(s->db->store, &o, &t));
@@ -106,6 +108,7 @@ static void ended(struct session *s, bool committed, const struct result_sink *s
 {
     free_savepoints(s, NULL);
     session__end_deferred(s);
+    session__notify_ended(s);
     session__lift_portals(s, 0);
     drop_own_catalog(s);
     if (s->written_count) autoanalyze_ended(s, committed);
@@ -117,13 +120,13 @@ static void ended(struct session *s, bool committed, const struct result_sink *s
 }
 
 /* Commit with DDL: publish between the durable record and the end. */
-static enum status commit_ddl(struct session *s)
+static enum status commit_ddl(struct session *s, uint64_t *ret_ts)
 {
     struct catalog *mine = catalog_ref(s->own_catalog);
     db_line__begin_publishing(s->line);
-    uint64_t ts;
-    enum status result = txn_commit(s->txn, COMMIT_SYNC, &ts);
-    if (result == OK) db_line__publish(s->line, mine, ts ? ts : store_last_commit(s->db->store));
+    enum status result = txn_commit(s->txn, COMMIT_SYNC, ret_ts);
+    if (result == OK)
+        db_line__publish(s->line, mine, *ret_ts ? *ret_ts : store_last_commit(s->db->store));
     else catalog_unref(mine);
     db_line__end_publishing(s->line);
     return result;
@@ -132,18 +135,22 @@ static enum status commit_ddl(struct session *s)
 enum status session__commit(struct session *s, const struct result_sink *sink)
 {
     enum status result = OK;
+    struct notify_batch told;
     result = session__check_deferred(s, true);
+    if (result == OK) result = session__notify_commit(s, &told);
     if (result != OK) {
         session__abort(s, sink);
         return result;
     }
     session__close_portals(s, false); /* what they read through is the transaction's */
+    session__end_exports(s);
+    uint64_t ts = 0;
     if (s->txn) {
-        uint64_t ts = 0;
-        if (s->own_catalog) result = commit_ddl(s);
+        if (s->own_catalog) result = commit_ddl(s, &ts);
         else result = txn_commit(s->txn, s->settings.commit_mode, &ts);
         if (s->settings.commit_mode == COMMIT_ASYNC && ts) s->last_commit_ts = ts;
     }
+    session__notify_committed(s, &told, result == OK, ts);
     ended(s, result == OK, sink);
     return result;
 }
@@ -152,6 +159,7 @@ void session__abort(struct session *s, const struct result_sink *sink)
 {
     struct error kept = *error_current();
     session__close_portals_of(s, 1);
+    session__end_exports(s);
     if (s->txn) txn_abort(s->txn);
     ended(s, false, sink);
     *error_current() = kept;
@@ -227,6 +235,30 @@ static enum status end_block(struct session *s, const struct ast_transaction *a,
     return result;
 }
 
+/* The transaction goes to the store, or is rolled back. */
+static enum status prepare_block(struct session *s, const struct ast_transaction *a,
+                                 const struct result_sink *sink, char tag[64])
+{
+    bool was_open = s->block == BLOCK_OPEN;
+    if (s->block == BLOCK_NONE || s->block == BLOCK_IMPLICIT)
+        TRY(session__notice(sink, "WARNING", NO_ACTIVE_SQL_TRANSACTION, NULL,
+                            "there is no transaction in progress"));
+    if (!was_open && s->block != BLOCK_IMPLICIT) {
+        session__abort(s, sink);
+        memcpy(tag, "ROLLBACK", 9);
+        return OK;
+    }
+    enum status result = session__check_deferred(s, true);
+    if (result == OK) result = session__ensure_txn(s);
+    if (result == OK) result = session__prepare_transaction(s, a->name);
+    if (result != OK) {
+        session__abort(s, sink);
+        return result;
+    }
+    ended(s, true, sink);
+    return OK;
+}
+
 static enum status savepoint_statement(struct session *s, const struct ast_transaction *a,
                                        const struct result_sink *sink)
 {
@@ -249,6 +281,8 @@ static enum status savepoint_statement(struct session *s, const struct ast_trans
         p->catalog = s->own_catalog ? catalog_ref(s->own_catalog) : NULL;
         p->level = level + 1;
         p->deferred = session__deferred_mark(s);
+        p->notify = session__notify_mark(s);
+        p->read_only = s->read_only;
         p->outer = s->savepoints;
         s->savepoints = p;
         return OK;
@@ -256,6 +290,7 @@ static enum status savepoint_statement(struct session *s, const struct ast_trans
     struct savepoint *p = s->savepoints;
     while (p && strcmp(p->name, a->name) != 0) p = p->outer;
     if (!p) return FAIL(INVALID_SAVEPOINT, "savepoint \"%s\" does not exist", a->name);
+    s->read_only = p->read_only;
     if (a->type == TXN_RELEASE) {
         free_savepoints(s, p->outer);
         session__lift_portals(s, (s->savepoints ? s->savepoints->level : 0) + 1);
@@ -265,6 +300,7 @@ static enum status savepoint_statement(struct session *s, const struct ast_trans
     session__close_portals_of(s, p->level + 1);
     txn_rollback_to(s->txn, p->mark);
     session__rollback_deferred(s, p->deferred);
+    session__rollback_notify(s, p->notify);
     drop_own_catalog(s);
     s->own_catalog = p->catalog ? catalog_ref(p->catalog) : NULL;
     refresh_catalog(s);
@@ -279,9 +315,8 @@ enum status session__transaction_statement(struct session *s, const struct ast_t
     static const char *const tags[] = {
         [TXN_BEGIN] = "BEGIN",         [TXN_START] = "START TRANSACTION", [TXN_COMMIT] = "COMMIT",
         [TXN_ROLLBACK] = "ROLLBACK",   [TXN_SAVEPOINT] = "SAVEPOINT",     [TXN_RELEASE] = "RELEASE",
-        [TXN_ROLLBACK_TO] = "ROLLBACK"};
-    if (a->type >= TXN_PREPARE)
-        return FAIL(FEATURE_NOT_SUPPORTED, "prepared transactions are not supported yet");
+        [TXN_ROLLBACK_TO] = "ROLLBACK", [TXN_PREPARE] = "PREPARE TRANSACTION"};
+    if (a->type > TXN_PREPARE) return session__end_prepared(s, a, tag);
     size_t len = strlen(tags[a->type]);
     memcpy(tag, tags[a->type], len + 1);
     if (s->block == BLOCK_FAILED && (a->type == TXN_SAVEPOINT || a->type == TXN_RELEASE ||
@@ -293,6 +328,7 @@ enum status session__transaction_statement(struct session *s, const struct ast_t
     case TXN_START: return begin_block(s, a, sink);
     case TXN_COMMIT: return end_block(s, a, sink, true, tag);
     case TXN_ROLLBACK: return end_block(s, a, sink, false, tag);
+    case TXN_PREPARE: return prepare_block(s, a, sink, tag);
     default: return savepoint_statement(s, a, sink);
     }
 }

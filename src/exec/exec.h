@@ -12,6 +12,11 @@ struct execution;
 struct foreign_event;
 struct os;
 
+/* operation, start_scn, start_time, end_scn, end_time, row */
+struct row_version {
+    struct datum columns[6];
+};
+
 /* What functions and operators may ask of the session that runs them; filled by db. All pointers
  * may be asked at any time during the statement. */
 struct exec_session {
@@ -52,6 +57,11 @@ struct exec_session {
     bool (*is_deferred)(void *ctx, const struct constraint_def *k);
     /* Puts it off to the transaction's end; copies the event. */
     enum status (*defer)(void *ctx, const struct foreign_event *e);
+    /* The channels it listens on, in the arena: pg_listening_channels(). */
+    enum status (*channels)(void *ctx, struct arena *a, const char *const **ret, uint32_t *ret_count);
+    /* What became of the row of that key, in the arena: helios_versions(). */
+    enum status (*row_versions)(void *ctx, oid_t table, const char *const *keys, uint32_t count,
+                                struct arena *a, const struct row_version **ret, uint32_t *ret_count);
     /* Verifies the whole database: helios_verify(). */
     enum status (*verify)(void *ctx, const struct verify_sink *sink);
     /* What differs between two branches: rows of helios_branch_diff(), five texts each, in the arena. */

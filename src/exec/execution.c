@@ -25,6 +25,11 @@ void exec_begin(struct execution *x, const struct plan *p, struct txn *t,
     *x = (struct execution){.plan = p, .txn = t, .session = s, .params = params, .arena = a};
     x->arena_base = arena_bytes(a);
     if (!p) return;
+    if (p->by_row) {
+        struct exec_session *own = arena_memdup(a, s, sizeof *s);
+        own->batch_rows = 1;
+        x->session = own;
+    }
     x->states = ARENA_ARRAY(a, void *, p->node_count);
     if (p->outer_value_count) x->outer = ARENA_ARRAY(a, struct datum, p->outer_value_count);
 }

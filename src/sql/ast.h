@@ -90,6 +90,7 @@ enum ast_kind {
     AST_VACUUM,
     AST_LOCK,
     AST_CHECKPOINT,
+    AST_CHANNEL,
     AST_GRANT,
     AST_BRANCH,
     AST_UNSUPPORTED, /* parsed, but ours it is not: answered with FEATURE_NOT_SUPPORTED */
@@ -678,6 +679,12 @@ struct ast_transaction {
     struct ast_list options; /* of ast_def_elem: transaction_isolation, transaction_read_only, … */
     const char *name;
     bool chain;
+};
+struct ast_channel { /* NOTIFY, LISTEN, UNLISTEN */
+    struct ast node;
+    char kind;           /* 'N', 'L', 'U' */
+    const char *name;    /* NULL: UNLISTEN of all */
+    const char *payload; /* NULL: none */
 };
 struct ast_prepare {
     struct ast node;

@@ -284,6 +284,7 @@ struct plan {
     uint32_t node_count, outer_value_count;
     const struct point_plan *point; /* NULL: not a point plan */
     bool writes;                 /* or locks rows: */
+    bool by_row;                 /* functions are called for no more rows than are wanted */
     bool literals_matter;        /* with its parameters known, another plan may be better */
     int lock_strength;           /* of the first FOR UPDATE or its kind; 0: none */
     type_id *param_types;

@@ -155,4 +155,5 @@ def main():
     print(f"{cycles} kills, nothing lost")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -206,6 +206,20 @@ def versions(c):
     assert rows(c, "select helios_transaction_at(%s) >= %s", (at, n)) == [(True,)]
     assert rows(c, "select v from w as of scn pg_current_scn() where id = 3") == [(30,)]
     assert rows(c, "select id from w versions between scn %s and %s + 0 order by 1", (n, n)) == [(1,), (2,)]
+    of_row = "select operation, \"row\" from helios_versions('w', %s)"
+    assert rows(c, of_row % "1") == [("I", "(1,10)"), ("U", "(1,11)")]
+    assert rows(c, of_row % "'2'") == [("I", "(2,20)"), ("D", "(2,20)"), ("I", "(2,22)")]
+    assert rows(c, of_row % "4") == []
+    assert rows(c, "select end_scn, end_time from helios_versions('w', 1) limit 1") == [(n, at)]
+    assert rows(c, "select id, (select count(*) from helios_versions('w', id)) from w order by 1") == \
+        [(1, 2), (2, 3), (3, 1)]
+    c.execute("create table pair (a text, b int, v int, primary key (b, a))")
+    c.execute("insert into pair values (E'it''s \\\\', 1, 0)")
+    assert rows(c, "select operation from helios_versions('pair', 1, E'it''s \\\\')") == [("I",)]
+    fails(c, "22023", "has 2 columns, not 1", "select * from helios_versions('pair', 1)")
+    fails(c, "55000", "no primary key", "create table nokey (a int); select * from helios_versions('nokey', 1)")
+    fails(c, "42809", "is not a table", "select * from helios_versions('pg_class', 1)")
+    fails(c, "22P02", "invalid input syntax", "select * from helios_versions('w', 'x')")
     c.execute("truncate w")
     fails(c, "0A000", "truncated or rewritten", ask.format("maxvalue"), (start,))
     fails(c, "22023", "ends before it begins", ask.format("timestamp %s"), (middle, start))
@@ -213,6 +227,25 @@ def versions(c):
     fails(c, "0A000", "TABLESAMPLE", "select * from w versions between minvalue and maxvalue tablesample system (10)")
     assert rows(c, "select relname, retention_ms from helios_history where relname = 'w'") == [("w", 86400000)]
     assert rows(c, "select count(*) from helios_history where relname is null and total_bytes >= 0") == [(1,)]
+
+
+def collection(c, dsn):
+    """helios_gc: who holds old versions back, and how much there is of them."""
+    other = psycopg2.connect(dsn)
+    other.set_session(isolation_level="REPEATABLE READ")
+    o = other.cursor()
+    o.execute("select pg_backend_pid()")
+    pid = o.fetchone()[0]
+    ask = "select kind, scn <= pg_current_scn(), age_ms >= 0 from helios_gc where pid = %s"
+    assert rows(c, ask, (pid,)) == [("snapshot", True, True)]
+    o.execute("declare k cursor for select * from pair as of timestamp '-1 ms', generate_series(1, 9999)")
+    o.execute("fetch 1 from k")
+    assert {r[0] for r in rows(c, ask, (pid,))} == {"snapshot", "snapshot of the past"}
+    other.rollback()
+    assert rows(c, ask, (pid,)) == []
+    assert rows(c, "select relname, history_bytes >= 0, since <= now() from helios_gc where kind = 'retention'"
+                   " and relname = 'w'") == [("w", True, True)]
+    other.close()
 
 
 def cursors(c):
@@ -260,6 +293,7 @@ def main(heliosd):
         connection.autocommit = True
         refused(connection.cursor())
         versions(connection.cursor())
+        collection(connection.cursor(), "host=127.0.0.1 port=%d user=postgres" % server.port)
         cursors(connection.cursor())
         retention(connection.cursor())
         connection.close()

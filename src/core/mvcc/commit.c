@@ -4,8 +4,9 @@
  *   u8 op | u64 tree | u64 branch                       CREATE_IN: in a branch
  *   u8 op | u64 tree | u64 run                          RUN: loaded, and pending in the manifest
  *   u8 op | u64 tree | u32 key bytes | u32 row bytes | key | row    PUT, DELETE (no row)
+ *   u8 op | u64 id                                      RESOLVE: ends a prepared transaction
  *
- * Little-endian. Only the newest version of a key is logged; key locks are not. */
+ * PREPARE is drawn in prepared_log.c. Little-endian. Only the newest version of a key is logged; key locks are not. */
 #include "core/mvcc/mvcc_priv.h"
 
 #include "base/mem.h"
@@ -30,8 +31,13 @@ enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end)
     size_t n = t->writes.count;
     struct arena scratch;
     arena_init(&scratch, MEM_TXN);
-    struct slice *parts = arena_alloc(&scratch, (3 * n + 1) * sizeof *parts);
+    struct slice *parts = arena_alloc(&scratch, (3 * n + 2) * sizeof *parts);
     uint32_t count = 0;
+    if (t->resolves) {
+        uint8_t *head = arena_alloc(&scratch, REDO_TREE_BYTES);
+        put_header(head, REDO_RESOLVE, t->resolves);
+        parts[count++] = slice_make(head, REDO_TREE_BYTES);
+    }
     size_t change = 0, load = 0;
     for (size_t i = 0; i < n; i++) {
         const struct write_entry *w = &t->writes.data[i];
@@ -63,4 +69,13 @@ enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end)
     enum status st = wal_append(t->store->wal, parts, count, batch, &t->commit_ts, ret_end);
     arena_release(&scratch);
     return st;
+}
+
+enum status txn__log_resolve(struct store *s, uint64_t id, lsn_t *ret_end)
+{
+    uint8_t head[REDO_TREE_BYTES];
+    uint64_t ts;
+    put_header(head, REDO_RESOLVE, id);
+    struct slice part = slice_make(head, sizeof head);
+    return wal_append(s->wal, &part, 1, false, &ts, ret_end);
 }

@@ -8,6 +8,7 @@
 #include "core/mvcc/mvcc_priv.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -42,6 +43,29 @@ static uint64_t oldest_kept(int64_t now_us, int64_t retention_us)
 {
     if (retention_us <= 0) return UINT64_MAX;
     return now_us > retention_us ? hlc_from_wall_us(now_us - retention_us) : 0;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    const struct snapshot_line *x = a, *y = b;
+    return (x->ts > y->ts) - (x->ts < y->ts);
+}
+
+void store_snapshots(struct store *s, struct arena *a, struct snapshot_line **ret, uint32_t *ret_count)
+{
+    ARRAY(struct snapshot_line) lines = {0};
+    for (uint32_t i = 0; i < ACTIVE_SHARDS; i++) {
+        spin_lock(&s->active[i].lock);
+        for (const struct txn *t = s->active[i].head; t; t = t->next) {
+            uint64_t ts = __atomic_load_n(&t->snapshot, __ATOMIC_SEQ_CST);
+            struct snapshot_line line = {ts, t->pid, t->past};
+            if (ts > 1 && ts < TS_ABORTED - 1) ARENA_PUSH(a, &lines, line);
+        }
+        spin_unlock(&s->active[i].lock);
+    }
+    if (lines.count) qsort(lines.data, lines.count, sizeof lines.data[0], compare_lines);
+    *ret = lines.data;
+    *ret_count = (uint32_t)lines.count;
 }
 
 void store__horizon(void *ctx, struct tree *t, uint64_t *ret_horizon, uint64_t *ret_floor)

@@ -1,6 +1,6 @@
 /* Background work and back-pressure: flushes and compactions on the pool, one task of each kind at a
  * time; writers that wait while memtables are over their budget; recycling of the log. */
-#include "core/mvcc/mvcc_priv.h"
+#include "core/mvcc/prepared_priv.h"
 
 #include "base/log.h"
 #include "base/point.h"
@@ -60,6 +60,7 @@ static enum status work_tree(void *ctx, struct tree *t)
 static enum status work_round(struct store *s, enum work_kind kind, bool *ret_worked)
 {
     struct round r = {s, kind, false};
+    if (kind == WORK_FLUSH) store__carry_prepared(s);
     bool (*due)(struct tree *t) = kind == WORK_FLUSH ? tree_flush_due : tree_compaction_due;
     enum status st = forest_each_due(s->forest, due, work_tree, &r);
     epoch_collect(s->epoch);
@@ -152,6 +153,8 @@ enum status store__recycle(struct store *s)
     enum status st = OK;
     if (__atomic_load_n(&s->changes_pending, __ATOMIC_ACQUIRE) == 0) {
         st = forest_each(s->forest, find_oldest, &o);
+        uint64_t prepared = store__prepared_lsn(s);
+        if (prepared < o.lsn) o = (struct oldest){prepared, NULL};
         struct log_start start = {o.lsn, wal_session_at(s->wal, (lsn_t){o.lsn}), visible};
         if (st == OK) st = forest_log_start(s->forest, &start);
         if (st == OK) st = wal_recycle(s->wal, (lsn_t){o.lsn});
@@ -178,6 +181,7 @@ enum status store_checkpoint(struct store *s)
     fmutex_lock(&s->checkpoint_mutex);
     POINT("checkpoint.begin");
     enum status st = forest_each(s->forest, freeze_tree, NULL);
+    if (st == OK) st = store__relog_prepared(s);
     bool worked = true;
     while (st == OK && worked) st = work_round(s, WORK_FLUSH, &worked);
     if (st == OK) st = store__recycle(s);

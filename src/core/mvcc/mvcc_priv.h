@@ -20,6 +20,11 @@ struct relation_lock_entry;
 struct relation_shard;
 struct ssi;
 struct sx;
+struct advisory_table;
+struct prepared_txn;
+struct advisory_lock;
+struct advisory_holder;
+struct advisory_waiter;
 
 struct wait_node { /* somebody parked until a transaction ends */
     struct waiter *waiter;
@@ -52,9 +57,17 @@ struct held_lock {
     uint8_t modes; /* bit m - 1 for enum relation_lock m */
 };
 
+/* A lock as it was taken, for the way back to a savepoint. */
+struct lock_step {
+    struct advisory_holder *advisory; /* NULL: on a relation */
+    uint32_t held;                    /* of a relation: its place in `locks` */
+    uint8_t kind;                     /* the bit of a mode; of an advisory lock: is it shared */
+};
+
 struct txn {
     uint64_t commit_ts;          /* atomic: 0 running, TS_ABORTED, else the timestamp */
     uint64_t id;                 /* atomic: another one each time that it is used again */
+    uint32_t pid;                /* of its owner, who may be gone sooner; 0: none */
     struct store *store;
     struct txn_options options;
     struct epoch_slot *slot;
@@ -74,6 +87,7 @@ struct txn {
     ARRAY(struct loaded_run) loads; /* published, in order */
     ARRAY(struct end_hook) hooks;
     ARRAY(struct held_lock) locks;
+    ARRAY(struct lock_step) steps; /* in order: the locks on relations, advisory ones */
     struct page_pins pins;       /* of the statement */
     uint64_t bytes;              /* of rows written */
     bool straddles;              /* a key was written in a frozen memtable, and in a newer one */
@@ -88,6 +102,10 @@ struct txn {
     uint64_t waiting_id;
     struct relation_lock_entry *waiting_lock; /* guarded by store->wait_mutex */
     uint8_t waiting_mode;        /* guarded by store->wait_mutex */
+    struct advisory_waiter *waiting_advisory; /* guarded by store->wait_mutex, as are these: */
+    struct advisory_lock *waiting_for_advisory;
+    uint64_t search;             /* the last one that came by */
+    uint64_t resolves;           /* the prepared transaction that its record is the end of: itself; or 0 */
 };
 
 struct active_shard {
@@ -119,6 +137,7 @@ struct store {
     struct fmutex wait_mutex;    /* the graph of who waits for whom */
     struct relation_shard *relations;
     struct ssi *ssi;
+    struct advisory_table *advisory; /* guarded by wait_mutex; NULL: none was ever taken */
     struct fmutex drops_mutex;
     ARRAY(struct pending_drop) drops; /* guarded by drops_mutex */
     uint32_t changes_pending;    /* atomic: commits between log and manifest; they hold up recycling */
@@ -132,6 +151,9 @@ struct store {
     char failure[256];           /* written before `failed` is set */
     struct fmutex checkpoint_mutex;
     int64_t retention_us;        /* atomic: of history, but for trees with their own */
+    struct fmutex prepared_mutex;
+    ARRAY(struct prepared_txn *) prepared; /* guarded by prepared_mutex: in order of preparing */
+    uint64_t prepared_bytes;     /* guarded by prepared_mutex */
     uint64_t loading;            /* atomic: bytes that buffers of bulk loads may take */
     uint64_t recovered_rows;     /* of the log, at the open */
     int64_t recovery_us;         /* how long that took */
@@ -229,7 +251,9 @@ struct txn *mvcc__in_flight(const struct txn *t, const uint64_t *begin, bool loc
  * again. */
 enum status txn__wait_for(struct txn *t, struct txn *holder, uint64_t id) MUST;
 void txn__wake_waiters(struct txn *t, bool ended);
-void txn__release_relations(struct txn *t);
+uint32_t txn__owner_pid(const struct lock_owner *o); /* 0 without one */
+/* Gives back the locks that were taken from that step on, those on keys left out. */
+void txn__release_locks(struct txn *t, size_t from);
 struct relation_shard *relation_shards__new(void);
 void relation_shards__free(struct relation_shard *s);
 
@@ -253,9 +277,15 @@ bool txn__apply_changes(struct txn *t, uint64_t ts);
 void txn__forget_loads(struct txn *t); /* it has failed before the log had it */
 enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end) MUST;
 /* What a log record holds (commit.c). */
-enum redo_op { REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP, REDO_RUN,
-               REDO_CREATE_IN };
+enum redo_op {
+    REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP, REDO_RUN,
+    REDO_CREATE_IN,
+    REDO_PREPARE, REDO_RESOLVE, /* of prepared transactions; inside of PREPARE alone: */
+    REDO_LOCK, REDO_RELATION, REDO_ADVISORY,
+};
 enum { REDO_TREE_BYTES = 9, REDO_ROW_BYTES = 17, REDO_RUN_BYTES = 17 };
+/* The end of a prepared transaction that is rolled back. */
+enum status txn__log_resolve(struct store *s, uint64_t id, lsn_t *ret_end) MUST;
 /* From the log into the memtables (recover.c). */
 enum status store__recover(struct store *s) MUST;
 uint32_t store__recovery_threads(const struct store_options *o);

@@ -8,7 +8,7 @@
  * handed over is applied first, then the reader makes the change itself.
  *
  * With one thread the reader applies the rows as it goes, without a copy. */
-#include "core/mvcc/mvcc_priv.h"
+#include "core/mvcc/prepared_priv.h"
 
 #include <unistd.h>
 
@@ -46,8 +46,14 @@ struct lane {
     uint64_t rows;                     /* applied; its own, the reader's at a barrier */
 };
 
+struct kept_record { /* of a transaction that is prepared, so far */
+    uint64_t id, lsn;
+    struct slice payload; /* on the heap */
+};
+
 struct recovery {
     struct store *store;
+    ARRAY(struct kept_record) prepared;
     struct pool *pool;
     struct lane *lanes;
     uint32_t lane_count; /* 0: the reader applies */
@@ -314,6 +320,42 @@ static enum status take_run(struct recovery *r, uint64_t lsn, uint64_t ts, struc
     return tree ? forest_claim_run(r->store->forest, tree, run, lsn, ts) : OK;
 }
 
+/* --- prepared transactions ---------------------------------------------------------------------- */
+
+static void forget_prepared(struct recovery *r, uint64_t id)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->prepared.count; i++) {
+        if (r->prepared.data[i].id == id) mem_free(MEM_TXN, (char *)r->prepared.data[i].payload.data);
+        else r->prepared.data[kept++] = r->prepared.data[i];
+    }
+    r->prepared.count = kept;
+}
+
+/* A PREPARE at the payload's start, and all of the record; a copy of an earlier one takes its place. */
+static void keep_prepared(struct recovery *r, uint64_t id, uint64_t lsn, struct slice payload)
+{
+    forget_prepared(r, id);
+    char *copy = mem_alloc(MEM_TXN, payload.len);
+    memcpy(copy, payload.data, payload.len);
+    ARRAY_PUSH(&r->prepared, (struct kept_record){id, lsn, slice_make(copy, payload.len)});
+}
+
+/* What is left once all is applied: they hold their keys, so nobody has written those since. */
+static enum status revive_prepared(struct recovery *r, enum status st)
+{
+    for (size_t i = 0; i < r->prepared.count; i++) {
+        struct kept_record *k = &r->prepared.data[i];
+        struct prepared_txn *p;
+        if (st == OK) st = prepared__revive(r->store, k->lsn, k->payload, &p);
+        mem_free(MEM_TXN, (char *)k->payload.data);
+    }
+    if (st == OK && r->prepared.count)
+        LOG(LOG_INFO, "store", "recovered %zu prepared transactions", r->prepared.count);
+    ARRAY_RELEASE(&r->prepared);
+    return st;
+}
+
 static void tell_progress(struct recovery *r, uint64_t lsn)
 {
     int64_t now = monotonic_us();
@@ -343,6 +385,10 @@ static enum status replay_record(void *ctx, lsn_t lsn, uint64_t ts, struct slice
             TRY(take_made(r, lsn.v, payload, &used));
         else if (op == REDO_RUN)
             TRY(take_run(r, lsn.v, ts, payload, &used));
+        else if (op == REDO_PREPARE)
+            keep_prepared(r, id, lsn.v, payload), used = payload.len;
+        else if (op == REDO_RESOLVE)
+            forget_prepared(r, id);
         else
             return malformed(lsn.v);
         payload.data += used;
@@ -429,12 +475,12 @@ enum status store__recover(struct store *s)
     enum status st = wal_replay(s->wal, (lsn_t){start->lsn}, start->session, replay_record, &r);
     if (st == OK) st = drain(&r);
     stop_lanes(&r);
-    TRY(st);
-    TRY(forest_drop_unclaimed(s->forest));
-    TRY(forest_each(s->forest, end_rescue, NULL));
+    s->forest->wal = s->wal;
+    if (st == OK) st = forest_drop_unclaimed(s->forest);
+    if (st == OK) st = forest_each(s->forest, end_rescue, NULL);
+    TRY(revive_prepared(&r, st));
     hlc_observe(&s->clock, r.max_ts);
     s->visible_ts = r.max_ts;
-    s->forest->wal = s->wal;
     s->recovered_rows = r.rows;
     s->recovery_us = monotonic_us() - r.started_us;
     if (r.rows)

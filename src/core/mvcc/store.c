@@ -4,7 +4,7 @@
  * tree still needs (the manifest names it) is applied to memtables (recover.c). Applying twice does no
  * harm, so recovery may itself be cut off at any point. Close writes everything out; a crash is the
  * same without that. */
-#include "core/mvcc/mvcc_priv.h"
+#include "core/mvcc/prepared_priv.h"
 
 #include <stdio.h>
 
@@ -21,6 +21,7 @@ void store_options_init(struct store_options *o)
         .level1_bytes = 256ull << 20,
         .run_bytes = 64ull << 20,
         .group_commit_window_us = 1000,
+        .advisory_max = 8192,
     };
 }
 
@@ -84,6 +85,7 @@ static enum status open_parts(struct store *s)
 static void release(struct store *s)
 {
     if (s->wal) wal_abandon(s->wal);
+    store__drop_prepared(s);
     epoch_collect(s->epoch);
     txn__free_idle(s);
     if (s->forest) {
@@ -95,6 +97,7 @@ static void release(struct store *s)
     if (s->dir_lock) os_unlock(s->o.os, s->dir_lock);
     relation_shards__free(s->relations);
     ssi__free(s->ssi);
+    advisory__free(s->advisory);
     ARRAY_RELEASE(&s->drops);
     mem_free(MEM_TXN, s->dir);
     mem_free(MEM_TXN, s);
@@ -139,7 +142,7 @@ static void quiesce(struct store *s)
 
 enum status store_close(struct store *s)
 {
-    ASSERT(__atomic_load_n(&s->active_txns, __ATOMIC_ACQUIRE) == 0);
+    ASSERT(__atomic_load_n(&s->active_txns, __ATOMIC_ACQUIRE) == s->prepared.count);
     quiesce(s);
     __atomic_store_n(&s->closing, false, __ATOMIC_SEQ_CST); /* the checkpoint is work, too */
     s->o.background = NULL;

@@ -40,7 +40,8 @@ static void trim(struct txn *t)
 {
     if (t->writes.cap > 4096) ARRAY_RELEASE(&t->writes);
     if (t->locks.cap > 256) ARRAY_RELEASE(&t->locks);
-    t->loads.count = t->writes.count = t->changes.count = t->hooks.count = t->locks.count = 0;
+    if (t->steps.cap > 256) ARRAY_RELEASE(&t->steps);
+    t->steps.count = t->loads.count = t->writes.count = t->changes.count = t->hooks.count = t->locks.count = 0;
     t->outer_commands.count = 0;
 }
 
@@ -64,6 +65,7 @@ static void txn_free(struct txn *t)
     ARRAY_RELEASE(&t->loads);
     ARRAY_RELEASE(&t->hooks);
     ARRAY_RELEASE(&t->locks);
+    ARRAY_RELEASE(&t->steps);
     ARRAY_RELEASE(&t->outer_commands);
     mem_free(MEM_TXN, t);
 }
@@ -88,6 +90,7 @@ static struct txn *begin(struct store *s, const struct txn_options *o, uint32_t 
     struct txn *t = txn_take(s, shard);
     struct active_shard *a = &s->active[shard];
     t->options = *o;
+    t->pid = txn__owner_pid(o->owner);
     uint64_t id = __atomic_add_fetch(&s->next_txn, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&t->commit_ts, 0, __ATOMIC_RELEASE); /* after its last versions were settled */
     __atomic_store_n(&t->snapshot, snapshot, __ATOMIC_RELAXED);
@@ -99,7 +102,7 @@ static struct txn *begin(struct store *s, const struct txn_options *o, uint32_t 
     t->view_of = t;
     t->ssi = NULL;
     t->depth = t->command = t->last_command = 0;
-    t->bytes = t->seen_lsn = 0;
+    t->bytes = t->seen_lsn = t->resolves = 0;
     t->shown = t->straddles = false;
     spin_lock(&t->waiters_lock);
     __atomic_store_n(&t->id, id, __ATOMIC_RELEASE);
@@ -177,6 +180,12 @@ void txn_set_lock_timeout(struct txn *t, int64_t timeout_us)
     t->options.lock_timeout_us = timeout_us;
 }
 
+void txn_set_snapshot(struct txn *t, uint64_t ts)
+{
+    ASSERT(t->depth == 0 && t->options.isolation != READ_COMMITTED);
+    __atomic_store_n(&t->snapshot, ts, __ATOMIC_SEQ_CST);
+}
+
 uint64_t txn_id(const struct txn *t)
 {
     return t->id;
@@ -210,17 +219,18 @@ struct store *txn_store(const struct txn *t)
 
 txn_mark txn_savepoint(struct txn *t)
 {
-    return (txn_mark)t->writes.count;
+    return (txn_mark)t->steps.count << 32 | t->writes.count;
 }
 
 void txn_rollback_to(struct txn *t, txn_mark mark)
 {
-    ASSERT(mark <= t->writes.count);
+    ASSERT((uint32_t)mark <= t->writes.count && mark >> 32 <= t->steps.count);
     bool inside = t->depth > 0;
     if (!inside) epoch_enter(t->slot);
-    txn__undo(t, mark);
+    txn__undo(t, (uint32_t)mark);
     txn__wake_waiters(t, false); /* rows that were locked since are free */
     if (!inside) epoch_exit(t->slot);
+    txn__release_locks(t, mark >> 32);
 }
 
 void txn_on_end(struct txn *t, void (*fn)(void *ctx, bool committed), void *ctx)
@@ -318,7 +328,7 @@ static void finish(struct txn *t, bool committed)
 {
     struct store *s = t->store;
     counter_add(committed ? s->commits : s->rollbacks, 1);
-    txn__release_relations(t);
+    txn__release_locks(t, 0);
     if (t->depth > 0) {
         t->depth = 1;
         t->outer_commands.count = 1;
@@ -410,7 +420,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     struct store *s = t->store;
     if (ret_ts) *ret_ts = 0;
     enum status st = OK;
-    if (!writes_rows(t)) {
+    if (!writes_rows(t) && !t->resolves) {
         if (t->ssi) st = ssi__prepare(t);
         if (st == OK) return commit_reads(t);
         txn_abort(t);

@@ -1,17 +1,14 @@
 /* Waiting for other transactions, relation locks, and deadlocks.
  *
- * Who waits tells so under wait_mutex and looks for a cycle through itself first: since every wait is
- * entered this way, the last one into a cycle finds it, at once and without a timer. A transaction
- * waits for one thing at a time: another transaction (a row), or a relation lock, which stands for all
- * its conflicting holders. */
-#include "core/mvcc/mvcc_priv.h"
+ * Who waits tells so under wait_mutex and looks for a cycle through itself first (deadlock.c). A
+ * transaction waits for one thing at a time: another transaction (a row), or a lock on a relation or an
+ * advisory one, which stands for all its conflicting holders. */
+#include "core/mvcc/prepared_priv.h"
 
 #include "base/mem.h"
 
-enum { CYCLE_DEPTH_MAX = 64, HOLDERS_MAX = 64 };
-
 /* PostgreSQL's conflict table (documentation, table 13.2): bit m - 1 for mode m. */
-static const uint8_t conflicts[9] = {
+const uint8_t lock__conflicts[9] = {
     [LOCK_ACCESS_SHARE] = 0x80,
     [LOCK_ROW_SHARE] = 0xc0,
     [LOCK_ROW_EXCLUSIVE] = 0xf0,
@@ -21,36 +18,9 @@ static const uint8_t conflicts[9] = {
     [LOCK_EXCLUSIVE] = 0xfe,
     [LOCK_ACCESS_EXCLUSIVE] = 0xff,
 };
-static const char *const mode_names[9] = {
+const char *const lock__mode_names[9] = {
     "", "AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock",
     "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"};
-
-struct lock_holder {
-    struct txn *txn;
-    uint8_t modes;
-};
-
-struct lock_waiter {
-    struct txn *txn;
-    uint8_t mode;
-    struct waiter *waiter;
-    struct lock_waiter *next;
-};
-
-enum { BRANCH_SHIFT = 40 };
-
-struct relation_lock_entry {
-    uint64_t relation; /* and the number of the branch above it */
-    struct relation_lock_entry *next;  /* in its bucket; entries stay for the store's life */
-    struct spinlock lock;
-    ARRAY(struct lock_holder) holders; /* guarded by lock */
-    struct lock_waiter *waiters;       /* guarded by lock; FIFO */
-};
-
-struct relation_shard {
-    struct spinlock lock;
-    struct relation_lock_entry *entries; /* guarded by lock */
-};
 
 struct relation_shard *relation_shards__new(void)
 {
@@ -71,48 +41,7 @@ void relation_shards__free(struct relation_shard *shards)
     mem_free(MEM_TXN, shards);
 }
 
-/* --- the graph: all under wait_mutex ----------------------------------------------------------- */
-
-/* Who holds what `mode` conflicts with. */
-static uint32_t conflicting_holders(struct relation_lock_entry *e, const struct txn *self,
-                                    uint8_t mode, struct txn *ret[HOLDERS_MAX])
-{
-    uint32_t n = 0;
-    spin_lock(&e->lock);
-    for (size_t i = 0; i < e->holders.count && n < HOLDERS_MAX; i++)
-        if (e->holders.data[i].txn != self && (conflicts[mode] & e->holders.data[i].modes))
-            ret[n++] = e->holders.data[i].txn;
-    spin_unlock(&e->lock);
-    return n;
-}
-
-/* Is `target` reached from t over what each waits for? A chain longer than CYCLE_DEPTH_MAX is taken
- * for a cycle. */
-static bool reaches(const struct txn *t, const struct txn *target, int depth)
-{
-    if (t == target || depth > CYCLE_DEPTH_MAX) return true;
-    if (t->waiting_for) /* it may have ended since, and be another by now */
-        return __atomic_load_n(&t->waiting_for->id, __ATOMIC_ACQUIRE) == t->waiting_id &&
-               reaches(t->waiting_for, target, depth + 1);
-    if (!t->waiting_lock) return false;
-    struct txn *holders[HOLDERS_MAX];
-    uint32_t n = conflicting_holders(t->waiting_lock, t, t->waiting_mode, holders);
-    for (uint32_t i = 0; i < n; i++)
-        if (reaches(holders[i], target, depth + 1)) return true;
-    return false;
-}
-
-static enum status deadlock(const struct txn *t, uint64_t holder, const char *mode)
-{
-    counter_add(t->store->deadlocks, 1);
-    enum status st = FAIL(DEADLOCK_DETECTED, "deadlock detected");
-    error_detail("Transaction %llu waits for %s on transaction %llu, which waits for it.",
-                 (unsigned long long)t->id, mode, (unsigned long long)holder);
-    error_hint("See server log for query details.");
-    return st;
-}
-
-static enum status park_status(enum park_result r)
+enum status lock__park_status(enum park_result r)
 {
     if (r == PARK_CANCELED)
         return FAIL(QUERY_CANCELED, "canceling statement due to user request");
@@ -121,7 +50,7 @@ static enum status park_status(enum park_result r)
     return OK;
 }
 
-static int64_t lock_deadline(const struct txn *t)
+int64_t lock__deadline(const struct txn *t)
 {
     return t->options.lock_timeout_us ? monotonic_us() + t->options.lock_timeout_us : 0;
 }
@@ -165,19 +94,22 @@ enum status txn__wait_for(struct txn *t, struct txn *holder, uint64_t id)
     struct wait_node node = {.waiter = waiter_self(), .txn = t};
     fmutex_lock(&s->wait_mutex);
     bool waits = add_waiter(holder, id, &node);
-    bool cycle = waits && reaches(holder, t, 0);
-    if (waits && !cycle) {
+    enum status st = OK;
+    if (waits) {
         t->waiting_for = holder;
         t->waiting_id = id;
+        if (t->options.owner) t->options.owner->waiting = t;
+        st = deadlock__check(t);
+        if (st != OK) t->waiting_for = NULL;
     }
     fmutex_unlock(&s->wait_mutex);
     if (!waits) return OK;
-    if (cycle) {
+    if (st != OK) {
         remove_waiter(holder, &node);
-        return deadlock(t, id, "ShareLock");
+        return st;
     }
 
-    int64_t deadline = lock_deadline(t);
+    int64_t deadline = lock__deadline(t);
     enum park_result r = PARK_WOKEN;
     waiter_set_reason(node.waiter, "Lock:transactionid");
     if (!has_ended(holder, id)) r = waiter_park(node.waiter, deadline);
@@ -185,8 +117,9 @@ enum status txn__wait_for(struct txn *t, struct txn *holder, uint64_t id)
     remove_waiter(holder, &node);
     fmutex_lock(&s->wait_mutex);
     t->waiting_for = NULL;
+    if (t->options.owner) t->options.owner->waiting = NULL;
     fmutex_unlock(&s->wait_mutex);
-    return park_status(r);
+    return lock__park_status(r);
 }
 
 /* Who is woken waits no more, though it may not run yet: else a transaction that goes on, and soon waits
@@ -238,11 +171,11 @@ static bool try_grant(struct relation_lock_entry *e, struct txn *t, uint8_t mode
 {
     struct lock_holder *mine = holder_of(e, t);
     for (size_t i = 0; i < e->holders.count; i++)
-        if (e->holders.data[i].txn != t && (conflicts[mode] & e->holders.data[i].modes))
+        if (e->holders.data[i].txn != t && (lock__conflicts[mode] & e->holders.data[i].modes))
             return false;
-    if (!mine)
+    if (!mine && !(self && self->passes))
         for (const struct lock_waiter *w = e->waiters; w && w != self; w = w->next)
-            if (conflicts[mode] & (1u << (w->mode - 1))) return false;
+            if (lock__conflicts[mode] & (1u << (w->mode - 1))) return false;
     uint8_t bit = (uint8_t)(1u << (mode - 1));
     if (mine) mine->modes |= bit;
     else ARRAY_PUSH(&e->holders, (struct lock_holder){t, bit});
@@ -279,24 +212,18 @@ static enum status wait_lock(struct txn *t, struct relation_lock_entry *e, uint8
 {
     struct store *s = t->store;
     struct lock_waiter w = {.txn = t, .mode = mode, .waiter = waiter_self()};
-    struct txn *holders[HOLDERS_MAX];
-    bool cycle = false;
-    uint64_t other = 0;
     fmutex_lock(&s->wait_mutex);
     t->waiting_lock = e;
     t->waiting_mode = mode;
+    if (t->options.owner) t->options.owner->waiting = t;
     join_queue(e, &w);
-    uint32_t n = conflicting_holders(e, t, mode, holders);
-    for (uint32_t i = 0; i < n && !cycle; i++) {
-        cycle = reaches(holders[i], t, 0);
-        other = holders[i]->id;
-    }
+    enum status st = deadlock__check(t);
     fmutex_unlock(&s->wait_mutex);
 
-    int64_t deadline = lock_deadline(t);
+    int64_t deadline = lock__deadline(t);
     enum park_result r = PARK_WOKEN;
     bool granted = false;
-    while (!cycle && r == PARK_WOKEN) {
+    while (st == OK && r == PARK_WOKEN) {
         spin_lock(&e->lock);
         granted = try_grant(e, t, mode, &w);
         spin_unlock(&e->lock);
@@ -307,11 +234,11 @@ static enum status wait_lock(struct txn *t, struct relation_lock_entry *e, uint8
     }
     fmutex_lock(&s->wait_mutex);
     t->waiting_lock = NULL;
+    if (t->options.owner) t->options.owner->waiting = NULL;
     fmutex_unlock(&s->wait_mutex);
     leave_queue(e, &w);
     if (granted) return OK;
-    if (cycle) return deadlock(t, other, mode_names[mode]);
-    return park_status(r);
+    return st == OK ? lock__park_status(r) : st;
 }
 
 enum status txn_lock_relation(struct txn *t, uint64_t relation, enum relation_lock mode, bool nowait)
@@ -330,25 +257,80 @@ enum status txn_lock_relation(struct txn *t, uint64_t relation, enum relation_lo
     if (!granted) {
         if (nowait)
             return FAIL(LOCK_NOT_AVAILABLE, "could not obtain lock on relation %llu",
-                        (unsigned long long)(relation & ((1ull << BRANCH_SHIFT) - 1)));
+                        (unsigned long long)relation_of(e));
         TRY(wait_lock(t, e, (uint8_t)mode));
     }
     if (held) held->modes |= bit;
     else ARRAY_PUSH(&t->locks, (struct held_lock){e, relation, bit});
+    uint32_t at = held ? (uint32_t)(held - t->locks.data) : (uint32_t)t->locks.count - 1;
+    ARRAY_PUSH(&t->steps, (struct lock_step){.held = at, .kind = bit});
     return OK;
 }
 
-void txn__release_relations(struct txn *t)
+enum status txn__hold_relation(struct txn *t, uint64_t relation, uint8_t modes)
 {
-    for (size_t i = 0; i < t->locks.count; i++) {
-        struct relation_lock_entry *e = t->locks.data[i].entry;
-        spin_lock(&e->lock);
-        struct lock_holder *h = holder_of(e, t);
-        ASSERT(h);
+    for (uint8_t m = LOCK_ACCESS_SHARE; m <= LOCK_ACCESS_EXCLUSIVE; m++)
+        if (modes & (1u << (m - 1)))
+            TRY(txn_lock_relation(t, relation, (enum relation_lock)m, true));
+    return OK;
+}
+
+static void release_relation(struct txn *t, const struct lock_step *step)
+{
+    struct held_lock *held = &t->locks.data[step->held];
+    struct relation_lock_entry *e = held->entry;
+    spin_lock(&e->lock);
+    struct lock_holder *h = holder_of(e, t);
+    ASSERT(h && h->modes == held->modes);
+    h->modes = held->modes &= (uint8_t)~step->kind;
+    if (!h->modes) {
         *h = ARRAY_LAST(&e->holders);
         e->holders.count--;
-        wake_all(e);
-        spin_unlock(&e->lock);
     }
-    t->locks.count = 0;
+    wake_all(e);
+    spin_unlock(&e->lock);
+    if (held->modes) return;
+    ASSERT(step->held == t->locks.count - 1);
+    t->locks.count--;
+}
+
+void txn__release_locks(struct txn *t, size_t from)
+{
+    while (t->steps.count > from) {
+        struct lock_step step = ARRAY_LAST(&t->steps);
+        t->steps.count--;
+        if (step.advisory) advisory__release(t, step.advisory, step.kind);
+        else release_relation(t, &step);
+    }
+}
+
+/* --- for those who look ------------------------------------------------------------------------ */
+
+static void add_line(struct arena *a, struct lock_lines *lines, const struct relation_lock_entry *e,
+                     const struct txn *t, uint8_t mode, bool granted)
+{
+    struct lock_line line = {.kind = LOCK_LINE_RELATION, .object = relation_of(e), .txn = t->id,
+                             .pid = t->pid,
+                             .mode = lock__mode_names[mode], .granted = granted};
+    ARENA_PUSH(a, lines, line);
+}
+
+/* A line may be out of date when the next is made, but each was true. */
+void locks__relations(struct store *s, struct arena *a, struct lock_lines *lines)
+{
+    for (uint32_t i = 0; i < RELATION_SHARDS; i++) {
+        spin_lock(&s->relations[i].lock);
+        struct relation_lock_entry *e = s->relations[i].entries;
+        spin_unlock(&s->relations[i].lock);
+        for (; e; e = e->next) {
+            spin_lock(&e->lock);
+            for (size_t h = 0; h < e->holders.count; h++)
+                for (uint8_t m = 1; m <= LOCK_ACCESS_EXCLUSIVE; m++)
+                    if (e->holders.data[h].modes & (1u << (m - 1)))
+                        add_line(a, lines, e, e->holders.data[h].txn, m, true);
+            for (const struct lock_waiter *w = e->waiters; w; w = w->next)
+                add_line(a, lines, e, w->txn, w->mode, false);
+            spin_unlock(&e->lock);
+        }
+    }
 }

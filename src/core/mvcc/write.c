@@ -8,7 +8,7 @@
  *
  * Lock-only versions stand before those with rows (docs/design/constraints.md): a version with a row goes
  * in behind them, so that whoever looks has met all locks before the newest settled version. */
-#include "core/mvcc/mvcc_priv.h"
+#include "core/mvcc/prepared_priv.h"
 
 #include "base/point.h"
 
@@ -416,42 +416,62 @@ enum status txn__write_over(struct txn *t, struct tree *tree, const struct run_r
     return OK;
 }
 
-/* --- trees ------------------------------------------------------------------------------------- */
+/* --- versions of prepared transactions ----------------------------------------------------------- */
 
-static void push_change(struct txn *t, struct tree *tree, bool drop)
+static void put_like(struct txn *t, struct tree *tree, struct memory *m, struct slice key,
+                     const struct version_like *like)
 {
-    ARRAY_PUSH(&t->changes, (struct tree_change){tree, drop});
-    ARRAY_PUSH(&t->writes, (struct write_entry){.tree = tree});
-}
-
-enum status store_create_tree(struct txn *t, tree_id *ret)
-{
-    if (t->options.read_only)
-        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction");
-    struct tree *tree;
-    TRY(forest_new_id(t->store->forest, ret));
-    TRY(forest_add(t->store->forest, *ret, wal_appended_lsn(t->store->wal).v, &tree));
-    tree->branch = branch_id(t->branch);
-    push_change(t, tree, false);
-    return OK;
-}
-
-enum status store_drop_tree(struct txn *t, tree_id id)
-{
-    struct tree *tree;
-    if (t->options.read_only)
-        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction");
-    TRY(ssi__drop_tree(t, id));
-    if (t->branch) {
-        struct layer layers[BRANCH_STEPS_MAX];
-        uint32_t n;
-        bool own;
-        TRY(mvcc__layers(t, id, layers, &n, &own));
-        if (!own) return OK; /* what it was forked from stays, and nothing lies over it */
-        tree = layers[0].tree;
-    } else {
-        TRY(mvcc__tree(t, id, &tree));
+    struct version *v = push_version(t, tree, m, key, like->row);
+    v->command = like->command;
+    v->tombstone = like->tombstone;
+    v->keeps_key = like->keeps_key;
+    if (like->strength) {
+        v->lock_only = 1;
+        v->len = like->strength;
     }
-    push_change(t, tree, true);
-    return OK;
+    ARRAY_LAST(&t->writes).rows = like->rows;
+    place_version(&ARRAY_LAST(&t->writes));
+    (void)memory_account(tree->forest, m);
+}
+
+/* The active memtable, latched. */
+static struct memory *latch_active(struct tree *tree)
+{
+    for (;;) {
+        struct memory *m = tree_shape(tree)->memories[0];
+        memtable_latch(m->table);
+        if (!m->frozen) return m;
+        memtable_unlatch(m->table);
+    }
+}
+
+void txn__put_version(struct txn *t, struct tree *tree, struct slice key,
+                      const struct version_like *like)
+{
+    epoch_enter(t->slot);
+    struct memory *m = latch_active(tree);
+    put_like(t, tree, m, key, like);
+    memtable_unlatch(m->table);
+    epoch_exit(t->slot);
+}
+
+/* Whoever looks for locks holds the active memtable's latch meanwhile: he meets the one or the other. */
+void txn__carry_version(struct txn *t, size_t at)
+{
+    struct write_entry old = t->writes.data[at];
+    if (!__atomic_load_n(&old.memory->frozen, __ATOMIC_ACQUIRE)) return;
+    const struct version *v = old.version;
+    struct version_like like = {.row = slice_make(v->row, v->lock_only ? 0 : v->len),
+                                .command = v->command, .tombstone = v->tombstone,
+                                .strength = v->lock_only ? (uint8_t)v->len : 0,
+                                .keeps_key = v->keeps_key, .rows = old.rows};
+    uint64_t bytes = t->bytes;
+    struct memory *m = latch_active(old.tree);
+    put_like(t, old.tree, m, leaf_key(old.leaf), &like);
+    t->writes.data[at] = ARRAY_LAST(&t->writes);
+    t->writes.count--;
+    t->bytes = bytes;
+    unlink_version(&old);
+    memtable_unlatch(m->table);
+    txn__resolved(t, old.memory);
 }

@@ -2,6 +2,7 @@
  * that lives until the set is done, and holds copies of what the later rows need. */
 #include "exec/functions/array_priv.h"
 #include "exec/functions/regexp_priv.h"
+#include "exec/functions/session_rows_priv.h"
 #include "types/datetime.h"
 #include "types/numeric.h"
 
@@ -427,6 +428,8 @@ const struct srf_binding exec__srf_functions[] = {
     {"pg_get_keywords", {keywords, 5}},
     {"helios_verify", {verify, 4}},
     {"helios_branch_diff", {branch_diff, 5}},
+    {"helios_versions", {session_rows__versions, 6}},
+    {"pg_listening_channels", {session_rows__channels, 1}},
     {"text_to_table", {string_table, 1}},
     {"text_to_table_null", {string_table, 1}},
     {"regexp_matches", {regexp_matches, 1}},

@@ -119,7 +119,8 @@ static enum status emit(struct scan_run *r, struct slice *keys, struct slice *ro
 
 static void grow_batch(struct scan_run *r)
 {
-    if (r->batch_rows >= BATCH_ROWS) return;
+    uint32_t most = r->x->session->batch_rows;
+    if (r->batch_rows >= BATCH_ROWS || (most && most < BATCH_ROWS)) return;
     r->batch_rows = BATCH_ROWS;
     reserve(r);
 }
@@ -227,6 +228,8 @@ static enum status run_ranges(struct execution *x, const struct plan_node *n,
 {
     struct scan_run r = {.x = x, .n = n, .s = scan_state(x, n), .out = out,
                          .batch_rows = FIRST_ROWS};
+    if (x->session->batch_rows && x->session->batch_rows < FIRST_ROWS)
+        r.batch_rows = x->session->batch_rows;
     struct byte_range whole = {0}, *ranges = &whole;
     uint32_t count = 1;
     TRY(exec_reader(x, n->scan.as_of, &r.txn));

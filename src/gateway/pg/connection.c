@@ -74,6 +74,15 @@ static enum status before_wait(struct pg_conn *p)
     return pg__flush(&p->out);
 }
 
+/* Told to a client that waits for nothing: they go out at once. */
+static enum status send_notifications(struct pg_conn *p)
+{
+    struct result_sink sink = pg__sink(p);
+    bool any;
+    TRY(session_send_notifications(p->session, &sink, &any));
+    return any ? pg__flush(&p->out) : OK;
+}
+
 static enum status next_message(struct pg_conn *p, struct pg_message *ret)
 {
     int64_t deadline_us = 0;
@@ -83,7 +92,9 @@ static enum status next_message(struct pg_conn *p, struct pg_message *ret)
         TRY(before_wait(p));
     }
     for (;;) {
+        while (!session_rest(p->session)) TRY(send_notifications(p));
         enum status st = pg__read_message(&p->in, p->message_max, deadline_us, ret);
+        session_rise(p->session);
         if (st == WOULD_BLOCK) return session_idle_expired(p->session);
         if (st != QUERY_CANCELED) return st;
         TRY(after_cancel(p));
@@ -95,6 +106,9 @@ static enum status next_message(struct pg_conn *p, struct pg_message *ret)
 /* The answer is complete: the client may say what is next. */
 static enum status ready(struct pg_conn *p)
 {
+    struct result_sink sink = pg__sink(p);
+    bool any;
+    TRY(session_send_notifications(p->session, &sink, &any));
     p->flush_due = true;
     return pg__send_ready(&p->out, session_txn_state(p->session));
 }

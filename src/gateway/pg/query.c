@@ -48,6 +48,16 @@ static enum status on_parameter(void *ctx, const char *name, const char *value)
     return pg__send_parameter(&p->out, name, value);
 }
 
+static enum status on_notification(void *ctx, uint32_t pid, const char *channel, const char *payload)
+{
+    struct pg_conn *p = ctx;
+    pg__begin(&p->out, 'A');
+    pg__put_u32(&p->out, pid);
+    pg__put_string(&p->out, channel);
+    pg__put_string(&p->out, payload);
+    return pg__end(&p->out);
+}
+
 static enum status on_flush(void *ctx)
 {
     struct pg_conn *p = ctx;
@@ -64,6 +74,7 @@ struct result_sink pg__sink(struct pg_conn *p)
         .empty = on_empty,
         .suspended = on_suspended,
         .notice = on_notice,
+        .notification = on_notification,
         .parameter = on_parameter,
         .copy_in = pg__copy_in,
         .copy_read = pg__copy_read,

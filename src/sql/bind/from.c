@@ -278,7 +278,7 @@ static bool built_in_columns(struct relation *r, const struct expr *call)
 {
     static const struct {
         const char *symbol;
-        struct rel_column columns[5];
+        struct rel_column columns[6];
     } known[] = {
         {"pg_options_to_table",
          {{.name = "option_name", .type = TYPE_TEXT, .typmod = -1},
@@ -300,11 +300,18 @@ static bool built_in_columns(struct relation *r, const struct expr *call)
           {.name = "kind", .type = TYPE_TEXT, .typmod = -1},
           {.name = "checked", .type = TYPE_INT8, .typmod = -1},
           {.name = "problem", .type = TYPE_TEXT, .typmod = -1}}},
+        {"helios_versions",
+         {{.name = "operation", .type = TYPE_TEXT, .typmod = -1},
+          {.name = "start_scn", .type = TYPE_INT8, .typmod = -1},
+          {.name = "start_time", .type = TYPE_TIMESTAMPTZ, .typmod = -1},
+          {.name = "end_scn", .type = TYPE_INT8, .typmod = -1},
+          {.name = "end_time", .type = TYPE_TIMESTAMPTZ, .typmod = -1},
+          {.name = "row", .type = TYPE_TEXT, .typmod = -1}}},
     };
     if (call->kind != EXPR_CALL || !call->call.proc) return false;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(call->call.proc->symbol, known[i].symbol) != 0) continue;
-        while (r->column_count < 5 && known[i].columns[r->column_count].name) {
+        while (r->column_count < 6 && known[i].columns[r->column_count].name) {
             r->columns[r->column_count] = known[i].columns[r->column_count];
             r->column_count++;
         }

@@ -223,6 +223,15 @@ static enum status copy_lock(struct copy *c, const LockStmt *s, struct ast **ret
     return copy__list(c, s->relations, &n->tables);
 }
 
+static struct ast *channel(struct copy *c, char kind, const char *name, const char *payload)
+{
+    struct ast_channel *n = NODE_NEW(c, ast_channel, AST_CHANNEL, -1);
+    n->kind = kind;
+    n->name = copy__string(c, name);
+    n->payload = copy__string(c, payload);
+    return &n->node;
+}
+
 /* The statements that hold no more than a name or a number. */
 static struct ast *copy_plain(struct copy *c, const Node *n)
 {
@@ -248,6 +257,10 @@ static struct ast *copy_plain(struct copy *c, const Node *n)
         return &d->node;
     }
     case T_CheckPointStmt: return &NODE_NEW(c, ast_plain, AST_CHECKPOINT, -1)->node;
+    case T_NotifyStmt:
+        return channel(c, 'N', ((const NotifyStmt *)n)->conditionname, ((const NotifyStmt *)n)->payload);
+    case T_ListenStmt: return channel(c, 'L', ((const ListenStmt *)n)->conditionname, NULL);
+    case T_UnlistenStmt: return channel(c, 'U', ((const UnlistenStmt *)n)->conditionname, NULL);
     case T_FetchStmt: return copy_fetch(c, (const FetchStmt *)n);
     default: return NULL;
     }

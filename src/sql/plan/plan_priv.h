@@ -238,4 +238,7 @@ void plan_parallel(struct planner *p, struct plan_node **root);
 /* Fills plan->point when the query is one. Before the query is consumed. */
 enum status plan_point(struct planner *p, struct query *q) MUST;
 
+/* by_row.c */
+bool plan_is_by_row(const struct planner *p, const struct plan_node *root);
+
 #endif

@@ -1,11 +1,11 @@
 /* The whole database against power loss: SQL transactions over a table with a primary key and two
- * secondary indexes (one of them unique) and over a ledger, with DDL now and then, on a disk that
- * loses, tears, garbles and reorders what was not synced; the power goes at a random I/O, in recovery
+ * secondary indexes (one of them unique) and over a ledger, prepared transactions, and DDL now and then, on
+ * a disk that loses, tears, garbles and reorders what was not synced; the power goes at a random I/O, in recovery
  * too. Afterwards each acknowledged commit is there, the one in flight wholly or not at all, the money
  * adds up, and verification finds every index equal to its table.
  *
  * SEED: the first seed; SEEDS: how many; ROUNDS: power losses a seed. */
-#include "sim_db.h"
+#include "sim_pledges.h"
 
 #include "base/log.h"
 
@@ -23,6 +23,7 @@ struct run {
     uint64_t seed;
     struct model sure, unsure; /* as acknowledged; and after the commit that nobody answered */
     bool in_doubt;
+    struct pledges pledges;
     int next_tag;
     uint64_t cycles;
 };
@@ -45,6 +46,7 @@ static enum status make_tables(struct run *r)
                "create table ledger (n int, part int, account int not null, amount int not null,"
                " filler text, primary key (n, part)); create index ledger_account on ledger (account);"
                "create sequence tickets"));
+    TRY(pledges_make(&r->d));
     return sql(r, "insert into accounts select i, %d, 'tag ' || (i + 1), i %% 5"
                   " from generate_series(0, %d) i", START_BALANCE, ACCOUNTS - 1);
 }
@@ -136,6 +138,7 @@ static enum status step(struct run *r)
     if (what == 0) return change_schema(r);
     if (what == 1) return db_checkpoint(r->d.db);
     if (what < 6) return store_maintain(r->d.db->store, &worked);
+    if (what < 14) return pledges_step(&r->pledges, &r->d, &r->rng);
     return run_txn(r);
 }
 
@@ -183,6 +186,7 @@ static void check(struct run *r)
     char want[32];
     snprintf(want, sizeof want, "%d\n", ACCOUNTS * START_BALANCE);
     assert_string_equal(r->d.rows.data, want);
+    pledges_check(&r->pledges, &r->d);
     sim_db_verify(&r->d);
 }
 
@@ -242,7 +246,8 @@ static uint64_t run_seed(uint64_t seed, uint64_t rounds)
     check(r);
     for (uint64_t i = 0; i < rounds; i++) lose_power(r);
     uint64_t cycles = r->cycles;
-    print_message("  %d transfers survived\n", r->sure.transfers);
+    print_message("  %d transfers and %llu prepared transactions survived\n", r->sure.transfers,
+                  (unsigned long long)r->pledges.survived);
     sim_db_release(&r->d);
     mem_free(MEM_TEST, r);
     return cycles;

@@ -1,0 +1,40 @@
+/* Trees made and dropped in a transaction: both wait for its commit (txn.c). */
+#include "core/mvcc/mvcc_priv.h"
+
+static void push_change(struct txn *t, struct tree *tree, bool drop)
+{
+    ARRAY_PUSH(&t->changes, (struct tree_change){tree, drop});
+    ARRAY_PUSH(&t->writes, (struct write_entry){.tree = tree});
+}
+
+enum status store_create_tree(struct txn *t, tree_id *ret)
+{
+    if (t->options.read_only)
+        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction");
+    struct tree *tree;
+    TRY(forest_new_id(t->store->forest, ret));
+    TRY(forest_add(t->store->forest, *ret, wal_appended_lsn(t->store->wal).v, &tree));
+    tree->branch = branch_id(t->branch);
+    push_change(t, tree, false);
+    return OK;
+}
+
+enum status store_drop_tree(struct txn *t, tree_id id)
+{
+    struct tree *tree;
+    if (t->options.read_only)
+        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction");
+    TRY(ssi__drop_tree(t, id));
+    if (t->branch) {
+        struct layer layers[BRANCH_STEPS_MAX];
+        uint32_t n;
+        bool own;
+        TRY(mvcc__layers(t, id, layers, &n, &own));
+        if (!own) return OK; /* what it was forked from stays, and nothing lies over it */
+        tree = layers[0].tree;
+    } else {
+        TRY(mvcc__tree(t, id, &tree));
+    }
+    push_change(t, tree, true);
+    return OK;
+}
