@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bin/helios_backup.h"
 #include "bin/helios_verify.h"
 #include "core/store.h"
 #include "shell/shell.h"
@@ -11,6 +12,8 @@ static int usage(void)
     fputs("helios, the HeliosDB tool\n"
           "\n"
           "Usage: helios inspect FILE   explain a block file, log file or manifest of a data directory\n"
+          "       helios backup DIR|ADDRESS FILE   write all of a database to one file\n"
+          "       helios restore FILE DIR          make a data directory of it\n"
           "       helios verify DIR     look at every byte of a data directory [--json]\n"
           "       helios sql [DIR | ADDRESS]   the SQL shell; helios sql --help tells more\n",
           stderr);
@@ -20,6 +23,8 @@ static int usage(void)
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "verify") == 0) return helios_verify(argc - 2, argv + 2);
+    if (argc > 1 && strcmp(argv[1], "backup") == 0) return helios_backup(argc - 2, argv + 2);
+    if (argc > 1 && strcmp(argv[1], "restore") == 0) return helios_restore(argc - 2, argv + 2);
     if (argc > 1 && strcmp(argv[1], "sql") == 0) return shell_main(argc - 1, argv + 1);
     if (argc != 3 || strcmp(argv[1], "inspect") != 0) return usage();
     struct strbuf out;

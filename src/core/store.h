@@ -193,6 +193,8 @@ void store_load_free(struct load *l); /* may be NULL; unfinished: what was not w
  * space is freed after commit, when no snapshot needs it. */
 enum status store_create_tree(struct txn *t, tree_id *ret) MUST;
 enum status store_drop_tree(struct txn *t, tree_id tree) MUST;
+/* As store_create_tree, but of that number, which no tree has or ever had: of a backup. */
+enum status store_restore_tree(struct txn *t, tree_id tree) MUST;
 /* What is read and written there is not SERIALIZABLE's to watch, nor is an empty key of any tree: the
  * catalog's. One tree at most. */
 void store_untrack_tree(struct store *s, tree_id tree);

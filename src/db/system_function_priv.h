@@ -66,6 +66,7 @@ extern const uint32_t sys_notify_function_count;
 enum status sys_stat_statements_reset(struct sys_call *c) MUST; /* stat_statements.c */
 /* has_…_privilege and pg_has_role, told apart by the symbol. */
 enum status sys_has_privilege(struct sys_call *c) MUST;
+enum status sys_backup(struct sys_call *c) MUST; /* backup.c */
 enum status sys_export_snapshot(struct sys_call *c) MUST; /* snapshot_export.c */
 enum status sys_has_role(struct sys_call *c) MUST;
 enum status sys_acldefault(struct sys_call *c) MUST;

@@ -313,6 +313,7 @@ const struct sys_binding sys_info_functions[] = {
     {"pg_cancel_backend", cancel_backend},
     {"stat_statements_reset", sys_stat_statements_reset},
     {"pg_terminate_backend", terminate_backend},
+    {"helios_backup", sys_backup},
     {"pg_export_snapshot", sys_export_snapshot},
     {"pg_sequence_last_value", sequence_last_value},
     {"pg_stat_get_numscans", no_count},

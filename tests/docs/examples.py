@@ -132,7 +132,7 @@ def one_block(r, block, where, stopped, later):
             later.append((block, where))
         return False
     r.count += 1
-    if offline or first.startswith(("psql ", "postgresql:")):
+    if offline or first.startswith(("psql ", "postgresql:", "./build/src/bin/helios backup")):
         for line in block.split("\n"):
             r.shell(line, where)
     elif re.match(r"\./build/src/bin/heliosd ", first):

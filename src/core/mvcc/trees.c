@@ -38,3 +38,13 @@ enum status store_drop_tree(struct txn *t, tree_id id)
     push_change(t, tree, true);
     return OK;
 }
+
+enum status store_restore_tree(struct txn *t, tree_id id)
+{
+    struct tree *tree;
+    if (forest_tree(t->store->forest, id))
+        return FAIL(DUPLICATE_OBJECT, "tree %llu is there already", (unsigned long long)id);
+    TRY(forest_add(t->store->forest, id, wal_appended_lsn(t->store->wal).v, &tree));
+    push_change(t, tree, false);
+    return OK;
+}

@@ -1,0 +1,8 @@
+#ifndef HELIOS_BIN_HELIOS_BACKUP_H
+#define HELIOS_BIN_HELIOS_BACKUP_H
+
+/* `helios backup` and `helios restore`; returns the exit status. */
+int helios_backup(int argc, char **argv);
+int helios_restore(int argc, char **argv);
+
+#endif
