@@ -259,6 +259,43 @@ def run_ends(dsn):
                     [["advisory", 0, 1, 1, "ExclusiveLock", True]]), said
 
 
+def done(session, sql):
+    """What has nothing to wait for ends."""
+    got = session.run(sql)
+    return session.result(END_SECONDS) if got == "waits" else got
+
+
+def run_snapshots(dsn):
+    """An exported snapshot is read by others as long as its transaction is open, whatever has changed since."""
+    one, two, three = Session(dsn), Session(dsn), Session(dsn)
+    setup = psycopg2.connect(dsn)
+    setup.autocommit = True
+    setup.cursor().execute(SETUP)
+    setup.close()
+    read, begin = "select id, n from p order by id", "begin isolation level repeatable read"
+    done(one, "begin")
+    done(one, "update p set n = 1 where id = 2")
+    name = done(one, "select pg_export_snapshot()")[0][0]
+    take = "set transaction snapshot '%s'" % name
+    done(three, "update p set n = 77 where id = 1")
+    done(three, "delete from p where id = 3")
+    done(three, "vacuum p")
+    done(three, "checkpoint")
+    said = []
+    for step in (begin, take, read, "select pg_export_snapshot() is not null"):
+        said.append(done(two, step))
+    said.append(done(one, "prepare transaction 'x'")[:2])
+    said += [done(two, read), done(two, "update p set n = 5 where id = 1")[0], done(two, "rollback")]
+    said += [done(two, begin), done(two, take)[:2], done(two, "rollback"), done(two, read)]
+    for s in (one, two, three):
+        s.connection.close()
+    old = [[1, 0], [2, 0], [3, 0]]
+    want = ["BEGIN", "SET", old, [[True]],
+            ["0A000", "cannot PREPARE a transaction that has exported snapshots"], old, "40001", "ROLLBACK",
+            "BEGIN", ["22023", 'invalid snapshot identifier: "%s"' % name], "ROLLBACK", [[1, 77], [2, 0]]]
+    return said == want, (said, want)
+
+
 def run_full(binary):
     """The table of locks is bounded."""
     server = Server(binary, settings=["max_locks_per_transaction=10", "max_connections=10"])
@@ -302,7 +339,8 @@ def main(argv):
             clean(dsn)
         for check in [lambda n=n: (n, run_circle(dsn, CIRCLES[n])) for n in CIRCLES] + \
                 [lambda n=n: (n, run_soft(dsn, SOFT[n])) for n in SOFT] + \
-                [lambda: ("words", run_words(dsn)), lambda: ("ends", run_ends(dsn))]:
+                [lambda: ("words", run_words(dsn)), lambda: ("ends", run_ends(dsn)),
+                 lambda: ("snapshots", run_snapshots(dsn))]:
             name, (ok, said) = check()
             clean(dsn)
             if not ok:
@@ -331,6 +369,7 @@ def main(argv):
         checks = [("circle: " + n, lambda n=n: run_circle(dsn, CIRCLES[n])) for n in CIRCLES]
         checks += [("queue: " + n, lambda n=n: run_soft(dsn, SOFT[n])) for n in SOFT]
         checks += [("words", lambda: run_words(dsn)), ("ends", lambda: run_ends(dsn)),
+                   ("snapshots", lambda: run_snapshots(dsn)),
                    ("full", lambda: run_full(argv[0]))]
         for name, check in checks:
             ok, said = check()

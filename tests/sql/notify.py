@@ -46,6 +46,7 @@ class Client:
     def told(self, count=None):
         """Without a word to the server. count None: nothing is to come."""
         end = time.monotonic() + (SECONDS if count else QUIET)
+        self.c.poll() # what came with the last answer
         while len(self.c.notifies) < (count or 1) and time.monotonic() < end:
             select.select([self.c.fileno()], [], [], max(0, end - time.monotonic()))
             self.c.poll()
@@ -274,6 +275,7 @@ def main(argv):
         dsn = "host=%s port=%s user=postgres dbname=postgres" % (server.host, server.port)
         for case in (idle, itself, transactions, errors, lambda d: order(d, seed), others):
             case(dsn)
+        idle(dsn + " sslmode=require")
         by_psql(dsn, server.host, server.port)
     finally:
         reason = server.stop()

@@ -54,6 +54,8 @@ static void release(struct prepared_txn *p)
 
 static enum status check(struct store *s, const struct txn *t)
 {
+    if (t->options.isolation > REPEATABLE_READ)
+        return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a SERIALIZABLE transaction");
     if (t->changes.count || t->hooks.count)
         return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a transaction that has created or dropped "
                                            "tables, indexes or sequences");
