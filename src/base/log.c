@@ -145,7 +145,7 @@ void log_error(enum log_level level, const char *part)
 {
     const struct error *e = error_current();
     if (!log_enabled(level)) return;
-    log_write(level, part, "%s: %s%s%s%s%s (%s:%d)", status_sqlstate(e->code), e->message,
+    log_write(level, part, "%s: %s%s%s%s%s (%s:%d)", error_sqlstate(e), e->message,
               e->detail[0] ? "; detail: " : "", e->detail, e->hint[0] ? "; hint: " : "", e->hint,
               e->file ? e->file : "?", e->line);
 }

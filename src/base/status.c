@@ -32,7 +32,8 @@ void error_clear(void)
 {
     struct error *e = error_current();
     e->code = OK;
-    e->position = 0;
+    e->position = e->query_position = 0;
+    e->sqlstate[0] = e->query[0] = '\0';
     e->file = e->routine = NULL;
     e->line = 0;
     e->message[0] = e->detail[0] = e->hint[0] = e->where[0] = '\0';
@@ -78,6 +79,28 @@ enum status error_where(const char *fmt, ...)
     return error_current()->code;
 }
 
+enum status error_where_more(const char *fmt, ...)
+{
+    struct error *e = error_current();
+    size_t len = strlen(e->where);
+    va_list ap;
+    if (len && len + 1 < sizeof e->where) e->where[len++] = '\n';
+    va_start(ap, fmt);
+    vsnprintf(e->where + len, sizeof e->where - len, fmt, ap);
+    va_end(ap);
+    return e->code;
+}
+
+enum status error_in_query(const char *query, int before)
+{
+    struct error *e = error_current();
+    if (e->query[0]) return e->code; /* of a function further inside */
+    if (e->position > before) e->query_position = e->position - before;
+    if (e->position) snprintf(e->query, sizeof e->query, "%s", query);
+    e->position = 0;
+    return e->code;
+}
+
 enum status error_at(int position)
 {
     error_current()->position = position;
@@ -104,6 +127,11 @@ const char *status_sqlstate(enum status code)
 {
     ASSERT(code < STATUS_COUNT);
     return statuses[code].sqlstate;
+}
+
+const char *error_sqlstate(const struct error *e)
+{
+    return e->sqlstate[0] ? e->sqlstate : status_sqlstate(e->code);
 }
 
 int status_mysql_errno(enum status code)

@@ -27,7 +27,9 @@ enum {
 /* One error, whole. Empty strings and 0 stand for "not given". Sizes are in bytes. */
 struct error {
     enum status code;
+    char sqlstate[6];    /* instead of the code's own; "" */
     int position;        /* 1-based character in the statement text, 0 = none */
+    int query_position;  /* the same in `query` */
     const char *file;    /* where FAIL stands */
     int line;
     const char *routine;
@@ -35,6 +37,7 @@ struct error {
     char detail[ERROR_TEXT_MAX];
     char hint[ERROR_TEXT_MAX];
     char where[ERROR_TEXT_MAX];
+    char query[ERROR_TEXT_MAX]; /* that failed inside of a function */
     char schema[ERROR_NAME_MAX];
     char table[ERROR_NAME_MAX];
     char column[ERROR_NAME_MAX];
@@ -60,7 +63,13 @@ enum status error_at(int position);
 enum status error_object(const char *schema, const char *table, const char *column,
                          const char *constraint);
 
+/* One more line below those that tell where. */
+enum status error_where_more(const char *fmt, ...) PRINTF(1, 2);
+/* The place is one in this text, so many characters before it begins; not in the statement's. */
+enum status error_in_query(const char *query, int before);
+
 const char *status_sqlstate(enum status code);  /* 5 characters */
+const char *error_sqlstate(const struct error *e);
 int status_mysql_errno(enum status code);
 const char *status_text(enum status code);
 const char *status_name(enum status code);

@@ -5,7 +5,8 @@
 
 static struct proc_def procs[] = {
 #define X(oid, name, symbol, result, argc, defaults, strict, set, kind, vol, variadic, ...)        \
-    {oid, name, symbol, result, argc, defaults, strict, set, kind, vol, variadic, __VA_ARGS__, 0},
+    {oid,  name, symbol, result,   argc,                                  defaults, strict,        \
+     set,  kind, vol,    variadic, (const type_id[PROC_ARGS_MAX])__VA_ARGS__, 0},
 #include "catalog/procs.def"
 #undef X
 };

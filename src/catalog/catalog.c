@@ -18,6 +18,8 @@ struct catalog {
     struct map constraints;
     const struct constraint_def **references; /* foreign keys, by table referred to, then oid */
     uint32_t reference_count;
+    const struct function_def **functions; /* by schema, name, oid */
+    uint32_t function_count;
 };
 
 /* atomic: each snapshot has its own number */
@@ -55,6 +57,7 @@ static void index_object(struct catalog *c, const struct object *o)
 {
     const struct table_def *t = o->table;
     switch (o->kind) {
+    case OBJ_FUNCTION: return; /* many may have one name */
     case OBJ_DATABASE: put_name(c, NAME_DATABASE, 0, o->database->name, o->database); return;
     case OBJ_ROLE: put_name(c, NAME_ROLE, 0, o->role->name, o->role); return;
     case OBJ_SCHEMA: put_name(c, NAME_SCHEMA, o->schema->database, o->schema->name, o->schema); return;
@@ -100,6 +103,31 @@ static void index_references(struct catalog *c)
     qsort(c->references, c->reference_count, sizeof(void *), by_reference);
 }
 
+static int compare_names(oid_t schema, struct slice name, const struct function_def *f)
+{
+    if (schema != f->schema) return schema > f->schema ? 1 : -1;
+    return slice_cmp(name, slice_of(f->proc.name));
+}
+
+static int by_function_name(const void *a, const void *b)
+{
+    const struct function_def *x = *(const struct function_def *const *)a;
+    const struct function_def *y = *(const struct function_def *const *)b;
+    int c = compare_names(x->schema, slice_of(x->proc.name), y);
+    return c ? c : (x->proc.oid > y->proc.oid) - (x->proc.oid < y->proc.oid);
+}
+
+static void index_functions(struct catalog *c)
+{
+    for (size_t i = 0; i < c->count; i++) c->function_count += c->objects[i]->kind == OBJ_FUNCTION;
+    if (!c->function_count) return;
+    c->functions = mem_alloc(MEM_CATALOG, c->function_count * sizeof(void *));
+    uint32_t n = 0;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->objects[i]->kind == OBJ_FUNCTION) c->functions[n++] = c->objects[i]->function;
+    qsort(c->functions, n, sizeof(void *), by_function_name);
+}
+
 static int by_oid(const void *a, const void *b)
 {
     oid_t x = (*(struct object *const *)a)->oid, y = (*(struct object *const *)b)->oid;
@@ -131,6 +159,7 @@ struct catalog *catalog__new(struct object **objects, size_t count, uint64_t ver
     map_init(&c->constraints);
     for (size_t i = 0; i < c->count; i++) index_object(c, c->objects[i]);
     index_references(c);
+    index_functions(c);
     return c;
 }
 
@@ -170,6 +199,7 @@ void catalog_unref(struct catalog *c)
     map_release(&c->indexes);
     map_release(&c->constraints);
     mem_free(MEM_CATALOG, c->references);
+    mem_free(MEM_CATALOG, c->functions);
     mem_free(MEM_CATALOG, c);
 }
 
@@ -189,6 +219,49 @@ static const struct object *find(const struct catalog *c, oid_t oid, uint8_t kin
     /* Kinds share no oids but in the reserved range. */
     for (; lo < c->count && c->objects[lo]->oid == oid; lo++)
         if (c->objects[lo]->kind == kind) return c->objects[lo];
+    return NULL;
+}
+
+const struct function_def *catalog_function_by_oid(const struct catalog *c, oid_t oid)
+{
+    const struct object *o = find(c, oid, OBJ_FUNCTION);
+    return o ? o->function : NULL;
+}
+
+uint32_t catalog_functions(const struct catalog *c, oid_t schema, struct slice name,
+                           const struct function_def *const **ret)
+{
+    uint32_t lo = 0, hi = c->function_count, n = 0;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (compare_names(schema, name, c->functions[mid]) > 0) lo = mid + 1;
+        else hi = mid;
+    }
+    while (lo + n < c->function_count && compare_names(schema, name, c->functions[lo + n]) == 0) n++;
+    *ret = n ? c->functions + lo : NULL;
+    return n;
+}
+
+uint32_t catalog_function_columns(const struct catalog *c, const struct function_def *f,
+                                  struct function_column *ret, uint32_t max)
+{
+    uint32_t n = 0;
+    const struct table_def *t = f->result_table ? catalog_table_by_oid(c, f->result_table) : NULL;
+    if (f->proc.result != TYPE_RECORD) return 0;
+    for (uint32_t i = 0; t && i < t->column_count && n < max; i++)
+        if (!t->columns[i].dropped)
+            ret[n++] = (struct function_column){t->columns[i].name, t->columns[i].type,
+                                                t->columns[i].typmod};
+    for (uint32_t i = 0; !t && i < f->all_count && n < max; i++)
+        if (f->all_modes[i] != 'i' && f->all_modes[i] != 'v')
+            ret[n++] = (struct function_column){f->all_names[i], f->all_types[i], -1};
+    return n;
+}
+
+const struct trigger_def *table_trigger(const struct table_def *t, struct slice name)
+{
+    for (uint16_t i = 0; i < t->trigger_count; i++)
+        if (slice_eq(slice_of(t->triggers[i]->name), name)) return t->triggers[i];
     return NULL;
 }
 
@@ -286,6 +359,7 @@ DEFINE_NEXT(table, OBJ_TABLE)
 DEFINE_NEXT(schema, OBJ_SCHEMA)
 DEFINE_NEXT(database, OBJ_DATABASE)
 DEFINE_NEXT(role, OBJ_ROLE)
+DEFINE_NEXT(function, OBJ_FUNCTION)
 
 const struct column_def *table_column(const struct table_def *t, struct slice name)
 {

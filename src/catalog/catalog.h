@@ -127,6 +127,24 @@ struct sequence_def {
     uint64_t tree;            /* holds its value: one row */
 };
 
+/* PostgreSQL's bits of pg_trigger.tgtype. */
+enum trigger_bit { TRIGGER_ROW = 1, TRIGGER_BEFORE = 2, TRIGGER_INSERT = 4, TRIGGER_DELETE = 8,
+                   TRIGGER_UPDATE = 16, TRIGGER_TRUNCATE = 32, TRIGGER_INSTEAD = 64 };
+
+struct trigger_def {
+    oid_t oid, table, function;
+    oid_t constraint;         /* of CREATE CONSTRAINT TRIGGER; 0 */
+    const char *name;
+    uint8_t type;             /* of trigger_bit */
+    char enabled;             /* 'O' 'D' 'R' 'A' */
+    bool deferrable, initially_deferred;
+    const int16_t *columns;   /* UPDATE OF */
+    uint16_t column_count, arg_count;
+    const char *const *args;
+    const char *when_sql;     /* in storage form, over relations old and new; NULL */
+    const char *comment;
+};
+
 struct table_statistics { /* from ANALYZE; rows < 0: never analysed */
     double rows;
     uint32_t pages;
@@ -149,6 +167,8 @@ struct table_def {
     uint16_t index_count;
     const struct constraint_def *const *constraints; /* by name */
     uint16_t constraint_count;
+    const struct trigger_def *const *triggers; /* by name */
+    uint16_t trigger_count;
     const char *view_sql;     /* of a view: its query as written, names resolved at use */
     const struct sequence_def *sequence;
     int32_t virtual_id;       /* >= 0: rows come from catalog/virtual.h; -1 */
@@ -160,6 +180,8 @@ struct table_def {
 
 /* --- snapshots ------------------------------------------------------------------------------ */
 
+struct function_def;
+struct function_column;
 struct catalog *catalog_ref(struct catalog *c);
 void catalog_unref(struct catalog *c);
 /* Rises with every change; equal versions are the same snapshot. */
@@ -179,6 +201,14 @@ bool catalog_same_definition(const struct table_def *a, const struct table_def *
 /* Indexes share the relations' name space. */
 const struct index_def *catalog_index(const struct catalog *c, oid_t schema, struct slice name);
 const struct index_def *catalog_index_by_oid(const struct catalog *c, oid_t oid);
+const struct function_def *catalog_function_by_oid(const struct catalog *c, oid_t oid);
+/* All of that name in the schema: *ret is an array that lives as long as the snapshot. */
+uint32_t catalog_functions(const struct catalog *c, oid_t schema, struct slice name,
+                           const struct function_def *const **ret);
+/* The columns of its row, up to `max`; 0 when it gives no row, or RECORD without saying of what. */
+uint32_t catalog_function_columns(const struct catalog *c, const struct function_def *f,
+                                  struct function_column *ret, uint32_t max);
+const struct trigger_def *table_trigger(const struct table_def *t, struct slice name);
 const struct constraint_def *catalog_constraint_by_oid(const struct catalog *c, oid_t oid);
 /* The foreign keys that refer to the table, by oid. */
 const struct constraint_def *const *catalog_references(const struct catalog *c, oid_t table,
@@ -187,6 +217,7 @@ const struct constraint_def *const *catalog_references(const struct catalog *c, 
 bool catalog_next_table(const struct catalog *c, size_t *pos, const struct table_def **ret);
 bool catalog_next_schema(const struct catalog *c, size_t *pos, const struct schema_def **ret);
 bool catalog_next_database(const struct catalog *c, size_t *pos, const struct database_def **ret);
+bool catalog_next_function(const struct catalog *c, size_t *pos, const struct function_def **ret);
 bool catalog_next_role(const struct catalog *c, size_t *pos, const struct role_def **ret);
 
 /* NULL when there is none of that name that is not dropped. */
@@ -208,7 +239,7 @@ const struct index_def *catalog_lookup_index(const struct catalog *c, const stru
 
 /* --- built-in functions, operators, aggregates (catalog/procs.def, operators.def) ------------- */
 
-enum { PROC_ARGS_MAX = 8 };
+enum { PROC_ARGS_MAX = 8, FUNCTION_ARGS_MAX = 100, PROC_IN_CATALOG = -1 };
 enum volatility { IMMUTABLE, STABLE, VOLATILE };
 struct proc_def {
     oid_t oid;
@@ -220,8 +251,37 @@ struct proc_def {
     char kind;           /* 'f' function, 'a' aggregate, 'w' window */
     uint8_t volatility;  /* enum volatility */
     type_id variadic;    /* element type, 0 none */
-    type_id args[PROC_ARGS_MAX];
-    int id;              /* dense, 0.. : index into exec's table */
+    const type_id *args;
+    int id;              /* dense, 0.. : index into exec's table; PROC_IN_CATALOG */
+};
+/* What CREATE FUNCTION made. Its arguments that are given are proc.args; all of them, those that only
+ * come back included, lie in all_types. */
+struct function_def {
+    struct proc_def proc;     /* first: a proc_def with PROC_IN_CATALOG is one of these */
+    oid_t schema, owner;
+    char language;            /* 's' SQL, 'p' PL/pgSQL */
+    const char *source;
+    uint16_t all_count;
+    const type_id *all_types;
+    const char *all_modes;    /* 'i' 'o' 'b' 'v' 't', as pg_proc.proargmodes */
+    const char *const *all_names;    /* "" for none */
+    const char *const *defaults;     /* of the last proc.default_count given ones; storage form */
+    oid_t result_table;       /* whose row type it returns; 0 */
+    bool security_definer, leakproof;
+    char parallel;            /* 'u' 'r' 's' */
+    float cost, rows;
+    const char *comment;
+    uint64_t stamp;           /* of this very definition, in this process; worked out */
+};
+static inline const struct function_def *proc_function(const struct proc_def *p)
+{
+    return p->id == PROC_IN_CATALOG ? (const struct function_def *)p : NULL;
+}
+/* A column of what a function gives when that is a row. */
+struct function_column {
+    const char *name;
+    type_id type;
+    int32_t typmod;
 };
 struct operator_def {
     oid_t oid;

@@ -4,7 +4,8 @@
 
 #include "catalog/catalog.h"
 
-enum object_kind_tag { OBJ_DATABASE = 1, OBJ_ROLE = 2, OBJ_SCHEMA = 3, OBJ_TABLE = 4 };
+enum object_kind_tag { OBJ_DATABASE = 1, OBJ_ROLE = 2, OBJ_SCHEMA = 3, OBJ_TABLE = 4,
+                       OBJ_FUNCTION = 5 };
 enum { KIND_FIRST_OTHER = 0xF0 }; /* of keys that name no object, and above */
 
 /* One catalog object, immutable, shared by the snapshots that hold it. */
@@ -18,6 +19,7 @@ struct object {
         struct role_def *role;
         struct schema_def *schema;
         struct table_def *table;
+        struct function_def *function;
     };
 };
 

@@ -5,7 +5,8 @@
 #include "catalog/catalog_priv.h"
 
 enum {
-    FORMAT_VERSION = 3,
+    FORMAT_VERSION = 4,
+    FORMAT_WITHOUT_TRIGGERS = 3,
     FORMAT_WITHOUT_SET_COLUMNS = 2, /* of foreign keys */
     FORMAT_WITHOUT_STATISTICS = 1,
     COUNT_MAX = 100000
@@ -202,6 +203,75 @@ static void walk_constraint(struct codec *c, struct constraint_def *k)
         k->set_count ? plain_array(c, k->set_columns, k->set_count, sizeof(int16_t)) : NULL;
 }
 
+static void texts(struct codec *c, const char *const **list, uint32_t n)
+{
+    if (c->reading) *list = ARENA_ARRAY(c->arena, const char *, n);
+    for (uint32_t i = 0; i < n; i++) text(c, (const char **)(uintptr_t)&(*list)[i]);
+}
+
+static void walk_trigger(struct codec *c, struct trigger_def *g)
+{
+    FIELD(c, g->oid);
+    FIELD(c, g->table);
+    FIELD(c, g->function);
+    FIELD(c, g->constraint);
+    text(c, &g->name);
+    FIELD(c, g->type);
+    FIELD(c, g->enabled);
+    FIELD(c, g->deferrable);
+    FIELD(c, g->initially_deferred);
+    g->column_count = (uint16_t)count(c, g->column_count);
+    g->columns = plain_array(c, g->columns, g->column_count, sizeof *g->columns);
+    g->arg_count = (uint16_t)count(c, g->arg_count);
+    texts(c, &g->args, g->arg_count);
+    text(c, &g->when_sql);
+    text(c, &g->comment);
+}
+
+static void walk_triggers(struct codec *c, struct table_def *t)
+{
+    if (c->version <= FORMAT_WITHOUT_TRIGGERS) return;
+    t->trigger_count = (uint16_t)count(c, t->trigger_count);
+    if (c->reading) t->triggers = ARENA_ARRAY(c->arena, const struct trigger_def *, t->trigger_count);
+    for (uint32_t i = 0; i < t->trigger_count; i++) {
+        const struct trigger_def **slot = (const struct trigger_def **)(uintptr_t)&t->triggers[i];
+        if (c->reading) *slot = ARENA_NEW(c->arena, struct trigger_def);
+        walk_trigger(c, (struct trigger_def *)(uintptr_t)*slot);
+    }
+}
+
+static void walk_function(struct codec *c, struct function_def *f)
+{
+    struct proc_def *p = &f->proc;
+    FIELD(c, p->oid);
+    text(c, &p->name);
+    FIELD(c, p->result);
+    p->arg_count = (uint8_t)count(c, p->arg_count);
+    p->default_count = (uint8_t)count(c, p->default_count);
+    FIELD(c, p->strict);
+    FIELD(c, p->returns_set);
+    FIELD(c, p->kind);
+    FIELD(c, p->volatility);
+    FIELD(c, p->variadic);
+    p->args = plain_array(c, p->args, p->arg_count, sizeof *p->args);
+    FIELD(c, f->schema);
+    FIELD(c, f->owner);
+    FIELD(c, f->language);
+    text(c, &f->source);
+    f->all_count = (uint16_t)count(c, f->all_count);
+    f->all_types = plain_array(c, f->all_types, f->all_count, sizeof *f->all_types);
+    f->all_modes = plain_array(c, f->all_modes, f->all_count, 1);
+    texts(c, &f->all_names, f->all_count);
+    texts(c, &f->defaults, p->default_count);
+    FIELD(c, f->result_table);
+    FIELD(c, f->security_definer);
+    FIELD(c, f->leakproof);
+    FIELD(c, f->parallel);
+    FIELD(c, f->cost);
+    FIELD(c, f->rows);
+    text(c, &f->comment);
+}
+
 static void walk_sequence(struct codec *c, struct table_def *t)
 {
     bool present = t->sequence != NULL;
@@ -262,6 +332,7 @@ static void walk_table(struct codec *c, struct table_def *t)
         FIELD(c, t->statistics.rows);
         FIELD(c, t->statistics.pages);
     }
+    walk_triggers(c, t);
     if (c->reading) t->virtual_id = -1;
 }
 
@@ -310,6 +381,7 @@ static void walk(struct codec *c, uint8_t kind, void *def)
     case OBJ_ROLE: walk_role(c, def); break;
     case OBJ_SCHEMA: walk_schema(c, def); break;
     case OBJ_TABLE: walk_table(c, def); break;
+    case OBJ_FUNCTION: walk_function(c, def); break;
     default: c->bad = true;
     }
 }
@@ -344,8 +416,18 @@ static size_t def_bytes(uint8_t kind)
     case OBJ_DATABASE: return sizeof(struct database_def);
     case OBJ_ROLE: return sizeof(struct role_def);
     case OBJ_SCHEMA: return sizeof(struct schema_def);
+    case OBJ_FUNCTION: return sizeof(struct function_def);
     default: return sizeof(struct table_def);
     }
+}
+
+/* The numbers are handed out in the order of decoding. */
+static void finish_function(struct function_def *f)
+{
+    static uint64_t last; /* atomic */
+    f->proc.id = PROC_IN_CATALOG;
+    f->proc.symbol = "";
+    f->stamp = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
 enum status catalog__decode(uint8_t kind, oid_t oid, struct slice bytes, struct object **ret)
@@ -363,6 +445,7 @@ enum status catalog__decode(uint8_t kind, oid_t oid, struct slice bytes, struct 
         return FAIL(DATA_CORRUPTED, "catalog object %u (kind %u) cannot be read", oid, kind);
     }
     if (kind == OBJ_TABLE) catalog__finish_table(&o->arena, o->table);
+    if (kind == OBJ_FUNCTION) finish_function(o->function);
     *ret = o;
     return OK;
 }

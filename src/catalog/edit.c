@@ -66,9 +66,16 @@ enum status catalog_put_role(struct catalog *base, struct txn *t, const struct r
     return put(base, t, OBJ_ROLE, def->oid, def, ret);
 }
 
+enum status catalog_put_function(struct catalog *base, struct txn *t,
+                                 const struct function_def *def, struct catalog **ret)
+{
+    return put(base, t, OBJ_FUNCTION, def->proc.oid, def, ret);
+}
+
 static uint8_t kind_of(const struct catalog *c, oid_t oid)
 {
     if (catalog_table_by_oid(c, oid)) return OBJ_TABLE;
+    if (catalog_function_by_oid(c, oid)) return OBJ_FUNCTION;
     if (catalog_schema_by_oid(c, oid)) return OBJ_SCHEMA;
     if (catalog_database_by_oid(c, oid)) return OBJ_DATABASE;
     return OBJ_ROLE;

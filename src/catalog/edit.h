@@ -42,6 +42,8 @@ enum status catalog_put_database(struct catalog *base, struct txn *t,
                                  const struct database_def *def, struct catalog **ret) MUST;
 enum status catalog_put_role(struct catalog *base, struct txn *t, const struct role_def *def,
                              struct catalog **ret) MUST;
+enum status catalog_put_function(struct catalog *base, struct txn *t,
+                                 const struct function_def *def, struct catalog **ret) MUST;
 enum status catalog_remove(struct catalog *base, struct txn *t, oid_t oid,
                            struct catalog **ret) MUST;
 

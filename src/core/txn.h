@@ -53,6 +53,7 @@ void txn_set_snapshot(struct txn *t, uint64_t ts);
  * outermost ends. */
 void txn_statement_begin(struct txn *t);
 void txn_statement_end(struct txn *t);
+bool txn_in_statement(const struct txn *t);
 /* Makes the writes so far visible to the reads that follow within the statement. */
 void txn_next_command(struct txn *t);
 

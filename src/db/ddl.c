@@ -4,7 +4,7 @@
  * Order of locks: first DDL's own, then relations. Whoever holds the first sees no other DDL, so
  * what was looked up under it stays true; rows are read only after the relation's lock, under a
  * snapshot taken after it. */
-#include "db/ddl_priv.h"
+#include "db/ddl_routine_priv.h"
 
 void ddl__tag(char tag[64], const char *text)
 {
@@ -172,8 +172,29 @@ bool ddl_handles(enum ast_kind kind)
     case AST_DROP_DATABASE:
     case AST_TRUNCATE:
     case AST_COMMENT:
+    case AST_CREATE_FUNCTION:
+    case AST_ALTER_FUNCTION:
+    case AST_DROP_FUNCTION:
+    case AST_NAME_FUNCTION:
+    case AST_CREATE_TRIGGER:
+    case AST_DROP_TRIGGER:
+    case AST_NAME_TRIGGER:
     case AST_GRANT: return true;
     default: return false;
+    }
+}
+
+static enum status routine_statement(struct ddl *d, const struct ast *a)
+{
+    switch (a->kind) {
+    case AST_CREATE_FUNCTION: return ddl__create_function(d, AST(a, ast_create_function));
+    case AST_ALTER_FUNCTION: return ddl__alter_function(d, AST(a, ast_alter_function));
+    case AST_DROP_FUNCTION: return ddl__drop_functions(d, AST(a, ast_drop_function));
+    case AST_NAME_FUNCTION: return ddl__name_function(d, AST(a, ast_name_function));
+    case AST_CREATE_TRIGGER: return ddl__create_trigger(d, AST(a, ast_create_trigger));
+    case AST_DROP_TRIGGER: return ddl__drop_trigger(d, AST(a, ast_drop_trigger));
+    case AST_NAME_TRIGGER: return ddl__name_trigger(d, AST(a, ast_name_trigger));
+    default: return FAIL(FEATURE_NOT_SUPPORTED, "this statement is not supported yet");
     }
 }
 
@@ -192,7 +213,7 @@ static enum status change_statement(struct ddl *d, const struct ast *a)
     case AST_ALTER_ROLE: return ddl__alter_role(d, AST(a, ast_role));
     case AST_DROP_ROLE: return ddl__drop_role(d, AST(a, ast_role));
     case AST_DROP_DATABASE: return ddl__drop_database(d, AST(a, ast_database));
-    default: return FAIL(FEATURE_NOT_SUPPORTED, "this statement is not supported yet");
+    default: return routine_statement(d, a);
     }
 }
 
@@ -229,8 +250,36 @@ static enum status check_place(struct session *s, const struct ast *a, const cha
     return OK;
 }
 
+static const char *routine_word(char kind)
+{
+    return kind == 'p' ? "PROCEDURE" : kind == 'r' ? "ROUTINE" : "FUNCTION";
+}
+
+static const char *routine_tag(struct arena *a, const struct ast *n)
+{
+    const struct ast_name_function *name = AST(n, ast_name_function);
+    const struct ast_name_trigger *trigger = AST(n, ast_name_trigger);
+    switch (n->kind) {
+    case AST_CREATE_FUNCTION:
+        return AST(n, ast_create_function)->kind == 'p' ? "CREATE PROCEDURE" : "CREATE FUNCTION";
+    case AST_ALTER_FUNCTION:
+        return arena_printf(a, "ALTER %s", routine_word(AST(n, ast_alter_function)->kind));
+    case AST_DROP_FUNCTION:
+        return arena_printf(a, "DROP %s", routine_word(AST(n, ast_drop_function)->kind));
+    case AST_NAME_FUNCTION:
+        return name->what == NAMING_COMMENT ? "COMMENT"
+                                            : arena_printf(a, "ALTER %s", routine_word(name->kind));
+    case AST_CREATE_TRIGGER: return "CREATE TRIGGER";
+    case AST_DROP_TRIGGER: return "DROP TRIGGER";
+    case AST_NAME_TRIGGER: return trigger->what == NAMING_COMMENT ? "COMMENT" : "ALTER TRIGGER";
+    default: return NULL;
+    }
+}
+
 static const char *tag_of(struct arena *a, const struct ast *n)
 {
+    const char *routine = routine_tag(a, n);
+    if (routine) return routine;
     switch (n->kind) {
     case AST_CREATE_TABLE: return "CREATE TABLE";
     case AST_CREATE_TABLE_AS: return "CREATE TABLE AS";

@@ -239,6 +239,7 @@ static enum status command(struct ddl *d, oid_t table, const struct ast_alter_cm
     case ALTER_SET_OPTIONS:
     case ALTER_RESET_OPTIONS: return options_command(d, table, cmd);
     case ALTER_OWNER: return ddl__set_owner(d, ddl__table(d, table), cmd->text);
+    case ALTER_TRIGGERS: return ddl__enable_triggers(d, table, cmd);
     case ALTER_OTHER:
         return FAIL(FEATURE_NOT_SUPPORTED, "ALTER TABLE ... %s is not supported yet", cmd->text);
     default: return column_command(d, table, cmd);

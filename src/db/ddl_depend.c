@@ -5,6 +5,7 @@
  * An object comes after what hangs on it, younger ones first: in this order they go, and in the
  * reverse order they are told, as PostgreSQL tells them. */
 #include "db/ddl_priv.h"
+#include "db/pl_priv.h"
 
 #include <stdlib.h>
 
@@ -241,6 +242,21 @@ static void note_contents(struct drop_set *s, const struct schema_def *n)
         if (t->schema == n->oid) ARENA_PUSH(s->ddl->a, &s->contents, t->oid);
 }
 
+/* Functions go by themselves (ddl__drop_schema_functions), but are told among the rest. */
+static void tell_functions(struct drop_set *s, const struct schema_def *n, const char *because)
+{
+    struct arena *a = s->ddl->a;
+    const struct function_def *f;
+    size_t pos = 0;
+    while (catalog_next_function(s->ddl->s->catalog, &pos, &f)) {
+        if (f->schema != n->oid) continue;
+        const char *words = arena_printf(a, "%s %s", f->proc.kind == 'p' ? "procedure" : "function",
+                                         pl__signature(s->ddl->s, f, a));
+        ARENA_PUSH(a, &s->words, words);
+        ARENA_PUSH(a, &s->details, arena_printf(a, "%s depends on %s", words, because));
+    }
+}
+
 static enum status grow_schema(struct drop_set *s, const struct schema_def *n)
 {
     struct victim schema = {.schema = n};
@@ -254,6 +270,7 @@ static enum status grow_schema(struct drop_set *s, const struct schema_def *n)
     if (list.count) qsort(list.data, list.count, sizeof *list.data, younger_first);
     for (size_t i = 0; i < list.count; i++)
         if (!contains(s, &list.data[i])) TRY(visit(s, &list.data[i], &schema));
+    tell_functions(s, n, item_words(s->ddl, &schema));
     return OK;
 }
 

@@ -1,6 +1,6 @@
 /* DROP and TRUNCATE. Both only let go of trees: the store frees them after the commit, when no
  * snapshot needs them any more, so that an abort has nothing to bring back. */
-#include "db/ddl_priv.h"
+#include "db/ddl_routine_priv.h"
 
 /* --- finding what is named ------------------------------------------------------------------ */
 
@@ -130,6 +130,7 @@ static enum status drop_schemas(struct ddl *d, const struct ast_drop *n)
     struct schema_list x = {0};
     for (uint32_t i = 0; i < n->name_count; i++) TRY(find_schema(d, n, i, &x));
     TRY(ddl__drop_contents(d, x.data, (uint32_t)x.count, n->cascade));
+    for (size_t i = 0; i < x.count; i++) TRY(ddl__drop_schema_functions(d, x.data[i]->oid));
     for (size_t i = 0; i < x.count; i++) TRY(ddl__remove(d, x.data[i]->oid));
     return OK;
 }
@@ -216,6 +217,7 @@ enum status ddl__truncate(struct ddl *d, const struct ast_truncate *n)
         TRY(add_truncated(d, &x, t));
     }
     TRY(truncate_references(d, &x, n->cascade));
+    for (size_t i = 0; i < x.count; i++) TRY(ddl__truncate_triggers(d, x.data[i]->oid, true));
     for (size_t i = 0; i < x.count; i++) {
         struct table_edit e;
         ddl__edit(d, ddl__table(d, x.data[i]->oid), &e);
@@ -223,5 +225,6 @@ enum status ddl__truncate(struct ddl *d, const struct ast_truncate *n)
         TRY(ddl__edit_put(d, &e, NULL));
         if (n->restart_identity) TRY(restart_owned(d, x.data[i]->oid));
     }
+    for (size_t i = 0; i < x.count; i++) TRY(ddl__truncate_triggers(d, x.data[i]->oid, false));
     return OK;
 }

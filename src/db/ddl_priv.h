@@ -307,6 +307,8 @@ enum status ddl__alter_constraint(struct ddl *d, oid_t table,
                                   const struct ast_alter_cmd *c) MUST;
 enum status ddl__validate_constraint(struct ddl *d, oid_t table,
                                      const struct ast_alter_cmd *c) MUST;
+/* ENABLE and DISABLE TRIGGER (ddl_trigger.c). */
+enum status ddl__enable_triggers(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
 enum status ddl__set_owner(struct ddl *d, const struct table_def *t, const char *role) MUST;
 
 /* --- statements --- */

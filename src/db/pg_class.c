@@ -67,7 +67,7 @@ enum status sys_pg_class(struct sys_scan *x)
     enum status result = OK;
     find_referenced(x, &referenced);
     while (result == OK && sys_next_table(x, &pos, &t)) {
-        result = emit_table(x, t, map_get_u64(&referenced, t->oid) != NULL);
+        result = emit_table(x, t, map_get_u64(&referenced, t->oid) != NULL || t->trigger_count);
         for (uint16_t i = 0; result == OK && i < t->index_count; i++)
             result = emit_index(x, t, t->indexes[i]);
     }

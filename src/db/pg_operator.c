@@ -190,8 +190,9 @@ enum status sys_pg_language(struct sys_scan *x)
         const char *name;
         bool trusted;
         oid_t validator;
-    } list[] = {{12, "internal", false, 2246}, {13, "c", false, 2247}, {14, "sql", true, 2248}};
-    for (int i = 0; i < 3; i++)
+    } list[] = {{12, "internal", false, 2246}, {13, "c", false, 2247}, {14, "sql", true, 2248},
+              {13500, "plpgsql", true, 0}};
+    for (int i = 0; i < 4; i++)
         TRY(SYS_EMIT(x, I(list[i].oid), T(list[i].name), I(OID_ROLE_BOOTSTRAP), I(0),
                      I(list[i].trusted), I(0), I(0), I(list[i].validator), N));
     return OK;

@@ -119,14 +119,13 @@ static type_id io_argument(int which, type_id type)
 static enum status emit_io(struct sys_scan *x, const struct type_io *io, type_id type, int which)
 {
     const struct io_function *f = &io->functions[which];
+    type_id args[3] = {io_argument(which, type), TYPE_OID, TYPE_INT4};
     struct proc_def p = {.oid = f->oid, .name = f->name, .symbol = f->name, .kind = 'f',
                          .strict = true, .volatility = IMMUTABLE, .arg_count = 1,
-                         .result = io_result(which, type), .args = {io_argument(which, type)}};
+                         .result = io_result(which, type), .args = args};
     bool reads = which == IO_INPUT || which == IO_RECEIVE;
     if (reads && (io == &array_io || io->functions[IO_MODIFIERS_IN].oid)) {
         p.arg_count = 3;
-        p.args[1] = TYPE_OID;
-        p.args[2] = TYPE_INT4;
     }
     return f->oid ? emit_proc(x, &p) : OK;
 }
@@ -140,7 +139,7 @@ enum status sys_pg_proc(struct sys_scan *x)
             if (!proc_by_oid(type_ios[i].functions[which].oid))
                 TRY(emit_io(x, &type_ios[i], type_ios[i].type, which));
     }
-    return OK;
+    return sys_catalog_functions(x);
 }
 
 const char *sys_io_function_name(oid_t oid)

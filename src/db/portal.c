@@ -493,6 +493,41 @@ enum status session__declare_cursor(struct session *s, const struct ast_declare_
     return OK;
 }
 
+enum status session__open_portal(struct session *s, const char *name, struct cached_plan *plan,
+                                 const struct exec_params *params, struct slice text, bool scroll,
+                                 bool no_scroll)
+{
+    static const struct result_sink nowhere = {0};
+    struct portal *p;
+    TRY(new_portal(s, name, &p));
+    const struct plan *pl = plan->plan;
+    cached_plan_ref(plan);
+    p->plan = plan;
+    p->is_cursor = p->started = true;
+    p->scroll = !no_scroll;
+    p->query_text = slice_dup(&p->arena, text);
+    p->column_count = pl->output_count;
+    p->columns = ARENA_ARRAY(&p->arena, struct result_column, p->column_count + 1);
+    for (uint32_t i = 0; i < p->column_count; i++)
+        p->columns[i] = (struct result_column){arena_strdup(&p->arena, pl->output[i].name),
+                                               pl->output[i].type, pl->output[i].typmod, 0, 0};
+    p->param_count = params->count;
+    p->params = ARENA_ARRAY(&p->arena, struct datum, params->count + 1);
+    for (uint32_t i = 0; i < params->count; i++)
+        p->params[i] = datum_copy(&p->arena, pl->param_types[i], params->values[i]);
+    const struct exec_params own = {p->params, p->param_count};
+    enum status st;
+    if (stream_possible(s, pl)) {
+        st = stream_open(s, plan, &own, &p->arena, &p->stream);
+        if (st == OK && scroll) st = begin_keeping(s, p);
+    } else {
+        st = materialise(s, p, &nowhere);
+    }
+    if (st == OK) map_put(&s->portals, slice_of(p->name), p);
+    else free_portal(p);
+    return st;
+}
+
 /* Where a FETCH begins and how many rows it gives, in its direction. */
 static enum status place_fetch(struct portal *p, const struct ast_fetch *a, int64_t *ret_first,
                                int64_t *ret_count, int64_t *ret_step)

@@ -82,6 +82,9 @@ static void fill_exec(struct session *s)
                                     .next_row_id = session__next_row_id,
                                     .is_deferred = session__is_deferred,
                                     .defer = session__defer,
+                                    .call_function = session__call_function,
+                                    .call_set = session__call_set,
+                                    .call_trigger = session__call_trigger,
                                     .channels = session__channels,
                                     .row_versions = session__row_versions,
                                     .verify = session__verify,
@@ -126,6 +129,7 @@ static void free_session(struct session *s, bool linked)
     session__close_portals(s, true);
     if (s->spare_siding) siding_free(s->spare_siding);
     prepared__free_all(s);
+    session__free_functions(s);
     if (linked) unlink_session(s);
     session__notify_free(s);
     lock_owner_free(s->lock_owner);

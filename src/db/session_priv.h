@@ -275,6 +275,9 @@ struct session {
     struct slice running_text;       /* stays while it runs */
     struct rng random;
     struct exec_session exec;
+    struct pl_state *pl;             /* functions that were called (pl_priv.h); NULL: none */
+    const struct result_sink *sink;  /* of the outermost statement that runs: where notices go */
+    bool atomic;                     /* a function or trigger may not end the transaction */
     struct map prepared;             /* name -> struct prepared */
     struct map portals;              /* name -> struct portal */
     struct siding *spare_siding;     /* or NULL */
@@ -523,6 +526,10 @@ void session__close_portals_of(struct session *s, uint32_t level);
 void session__lift_portals(struct session *s, uint32_t level);
 enum status session__declare_cursor(struct session *s, const struct ast_declare_cursor *a,
                                     const struct statement *st, struct slice text) MUST;
+/* A cursor of that name over the plan, whose values are copied. */
+enum status session__open_portal(struct session *s, const char *name, struct cached_plan *plan,
+                                 const struct exec_params *params, struct slice text, bool scroll,
+                                 bool no_scroll) MUST;
 enum status session__fetch(struct session *s, const struct ast_fetch *a,
                            const struct result_sink *sink, char tag[64]) MUST;
 enum status session__close_cursor(struct session *s, const char *name) MUST;
@@ -616,6 +623,38 @@ void session__notify_ended(struct session *s);
 void session__notify_free(struct session *s);
 enum status session__channels(void *ctx, struct arena *a, const char *const **ret,
                               uint32_t *ret_count) MUST;
+
+/* --- functions (pl_*.c) --- */
+void session__free_functions(struct session *s);
+enum status session__call_function(void *ctx, const struct function_def *f,
+                                   const struct datum *args, struct arena *a,
+                                   struct datum *ret) MUST;
+enum status session__call_set(void *ctx, const struct function_def *f, const struct datum *args,
+                              const type_id *types, uint32_t column_count,
+                              enum status (*emit)(void *emit_ctx, const struct datum *row),
+                              void *emit_ctx) MUST;
+enum status session__call_trigger(void *ctx, const struct trigger_call *c, struct arena *a,
+                                  const struct datum **row) MUST;
+struct ast_call;
+struct ast_do;
+enum status session__call(struct session *s, const struct ast_call *a, struct slice text,
+                          const struct exec_params *params, const struct result_sink *sink) MUST;
+enum status session__do(struct session *s, const struct ast_do *a, struct slice text) MUST;
+/* A savepoint around what a handler of exceptions guards; and its end, in either way. */
+enum status session__begin_block(struct session *s) MUST;
+void session__end_block(struct session *s);
+void session__undo_block(struct session *s);
+/* A plan inside a function: its rows go to `to`. PLAN_STALE as session__lock_plan says. */
+enum status session__run_inner(struct session *s, struct cached_plan *p,
+                               const struct exec_params *params, struct arena *a,
+                               const struct exec_sink *to,
+                               enum status (*row)(void *ctx, const struct datum *values),
+                               void *row_ctx, bool new_command, uint64_t *ret_rows) MUST;
+/* The bound query becomes the plan of p. */
+enum status session__finish_plan(struct session *s, struct cached_plan *p, struct query *q,
+                                 const type_id *types, uint32_t count,
+                                 const struct datum *values) MUST;
+void session__count_changes(struct session *s, const struct plan *p, uint64_t rows);
 
 /* --- other statements --- */
 /* CREATE, ALTER, DROP, TRUNCATE, COMMENT, GRANT, roles, databases (ddl_*.c). */

@@ -9,6 +9,7 @@
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 #include "db/system_priv.h"
+#include "sql/ast_routine.h"
 #include "sql/plan/planner.h"
 
 enum { STATEMENT_PARAMS_MAX = 65535, PLAN_BYTES_MIN = 64 << 20 };
@@ -129,7 +130,6 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
 {
     struct bind_env env;
     struct query *q;
-    struct plan *plan;
     session__bind_env(s, &env, &p->arena, text);
     type_id *types = ARENA_ARRAY(&p->arena, type_id, STATEMENT_PARAMS_MAX < st->param_count
                                                          ? STATEMENT_PARAMS_MAX
@@ -143,6 +143,7 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
     p->past = env.has_past;
     past_give_catalogs(s, p);
     TRY(bound);
+    *param_count = env.param_count;
     for (uint32_t i = 0; i < env.param_count; i++)
         if (types[i] == TYPE_NONE || types[i] == TYPE_UNKNOWN) {
             if (types[i] == TYPE_NONE && variable_params)
@@ -150,6 +151,13 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
                             "could not determine data type of parameter $%u", i + 1);
             types[i] = TYPE_TEXT;
         }
+    return session__finish_plan(s, p, q, types, env.param_count, values);
+}
+
+enum status session__finish_plan(struct session *s, struct cached_plan *p, struct query *q,
+                                 const type_id *types, uint32_t count, const struct datum *values)
+{
+    struct plan *plan;
     uint64_t limit = s->exec.memory_limit_bytes;
     if (limit && limit < PLAN_BYTES_MIN) limit = PLAN_BYTES_MIN;
     struct planner_env pe = {.arena = &p->arena, .catalog = p->catalog, .ctx = s,
@@ -157,10 +165,9 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
                              .evaluate = evaluate, .evaluate_ctx = s,
                              .parallel = s->settings.parallel, .param_values = values,
                              .waiter = s->exec.waiter, .memory_limit_bytes = limit};
-    TRY(plan_query(&pe, q, types, env.param_count, &plan));
+    TRY(plan_query(&pe, q, types, count, &plan));
     p->plan = plan;
     if (!plan->point) p->rows = custom_plan__rows(s, plan);
-    *param_count = env.param_count;
     return OK;
 }
 
@@ -372,7 +379,7 @@ static bool is_limited(const struct session *s, const struct plan *p)
     return false;
 }
 
-static void count_changes(struct session *s, const struct plan *p, uint64_t rows)
+void session__count_changes(struct session *s, const struct plan *p, uint64_t rows)
 {
     const struct table_def *t = NULL;
     if (p->command == CMD_SELECT) return;
@@ -387,6 +394,7 @@ enum status session__run_plan(struct session *s, struct cached_plan *p,
                               char tag[64])
 {
     struct exec_result result = {0};
+    const struct result_sink *outer = s->sink;
     /* Before any lock: who waits for a place holds up nobody. */
     bool limited = is_limited(s, p->plan);
     if (limited) {
@@ -395,14 +403,52 @@ enum status session__run_plan(struct session *s, struct cached_plan *p,
     }
     struct statement_run r;
     session__run_begin(s, &r);
+    if (!outer) s->sink = sink;
     enum status st = run_plan(s, p, o, sink, &result);
+    s->sink = outer;
     if (st == OK) session__run_end(s, &r, p, &result);
     if (limited) admission_leave(s->db->admission);
     if (st == PLAN_STALE) return st;
     if (st != OK) return session__explain_cancel(s, st);
     session__count(s, (enum statement_kind)p->plan->command);
-    count_changes(s, p->plan, result.rows_processed);
+    session__count_changes(s, p->plan, result.rows_processed);
     make_tag(p->plan, result.rows_processed, tag);
+    return OK;
+}
+
+static enum status run_inner(struct session *s, const struct plan *p,
+                             const struct exec_params *params, struct arena *a,
+                             const struct exec_sink *to,
+                             enum status (*row)(void *ctx, const struct datum *values),
+                             void *row_ctx, struct exec_result *result)
+{
+    if (session__is_read_only(s) && p->writes)
+        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot execute %s in a read-only transaction",
+                    command_words(p));
+    if (!p->point) return exec_run(p, s->txn, &s->exec, params, a, to, result);
+    struct datum *values = arena_alloc(a, (p->output_count + 1) * sizeof *values);
+    bool found = false;
+    TRY(exec_point(p, s->txn, &s->exec, params, a, values, &found, result));
+    if (!found || !p->returns_rows || !row) return OK;
+    enum status st = row(row_ctx, values);
+    return st == END_OF_DATA ? OK : st;
+}
+
+enum status session__run_inner(struct session *s, struct cached_plan *p,
+                               const struct exec_params *params, struct arena *a,
+                               const struct exec_sink *to,
+                               enum status (*row)(void *ctx, const struct datum *values),
+                               void *row_ctx, bool new_command, uint64_t *ret_rows)
+{
+    struct exec_result result = {0};
+    TRY(session__lock_plan(s, p));
+    if (new_command) txn_statement_begin(s->txn);
+    s->txn_began_statement = true;
+    enum status st = run_inner(s, p->plan, params, a, to, row, row_ctx, &result);
+    if (new_command) txn_statement_end(s->txn);
+    if (st != OK) return session__explain_cancel(s, st);
+    session__count_changes(s, p->plan, result.rows_processed);
+    *ret_rows = result.rows_processed;
     return OK;
 }
 
@@ -570,6 +616,10 @@ static enum status run_utility(struct session *s, const struct statement *st, st
     case AST_CLOSE_CURSOR:
         set_tag(tag, AST(a, ast_close_cursor)->name ? "CLOSE CURSOR" : "CLOSE CURSOR ALL");
         return session__close_cursor(s, AST(a, ast_close_cursor)->name);
+    case AST_DO: set_tag(tag, "DO"); return session__do(s, AST(a, ast_do), text);
+    case AST_CALL:
+        set_tag(tag, "CALL");
+        return session__call(s, AST(a, ast_call), text, params, sink);
     case AST_COPY: return copy_execute(s, AST(a, ast_copy), st, text, sink, tag);
     case AST_VACUUM:
         set_tag(tag, AST(a, ast_vacuum)->is_vacuum ? "VACUUM" : "ANALYZE");
@@ -595,8 +645,12 @@ enum status session__run_utility(struct session *s, const struct statement *st, 
                                  char tag[64])
 {
     struct statement_run r;
+    const struct result_sink *outer = s->sink;
     session__run_begin(s, &r);
-    TRY(session__explain_cancel(s, run_utility(s, st, text, params, sink, tag)));
+    if (!outer) s->sink = sink;
+    enum status result = run_utility(s, st, text, params, sink, tag);
+    s->sink = outer;
+    TRY(session__explain_cancel(s, result));
     if (st->ast->kind == AST_EXECUTE) return OK; /* what it ran was counted */
     session__utility_end(s, &r, st, text);
     session__count(s, st->ast->kind == AST_COPY ? STATEMENT_COPY : STATEMENT_OTHER);

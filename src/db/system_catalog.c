@@ -19,6 +19,7 @@ static const struct {
     {NULL, "pg_rewrite", sys_pg_rewrite},
     {NULL, "pg_type", sys_pg_type},
     {NULL, "pg_proc", sys_pg_proc},
+    {NULL, "pg_trigger", sys_pg_trigger},
     {NULL, "pg_aggregate", sys_pg_aggregate},
     {NULL, "pg_operator", sys_pg_operator},
     {NULL, "pg_cast", sys_pg_cast},

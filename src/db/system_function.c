@@ -96,7 +96,7 @@ static enum status get_ruledef(struct sys_call *c)
     return sys_ret_null(c);
 }
 
-/* Triggers, partitions, extended statistics: nothing of that kind exists. */
+/* Partitions, extended statistics: nothing of that kind exists. */
 static enum status get_nothing(struct sys_call *c)
 {
     return sys_ret_null(c);
@@ -129,12 +129,19 @@ static const char *result_type(struct arena *a, const struct proc_def *p)
 static enum status get_function_arguments(struct sys_call *c)
 {
     const struct proc_def *p = proc_by_oid(sys_arg_oid(c, 0));
-    return sys_ret_text(c, p ? arguments(c->a, p) : NULL);
+    const struct function_def *f = sys_function_arg(c);
+    const char *text;
+    if (!f) return sys_ret_text(c, p ? arguments(c->a, p) : NULL);
+    bool identity = strcmp(c->proc->symbol, "pg_get_function_identity_arguments") == 0;
+    TRY(sys_function_arguments(c, f, identity, &text));
+    return sys_ret_text(c, text);
 }
 
 static enum status get_function_result(struct sys_call *c)
 {
     const struct proc_def *p = proc_by_oid(sys_arg_oid(c, 0));
+    const struct function_def *f = sys_function_arg(c);
+    if (f) return sys_ret_text(c, sys_function_result(c, f));
     return sys_ret_text(c, p ? result_type(c->a, p) : NULL);
 }
 
@@ -143,6 +150,7 @@ static enum status get_functiondef(struct sys_call *c)
     static const char *const volatility[] = {
         [IMMUTABLE] = " IMMUTABLE", [STABLE] = " STABLE", [VOLATILE] = ""};
     const struct proc_def *p = proc_by_oid(sys_arg_oid(c, 0));
+    if (sys_function_arg(c)) return sys_functiondef(c, sys_function_arg(c));
     if (!p) return sys_ret_null(c);
     if (p->kind == 'a')
         return FAIL(WRONG_OBJECT_TYPE, "\"%s\" is an aggregate function", p->name);
@@ -168,6 +176,10 @@ static const char *object_comment(const struct catalog *catalog, oid_t oid, cons
     if (!class || strcmp(class, "pg_constraint") == 0) {
         const struct constraint_def *k = catalog_constraint_by_oid(catalog, oid);
         if (k) return k->comment;
+    }
+    if (!class || strcmp(class, "pg_proc") == 0) {
+        const struct function_def *f = catalog_function_by_oid(catalog, oid);
+        if (f) return f->comment;
     }
     if (!class || strcmp(class, "pg_namespace") == 0) {
         const struct schema_def *d = catalog_schema_by_oid(catalog, oid);
@@ -214,8 +226,8 @@ static const struct sys_binding definition_functions[] = {
     {"pg_get_viewdef_name_ext", get_viewdef_name},
     {"pg_get_ruledef", get_ruledef},
     {"pg_get_ruledef_ext", get_ruledef},
-    {"pg_get_triggerdef", get_nothing},
-    {"pg_get_triggerdef_ext", get_nothing},
+    {"pg_get_triggerdef", sys_triggerdef},
+    {"pg_get_triggerdef_ext", sys_triggerdef},
     {"pg_get_partkeydef", get_nothing},
     {"pg_get_partition_constraintdef", get_nothing},
     {"pg_get_statisticsobjdef", get_nothing},

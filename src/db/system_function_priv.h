@@ -71,6 +71,14 @@ enum status sys_export_snapshot(struct sys_call *c) MUST; /* snapshot_export.c *
 enum status sys_has_role(struct sys_call *c) MUST;
 enum status sys_acldefault(struct sys_call *c) MUST;
 
+/* Functions and triggers of the catalog (pg_proc.c). */
+const struct function_def *sys_function_arg(struct sys_call *c); /* the first argument's; NULL */
+enum status sys_function_arguments(struct sys_call *c, const struct function_def *f, bool identity,
+                                   const char **ret) MUST;
+const char *sys_function_result(struct sys_call *c, const struct function_def *f);
+enum status sys_functiondef(struct sys_call *c, const struct function_def *f) MUST;
+enum status sys_triggerdef(struct sys_call *c) MUST;
+
 /* The relation that a text like `public."T"` names: *ret_table or *ret_index; both NULL when there
  * is none, with the parts for a message. */
 struct sys_relation_ref {

@@ -1,5 +1,6 @@
 /* System functions over names: reading what a text names, printing what a number stands for, and
  * which names the search path finds. */
+#include "db/pl_priv.h"
 #include "db/system_function_priv.h"
 
 enum { NAME_PARTS_MAX = 3, TYPE_CID = 29 };
@@ -159,10 +160,23 @@ static const char *class_text(struct session *s, oid_t oid, struct arena *a)
     return t ? sys_relation_name(s, t, false, a) : NULL;
 }
 
-static const char *proc_text(oid_t oid, struct arena *a)
+/* With its schema unless the path leads to it, and to no other of its name. */
+static const char *function_text(struct session *s, const struct function_def *f, struct arena *a)
+{
+    const struct function_def *const *found;
+    const char *name = pl__signature(s, f, a);
+    bool hidden = memchr(name, '.', strcspn(name, "(")) != NULL;
+    uint32_t n = catalog_functions(s->catalog, f->schema, slice_of(f->proc.name), &found);
+    if (hidden || n > 1) return sys_qualified(s, f->schema, f->proc.name, a);
+    return sys_quote(a, f->proc.name);
+}
+
+static const char *proc_text(struct session *s, oid_t oid, struct arena *a)
 {
     const struct proc_def *p = proc_by_oid(oid);
     const struct proc_def *const *all;
+    const struct function_def *f = catalog_function_by_oid(s->catalog, oid);
+    if (f) return function_text(s, f, a);
     if (!p) return sys_io_function_name(oid);
     if (proc_by_name(slice_of(p->name), &all) > 1)
         return arena_printf(a, "pg_catalog.%s", sys_quote(a, p->name));
@@ -185,7 +199,7 @@ static const char *reg_text(struct session *s, type_id type, oid_t oid, struct a
     if (oid == 0) return "-";
     if (type == TYPE_REGCLASS) text = class_text(s, oid, a);
     if (type == TYPE_REGTYPE) text = type_text(oid, a);
-    if (type == TYPE_REGPROC) text = proc_text(oid, a);
+    if (type == TYPE_REGPROC) text = proc_text(s, oid, a);
     if (type == TYPE_REGNAMESPACE) {
         const struct schema_def *d = catalog_schema_by_oid(s->catalog, oid);
         text = d ? sys_quote(a, d->name) : NULL;
@@ -264,6 +278,8 @@ static enum status function_is_visible(struct sys_call *c)
 {
     oid_t oid = sys_arg_oid(c, 0);
     bool exists = proc_by_oid(oid) || sys_io_function_name(oid);
+    const struct function_def *f = catalog_function_by_oid(c->s->catalog, oid);
+    if (f) return sys_ret_bool(c, strchr(pl__signature(c->s, f, c->a), '.') == NULL);
     return exists ? sys_ret_bool(c, true) : sys_ret_null(c);
 }
 

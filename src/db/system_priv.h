@@ -149,6 +149,8 @@ SYS_ROWS(sys_pg_shdescription);
 SYS_ROWS(sys_pg_rewrite);
 SYS_ROWS(sys_pg_type);
 SYS_ROWS(sys_pg_proc);
+SYS_ROWS(sys_catalog_functions); /* of pg_proc */
+SYS_ROWS(sys_pg_trigger);
 SYS_ROWS(sys_pg_aggregate);
 SYS_ROWS(sys_pg_operator);
 SYS_ROWS(sys_pg_cast);

@@ -309,6 +309,46 @@ static enum status savepoint_statement(struct session *s, const struct ast_trans
     return OK;
 }
 
+/* --- blocks of functions -------------------------------------------------------------------- */
+
+enum status session__begin_block(struct session *s)
+{
+    uint32_t level = s->savepoints ? s->savepoints->level : 0;
+    if (level >= SAVEPOINT_DEPTH_MAX)
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "too many savepoints in one transaction");
+    struct savepoint *p = mem_alloc(MEM_SESSION, sizeof *p);
+    p->name = mem_alloc(MEM_SESSION, 1); /* none that a statement can name */
+    p->mark = txn_savepoint(s->txn);
+    p->catalog = s->own_catalog ? catalog_ref(s->own_catalog) : NULL;
+    p->level = level + 1;
+    p->deferred = session__deferred_mark(s);
+    p->outer = s->savepoints;
+    s->savepoints = p;
+    return OK;
+}
+
+void session__end_block(struct session *s)
+{
+    struct savepoint *p = s->savepoints;
+    free_savepoints(s, p->outer);
+    session__lift_portals(s, (s->savepoints ? s->savepoints->level : 0) + 1);
+}
+
+void session__undo_block(struct session *s)
+{
+    struct savepoint *p = s->savepoints;
+    struct error kept = *error_current();
+    session__close_portals_of(s, p->level + 1);
+    txn_rollback_to(s->txn, p->mark);
+    session__rollback_deferred(s, p->deferred);
+    drop_own_catalog(s);
+    s->own_catalog = p->catalog ? catalog_ref(p->catalog) : NULL;
+    refresh_catalog(s);
+    settings_end(s, p->level, false, s->sink);
+    free_savepoints(s, p->outer);
+    *error_current() = kept;
+}
+
 enum status session__transaction_statement(struct session *s, const struct ast_transaction *a,
                                            const struct result_sink *sink, char tag[64])
 {

@@ -62,7 +62,7 @@ enum helios_status embed__fail(struct helios *c, const struct error *e)
                                      .column = known(k->column),
                                      .constraint = known(k->constraint),
                                      .position = k->position};
-    memcpy(c->error.sqlstate, status_sqlstate(k->code), 6);
+    memcpy(c->error.sqlstate, error_sqlstate(k), 6);
     c->failed = true;
     if (k->code == ADMIN_SHUTDOWN || k->code == CONNECTION_FAILURE) c->dead = true;
     return HELIOS_ERROR;

@@ -15,8 +15,15 @@ enum status eval__call(struct execution *x, const struct expr *site, const struc
                 *ret = eval__null();
                 return OK;
             }
-    const struct function_impl *f = function_impl(proc->id);
     struct datum result = {0};
+    if (proc_function(proc)) {
+        const struct exec_session *s = x->session;
+        TRY(exec_check_stack());
+        TRY(s->call_function(s->ctx, proc_function(proc), args, a, &result));
+        *ret = result;
+        return OK;
+    }
+    const struct function_impl *f = function_impl(proc->id);
     if (f && f->scalar) {
         struct call_ctx c = {.session = x->session, .arena = a, .keep = x->arena, .expr = site,
                              .state = *state};

@@ -120,7 +120,7 @@ enum status eval__call_vector(struct execution *x, const struct expr *e, const s
         return OK;
     }
     if (is_constant(&c)) return call_once(&c, ret);
-    const struct function_impl *f = function_impl(c.proc->id);
+    const struct function_impl *f = proc_function(c.proc) ? NULL : function_impl(c.proc->id);
     if (f && f->vector && c.proc->strict) return call_loop(&c, f->vector, ret);
     return call_each(&c, ret);
 }

@@ -17,6 +17,14 @@ struct row_version {
     struct datum columns[6];
 };
 
+/* One firing of a trigger. */
+struct trigger_call {
+    const struct trigger_def *trigger;
+    const struct table_def *table;
+    uint8_t event;            /* TRIGGER_INSERT … TRIGGER_TRUNCATE */
+    const struct datum *old, *new; /* a value a table column; NULL: none */
+};
+
 /* What functions and operators may ask of the session that runs them; filled by db. All pointers
  * may be asked at any time during the statement. */
 struct exec_session {
@@ -62,6 +70,20 @@ struct exec_session {
     /* What became of the row of that key, in the arena: helios_versions(). */
     enum status (*row_versions)(void *ctx, oid_t table, const char *const *keys, uint32_t count,
                                 struct arena *a, const struct row_version **ret, uint32_t *ret_count);
+    /* A function of the catalog, not strict or without NULLs: its value, in the arena. */
+    enum status (*call_function)(void *ctx, const struct function_def *f, const struct datum *args,
+                                 struct arena *a, struct datum *ret);
+    /* The same for one that gives rows, of these types. The row is good during the call. */
+    enum status (*call_set)(void *ctx, const struct function_def *f, const struct datum *args,
+                            const type_id *types, uint32_t column_count,
+                            enum status (*emit)(void *emit_ctx, const struct datum *row),
+                            void *emit_ctx);
+    /* Runs a trigger's function. Of BEFORE ROW triggers *row is what becomes of the new row (in the
+     * arena), NULL: nothing is to be done to it. */
+    enum status (*call_trigger)(void *ctx, const struct trigger_call *c, struct arena *a,
+                                const struct datum **row);
+    /* The trigger waits for the end of the transaction; *ret_put false: it does not. */
+    enum status (*defer_trigger)(void *ctx, const struct trigger_call *c, bool *ret_put);
     /* Verifies the whole database: helios_verify(). */
     enum status (*verify)(void *ctx, const struct verify_sink *sink);
     /* What differs between two branches: rows of helios_branch_diff(), five texts each, in the arena. */

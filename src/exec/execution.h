@@ -12,6 +12,7 @@ struct spill;
 struct row_filter;
 struct parallel;
 struct foreign_run;
+struct trigger_queue;
 
 /* What EXPLAIN ANALYZE counts of a node. */
 struct node_stats {
@@ -66,6 +67,7 @@ struct execution {
     struct node_stats *stats;       /* by plan_node.id; NULL: not counted */
     struct call_state *call_states; /* hash table: scalar call sites that keep something */
     uint32_t call_state_count, call_state_cap;
+    struct trigger_queue *triggers; /* AFTER triggers that wait; NULL: none */
     uint64_t rows_processed;        /* by the DML node at the root */
     int64_t check_us;               /* when exec_check looks again */
     int64_t yield_us;               /* when other fibers get their turn; 0: not begun */

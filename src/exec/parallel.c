@@ -103,7 +103,7 @@ bool exec_is_parallel_safe(const struct proc_def *proc)
     /* What reads the session's settings; functions without code here are db's, which reads the
      * session, too. */
     static const char *const session[] = {"version", "current_setting", NULL};
-    if (proc->volatility == VOLATILE || proc->returns_set) return false;
+    if (proc->volatility == VOLATILE || proc->returns_set || proc_function(proc)) return false;
     if (proc->kind == 'a') return true;
     return function_impl(proc->id)->scalar && !is_one_of(proc->name, session);
 }

@@ -93,6 +93,15 @@ enum ast_kind {
     AST_CHANNEL,
     AST_GRANT,
     AST_BRANCH,
+    AST_CREATE_FUNCTION, /* these: sql/ast_routine.h */
+    AST_ALTER_FUNCTION,
+    AST_CREATE_TRIGGER,
+    AST_CALL,
+    AST_DO,
+    AST_DROP_FUNCTION,
+    AST_DROP_TRIGGER,
+    AST_NAME_FUNCTION, /* ALTER … RENAME, OWNER, SET SCHEMA; COMMENT ON */
+    AST_NAME_TRIGGER,
     AST_UNSUPPORTED, /* parsed, but ours it is not: answered with FEATURE_NOT_SUPPORTED */
 };
 
@@ -596,6 +605,7 @@ enum alter_kind {
     ALTER_OWNER,
     ALTER_SET_STATISTICS,     /* accepted, kept */
     ALTER_SET_STORAGE,        /* accepted: storage is ours to choose */
+    ALTER_TRIGGERS,           /* ENABLE, DISABLE TRIGGER: name, or all for NULL; text: "O" "D" "R" "A" */
     ALTER_OTHER,              /* not ours yet; text names it */
 };
 struct ast_alter_cmd {

@@ -87,6 +87,31 @@ static bool print_syntax(struct deparse *d, const struct expr *e)
     return true;
 }
 
+/* Where the path does not lead to it first. */
+static bool is_on_path(const struct deparse *d, const struct function_def *f)
+{
+    const struct search_path *p = d->options->path;
+    const struct function_def *const *found;
+    const struct proc_def *const *builtin;
+    if (!p || proc_by_name(slice_of(f->proc.name), &builtin)) return false;
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (p->schemas[i] == f->schema) return true;
+        if (catalog_functions(d->options->catalog, p->schemas[i], slice_of(f->proc.name), &found))
+            return false;
+    }
+    return false;
+}
+
+static void print_schema(struct deparse *d, const struct proc_def *p)
+{
+    const struct function_def *f = proc_function(p);
+    if (!f || !d->options->catalog) return;
+    const struct schema_def *s = catalog_schema_by_oid(d->options->catalog, f->schema);
+    if (!s || (d->options->mode == DEPARSE_DISPLAY && is_on_path(d, f))) return;
+    deparse__identifier(d->out, s->name);
+    strbuf_addc(d->out, '.');
+}
+
 static void print_call(struct deparse *d, const struct expr *e)
 {
     if (e->call.op) {
@@ -101,6 +126,7 @@ static void print_call(struct deparse *d, const struct expr *e)
         return;
     }
     if (e->call.sql_syntax && print_syntax(d, e)) return;
+    print_schema(d, e->call.proc);
     deparse__identifier(d->out, e->call.proc->name);
     strbuf_addc(d->out, '(');
     for (uint32_t i = 0; i < e->arg_count; i++) {

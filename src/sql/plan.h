@@ -243,6 +243,9 @@ struct plan_node {
              * and defaults as new_row. Of the statement's own node. */
             struct plan_node **reached;
             uint32_t reached_count;
+            const struct trigger_rule *triggers; /* NULL: nothing is asked of a row */
+            uint32_t trigger_count;
+            uint8_t trigger_types[2];    /* bits of all: of BEFORE triggers, of AFTER triggers */
             struct expr **returning;     /* over: new (or old, DELETE) row ++ input slots */
             uint32_t returning_count;
         } dml;

@@ -117,6 +117,13 @@ struct assignment {
 
 enum conflict_action { CONFLICT_NONE, CONFLICT_NOTHING, CONFLICT_UPDATE };
 
+/* A trigger, and its condition: over slots of the old row, then of the new one, once planned. */
+struct trigger_rule {
+    const struct trigger_def *def;
+    struct expr *when;            /* NULL: always */
+    struct query *query;          /* that `when` was bound in */
+};
+
 struct query {
     enum command command;
     struct query *parent;         /* for levels_up; NULL at the top */
@@ -188,6 +195,8 @@ struct query {
     uint32_t reached_count;
     struct target *returning;
     uint32_t returning_count;
+    struct trigger_rule *triggers; /* that may fire, by name; NULL: none */
+    uint32_t trigger_count;
 };
 
 #endif

@@ -170,6 +170,11 @@ void txn_statement_end(struct txn *t)
     epoch_exit(t->slot);
 }
 
+bool txn_in_statement(const struct txn *t)
+{
+    return t->depth > 0;
+}
+
 void txn_next_command(struct txn *t)
 {
     t->command = ++t->last_command;

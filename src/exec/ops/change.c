@@ -2,6 +2,7 @@
  * changed since the statement's snapshot, READ COMMITTED looks at it again: the new values take the
  * places of the old ones and the condition decides anew (PostgreSQL's EvalPlanQual). */
 #include "exec/ops/foreign_priv.h"
+#include "exec/ops/trigger.h"
 
 #include "types/row.h"
 
@@ -53,14 +54,26 @@ static enum status change_row(struct change_run *r, uint32_t input_count)
     TRY(lock_row(r, key, &skip));
     if (skip) return OK;
     if (r->n->kind == PLAN_DELETE) {
+        if (trigger_has(dml, false))
+            TRY(trigger_before_row(d, TRIGGER_DELETE, NULL, r->old, NULL, &skip));
+        if (skip) return OK;
         TRY(dml_delete(d, key, r->old));
+        if (trigger_has(dml, true)) TRY(trigger_after_row(d, TRIGGER_DELETE, NULL, r->old, NULL));
         return dml_returning(d, r->old, r->input, input_count);
     }
     for (uint16_t c = 0; c < d->table->column_count; c++) {
         if (!dml->column_changed[c]) r->row[c] = r->old[c];
         else TRY(exec_eval_row(d->x, dml->new_row[c], r->input, d->arena, &r->row[c]));
     }
-    TRY(dml_update(d, key, r->old, r->row, dml->column_changed));
+    const bool *changed = dml->column_changed;
+    if (trigger_has(dml, false)) {
+        TRY(trigger_before_row(d, TRIGGER_UPDATE, changed, r->old, r->row, &skip));
+        if (skip) return OK;
+        changed = trigger_changed(d, changed, r->old, r->row);
+    }
+    TRY(dml_update(d, key, r->old, r->row, changed));
+    if (trigger_has(dml, true))
+        TRY(trigger_after_row(d, TRIGGER_UPDATE, dml->column_changed, r->old, r->row));
     return dml_returning(d, r->row, r->input, input_count);
 }
 
@@ -91,8 +104,11 @@ static enum status run_change(struct execution *x, const struct plan_node *n,
         r.d.returning = &r.pusher;
     }
     struct exec_sink sink = {change_rows, &r};
-    enum status st = op__run(x, n->left, &sink);
+    uint8_t event = n->kind == PLAN_UPDATE ? TRIGGER_UPDATE : TRIGGER_DELETE;
+    enum status st = trigger_before_statement(x, n, event);
+    if (st == OK) st = op__run(x, n->left, &sink);
     if (st == OK) st = foreign_finish(x);
+    if (st == OK) st = trigger_finish(x, n, event);
     foreign_end(x);
     dml_release(&r.d);
     return st;

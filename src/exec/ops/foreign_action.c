@@ -1,6 +1,7 @@
 /* What becomes of the rows that refer to a key that is gone: they forbid it, go too, follow it, or get
  * NULL or their defaults. Each is locked, which waits for whoever has it in hand, and looked at again. */
 #include "exec/ops/foreign_priv.h"
+#include "exec/ops/trigger.h"
 
 #include "types/cast.h"
 
@@ -115,9 +116,23 @@ static enum status change_match(struct action *a, const struct foreign_match *m)
     old = ARENA_ARRAY(a->dml.arena, struct datum, a->dml.table->column_count + 1u);
     for (uint16_t c = 0; c < a->dml.table->column_count; c++)
         old[c] = datum_copy(a->dml.arena, a->dml.table->columns[c].type, row[c]);
-    if (delete) return dml_delete(&a->dml, m->row_key, old);
+    bool before = trigger_has(a->dml.dml, false), after = trigger_has(a->dml.dml, true);
+    bool skip = false;
+    if (delete) {
+        if (before) TRY(trigger_before_row(&a->dml, TRIGGER_DELETE, NULL, old, NULL, &skip));
+        if (skip) return OK;
+        TRY(dml_delete(&a->dml, m->row_key, old));
+        return after ? trigger_after_row(&a->dml, TRIGGER_DELETE, NULL, old, NULL) : OK;
+    }
     TRY(new_values(a, m->event, old));
-    return dml_update(&a->dml, m->row_key, old, a->now, a->changed);
+    const bool *changed = a->changed;
+    if (before) {
+        TRY(trigger_before_row(&a->dml, TRIGGER_UPDATE, a->changed, old, a->now, &skip));
+        if (skip) return OK;
+        changed = trigger_changed(&a->dml, a->changed, old, a->now);
+    }
+    TRY(dml_update(&a->dml, m->row_key, old, a->now, changed));
+    return after ? trigger_after_row(&a->dml, TRIGGER_UPDATE, a->changed, old, a->now) : OK;
 }
 
 static enum status change_all(struct foreign_run *r, const struct foreign_event *events,

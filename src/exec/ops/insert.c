@@ -1,6 +1,7 @@
 /* INSERT, with ON CONFLICT. The proposed row's key in the arbiter index is locked first; what is found
  * there is the conflict, and when nothing is, the lock keeps it so. */
 #include "exec/ops/foreign_priv.h"
+#include "exec/ops/trigger.h"
 
 struct insert_run {
     struct dml_run d;
@@ -67,7 +68,16 @@ static enum status conflict_update(struct insert_run *r, struct slice stored,
     memcpy(r->old, r->slots, columns * sizeof *r->old);
     for (uint32_t c = 0; c < columns; c++)
         TRY(exec_eval_row(d->x, dml->conflict_row[c], r->slots, d->arena, &r->row[c]));
-    TRY(dml_update(d, strbuf_slice(&r->found), r->old, r->row, dml->column_changed));
+    const bool *changed = dml->column_changed;
+    if (trigger_has(dml, false)) {
+        bool skip;
+        TRY(trigger_before_row(d, TRIGGER_UPDATE, changed, r->old, r->row, &skip));
+        if (skip) return OK;
+        changed = trigger_changed(d, changed, r->old, r->row);
+    }
+    TRY(dml_update(d, strbuf_slice(&r->found), r->old, r->row, changed));
+    if (trigger_has(dml, true))
+        TRY(trigger_after_row(d, TRIGGER_UPDATE, dml->column_changed, r->old, r->row));
     return dml_returning(d, r->row, input, input_count);
 }
 
@@ -109,6 +119,11 @@ static enum status insert_row(struct insert_run *r, const struct datum *input, u
     if (d->dml->row_where)
         TRY(exec_test_row(d->x, d->dml->row_where, r->row, d->arena, &wanted));
     if (!wanted) return OK;
+    if (trigger_has(d->dml, false)) {
+        bool skip;
+        TRY(trigger_before_row(d, TRIGGER_INSERT, NULL, NULL, r->row, &skip));
+        if (skip) return OK;
+    }
     TRY(dml_finish_row(d, r->row));
     if (d->dml->conflict != CONFLICT_NONE) {
         bool done;
@@ -117,6 +132,7 @@ static enum status insert_row(struct insert_run *r, const struct datum *input, u
     }
     TRY(dml_new_key(d, r->row));
     TRY(dml_insert(d, r->row));
+    if (trigger_has(d->dml, true)) TRY(trigger_after_row(d, TRIGGER_INSERT, NULL, NULL, r->row));
     if (d->dml->conflict == CONFLICT_UPDATE) (void)dml_seen(d, strbuf_slice(&d->key));
     return dml_returning(d, r->row, input, input_count);
 }
@@ -160,7 +176,7 @@ static void insert_init(struct insert_run *r, struct execution *x, const struct 
         row_pusher__init(&r->pusher, x, n, out);
         r->d.returning = &r->pusher;
     }
-    r->d.bulk = n->dml.conflict == CONFLICT_NONE && !n->dml.returning_count;
+    r->d.bulk = n->dml.conflict == CONFLICT_NONE && !n->dml.returning_count && !n->dml.triggers;
 }
 
 static void insert_release(struct insert_run *r)
@@ -169,14 +185,27 @@ static void insert_release(struct insert_run *r)
     dml_release(&r->d);
 }
 
+static uint8_t events_of(const struct plan_node *n)
+{
+    return TRIGGER_INSERT | (n->dml.conflict == CONFLICT_UPDATE ? TRIGGER_UPDATE : 0);
+}
+
+static enum status begin_statement(struct execution *x, const struct plan_node *n)
+{
+    TRY(trigger_before_statement(x, n, TRIGGER_INSERT));
+    return n->dml.conflict == CONFLICT_UPDATE ? trigger_before_statement(x, n, TRIGGER_UPDATE) : OK;
+}
+
 enum status op__insert(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
     struct insert_run r = {0};
     insert_init(&r, x, n, out);
     struct exec_sink sink = {insert_rows, &r};
-    enum status st = op__run(x, n->left, &sink);
+    enum status st = begin_statement(x, n);
+    if (st == OK) st = op__run(x, n->left, &sink);
     if (st == OK) st = dml_end(&r.d);
     if (st == OK) st = foreign_finish(x);
+    if (st == OK) st = trigger_finish(x, n, events_of(n));
     foreign_end(x);
     insert_release(&r);
     return st;
@@ -197,16 +226,16 @@ enum status exec_insert_stream(const struct plan *p, struct txn *t, const struct
     x.run = op__run;
     insert_init(&r, &x, p->root, &nowhere);
     r.stream = stream;
-    enum status st;
-    for (;;) {
+    enum status st = begin_statement(&x, p->root);
+    while (st == OK) {
         struct batch b;
         st = stream->next(stream->ctx, &b);
         if (st == OK) st = insert_rows(&r, &b);
-        if (st != OK) break;
     }
     if (st == END_OF_DATA) st = dml_end(&r.d);
     bool at_end = st == OK;
     if (st == OK) st = foreign_finish(&x);
+    if (st == OK) st = trigger_finish(&x, p->root, events_of(p->root));
     foreign_end(&x);
     if (ret)
         *ret = (struct exec_result){.rows_processed = x.rows_processed, .rows_read = r.rows_read,

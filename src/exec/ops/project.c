@@ -72,6 +72,45 @@ struct set_pipe {
     struct arena *row_arena;
 };
 
+struct function_values {
+    struct execution *x;
+    struct arena *arena;
+    type_id type;
+    ARRAY(struct datum) list;
+    size_t at;
+};
+
+static enum status keep_value(void *ctx, const struct datum *row)
+{
+    struct function_values *v = ctx;
+    ARENA_PUSH(v->arena, &v->list, datum_copy(v->arena, v->type, *row));
+    return (v->list.count & 255) == 0 ? exec_check(v->x) : OK;
+}
+
+static enum status next_value(struct call_ctx *c, const struct datum *args, uint32_t arg_count,
+                              struct datum *ret, bool *ret_done)
+{
+    struct function_values *v = c->state;
+    (void)args;
+    (void)arg_count;
+    *ret_done = v->at >= v->list.count;
+    if (!*ret_done) *ret = v->list.data[v->at++];
+    return OK;
+}
+
+static const struct srf_impl catalog_set = {next_value, 1};
+
+static enum status run_set(struct execution *x, const struct expr *e, struct set_column *c)
+{
+    const struct exec_session *s = x->session;
+    struct function_values *v = ARENA_NEW(c->ctx.arena, struct function_values);
+    *v = (struct function_values){.x = x, .arena = c->ctx.arena, .type = e->type};
+    c->ctx.state = v;
+    if (c->done) return OK;
+    TRY(exec_check_stack());
+    return s->call_set(s->ctx, proc_function(e->call.proc), c->args, &e->type, 1, keep_value, v);
+}
+
 static enum status start_column(struct set_pipe *p, const struct expr *e, const struct datum *in,
                                 struct set_column *c, struct datum *ret)
 {
@@ -79,7 +118,8 @@ static enum status start_column(struct set_pipe *p, const struct expr *e, const 
     *c = (struct set_column){0};
     if (e->kind != EXPR_CALL || !e->call.proc->returns_set)
         return exec_eval_row(x, e, in, p->row_arena, ret);
-    c->impl = srf_impl(e->call.proc->id);
+    bool in_catalog = proc_function(e->call.proc);
+    c->impl = in_catalog ? &catalog_set : srf_impl(e->call.proc->id);
     if (!c->impl || !c->impl->next || c->impl->column_count != 1)
         return FAIL(FEATURE_NOT_SUPPORTED, "function %s is not supported in a select list",
                     e->call.proc->name);
@@ -90,7 +130,7 @@ static enum status start_column(struct set_pipe *p, const struct expr *e, const 
         TRY(exec_eval_row(x, e->args[i], in, p->row_arena, &c->args[i]));
         if (c->args[i].null && e->call.proc->strict) c->done = true;
     }
-    return OK;
+    return in_catalog ? run_set(x, e, c) : OK;
 }
 
 static enum status expand_row(struct set_pipe *p, const struct datum *in)

@@ -79,18 +79,76 @@ struct set_call {
     struct datum *args;
     uint32_t arg_count, column_count;
     bool done, plain;
+    struct function_rows *rows; /* of a function of the catalog; NULL */
 };
 
-static enum status start_call(struct execution *x, const struct expr *e, struct arena *a,
-                              struct set_call *c)
+/* All rows of a function of the catalog: it runs to its end before the first is used. */
+struct function_rows {
+    struct execution *x;
+    struct arena *arena;
+    const type_id *types;
+    uint32_t column_count;
+    ARRAY(struct datum *) list;
+    size_t at;
+};
+
+static enum status keep_row(void *ctx, const struct datum *row)
+{
+    struct function_rows *r = ctx;
+    struct datum *copy = ARENA_ARRAY(r->arena, struct datum, r->column_count + 1);
+    for (uint32_t i = 0; i < r->column_count; i++)
+        copy[i] = datum_copy(r->arena, r->types[i], row[i]);
+    ARENA_PUSH(r->arena, &r->list, copy);
+    return (r->list.count & 255) == 0 ? exec_check(r->x) : OK;
+}
+
+/* How many columns its rows have. */
+static uint32_t width_of(struct execution *x, const struct plan_node *n,
+                         const struct function_def *f)
+{
+    if (f->proc.result != TYPE_RECORD) return 1;
+    struct function_column *c = ARENA_ARRAY(x->arena, struct function_column, TABLE_COLUMNS_MAX);
+    uint32_t count = catalog_function_columns(x->session->catalog, f, c, TABLE_COLUMNS_MAX);
+    return count ? count : n->column_count - n->function.ordinality;
+}
+
+static enum status run_function(struct execution *x, const struct plan_node *n, uint32_t first,
+                                struct arena *a, const struct expr *e, struct set_call *c)
+{
+    const struct function_def *f = proc_function(e->call.proc);
+    struct function_rows *r = c->rows = ARENA_NEW(a, struct function_rows);
+    type_id *types;
+    c->column_count = width_of(x, n, f);
+    if (first + c->column_count + n->function.ordinality > n->column_count) return OK;
+    types = ARENA_ARRAY(a, type_id, c->column_count + 1);
+    for (uint32_t i = 0; i < c->column_count; i++) types[i] = n->columns[first + i].type;
+    *r = (struct function_rows){.x = x, .arena = a, .types = types, .column_count = c->column_count};
+    if (c->done && !f->proc.returns_set) { /* strict: one row of NULLs */
+        struct datum *none = ARENA_ARRAY(a, struct datum, c->column_count + 1);
+        for (uint32_t i = 0; i < c->column_count; i++) none[i].null = true;
+        c->done = false;
+        return keep_row(r, none);
+    }
+    if (c->done) return OK;
+    TRY(exec_check_stack());
+    const struct exec_session *s = x->session;
+    return s->call_set(s->ctx, f, c->args, types, c->column_count, keep_row, r);
+}
+
+static enum status start_call(struct execution *x, const struct plan_node *n, uint32_t first,
+                              const struct expr *e, struct arena *a, struct set_call *c)
 {
     *c = (struct set_call){.column_count = 1};
-    c->plain = e->kind != EXPR_CALL || !e->call.proc->returns_set;
+    bool in_catalog = e->kind == EXPR_CALL && proc_function(e->call.proc);
+    c->plain = e->kind != EXPR_CALL ||
+               (!e->call.proc->returns_set && !(in_catalog && e->type == TYPE_RECORD));
     if (c->plain) return OK;
-    c->impl = srf_impl(e->call.proc->id);
-    if (!c->impl || !c->impl->next)
-        return FAIL(FEATURE_NOT_SUPPORTED, "function %s is not supported", e->call.proc->name);
-    c->column_count = c->impl->column_count;
+    if (!in_catalog) {
+        c->impl = srf_impl(e->call.proc->id);
+        if (!c->impl || !c->impl->next)
+            return FAIL(FEATURE_NOT_SUPPORTED, "function %s is not supported", e->call.proc->name);
+        c->column_count = c->impl->column_count;
+    }
     c->ctx = (struct call_ctx){.session = x->session, .arena = a, .keep = x->arena, .expr = e};
     c->arg_count = e->arg_count;
     c->args = ARENA_ARRAY(a, struct datum, e->arg_count + 1);
@@ -98,13 +156,19 @@ static enum status start_call(struct execution *x, const struct expr *e, struct 
         TRY(exec_eval_row(x, e->args[i], NULL, a, &c->args[i]));
         if (c->args[i].null && e->call.proc->strict) c->done = true;
     }
-    return OK;
+    return in_catalog ? run_function(x, n, first, a, e, c) : OK;
 }
 
 static enum status next_row(struct execution *x, const struct expr *e, struct arena *a,
                             struct set_call *c, struct datum *ret)
 {
     if (c->done) return OK;
+    if (c->rows) {
+        c->done = c->rows->at >= c->rows->list.count;
+        if (!c->done)
+            memcpy(ret, c->rows->list.data[c->rows->at++], c->column_count * sizeof *ret);
+        return OK;
+    }
     if (!c->plain) return c->impl->next(&c->ctx, c->args, c->arg_count, ret, &c->done);
     c->done = c->ctx.state != NULL;
     if (c->done) return OK;
@@ -132,7 +196,8 @@ enum status op__function_scan(struct execution *x, const struct plan_node *n,
     uint32_t calls = n->function.call_count;
     struct set_call *c = ARENA_ARRAY(a, struct set_call, calls);
     struct datum *row = ARENA_ARRAY(a, struct datum, n->column_count + 1);
-    for (uint32_t i = 0; i < calls; i++) TRY(start_call(x, n->function.calls[i], a, &c[i]));
+    for (uint32_t i = 0, first = 0; i < calls; first += c[i++].column_count)
+        TRY(start_call(x, n, first, n->function.calls[i], a, &c[i]));
     TRY(check_width(n, c));
     for (int64_t ordinal = 1;; ordinal++) {
         uint32_t column = 0;

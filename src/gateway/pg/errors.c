@@ -38,7 +38,7 @@ static enum status send(struct pg_conn *p, char type, const char *severity, cons
     pg__begin(w, type);
     put_field(w, 'S', severity);
     put_field(w, 'V', severity);
-    put_field(w, 'C', status_sqlstate(e->code));
+    put_field(w, 'C', error_sqlstate(e));
     /* A message must be there, even if whoever failed gave none. */
     put_field(w, 'M', e->message[0] ? e->message : status_text(e->code));
     put_field(w, 'D', e->detail);
@@ -46,6 +46,11 @@ static enum status send(struct pg_conn *p, char type, const char *severity, cons
     if (e->position > 0) {
         snprintf(number, sizeof number, "%d", e->position);
         put_field(w, 'P', number);
+    }
+    if (e->query_position > 0) {
+        snprintf(number, sizeof number, "%d", e->query_position);
+        put_field(w, 'p', number);
+        put_field(w, 'q', e->query);
     }
     put_field(w, 'W', e->where);
     put_field(w, 's', e->schema);

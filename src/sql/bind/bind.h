@@ -48,6 +48,13 @@ struct bind_env {
     enum status (*past)(void *ctx, const struct expr *e, uint64_t *ret);
     enum status (*catalog_at)(void *ctx, uint64_t ts, const struct catalog **ret);
     void *past_ctx;
+    /* Names that are no columns: variables of a function that the text stands in. *ret NULL: there is none of
+     * that name. `number` > 0: $n, without names. NULL: no variables here. */
+    enum status (*variable)(void *ctx, struct bind_env *env, const struct name_list *names,
+                            int number, int location, struct expr **ret);
+    void *variable_ctx;
+    bool columns_first;               /* a column of the name is meant rather than the variable … */
+    bool variables_first;             /* … or the other way round; else it is 42702 */
     bool depends_on_time_zone;        /* out: a literal was read under the session's zone or clock */
 };
 
@@ -62,6 +69,10 @@ enum status bind_expression(struct bind_env *env, const struct ast *ast, type_id
                             struct query **ret_query) MUST;
 /* The moment of AS OF as env->past tells it; 0: now. */
 enum status bind_as_of(struct bind_env *env, const struct ast_as_of *a, uint64_t *ret) MUST;
+/* A trigger's condition, over the old row (relation 0 of *ret_query) and the new one (1). */
+enum status bind_trigger_when(struct bind_env *env, const struct ast *ast,
+                              const struct table_def *t, uint8_t type, struct expr **ret,
+                              struct query **ret_query) MUST;
 /* A type as written: name, modifiers, [] ; 42704 `type "x" does not exist`. serial is not a type here. */
 enum status bind_type(struct bind_env *env, const struct ast_type_name *t, type_id *ret,
                       int32_t *ret_typmod) MUST;

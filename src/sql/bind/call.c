@@ -1,6 +1,7 @@
 /* Function calls: which function a name and arguments mean (documentation chapter 10.3), with
  * defaults, VARIADIC and named notation; int4(x) as a cast. What is an aggregate or window
  * function goes on to aggregate.c. */
+#include "sql/bind/query_priv.h"
 #include "sql/bind/resolve_priv.h"
 
 /* Parameter names of the functions that people call by them. */
@@ -28,8 +29,21 @@ struct call {
     uint32_t count, direct_count;
 };
 
+/* Which of the arguments that are given. */
+static uint32_t function_parameter(const struct function_def *f, const char *name)
+{
+    uint32_t at = 0;
+    for (uint16_t i = 0; i < f->all_count; i++) {
+        if (f->all_modes[i] == 'o' || f->all_modes[i] == 't') continue;
+        if (strcmp(f->all_names[i], name) == 0) return at;
+        at++;
+    }
+    return UINT32_MAX;
+}
+
 static uint32_t parameter_named(const struct proc_def *p, const char *name)
 {
+    if (proc_function(p)) return function_parameter(proc_function(p), name);
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
         if (named[i].oid != p->oid) continue;
         for (uint32_t k = 0; k < p->arg_count && k < NAMED_ARGS_MAX; k++)
@@ -57,10 +71,17 @@ static const char *signature(const struct call *c)
     return b.data;
 }
 
+/* By CALL. */
+static bool is_called(const struct call *c)
+{
+    return c->place == PLACE_STORED && strcmp(c->scope->what, "CALL") == 0 && !c->scope->parent;
+}
+
 static enum status no_function(const struct call *c, bool many)
 {
     enum status code = many ? AMBIGUOUS_FUNCTION : UNDEFINED_FUNCTION;
-    FAIL(code, many ? "function %s is not unique" : "function %s does not exist", signature(c));
+    const char *what = is_called(c) ? "procedure" : "function";
+    FAIL(code, many ? "%s %s is not unique" : "%s %s does not exist", what, signature(c));
     if (many)
         error_hint("Could not choose a best candidate function. You might need to add explicit "
                    "type casts.");
@@ -69,8 +90,9 @@ static enum status no_function(const struct call *c, bool many)
                    "misplaced ORDER BY; ORDER BY must appear after all regular arguments of the "
                    "aggregate.");
     else
-        error_hint("No function matches the given name and argument types. You might need to add "
-                   "explicit type casts.");
+        error_hint("No %s matches the given name and argument types. You might need to add "
+                   "explicit type casts.",
+                   what);
     return bind__at(c->scope, c->ast->node.location, code);
 }
 
@@ -123,7 +145,7 @@ static bool add_named(const struct call *c, const struct proc_def *p, struct can
 {
     uint32_t *order = ARENA_ARRAY(c->scope->env->arena, uint32_t, c->count);
     type_id *args = ARENA_ARRAY(c->scope->env->arena, type_id, c->count);
-    bool filled[PROC_ARGS_MAX] = {0};
+    bool filled[FUNCTION_ARGS_MAX] = {0};
     if (c->count > p->arg_count) return false;
     for (uint32_t i = 0; i < c->count; i++) {
         const char *name = c->ast->arg_names[i];
@@ -161,25 +183,56 @@ static bool add_candidate(const struct call *c, const struct proc_def *p, struct
     return true;
 }
 
-/* A schema other than pg_catalog has no functions. */
+typedef ARRAY(struct candidate) candidate_list;
+
+/* One that takes the same hides those of later schemas. */
+static bool is_hidden(const candidate_list *list, const struct candidate *c)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct candidate *o = &list->data[i];
+        if (o->count == c->count && !o->order && !c->order &&
+            memcmp(o->args, c->args, c->count * sizeof *c->args) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_functions(const struct call *c, oid_t schema, candidate_list *list)
+{
+    const struct function_def *const *found;
+    struct candidate one;
+    uint32_t n = catalog_functions(c->scope->env->catalog, schema, slice_of(c->name), &found);
+    for (uint32_t i = 0; i < n; i++)
+        if (add_candidate(c, &found[i]->proc, &one) && !is_hidden(list, &one))
+            ARENA_PUSH(c->scope->env->arena, list, one);
+}
+
+/* Those of pg_catalog, then of the schemas of the path. */
 static enum status find_candidates(struct call *c, struct candidate **ret, uint32_t *ret_count)
 {
     const struct ast_function *f = c->ast;
+    const struct bind_env *env = c->scope->env;
     const struct proc_def *const *procs;
-    uint32_t n = proc_by_name(slice_of(c->name), &procs), kept = 0;
-    const char *schema = f->name.count > 1 ? f->name.items[f->name.count - 2] : "pg_catalog";
-    if (strcmp(schema, "pg_catalog") != 0) {
-        if (!catalog_schema(c->scope->env->catalog, c->scope->env->path->database,
-                            slice_of(schema)))
+    candidate_list list = {0};
+    struct candidate one;
+    uint32_t n = proc_by_name(slice_of(c->name), &procs);
+    const char *schema = f->name.count > 1 ? f->name.items[f->name.count - 2] : NULL;
+    if (!schema || strcmp(schema, "pg_catalog") == 0) {
+        for (uint32_t i = 0; i < n; i++)
+            if (add_candidate(c, procs[i], &one)) ARENA_PUSH(env->arena, &list, one);
+        for (uint32_t i = 0; !schema && i < env->path->count; i++)
+            add_functions(c, env->path->schemas[i], &list);
+    } else {
+        const struct schema_def *s =
+            catalog_schema(env->catalog, env->path->database, slice_of(schema));
+        if (!s)
             return bind__at(c->scope, f->node.location,
                             FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", schema));
-        n = 0;
+        add_functions(c, s->oid, &list);
     }
-    struct candidate *list = ARENA_ARRAY(c->scope->env->arena, struct candidate, n + 1);
-    for (uint32_t i = 0; i < n; i++)
-        if (add_candidate(c, procs[i], &list[kept])) kept++;
-    *ret = list;
-    *ret_count = kept;
+    *ret_count = (uint32_t)list.count;
+    ARENA_PUSH(env->arena, &list, (struct candidate){0}); /* never NULL */
+    *ret = list.data;
     return OK;
 }
 
@@ -212,9 +265,18 @@ static bool is_cast_first(const struct call *c, type_id target, const struct can
 
 /* --- the call --------------------------------------------------------------------------------- */
 
-static struct expr *default_value(struct scope *s, type_id type)
+static enum status default_value(struct scope *s, const struct proc_def *p, uint32_t i,
+                                 struct expr **ret)
 {
-    return bind__new(s, EXPR_CONST, type, -1, 0);
+    const struct function_def *f = proc_function(p);
+    struct expr *e;
+    if (!f) {
+        *ret = bind__new(s, EXPR_CONST, p->args[i], -1, 0);
+        return OK;
+    }
+    uint32_t first = (uint32_t)(p->arg_count - p->default_count);
+    TRY(bind__stored(s, f->defaults[i - first], false, "DEFAULT expressions", &e));
+    return bind_coerce_assignment(s->env, e, p->args[i], -1, f->all_names[i], ret);
 }
 
 static enum status coerce_arguments(struct call *c, const struct candidate *chosen,
@@ -242,7 +304,7 @@ static enum status coerce_arguments(struct call *c, const struct candidate *chos
         site->args[at] = e;
     }
     for (uint32_t i = 0; i < total; i++)
-        if (!site->args[i]) site->args[i] = default_value(s, p->args[i]);
+        if (!site->args[i]) TRY(default_value(s, p, i, &site->args[i]));
     if (c->ast->variadic && !type_is_array(c->given[c->count - 1]))
         return bind__at(s, c->ast->args.items[c->count - 1]->location,
                         FAIL(DATATYPE_MISMATCH, "VARIADIC argument must be an array"));
@@ -270,10 +332,27 @@ static enum status plain_only(const struct call *c)
     return bind__at(c->scope, f->node.location, WRONG_OBJECT_TYPE);
 }
 
+/* Composite values do not exist at run time: who gives rows stands in FROM. */
+static enum status check_function(const struct call *c, const struct proc_def *p)
+{
+    int location = c->ast->node.location;
+    if (p->kind == 'p' && !is_called(c)) {
+        FAIL(WRONG_OBJECT_TYPE, "%s is a procedure", signature(c));
+        error_hint("To call a procedure, use CALL.");
+        return bind__at(c->scope, location, WRONG_OBJECT_TYPE);
+    }
+    if (!proc_function(p) || p->result != TYPE_RECORD || c->place == PLACE_FROM || p->kind == 'p')
+        return OK;
+    FAIL(FEATURE_NOT_SUPPORTED, "function %s gives rows, which are supported in FROM alone", p->name);
+    error_hint("Use SELECT ... FROM %s(...).", p->name);
+    return bind__at(c->scope, location, FEATURE_NOT_SUPPORTED);
+}
+
 static enum status plain_call(struct call *c, const struct call_site *site, struct expr **ret)
 {
     struct scope *s = c->scope;
     TRY(plain_only(c));
+    TRY(check_function(c, site->proc));
     if (site->proc->returns_set)
         TRY(bind__check_set(s, site->args, site->arg_count, c->place, c->ast->node.location));
     struct expr *e = bind__new(s, EXPR_CALL, site->result, c->ast->node.location, 0);
@@ -306,7 +385,7 @@ enum status bind__call(struct scope *s, const struct ast_function *f, enum place
     struct call_site site = {.ast = f, .proc = list[0].def, .place = place,
                              .direct_count = c.direct_count};
     TRY(coerce_arguments(&c, &list[0], &site));
-    if (site.proc->kind == 'f') return plain_call(&c, &site, ret);
+    if (site.proc->kind == 'f' || site.proc->kind == 'p') return plain_call(&c, &site, ret);
     if (f->over || site.proc->kind == 'w') return bind__window_call(s, &site, ret);
     return bind__aggregate(s, &site, ret);
 }

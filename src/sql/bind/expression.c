@@ -56,6 +56,10 @@ static enum status param(struct scope *s, const struct ast_param *p, struct expr
 {
     struct bind_env *env = s->env;
     uint32_t n = (uint32_t)p->number;
+    if (env->variable && p->number > 0) {
+        TRY(env->variable(env->variable_ctx, env, NULL, p->number, p->node.location, ret));
+        if (*ret) return OK;
+    }
     if (p->number <= 0 || (n > env->param_count && (!env->params_variable || n > env->param_max)))
         return bind__at(s, p->node.location,
                         FAIL(UNDEFINED_PARAMETER, "there is no parameter $%d", p->number));

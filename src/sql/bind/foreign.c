@@ -50,7 +50,8 @@ static enum status referred(struct scope *s, struct query *q, bool all)
         catalog_references(s->env->catalog, q->table->oid, &n);
     for (uint32_t i = 0; i < n; i++) {
         struct foreign_key k;
-        if (!all && q->command != CMD_DELETE && !assigns(q, list[i])) continue;
+        bool may = all || q->command == CMD_DELETE || q->trigger_count; /* triggers assign, too */
+        if (!may && !assigns(q, list[i])) continue;
         if (!foreign_key_find(s->env->catalog, list[i], a, &k))
             return FAIL(INTERNAL_ERROR, "constraint \"%s\" refers to nothing", list[i]->name);
         ARENA_PUSH(a, &keys, k);
@@ -79,6 +80,7 @@ static enum status add_reached(struct reach *r, const struct table_def *t)
     uint32_t relation = bind__add_relation(&s, bind__relation_of_table(env, t, NULL), true, true);
     TRY(bind__index_rules(&s, relation));
     TRY(bind__table_rules(&s, t, true));
+    TRY(bind__triggers(&s, t, TRIGGER_UPDATE | TRIGGER_DELETE));
     TRY(refers(&s, q));
     TRY(referred(&s, q, true));
     ARENA_PUSH(env->arena, &r->tables, q);
@@ -98,6 +100,10 @@ enum status bind__foreign_keys(struct scope *s)
 {
     struct query *q = s->query;
     struct reach r = {.scope = s};
+    static const uint8_t events[] = {[CMD_INSERT] = TRIGGER_INSERT, [CMD_UPDATE] = TRIGGER_UPDATE,
+                                     [CMD_DELETE] = TRIGGER_DELETE};
+    uint8_t updates = q->conflict == CONFLICT_UPDATE ? TRIGGER_UPDATE : 0;
+    TRY(bind__triggers(s, q->table, events[q->command] | updates));
     TRY(refers(s, q));
     if (q->command != CMD_INSERT || q->conflict == CONFLICT_UPDATE) TRY(referred(s, q, false));
     TRY(follow(&r, q));

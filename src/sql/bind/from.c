@@ -320,10 +320,51 @@ static bool built_in_columns(struct relation *r, const struct expr *call)
     return false;
 }
 
+static const struct function_def *function_of(const struct expr *call)
+{
+    return call->kind == EXPR_CALL && call->call.proc ? proc_function(call->call.proc) : NULL;
+}
+
+/* The columns that a function says its rows have. */
+static bool function_row(struct scope *s, const struct ast_range_function *f, struct relation *r,
+                         const struct expr *call)
+{
+    const struct function_def *def = function_of(call);
+    struct function_column *c;
+    if (!def || f->column_defs.count) return false;
+    c = ARENA_ARRAY(s->env->arena, struct function_column, TABLE_COLUMNS_MAX);
+    uint32_t n = catalog_function_columns(s->env->catalog, def, c, TABLE_COLUMNS_MAX);
+    struct rel_column *all = ARENA_ARRAY(s->env->arena, struct rel_column,
+                                         r->column_count + n + r->function_count + 6);
+    if (n == 0) return false;
+    memcpy(all, r->columns, r->column_count * sizeof *all);
+    r->columns = all;
+    for (uint32_t i = 0; i < n; i++) {
+        const char *name = *c[i].name ? c[i].name : arena_printf(s->env->arena, "column%u", i + 1);
+        r->columns[r->column_count++] = (struct rel_column){.name = name, .type = c[i].type,
+                                                            .typmod = c[i].typmod};
+    }
+    return true;
+}
+
+/* The name of a function's only OUT argument names its column; NULL: it has none, or no such one. */
+static const char *out_name(const struct expr *call)
+{
+    const struct function_def *def = function_of(call);
+    const char *found = NULL;
+    for (uint16_t i = 0; def && i < def->all_count; i++) {
+        if (def->all_modes[i] == 'i' || def->all_modes[i] == 'v') continue;
+        if (found || !*def->all_names[i]) return NULL;
+        found = def->all_names[i];
+    }
+    return found;
+}
+
 /* AS (a int, b text): the columns of a function that returns record. */
 static enum status record_columns(struct scope *s, const struct ast_range_function *f,
                                   struct relation *r, const struct expr *call)
 {
+    if (function_row(s, f, r, call)) return OK;
     if (call->type != TYPE_RECORD) {
         if (f->column_defs.count == 0) return OK;
         return bind__at(s, f->column_defs.items[0]->location,
@@ -356,10 +397,12 @@ static enum status function_columns(struct scope *s, const struct ast_range_func
     for (uint32_t i = 0; i < r->function_count; i++) {
         const struct expr *e = r->functions[i];
         TRY(record_columns(s, f, r, e));
+        if (e->type == TYPE_RECORD && function_of(e) && !f->column_defs.count) continue;
         if (e->type == TYPE_RECORD) break;
         const char *name = bind__target_name(list->data[i]);
         /* The alias of a lone function that returns scalars names its column too. */
         if (f->alias.name && r->function_count == 1) name = f->alias.name;
+        if (out_name(e)) name = out_name(e);
         r->columns[r->column_count++] =
             (struct rel_column){.name = name, .type = e->type, .typmod = e->typmod};
     }

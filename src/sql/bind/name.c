@@ -194,8 +194,57 @@ static enum status no_columns_here(struct scope *s, const char *column, enum pla
                          "cannot use column reference in DEFAULT expression"));
 }
 
+/* A column, as far as a variable of its name asks: by a bare name, or of a relation that is there. */
+static enum status rival_column(struct scope *s, const struct ast_column_ref *ref, struct expr **ret)
+{
+    struct found_relation found = {0};
+    const struct name_list *n = &ref->names;
+    int location = ref->node.location;
+    *ret = NULL;
+    if (n->count == 1) return find_bare(s, n->items[0], location, ret);
+    TRY(find_relation(s, n->count > 2 ? n->items[n->count - 3] : NULL, n->items[n->count - 2],
+                      location, &found));
+    if (!found.level) return OK;
+    return column_of(s, found.level, found.relation, n->items[n->count - 1], found.levels_up,
+                     location, ret);
+}
+
+static enum status column_ref(struct scope *s, const struct ast_column_ref *ref, enum place place,
+                              struct expr **ret);
+
+/* A variable of the function that the text stands in; *ret NULL: it is not one that is meant. */
+static enum status variable_ref(struct scope *s, const struct ast_column_ref *ref,
+                                struct expr **ret)
+{
+    struct bind_env *env = s->env;
+    struct expr *column;
+    int location = ref->node.location;
+    TRY(env->variable(env->variable_ctx, env, &ref->names, 0, location, ret));
+    if (!*ret || env->variables_first) return OK;
+    TRY(rival_column(s, ref, &column));
+    if (!column) return OK;
+    if (env->columns_first) {
+        *ret = NULL;
+        return OK;
+    }
+    FAIL(AMBIGUOUS_COLUMN, "column reference \"%s\" is ambiguous",
+         ref->names.items[ref->names.count - 1]);
+    error_detail("It could refer to either a PL/pgSQL variable or a table column.");
+    return bind__at(s, location, AMBIGUOUS_COLUMN);
+}
+
 enum status bind__column_ref(struct scope *s, const struct ast_column_ref *ref, enum place place,
                              struct expr **ret)
+{
+    if (s->env->variable && ref->names.count > 0) {
+        TRY(variable_ref(s, ref, ret));
+        if (*ret && (!ref->star || (*ret)->kind == EXPR_ROW)) return OK;
+    }
+    return column_ref(s, ref, place, ret);
+}
+
+static enum status column_ref(struct scope *s, const struct ast_column_ref *ref, enum place place,
+                              struct expr **ret)
 {
     const char *schema, *relation;
     struct found_relation found = {0};
@@ -336,6 +385,16 @@ enum status bind__expand_star(struct scope *s, const struct ast_column_ref *ref,
     } else {
         const char *schema, *relation;
         struct found_relation found = {0};
+        struct expr *row = NULL;
+        if (s->env->variable) TRY(variable_ref(s, ref, &row));
+        if (row && row->kind == EXPR_ROW) {
+            for (uint32_t i = 0; i < row->arg_count; i++)
+                ARENA_PUSH(s->env->arena, &out,
+                           (struct target){.expr = row->args[i], .name = row->row_names[i]});
+            *ret = out.data;
+            *ret_count = (uint32_t)out.count;
+            return OK;
+        }
         TRY(split_names(s, &ref->names, ref->names.count, location, &schema, &relation));
         TRY(find_relation(s, schema, relation, location, &found));
         if (!found.level) return bind__no_relation(s, relation, location);

@@ -109,6 +109,8 @@ enum status bind__default(struct scope *s, const struct table_def *t, uint32_t c
 /* A stored expression over relation 0's columns (none when !columns). */
 enum status bind__stored(struct scope *s, const char *sql, bool columns, const char *what,
                          struct expr **ret) MUST;
+/* The triggers of the target table that these events may fire. */
+enum status bind__triggers(struct scope *s, const struct table_def *t, uint8_t events) MUST;
 /* Expressions and predicates of the table's indexes, over the relation. */
 enum status bind__index_rules(struct scope *s, uint32_t relation) MUST;
 /* Once all else is bound. */

@@ -135,6 +135,24 @@ static enum status read_type(struct scope *s, struct slice text, oid_t *ret)
     return OK;
 }
 
+/* Of the catalog: how many of that name, in the first schema that has any; *ret the only one. */
+static uint32_t find_functions(struct scope *s, const struct parts *p, oid_t *ret)
+{
+    const struct bind_env *env = s->env;
+    const struct function_def *const *found;
+    struct slice name = slice_of(p->names[p->count - 1]);
+    uint32_t n = 0;
+    if (p->count > 1) {
+        const struct schema_def *d = catalog_schema(env->catalog, env->path->database,
+                                                    slice_of(p->names[p->count - 2]));
+        n = d ? catalog_functions(env->catalog, d->oid, name, &found) : 0;
+    }
+    for (uint32_t i = 0; p->count == 1 && !n && i < env->path->count; i++)
+        n = catalog_functions(env->catalog, env->path->schemas[i], name, &found);
+    if (n == 1) *ret = found[0]->proc.oid;
+    return n;
+}
+
 static enum status read_proc(struct scope *s, struct slice text, const struct parts *p,
                              oid_t *ret)
 {
@@ -143,6 +161,8 @@ static enum status read_proc(struct scope *s, struct slice text, const struct pa
     if (p->count > 1 && strcmp(p->names[p->count - 2], "pg_catalog") != 0) n = 0;
     *ret = n == 0 && s->env->io_function ? s->env->io_function(p->names[p->count - 1]) : 0;
     if (*ret) return OK;
+    if (n == 0) n = find_functions(s, p, ret);
+    if (n == 1 && *ret) return OK;
     if (n == 0)
         return FAIL(UNDEFINED_FUNCTION, "function \"%.*s\" does not exist", (int)text.len,
                     text.data);

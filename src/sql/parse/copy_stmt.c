@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "sql/parse/copy_routine_priv.h"
 #include "sql/parse/scan_priv.h"
 
 _Static_assert((int)SETOP_EXCEPT == (int)PG_SETOP_EXCEPT, "SetOperation");
@@ -288,6 +289,7 @@ enum status copy__statement(struct copy *c, const Node *n, struct ast **ret)
     default: break;
     }
     *ret = copy_plain(c, n);
+    if (!*ret) TRY(copy__routine(c, n, ret));
     if (!*ret) TRY(copy__ddl(c, n, ret));
     if (!*ret) *ret = copy__unsupported(c, n);
     return OK;

@@ -207,14 +207,6 @@ static const char *command_name(AlterTableType t)
     case AT_DropOids: return "SET WITHOUT OIDS";
     case AT_SetAccessMethod: return "SET ACCESS METHOD";
     case AT_SetTableSpace: return "SET TABLESPACE";
-    case AT_EnableTrig:
-    case AT_EnableAlwaysTrig:
-    case AT_EnableReplicaTrig:
-    case AT_EnableTrigAll:
-    case AT_EnableTrigUser: return "ENABLE TRIGGER";
-    case AT_DisableTrig:
-    case AT_DisableTrigAll:
-    case AT_DisableTrigUser: return "DISABLE TRIGGER";
     case AT_EnableRule:
     case AT_EnableAlwaysRule:
     case AT_EnableReplicaRule: return "ENABLE RULE";
@@ -258,7 +250,28 @@ static enum alter_kind alter_kind(AlterTableType t)
     case AT_ChangeOwner: return ALTER_OWNER;
     case AT_SetStatistics: return ALTER_SET_STATISTICS;
     case AT_SetStorage: return ALTER_SET_STORAGE;
+    case AT_EnableTrig:
+    case AT_EnableAlwaysTrig:
+    case AT_EnableReplicaTrig:
+    case AT_EnableTrigAll:
+    case AT_EnableTrigUser:
+    case AT_DisableTrig:
+    case AT_DisableTrigAll:
+    case AT_DisableTrigUser: return ALTER_TRIGGERS;
     default: return ALTER_OTHER;
+    }
+}
+
+/* pg_trigger.tgenabled as it will be. */
+static const char *trigger_letter(AlterTableType t)
+{
+    switch (t) {
+    case AT_DisableTrig:
+    case AT_DisableTrigAll:
+    case AT_DisableTrigUser: return "D";
+    case AT_EnableAlwaysTrig: return "A";
+    case AT_EnableReplicaTrig: return "R";
+    default: return "O";
     }
 }
 
@@ -286,6 +299,7 @@ static enum status copy_alter_cmd(struct copy *c, const AlterTableCmd *s, struct
     case ALTER_SET_OPTIONS:
     case ALTER_RESET_OPTIONS: return copy__list(c, (const List *)s->def, &n->options);
     case ALTER_OWNER: n->text = copy__role(c, s->newowner); return OK;
+    case ALTER_TRIGGERS: n->text = trigger_letter(s->subtype); return OK;
     case ALTER_OTHER: n->text = command_name(s->subtype); return OK;
     case ALTER_SET_STATISTICS:
         if (!s->name) {

@@ -27,6 +27,37 @@ static enum status index_rules(struct level *l, struct plan_node *n)
     return OK;
 }
 
+/* --- triggers ------------------------------------------------------------------------------- */
+
+struct row_slots {
+    struct planner *planner;
+    const struct trigger_rule *rule;
+    const struct table_def *table;
+};
+
+static struct expr *to_slot(void *ctx, struct expr *e)
+{
+    struct row_slots *r = ctx;
+    if (e->kind != EXPR_COLUMN) return expr_map(r->planner->arena, e, to_slot, r);
+    uint32_t c = table_column_of(r->rule->query->relations[e->column.relation], e->column.column);
+    return expr_slot(r->planner, e->column.relation * r->table->column_count + c, e->type, e->typmod);
+}
+
+static void plan_triggers(struct level *l, struct plan_node *n)
+{
+    const struct query *q = l->query;
+    struct trigger_rule *list;
+    if (!q->trigger_count) return;
+    list = arena_memdup(l->planner->arena, q->triggers, q->trigger_count * sizeof *list);
+    for (uint32_t i = 0; i < q->trigger_count; i++) {
+        struct row_slots r = {l->planner, &list[i], q->table};
+        if (list[i].when) list[i].when = to_slot(&r, list[i].when);
+        n->dml.trigger_types[!(list[i].def->type & TRIGGER_BEFORE)] |= list[i].def->type;
+    }
+    n->dml.triggers = list;
+    n->dml.trigger_count = q->trigger_count;
+}
+
 enum status plan_row_rules(struct level *l, struct plan_node *n)
 {
     struct planner *p = l->planner;
@@ -39,6 +70,7 @@ enum status plan_row_rules(struct level *l, struct plan_node *n)
     for (uint32_t i = 0; i < q->check_count; i++)
         TRY(rewrite_rows(l, q->checks[i], &own, 1, 0, &n->dml.checks[i]));
     TRY(index_rules(l, n));
+    plan_triggers(l, n);
     if (q->generated) {
         n->dml.generated = ARENA_ARRAY(p->arena, struct expr *, q->table->column_count);
         for (uint32_t i = 0; i < q->table->column_count; i++)

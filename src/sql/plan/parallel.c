@@ -56,7 +56,7 @@ static bool is_safe_expr(void *ctx, const struct expr *e)
     struct safety *s = ctx;
     if (s->below_gather && converts_reg(e)) return false;
     const struct proc_def *proc = expr_proc(e);
-    if (proc && proc->volatility == VOLATILE) return false;
+    if (proc && (proc->volatility == VOLATILE || proc_function(proc))) return false;
     if (proc && s->below_gather && !s->planner->env->parallel.is_safe(proc)) return false;
     if (e->kind == EXPR_SUBQUERY) {
         uint32_t i = e->subquery.plan_index;

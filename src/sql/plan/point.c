@@ -107,7 +107,7 @@ enum status plan_point(struct planner *p, struct query *q)
 {
     struct access_path path;
     bool change = q->command == CMD_UPDATE || q->command == CMD_DELETE;
-    if (q->command == CMD_INSERT || !plain(q) || q->relation_count != 1 || q->generated) return OK;
+    if (q->trigger_count || q->command == CMD_INSERT || !plain(q) || q->relation_count != 1 || q->generated) return OK;
     if (q->from_count > 1 || (q->from_count == 1 && q->from[0]->kind != FROM_RELATION)) return OK;
     const struct relation *r = q->relations[0];
     if (r->kind != REL_TABLE || !r->table->tree || !r->table->primary || r->as_of) return OK;

@@ -1,0 +1,527 @@
+/* Pieces of SQL in a body: planning them with variables as parameters, and running them.
+ *
+ * A piece whose plan is one row of one expression without a table keeps only that expression, and is evaluated
+ * without any of what a statement takes: no locks, no command, no arena of its own. */
+#include "db/pl_priv.h"
+
+#include <stdio.h>
+
+enum { PARAMS_ON_STACK = 8, REFS_MAX = 4096 };
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+struct binding {
+    struct pl_run *run;
+    const struct pl_sql *sql;
+    ARRAY(struct pl_ref) refs;
+    ARRAY(struct pl_seen) seen;
+    struct arena *arena;
+};
+
+static struct expr *param(struct binding *b, uint32_t var, int32_t field, int location)
+{
+    const struct pl_run *r = b->run;
+    size_t at = 0;
+    while (at < b->refs.count && (b->refs.data[at].var != var || b->refs.data[at].field != field)) at++;
+    if (at == b->refs.count) ARENA_PUSH(b->arena, &b->refs, (struct pl_ref){var, field});
+    struct expr *e = ARENA_NEW(b->arena, struct expr);
+    e->kind = EXPR_PARAM;
+    e->location = location;
+    e->param = (int)at + 1;
+    e->type = field < 0 ? r->code->types[var].type : r->records[var].types[field];
+    e->typmod = field < 0 ? r->code->types[var].typmod : r->records[var].typmods[field];
+    return e;
+}
+
+static void see(struct binding *b, uint32_t var)
+{
+    for (size_t i = 0; i < b->seen.count; i++)
+        if (b->seen.data[i].var == var) return;
+    ARENA_PUSH(b->arena, &b->seen, (struct pl_seen){var, b->run->records[var].shape});
+}
+
+static enum status unassigned(const char *name)
+{
+    FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "record \"%s\" is not assigned yet", name);
+    return error_detail("The tuple structure of a not-yet-assigned record is indeterminate.");
+}
+
+static enum status record(struct binding *b, uint32_t var, const char *field, int location,
+                          struct expr **ret)
+{
+    const struct pl_record *rec = &b->run->records[var];
+    if (!rec->shape) return unassigned(b->run->code->tree->vars[var].name);
+    see(b, var);
+    for (uint32_t i = 0; field && i < rec->count; i++)
+        if (strcmp(rec->names[i], field) == 0) {
+            *ret = param(b, var, (int32_t)i, location);
+            return OK;
+        }
+    if (field)
+        return FAIL(UNDEFINED_COLUMN, "record \"%s\" has no field \"%s\"",
+                    b->run->code->tree->vars[var].name, field);
+    struct expr *e = ARENA_NEW(b->arena, struct expr);
+    const char **names = ARENA_ARRAY(b->arena, const char *, rec->count + 1);
+    e->kind = EXPR_ROW;
+    e->type = TYPE_RECORD;
+    e->typmod = -1;
+    e->location = location;
+    e->arg_count = rec->count;
+    e->args = ARENA_ARRAY(b->arena, struct expr *, rec->count + 1);
+    for (uint32_t i = 0; i < rec->count; i++) {
+        names[i] = arena_strdup(b->arena, rec->names[i]);
+        e->args[i] = param(b, var, (int32_t)i, location);
+    }
+    e->row_names = names;
+    *ret = e;
+    return OK;
+}
+
+/* An argument of a SQL function: a, f.a, $n. */
+static bool find_argument(const struct pl_code *c, const struct name_list *names, int number,
+                          uint32_t *ret)
+{
+    uint32_t given = 0;
+    if (names && names->count > 2) return false;
+    if (names && names->count == 2 && strcmp(names->items[0], c->name) != 0) return false;
+    for (uint16_t i = 0; i < c->all_count; i++) {
+        if (c->all_modes[i] == 'o' || c->all_modes[i] == 't') continue;
+        given++;
+        *ret = i;
+        if (names && strcmp(c->all_names[i], names->items[names->count - 1]) == 0) return true;
+        if (!names && (int)given == number) return true;
+    }
+    return false;
+}
+
+static enum status variable(void *ctx, struct bind_env *env, const struct name_list *names,
+                            int number, int location, struct expr **ret)
+{
+    struct binding *b = ctx;
+    const struct pl_code *c = b->run->code;
+    uint32_t var, used = 1;
+    char dollar[16];
+    const char *one[1] = {dollar};
+    (void)env;
+    *ret = NULL;
+    if (b->refs.count > REFS_MAX) return FAIL(STATEMENT_TOO_COMPLEX, "too many variables in a statement");
+    if (c->language == 's') {
+        if (find_argument(c, names, number, &var)) *ret = param(b, var, -1, location);
+        return OK;
+    }
+    snprintf(dollar, sizeof dollar, "$%d", number);
+    bool found = plpgsql_lookup(b->sql->names, names ? names->items : one, names ? names->count : 1,
+                                &var, &used);
+    if (!found) return OK;
+    if (c->types[var].is_record) {
+        uint32_t left = (names ? names->count : 1) - used;
+        if (left > 1) return OK;
+        return record(b, var, left ? names->items[used] : NULL, location, ret);
+    }
+    if (!names || used == names->count) *ret = param(b, var, -1, location);
+    return OK;
+}
+
+/* --- planning ------------------------------------------------------------------------------- */
+
+static bool calls_function(void *ctx, const struct expr *e)
+{
+    bool *found = ctx;
+    const struct proc_def *p = expr_proc(e);
+    if (p && proc_function(p)) *found = true;
+    return expr_walk(e, calls_function, ctx);
+}
+
+static const struct expr *simple_expression(const struct plan *p)
+{
+    const struct plan_node *n = p->root;
+    if (p->command != CMD_SELECT || p->point || p->output_count != 1 || p->subplan_count) return NULL;
+    if (p->cte_count || n->kind != PLAN_PROJECT || n->filter) return NULL;
+    if (n->left->kind != PLAN_RESULT || n->left->filter) return NULL;
+    return n->project.exprs[0];
+}
+
+/* Is the value a string literal alone? It has no type of its own then. */
+static bool is_literal(const struct ast *ast)
+{
+    const struct ast_select *q = AST(ast, ast_select);
+    if (ast->kind != AST_SELECT || q->targets.count != 1) return false;
+    const struct ast *value = AST(q->targets.items[0], ast_target)->value;
+    return value && value->kind == AST_CONST && AST(value, ast_const)->type == CONST_STRING;
+}
+
+/* The value of an assignment is wanted in its target's type. Where no cast leads there, its text form does,
+ * later on. */
+static enum status fit_target(struct pl_run *r, const struct pl_target *t, struct bind_env *env,
+                              const struct ast *ast, struct query *q)
+{
+    type_id type = r->code->types[t->var].type;
+    int32_t typmod = r->code->types[t->var].typmod;
+    struct expr *fit;
+    if (t->field) {
+        uint32_t at;
+        TRY(pl__find_field(r, t, &at));
+        type = r->records[t->var].types[at];
+        typmod = r->records[t->var].typmods[at];
+    }
+    if (t->subscript_count || type == TYPE_RECORD || q->command != CMD_SELECT) return OK;
+    if (q->target_count != 1 || q->set_op != SETOP_NONE) return OK;
+    struct error kept = *error_current();
+    struct expr *e = q->targets[0].expr;
+    if (is_literal(ast)) e->type = TYPE_UNKNOWN;
+    enum status st = bind_coerce_assignment(env, e, type, typmod, "", &fit);
+    if (st == OK) q->targets[0].expr = fit;
+    else if (st == DATATYPE_MISMATCH) *error_current() = kept;
+    else if (is_literal(ast) && !error_current()->position) return error_at(8); /* behind SELECT */
+    else return st;
+    return OK;
+}
+
+static enum status bind_piece(struct pl_run *r, struct binding *b, const struct statement *st,
+                              struct slice text, struct cached_plan *p)
+{
+    struct bind_env env;
+    struct query *q;
+    session__bind_env(r->s, &env, &p->arena, text);
+    const char *conflict = r->code->tree ? r->code->tree->variable_conflict : "";
+    env.variable = variable;
+    env.variable_ctx = b;
+    env.columns_first = r->code->language == 's' || strcmp(conflict, "use_column") == 0;
+    env.variables_first = strcmp(conflict, "use_variable") == 0;
+    TRY(bind_statement(&env, st->ast, &q));
+    if (b->sql->target) TRY(fit_target(r, b->sql->target, &env, st->ast, q));
+    type_id *types = ARENA_ARRAY(&p->arena, type_id, b->refs.count + 1);
+    for (size_t i = 0; i < b->refs.count; i++) {
+        const struct pl_ref *f = &b->refs.data[i];
+        types[i] = f->field < 0 ? r->code->types[f->var].type
+                                : r->records[f->var].types[f->field];
+    }
+    return session__finish_plan(r->s, p, q, types, (uint32_t)b->refs.count, NULL);
+}
+
+enum status pl__in_text(const char *what, const char *text, int before, enum status st)
+{
+    struct error *e = error_current();
+    if (st == OK || st == END_OF_DATA) return st;
+    if (e->position && !e->query[0]) return error_in_query(text, before);
+    if (what) error_where_more("%s \"%s\"", what, text);
+    return st;
+}
+
+static enum status in_piece(const struct pl_sql *q, bool run, enum status st)
+{
+    const char *what = q->skip            ? "PL/pgSQL assignment"
+                       : q->is_expression ? "SQL expression"
+                                          : "SQL statement";
+    (void)run;
+    return pl__in_text(what, q->text, q->is_expression ? 7 - q->skip : 0, st);
+}
+
+static const char *text_of(struct arena *a, const struct pl_sql *q)
+{
+    return q->is_expression ? arena_printf(a, "SELECT %s", q->text + q->skip) : q->text;
+}
+
+static enum status plan_piece(struct pl_run *r, struct pl_sql *q, struct pl_piece *piece)
+{
+    struct statement *st;
+    uint32_t n;
+    struct cached_plan *p = cached_plan_new(r->s->catalog);
+    struct binding b = {.run = r, .sql = q, .arena = &p->arena};
+    struct slice text = slice_of(text_of(&p->arena, q));
+    enum status result = sql_parse(&p->arena, text, &st, &n);
+    if (result == OK && n != 1)
+        result = FAIL(SYNTAX_ERROR, "a statement of a function must be one SQL statement");
+    bool plannable = result == OK && is_plannable(st[0].ast);
+    if (plannable) result = bind_piece(r, &b, &st[0], text, p);
+    if (result != OK) {
+        cached_plan_release(p);
+        return in_piece(q, false, result);
+    }
+    if (piece->plan) cached_plan_release(piece->plan);
+    *piece = (struct pl_piece){.plan = p, .generation = r->s->settings.generation,
+                               .refs = b.refs.data, .ref_count = (uint32_t)b.refs.count,
+                               .seen = b.seen.data, .seen_count = (uint32_t)b.seen.count};
+    r->plans++;
+    r->changed_plans = true;
+    if (!plannable) return OK; /* plan->plan NULL: run as a utility statement */
+    if (q->is_expression) piece->simple = simple_expression(p->plan);
+    if (piece->simple) calls_function(&piece->calls, piece->simple);
+    if (piece->simple) piece->is_constant = expr_is_constant(piece->simple);
+    return OK;
+}
+
+static bool is_valid(const struct pl_run *r, const struct pl_piece *p)
+{
+    if (!p->plan || p->plan->catalog != r->s->catalog) return false;
+    if (p->generation != r->s->settings.generation) return false;
+    for (uint32_t i = 0; i < p->seen_count; i++)
+        if (r->records[p->seen[i].var].shape != p->seen[i].shape) return false;
+    return true;
+}
+
+enum status pl__prepare(struct pl_run *r, struct pl_sql *q, struct pl_piece **ret)
+{
+    struct pl_piece *p = q->run;
+    if (!p) p = q->run = ARENA_NEW(&r->code->arena, struct pl_piece);
+    *ret = p;
+    if (__builtin_expect(is_valid(r, p), 1)) return OK;
+    return plan_piece(r, q, p);
+}
+
+void pl__params(struct pl_run *r, const struct pl_piece *p, struct datum *ret)
+{
+    for (uint32_t i = 0; i < p->ref_count; i++) {
+        const struct pl_ref *f = &p->refs[i];
+        ret[i] = f->field < 0 ? r->vars[f->var] : r->records[f->var].values[f->field];
+    }
+}
+
+/* --- expressions ---------------------------------------------------------------------------- */
+
+/* Call sites keep their state in the run's execution, by address: gone with the plan that they lay in. */
+static struct execution *execution_of(struct pl_run *r)
+{
+    if (r->x_begun && !r->changed_plans) return &r->x;
+    if (r->x_begun) exec_end(&r->x);
+    exec_begin(&r->x, NULL, r->s->txn, &r->s->exec, NULL, &r->keep);
+    r->x_begun = true;
+    r->changed_plans = false;
+    return &r->x;
+}
+
+static enum status eval_simple(struct pl_run *r, const struct pl_sql *q, const struct pl_piece *p,
+                               struct datum *ret)
+{
+    struct datum on_stack[PARAMS_ON_STACK], *values = on_stack;
+    struct execution *x = execution_of(r);
+    if (p->ref_count > PARAMS_ON_STACK)
+        values = arena_alloc(&r->temp, p->ref_count * sizeof *values);
+    pl__params(r, p, values);
+    const struct exec_params params = {values, p->ref_count};
+    x->params = &params;
+    if (!p->calls) {
+        enum status st = exec_eval_row(x, p->simple, NULL, &r->temp, ret);
+        /* PostgreSQL finds this one while it plans. */
+        if (st != OK && p->is_constant) return in_piece(q, true, st);
+        return st;
+    }
+    /* What it calls may change the catalog, and the plan be made anew meanwhile. */
+    struct cached_plan *held = p->plan;
+    cached_plan_ref(held);
+    enum status st = exec_eval_row(x, p->simple, NULL, &r->temp, ret);
+    if (st == OK) *ret = datum_copy(&r->temp, p->simple->type, *ret);
+    cached_plan_unref(held);
+    return st;
+}
+
+struct one_row {
+    struct pl_run *run;
+    const struct plan *plan;
+    struct datum value;
+    uint32_t rows;
+};
+
+static enum status take_one(void *ctx, const struct datum *values)
+{
+    struct one_row *o = ctx;
+    if (o->rows++) return FAIL(CARDINALITY_VIOLATION, "query returned more than one row");
+    o->value = datum_copy(&o->run->temp, o->plan->output[0].type, values[0]);
+    return OK;
+}
+
+static enum status eval_query(struct pl_run *r, struct pl_sql *q, struct pl_piece *p,
+                              struct datum *ret)
+{
+    struct one_row one = {.run = r, .plan = p->plan->plan, .value = {.null = true}};
+    struct pl_rows rows = {take_one, &one};
+    struct pl_ran ran = {0};
+    if (one.plan && one.plan->output_count != 1) {
+        FAIL(SYNTAX_ERROR, "query returned %u columns", one.plan->output_count);
+        error_where_more("query: %s", q->text);
+        return SYNTAX_ERROR;
+    }
+    TRY(pl__run_piece(r, q, &rows, false, &r->temp, &ran));
+    cached_plan_unref(ran.held);
+    *ret = one.value;
+    return OK;
+}
+
+enum status pl__eval(struct pl_run *r, struct pl_sql *q, struct datum *ret, type_id *ret_type,
+                     int32_t *ret_typmod)
+{
+    struct pl_piece *p;
+    TRY(pl__prepare(r, q, &p));
+    if (p->simple) {
+        *ret_type = p->simple->type;
+        *ret_typmod = p->simple->typmod;
+        return eval_simple(r, q, p, ret);
+    }
+    const struct plan *plan = p->plan->plan;
+    if (!plan) return FAIL(SYNTAX_ERROR, "this is no expression");
+    *ret_type = plan->output_count ? plan->output[0].type : (type_id)TYPE_UNKNOWN;
+    *ret_typmod = plan->output_count ? plan->output[0].typmod : -1;
+    return eval_query(r, q, p, ret);
+}
+
+enum status pl__eval_as(struct pl_run *r, struct pl_sql *q, type_id type, struct datum *ret)
+{
+    type_id own;
+    int32_t typmod;
+    TRY(pl__eval(r, q, ret, &own, &typmod));
+    if (own == type) return OK;
+    return pl__cast(r->s, ret, own, typmod, type, -1, &r->temp);
+}
+
+enum status pl__eval_bool(struct pl_run *r, struct pl_sql *q, bool *ret)
+{
+    struct datum d;
+    TRY(pl__eval_as(r, q, TYPE_BOOL, &d));
+    *ret = !d.null && d.v.b;
+    return OK;
+}
+
+/* --- statements ----------------------------------------------------------------------------- */
+
+struct batch_rows {
+    const struct pl_rows *rows;
+    struct datum *values;
+    uint32_t columns;
+};
+
+static enum status pass_rows(void *ctx, const struct batch *b)
+{
+    struct batch_rows *t = ctx;
+    for (uint32_t i = 0; i < b->count; i++) {
+        uint32_t at = b->sel ? b->sel[i] : i;
+        for (uint32_t c = 0; c < t->columns; c++) t->values[c] = vec_get(&b->columns[c], at);
+        TRY(t->rows->row(t->rows->ctx, t->values));
+    }
+    return OK;
+}
+
+static enum status pass_none(void *ctx, const struct batch *b)
+{
+    (void)ctx, (void)b;
+    return OK;
+}
+
+static const char *const command_names[] = {"SELECT", "INSERT", "UPDATE", "DELETE"};
+
+static enum status run(struct pl_run *r, struct cached_plan *p, const struct exec_params *params,
+                       const struct pl_rows *rows, bool is_loop, struct arena *a, uint64_t *ret_rows)
+{
+    struct session *s = r->s;
+    struct batch_rows t = {rows, ARENA_ARRAY(a, struct datum, p->plan->output_count + 1),
+                           p->plan->output_count};
+    struct exec_sink to = {rows ? pass_rows : pass_none, &t};
+    bool fresh = r->code->volatility == 'v' || !txn_in_statement(s->txn);
+    if (r->code->volatility != 'v' && p->plan->writes)
+        return FAIL(FEATURE_NOT_SUPPORTED, "%s is not allowed in a non-volatile function",
+                    p->plan->command == CMD_SELECT ? "SELECT FOR UPDATE"
+                                                   : command_names[p->plan->command]);
+    struct pool *workers = s->exec.workers;
+    if (is_loop) s->exec.workers = NULL; /* the body may write while the rows come */
+    enum status st = session__run_inner(s, p, params, a, &to, rows ? rows->row : NULL,
+                                        rows ? rows->ctx : NULL, fresh, ret_rows);
+    s->exec.workers = workers;
+    return st;
+}
+
+enum status pl__run_plan(struct pl_run *r, struct cached_plan *p, const struct exec_params *params,
+                         const struct pl_rows *rows, bool is_loop, struct arena *a,
+                         struct pl_ran *ret)
+{
+    cached_plan_ref(p);
+    enum status st = run(r, p, params, rows, is_loop, a, &ret->rows);
+    ret->plan = p->plan;
+    ret->held = p;
+    if (st != OK) {
+        cached_plan_unref(p);
+        ret->held = NULL;
+    }
+    return st;
+}
+
+/* A loop's body may change the variables that the query was given. */
+static void own_params(struct arena *a, const struct plan *p, struct datum *values, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) values[i] = datum_copy(a, p->param_types[i], values[i]);
+}
+
+enum status pl__run_piece(struct pl_run *r, struct pl_sql *q, const struct pl_rows *rows,
+                          bool is_loop, struct arena *a, struct pl_ran *ret)
+{
+    struct pl_piece *p;
+    enum status st = OK;
+    *ret = (struct pl_ran){0};
+    for (int i = 0; i < REPLANS_MAX; i++) {
+        TRY(pl__prepare(r, q, &p));
+        struct datum *values = ARENA_ARRAY(a, struct datum, p->ref_count + 1);
+        const struct exec_params params = {values, p->ref_count};
+        pl__params(r, p, values);
+        if (is_loop) own_params(a, p->plan->plan, values, p->ref_count);
+        st = pl__run_plan(r, p->plan, &params, rows, is_loop, a, ret);
+        if (st != PLAN_STALE) break;
+        TRY(session__ensure_txn(r->s));
+    }
+    return in_piece(q, true, st);
+}
+
+/* --- texts that are made at run time ---------------------------------------------------------- */
+
+static enum status plan_dynamic(struct pl_run *r, const struct pl_dynamic *d, struct cached_plan *p,
+                                struct statement **ret)
+{
+    struct bind_env env;
+    struct query *q;
+    uint32_t n;
+    struct slice text = slice_of(arena_strdup(&p->arena, d->text));
+    TRY(sql_parse(&p->arena, text, ret, &n));
+    if (n > 1) return FAIL(FEATURE_NOT_SUPPORTED, "EXECUTE of several statements is not supported yet");
+    if (n == 0 || !is_plannable((*ret)[0].ast)) {
+        if (n == 0) *ret = NULL;
+        return OK;
+    }
+    session__bind_env(r->s, &env, &p->arena, text);
+    env.param_types = arena_memdup(&p->arena, d->types, d->count * sizeof *d->types + 1);
+    env.param_count = env.param_max = d->count;
+    TRY(bind_statement(&env, (*ret)[0].ast, &q));
+    return session__finish_plan(r->s, p, q, env.param_types, d->count, d->values);
+}
+
+enum status pl__plan_dynamic(struct pl_run *r, const struct pl_dynamic *d, struct arena *a,
+                             struct cached_plan **ret, struct statement **ret_statement)
+{
+    struct cached_plan *p = cached_plan_new(r->s->catalog);
+    (void)a;
+    *ret_statement = NULL;
+    enum status st = plan_dynamic(r, d, p, ret_statement);
+    if (st == OK) {
+        *ret = p;
+        return OK;
+    }
+    cached_plan_release(p);
+    return pl__in_text("SQL statement", d->text, 0, st);
+}
+
+enum status pl__run_utility(struct pl_run *r, const struct statement *st, const char *text,
+                            uint64_t *ret_rows)
+{
+    struct session *s = r->s;
+    static const struct exec_params none = {0};
+    struct arena outer = s->arena;
+    char tag[64] = "";
+    *ret_rows = 0;
+    if (st->ast->kind == AST_TRANSACTION)
+        return FAIL(FEATURE_NOT_SUPPORTED, "unsupported transaction command in PL/pgSQL");
+    if (st->ast->kind == AST_COPY)
+        return FAIL(FEATURE_NOT_SUPPORTED, "cannot COPY to/from client in PL/pgSQL");
+    if (r->code->volatility != 'v')
+        return FAIL(FEATURE_NOT_SUPPORTED, "this statement is not allowed in a non-volatile function");
+    arena_init(&s->arena, MEM_QUERY);
+    enum status result = session__run_utility(s, st, slice_of(text), &none, s->sink, tag);
+    arena_release(&s->arena);
+    s->arena = outer;
+    return result;
+}

@@ -1,0 +1,165 @@
+#include "exec/ops/trigger.h"
+
+/* Rows of AFTER triggers are copied: the batch that they came in is gone when they are fired. */
+struct trigger_queue {
+    struct arena *arena;
+    ARRAY(struct trigger_call) events;
+};
+
+static bool assigns(const struct trigger_def *g, uint8_t event, const bool *assigned)
+{
+    if (event != TRIGGER_UPDATE || !g->column_count || !assigned) return true;
+    for (uint16_t i = 0; i < g->column_count; i++)
+        if (assigned[g->columns[i] - 1]) return true;
+    return false;
+}
+
+static bool is_of(const struct trigger_def *g, uint8_t event, bool row, bool before)
+{
+    return (g->type & event) && !(g->type & TRIGGER_ROW) == !row &&
+           !(g->type & TRIGGER_BEFORE) == !before;
+}
+
+/* Rows that are not there read as NULL, which no condition that was let through asks for. */
+static enum status holds(struct execution *x, const struct trigger_rule *rule,
+                         const struct table_def *t, const struct datum *old,
+                         const struct datum *row, struct arena *a, bool *ret)
+{
+    uint32_t n = t->column_count;
+    *ret = true;
+    if (!rule->when) return OK;
+    struct datum *slots = ARENA_ARRAY(a, struct datum, 2 * n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        slots[i] = old ? old[i] : (struct datum){.null = true};
+        slots[n + i] = row ? row[i] : (struct datum){.null = true};
+    }
+    return exec_test_row(x, rule->when, slots, a, ret);
+}
+
+/* Generated columns are worked out after BEFORE triggers, which find them empty. */
+static void hide_generated(const struct dml *dml, const struct table_def *t, struct datum *row)
+{
+    for (uint16_t c = 0; dml->generated && c < t->column_count; c++)
+        if (dml->generated[c]) row[c] = (struct datum){.null = true};
+}
+
+enum status trigger_before_row(struct dml_run *d, uint8_t event, const bool *assigned,
+                                const struct datum *old, struct datum *row, bool *ret_skip)
+{
+    const struct exec_session *s = d->x->session;
+    const struct dml *dml = d->dml;
+    *ret_skip = false;
+    if (row && event != TRIGGER_DELETE) hide_generated(dml, d->table, row);
+    for (uint32_t i = 0; i < dml->trigger_count; i++) {
+        const struct trigger_def *g = dml->triggers[i].def;
+        bool fires = is_of(g, event, true, true) && assigns(g, event, assigned);
+        if (fires) TRY(holds(d->x, &dml->triggers[i], d->table, old, row, d->arena, &fires));
+        if (!fires) continue;
+        const struct trigger_call call = {g, d->table, event, old, row};
+        const struct datum *made = row;
+        TRY(s->call_trigger(s->ctx, &call, d->arena, &made));
+        *ret_skip = made == NULL;
+        if (!made) return OK;
+        if (event != TRIGGER_DELETE)
+            memcpy(row, made, d->table->column_count * sizeof *row);
+    }
+    return OK;
+}
+
+const bool *trigger_changed(struct dml_run *d, const bool *assigned, const struct datum *old,
+                             const struct datum *row)
+{
+    bool *changed = ARENA_ARRAY(d->arena, bool, d->table->column_count + 1u);
+    for (uint16_t c = 0; c < d->table->column_count; c++)
+        changed[c] = assigned[c] ||
+                     !value_identical(d->table->columns[c].type, &old[c], &row[c]);
+    return changed;
+}
+
+static struct trigger_queue *queue_of(struct execution *x)
+{
+    if (x->triggers) return x->triggers;
+    x->triggers = ARENA_NEW(x->arena, struct trigger_queue);
+    x->triggers->arena = exec_arena(x);
+    return x->triggers;
+}
+
+static const struct datum *copy_row(struct arena *a, const struct table_def *t,
+                                    const struct datum *row)
+{
+    if (!row) return NULL;
+    struct datum *copy = ARENA_ARRAY(a, struct datum, t->column_count + 1u);
+    for (uint16_t c = 0; c < t->column_count; c++)
+        copy[c] = datum_copy(a, t->columns[c].type, row[c]);
+    return copy;
+}
+
+enum status trigger_after_row(struct dml_run *d, uint8_t event, const bool *assigned,
+                               const struct datum *old, const struct datum *row)
+{
+    const struct exec_session *s = d->x->session;
+    const struct dml *dml = d->dml;
+    struct trigger_queue *q = queue_of(d->x);
+    const struct datum *kept_old = NULL, *kept_new = NULL;
+    for (uint32_t i = 0; i < dml->trigger_count; i++) {
+        const struct trigger_def *g = dml->triggers[i].def;
+        bool fires = is_of(g, event, true, false) && assigns(g, event, assigned), put = false;
+        if (fires) TRY(holds(d->x, &dml->triggers[i], d->table, old, row, d->arena, &fires));
+        if (!fires) continue;
+        struct trigger_call call = {g, d->table, event, old, row};
+        if (g->deferrable && s->defer_trigger) TRY(s->defer_trigger(s->ctx, &call, &put));
+        if (put) continue;
+        if (!kept_old) kept_old = copy_row(q->arena, d->table, old);
+        if (!kept_new) kept_new = copy_row(q->arena, d->table, row);
+        call.old = kept_old;
+        call.new = kept_new;
+        ARENA_PUSH(q->arena, &q->events, call);
+    }
+    return OK;
+}
+
+static enum status fire_statement(struct execution *x, const struct plan_node *n, uint8_t event,
+                                  bool before)
+{
+    const struct exec_session *s = x->session;
+    const struct dml *dml = &n->dml;
+    for (uint32_t i = 0; i < dml->trigger_count; i++) {
+        const struct trigger_def *g = dml->triggers[i].def;
+        bool fires = is_of(g, event, false, before) && assigns(g, event, dml->column_changed);
+        if (fires) TRY(holds(x, &dml->triggers[i], dml->table, NULL, NULL, x->arena, &fires));
+        if (!fires) continue;
+        const struct trigger_call call = {g, dml->table, event, NULL, NULL};
+        const struct datum *none = NULL;
+        TRY(s->call_trigger(s->ctx, &call, x->arena, &none));
+    }
+    return OK;
+}
+
+enum status trigger_before_statement(struct execution *x, const struct plan_node *n, uint8_t event)
+{
+    return n->dml.triggers ? fire_statement(x, n, event, true) : OK;
+}
+
+/* Those of tables that referential actions changed were queued last. */
+static enum status fire_waiting(struct execution *x)
+{
+    struct trigger_queue *q = x->triggers;
+    const struct exec_session *s = x->session;
+    struct arena *a = exec_arena(x);
+    for (size_t i = 0; i < q->events.count; i++) {
+        const struct datum *ignored = NULL;
+        TRY(s->call_trigger(s->ctx, &q->events.data[i], a, &ignored));
+        arena_clear(a);
+        TRY(exec_check(x));
+    }
+    return OK;
+}
+
+enum status trigger_finish(struct execution *x, const struct plan_node *n, uint8_t events)
+{
+    static const uint8_t order[] = {TRIGGER_UPDATE, TRIGGER_DELETE, TRIGGER_INSERT};
+    if (x->triggers) TRY(fire_waiting(x));
+    for (size_t i = 0; n->dml.triggers && i < sizeof order; i++)
+        if (events & order[i]) TRY(fire_statement(x, n, order[i], false));
+    return OK;
+}

@@ -1,0 +1,29 @@
+/* Firing triggers: BEFORE ones as a row is about to be written, AFTER ones when the statement has done all rows.
+ * None of this is called for a table whose plan has no triggers. */
+#ifndef HELIOS_EXEC_OPS_TRIGGER_H
+#define HELIOS_EXEC_OPS_TRIGGER_H
+
+#include "exec/ops/dml.h"
+
+/* Of BEFORE ROW triggers; `assigned`: the columns that the statement sets, of an UPDATE. *row is replaced by
+ * what they make of it (in d->arena). *ret_skip: nothing is to be done to the row. */
+enum status trigger_before_row(struct dml_run *d, uint8_t event, const bool *assigned,
+                                const struct datum *old, struct datum *row, bool *ret_skip) MUST;
+/* Of AFTER ROW triggers: they wait. */
+enum status trigger_after_row(struct dml_run *d, uint8_t event, const bool *assigned,
+                               const struct datum *old, const struct datum *row) MUST;
+/* Columns that differ, beside those that were assigned; in d->arena. */
+const bool *trigger_changed(struct dml_run *d, const bool *assigned, const struct datum *old,
+                             const struct datum *row);
+enum status trigger_before_statement(struct execution *x, const struct plan_node *n,
+                                      uint8_t event) MUST;
+/* Fires what waits, then AFTER STATEMENT triggers of these events. */
+enum status trigger_finish(struct execution *x, const struct plan_node *n, uint8_t events) MUST;
+
+/* Has the node such triggers? `after`: AFTER ones, else BEFORE ones. */
+static inline bool trigger_has(const struct dml *d, bool after)
+{
+    return d->triggers && (d->trigger_types[after] & TRIGGER_ROW);
+}
+
+#endif

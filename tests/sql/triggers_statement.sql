@@ -1,0 +1,67 @@
+create table t (a int, b int);
+create function st() returns trigger language plpgsql as $$ begin raise notice '% % % % %', tg_name, tg_when, tg_level, tg_op, (select count(*) from t); return null; end $$;
+create trigger b before insert or update or delete on t for each statement execute function st();
+create trigger a after insert or update or delete on t execute function st();
+insert into t values (1, 1), (2, 2);
+insert into t select 1, 1 where false;
+update t set b = 5;
+update t set b = 6 where a = 99;
+delete from t where a = 1;
+insert into t values (7, 7) returning *;
+copy t from stdin;
+8	8
+9	9
+\.
+create trigger ub before update of b on t execute function st();
+update t set a = a;
+update t set b = b;
+drop trigger ub on t;
+create trigger tr before truncate on t execute function st();
+create trigger tra after truncate on t execute function st();
+truncate t;
+create trigger bad before truncate on t for each row execute function st();
+create trigger w after insert on t when (1 = 2) execute function st();
+insert into t values (1, 1);
+select pg_get_triggerdef(oid) from pg_trigger where tgrelid = 't'::regclass order by tgname;
+drop table t;
+select count(*) from pg_trigger where tgname in ('a', 'b');
+-- order by name, row and statement together
+create table o (x int);
+create function oo() returns trigger language plpgsql as $$ begin raise notice '%', tg_name; return new; end $$;
+create trigger c_row before insert on o for each row execute function oo();
+create trigger a_row before insert on o for each row execute function oo();
+create trigger b_row after insert on o for each row execute function oo();
+create trigger d_row after insert on o for each row execute function oo();
+create trigger z_st before insert on o execute function oo();
+create trigger y_st after insert on o execute function oo();
+insert into o values (1), (2);
+-- conflict
+create table k (id int primary key, v int);
+create trigger k1 before insert or update on k for each statement execute function oo();
+create trigger k2 after insert or update on k for each statement execute function oo();
+create function op() returns trigger language plpgsql as $$ begin raise notice '% %', tg_name, tg_op; return new; end $$;
+create trigger k3 before insert or update on k for each row execute function op();
+create trigger k4 after insert or update on k for each row execute function op();
+insert into k values (1, 1);
+insert into k values (1, 1), (2, 2) on conflict (id) do update set v = excluded.v + 10;
+select * from k order by id;
+-- two tables, UPDATE FROM, DELETE USING
+create table s (id int, w int);
+insert into s values (1, 100), (2, 200);
+update k set v = s.w from s where s.id = k.id;
+delete from k using s where s.id = k.id and s.id = 1;
+select * from k;
+-- transaction and savepoint
+begin;
+create trigger later after delete on k for each row execute function op();
+delete from k;
+rollback;
+insert into k values (3, 3);
+delete from k where id = 3;
+-- rename and drop of what is named
+alter table k rename column v to vv;
+insert into k values (4, 4);
+alter table k rename to kk;
+insert into kk values (5, 5);
+drop table kk;
+drop function op();
