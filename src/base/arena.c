@@ -47,6 +47,13 @@ void arena_clear(struct arena *a)
     a->end = a->chunks ? a->chunks->end : NULL;
 }
 
+bool arena_contains(const struct arena *a, const void *p)
+{
+    for (struct arena_chunk *c = a->chunks; c; c = c->older)
+        if ((const char *)p >= (const char *)c && (const char *)p < c->end) return true;
+    return false;
+}
+
 struct arena_mark arena_mark(const struct arena *a)
 {
     return (struct arena_mark){a->chunks, a->next};

@@ -36,6 +36,9 @@ struct arena_mark arena_mark(const struct arena *a);
 void arena_rewind(struct arena *a, struct arena_mark mark);
 void *arena_alloc_slow(struct arena *a, size_t size, size_t align);
 
+/* Does `p` point into it? */
+bool arena_contains(const struct arena *a, const void *p);
+
 static inline size_t arena_bytes(const struct arena *a) { return a->bytes; }
 
 /* Not zeroed; `align` is a power of two up to 64. */

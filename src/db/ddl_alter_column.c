@@ -190,6 +190,9 @@ enum status ddl__drop_column_command(struct ddl *d, oid_t table, const struct as
     if (!column)
         return FAIL(UNDEFINED_COLUMN, "column \"%s\" of relation \"%s\" does not exist", c->name,
                     t->name);
-    struct drop_item item = {t, column};
+    int16_t number = column->number;
+    TRY(ddl__drop_column_triggers(d, table, number, c->cascade));
+    t = ddl__table(d, table);
+    struct drop_item item = {t, &t->columns[number - 1]};
     return ddl__drop_items(d, &item, 1, c->cascade);
 }

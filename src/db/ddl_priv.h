@@ -307,6 +307,13 @@ enum status ddl__alter_constraint(struct ddl *d, oid_t table,
                                   const struct ast_alter_cmd *c) MUST;
 enum status ddl__validate_constraint(struct ddl *d, oid_t table,
                                      const struct ast_alter_cmd *c) MUST;
+/* --- ddl_trigger_column.c: columns that triggers name --- */
+/* Conditions of triggers, as above; e's triggers are new ones. */
+enum status ddl__rename_in_triggers(struct ddl *d, const struct table_def *t, struct table_edit *e,
+                                    const char *old, const char *name) MUST;
+/* Triggers that name the column go with it: 2BP01 without CASCADE. */
+enum status ddl__drop_column_triggers(struct ddl *d, oid_t table, int16_t number,
+                                      bool cascade) MUST;
 /* ENABLE and DISABLE TRIGGER (ddl_trigger.c). */
 enum status ddl__enable_triggers(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
 enum status ddl__set_owner(struct ddl *d, const struct table_def *t, const char *role) MUST;

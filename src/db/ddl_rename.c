@@ -73,6 +73,7 @@ static enum status restate(struct ddl *d, const struct table_def *t, struct tabl
         TRY(ddl__rename_in(d, t, k->check_sql, old, name, &copy->check_sql));
         e->constraints.data[i] = copy;
     }
+    TRY(ddl__rename_in_triggers(d, t, e, old, name));
     return ddl__rename_in_indexes(d, t, e, old, name);
 }
 

@@ -266,15 +266,54 @@ enum status session__do(struct session *s, const struct ast_do *a, struct slice 
     return st;
 }
 
-/* The procedure and its arguments are bound as a call in an expression. */
-static enum status bind_call(struct session *s, const struct ast_call *a, struct slice text,
-                             const struct exec_params *params, struct expr **ret)
+static const char *call_words(struct session *s, const struct ast_call *a, const struct expr *e)
 {
-    struct bind_env env;
-    struct query *q;
-    (void)params;
-    session__bind_env(s, &env, &s->arena, text);
-    return bind_expression(&env, &a->function->node, TYPE_NONE, -1, "CALL", ret, &q);
+    struct strbuf b;
+    strbuf_init(&b, &s->arena);
+    for (uint32_t i = 0; i < a->function->name.count; i++)
+        strbuf_addf(&b, "%s%s", i ? "." : "", a->function->name.items[i]);
+    strbuf_addc(&b, '(');
+    for (uint32_t i = 0; i < a->function->args.count && i < e->arg_count; i++) {
+        if (i) strbuf_adds(&b, ", ");
+        type_format(e->args[i]->type, -1, &b);
+    }
+    strbuf_addc(&b, ')');
+    return b.data;
+}
+
+/* 42809 unless it is a call of a procedure. */
+static enum status check_procedure(struct session *s, const struct ast_call *a, const struct expr *e,
+                                   struct slice text)
+{
+    const struct function_def *f = e->kind == EXPR_CALL ? proc_function(e->call.proc) : NULL;
+    if (f && f->proc.kind == 'p') return OK;
+    FAIL(WRONG_OBJECT_TYPE, "%s is not a procedure", call_words(s, a, e));
+    error_hint("To call a function, use SELECT.");
+    return error_at(sql_position(text, a->function->node.location));
+}
+
+/* Its arguments are evaluated, then it runs in *ret, which is released in any case. */
+static enum status run_procedure(struct session *s, const struct expr *e,
+                                 const struct exec_params *params, struct arena *a,
+                                 struct pl_run *ret)
+{
+    struct pl_code *code;
+    struct datum *values = ARENA_ARRAY(a, struct datum, e->arg_count + 1);
+    ret->code = NULL;
+    for (uint32_t i = 0; i < e->arg_count; i++)
+        TRY(exec_constant(e->args[i], &s->exec, params, a, &values[i]));
+    TRY(pl__code(s, proc_function(e->call.proc), NULL, &code));
+    pl__run_init(ret, s, code);
+    set_arguments(ret, values);
+    return run_code(ret);
+}
+
+static void end_procedure(struct pl_run *r)
+{
+    struct pl_code *code = r->code;
+    if (!code) return;
+    pl__run_release(r);
+    pl__code_unref(code);
 }
 
 static enum status send_outs(struct session *s, struct pl_run *r, const struct result_sink *sink)
@@ -292,43 +331,75 @@ static enum status send_outs(struct session *s, struct pl_run *r, const struct r
     return sink->row(sink->ctx, values, c->out_count);
 }
 
-static const char *call_words(struct session *s, const struct ast_call *a, const struct expr *e)
-{
-    struct strbuf b;
-    strbuf_init(&b, &s->arena);
-    for (uint32_t i = 0; i < a->function->name.count; i++)
-        strbuf_addf(&b, "%s%s", i ? "." : "", a->function->name.items[i]);
-    strbuf_addc(&b, '(');
-    for (uint32_t i = 0; i < a->function->args.count && i < e->arg_count; i++) {
-        if (i) strbuf_adds(&b, ", ");
-        type_format(e->args[i]->type, -1, &b);
-    }
-    strbuf_addc(&b, ')');
-    return b.data;
-}
-
 enum status session__call(struct session *s, const struct ast_call *a, struct slice text,
                           const struct exec_params *params, const struct result_sink *sink)
 {
+    struct bind_env env;
     struct expr *e;
-    struct pl_code *code;
+    struct query *q;
     struct pl_run r;
-    TRY(bind_call(s, a, text, params, &e));
-    const struct function_def *f = e->kind == EXPR_CALL ? proc_function(e->call.proc) : NULL;
-    if (!f || f->proc.kind != 'p') {
-        FAIL(WRONG_OBJECT_TYPE, "%s is not a procedure", call_words(s, a, e));
-        error_hint("To call a function, use SELECT.");
-        return error_at(sql_position(text, a->function->node.location));
-    }
-    struct datum *values = ARENA_ARRAY(&s->arena, struct datum, e->arg_count + 1);
-    for (uint32_t i = 0; i < e->arg_count; i++)
-        TRY(exec_constant(e->args[i], &s->exec, params, &s->arena, &values[i]));
-    TRY(pl__code(s, f, NULL, &code));
-    pl__run_init(&r, s, code);
-    set_arguments(&r, values);
-    enum status st = run_code(&r);
+    session__bind_env(s, &env, &s->arena, text);
+    TRY(bind_expression(&env, &a->function->node, TYPE_NONE, -1, "CALL", &e, &q));
+    TRY(check_procedure(s, a, e, text));
+    enum status st = run_procedure(s, e, params, &s->arena, &r);
     if (st == OK) st = send_outs(s, &r, sink);
-    pl__run_release(&r);
-    pl__code_unref(code);
+    end_procedure(&r);
+    return st;
+}
+
+/* --- CALL in a body -------------------------------------------------------------------------- */
+
+static enum status take_outs(struct pl_run *r, const struct pl_sql *q, const struct ast_call *a,
+                             const struct pl_run *called)
+{
+    const struct pl_code *c = called->code;
+    for (uint32_t i = 0; i < c->out_count; i++) {
+        uint32_t at = c->outs[i], var, used;
+        if (at >= a->function->args.count) continue;
+        const struct ast *arg = a->function->args.items[at];
+        const struct ast_column_ref *ref = AST(arg, ast_column_ref);
+        bool is_var = arg->kind == AST_COLUMN_REF &&
+                      plpgsql_lookup(q->names, ref->names.items, ref->names.count, &var, &used);
+        if (!is_var) {
+            FAIL(SYNTAX_ERROR, "procedure parameter \"%s\" is an output parameter but corresponding "
+                               "argument is not writable",
+                 c->all_names[at]);
+            return SYNTAX_ERROR;
+        }
+        const struct pl_target t = {.var = var,
+                                    .field = used < ref->names.count ? ref->names.items[used] : NULL};
+        TRY(pl__assign(r, &t, &called->vars[at], c->all_types[at], -1));
+    }
+    return OK;
+}
+
+static enum status call(struct pl_run *r, const struct pl_sql *q, struct arena *a)
+{
+    struct statement *st;
+    struct exec_params params;
+    struct expr *e;
+    struct pl_run called;
+    uint32_t n;
+    struct slice text = slice_of(q->text);
+    TRY(pl__in_piece(q, sql_parse(a, text, &st, &n)));
+    if (n != 1 || st[0].ast->kind != AST_CALL)
+        return FAIL(FEATURE_NOT_SUPPORTED, "DO inside of a function is not supported yet");
+    const struct ast_call *ast = AST(st[0].ast, ast_call);
+    enum status result = pl__bind(r, q, &ast->function->node, text, a, &e, &params);
+    if (result == OK) result = check_procedure(r->s, ast, e, text);
+    TRY(pl__in_piece(q, result));
+    result = pl__in_piece(q, run_procedure(r->s, e, &params, a, &called));
+    if (result == OK) result = take_outs(r, q, ast, &called);
+    end_procedure(&called);
+    return result;
+}
+
+enum status pl__call(struct pl_run *r, const struct pl_stmt *s)
+{
+    struct arena a;
+    arena_init(&a, MEM_QUERY);
+    enum status st = exec_check_stack();
+    if (st == OK) st = call(r, s->sql, &a);
+    arena_release(&a);
     return st;
 }

@@ -239,14 +239,7 @@ enum status pl__block(struct pl_run *r, const struct pl_stmt *s, struct pl_flow 
     return OK;
 }
 
-/* --- CALL, DO, and all others --------------------------------------------------------------- */
-
-static enum status run_call(struct pl_run *r, const struct pl_stmt *s)
-{
-    (void)r;
-    return FAIL(FEATURE_NOT_SUPPORTED, "%s inside of a function is not supported yet",
-                (s->sql->text[0] | 0x20) == 'd' ? "DO" : "CALL");
-}
+/* --- all others --------------------------------------------------------------- */
 
 static enum status perform(struct pl_run *r, const struct pl_stmt *s)
 {
@@ -285,7 +278,7 @@ static enum status statement(struct pl_run *r, const struct pl_stmt *s, struct p
     case PL_OPEN:
     case PL_FETCH:
     case PL_CLOSE: return pl__cursor(r, s);
-    case PL_CALL: return run_call(r, s);
+    case PL_CALL: return pl__call(r, s);
     case PL_COMMIT:
     case PL_ROLLBACK:
         return FAIL(FEATURE_NOT_SUPPORTED, "%s in a procedure is not supported yet",

@@ -177,6 +177,36 @@ static enum status fit_target(struct pl_run *r, const struct pl_target *t, struc
     return OK;
 }
 
+/* Functions over numbers keep no state; of others it would not be known here. */
+static bool is_number(type_id type)
+{
+    return type == TYPE_INT4 || type == TYPE_INT8 || type == TYPE_INT2 || type == TYPE_FLOAT8 ||
+           type == TYPE_BOOL;
+}
+
+static void find_quick(struct pl_piece *p)
+{
+    const struct expr *e = p->simple;
+    struct pl_quick q = {.arg_count = e->arg_count};
+    const struct proc_def *f = e->kind == EXPR_CALL ? e->call.proc : NULL;
+    if (!f || proc_function(f) || !f->strict || e->arg_count > PL_QUICK_ARGS || !is_number(e->type))
+        return;
+    for (uint32_t i = 0; i < e->arg_count; i++) {
+        const struct expr *a = e->args[i];
+        if (!is_number(a->type)) return;
+        if (a->kind == EXPR_CONST) {
+            q.args[i] = &a->constant;
+        } else if (a->kind == EXPR_PARAM && p->refs[a->param - 1].field < 0) {
+            q.vars[i] = p->refs[a->param - 1].var;
+        } else {
+            return;
+        }
+    }
+    if (!p->ref_count) return;
+    q.function = function_impl(f->id)->scalar;
+    p->quick = q;
+}
+
 static enum status bind_piece(struct pl_run *r, struct binding *b, const struct statement *st,
                               struct slice text, struct cached_plan *p)
 {
@@ -208,18 +238,37 @@ enum status pl__in_text(const char *what, const char *text, int before, enum sta
     return st;
 }
 
-static enum status in_piece(const struct pl_sql *q, bool run, enum status st)
+enum status pl__in_piece(const struct pl_sql *q, enum status st)
 {
     const char *what = q->skip            ? "PL/pgSQL assignment"
                        : q->is_expression ? "SQL expression"
                                           : "SQL statement";
-    (void)run;
     return pl__in_text(what, q->text, q->is_expression ? 7 - q->skip : 0, st);
 }
 
 static const char *text_of(struct arena *a, const struct pl_sql *q)
 {
     return q->is_expression ? arena_printf(a, "SELECT %s", q->text + q->skip) : q->text;
+}
+
+enum status pl__bind(struct pl_run *r, const struct pl_sql *q, const struct ast *ast,
+                     struct slice text, struct arena *a, struct expr **ret,
+                     struct exec_params *ret_params)
+{
+    struct binding b = {.run = r, .sql = q, .arena = a};
+    struct bind_env env;
+    struct query *query;
+    session__bind_env(r->s, &env, a, text);
+    env.variable = variable;
+    env.variable_ctx = &b;
+    TRY(bind_expression(&env, ast, TYPE_NONE, -1, "CALL", ret, &query));
+    struct datum *values = ARENA_ARRAY(a, struct datum, b.refs.count + 1);
+    for (size_t i = 0; i < b.refs.count; i++) {
+        const struct pl_ref *f = &b.refs.data[i];
+        values[i] = f->field < 0 ? r->vars[f->var] : r->records[f->var].values[f->field];
+    }
+    *ret_params = (struct exec_params){values, (uint32_t)b.refs.count};
+    return OK;
 }
 
 static enum status plan_piece(struct pl_run *r, struct pl_sql *q, struct pl_piece *piece)
@@ -236,7 +285,7 @@ static enum status plan_piece(struct pl_run *r, struct pl_sql *q, struct pl_piec
     if (plannable) result = bind_piece(r, &b, &st[0], text, p);
     if (result != OK) {
         cached_plan_release(p);
-        return in_piece(q, false, result);
+        return pl__in_piece(q, result);
     }
     if (piece->plan) cached_plan_release(piece->plan);
     *piece = (struct pl_piece){.plan = p, .generation = r->s->settings.generation,
@@ -247,6 +296,7 @@ static enum status plan_piece(struct pl_run *r, struct pl_sql *q, struct pl_piec
     if (!plannable) return OK; /* plan->plan NULL: run as a utility statement */
     if (q->is_expression) piece->simple = simple_expression(p->plan);
     if (piece->simple) calls_function(&piece->calls, piece->simple);
+    if (piece->simple) find_quick(piece);
     if (piece->simple) piece->is_constant = expr_is_constant(piece->simple);
     return OK;
 }
@@ -290,6 +340,30 @@ static struct execution *execution_of(struct pl_run *r)
     return &r->x;
 }
 
+/* 8 bytes at a time, as variables are stored. */
+static inline void copy_datum(struct datum *to, const struct datum *from)
+{
+    uint64_t *t = (uint64_t *)&to->v;
+    const uint64_t *f = (const uint64_t *)&from->v;
+    t[0] = f[0];
+    t[1] = f[1];
+    to->null = from->null;
+}
+
+static enum status eval_quick(struct pl_run *r, const struct pl_piece *p, struct datum *ret)
+{
+    const struct pl_quick *q = &p->quick;
+    struct datum args[PL_QUICK_ARGS];
+    for (uint32_t i = 0; i < q->arg_count; i++) {
+        copy_datum(&args[i], q->args[i] ? q->args[i] : &r->vars[q->vars[i]]);
+        if (args[i].null) return *ret = (struct datum){.null = true}, OK;
+    }
+    struct call_ctx c = {.session = &r->s->exec, .arena = &r->temp, .keep = &r->keep,
+                         .expr = p->simple};
+    *ret = (struct datum){0};
+    return q->function(&c, args, q->arg_count, ret);
+}
+
 static enum status eval_simple(struct pl_run *r, const struct pl_sql *q, const struct pl_piece *p,
                                struct datum *ret)
 {
@@ -303,7 +377,7 @@ static enum status eval_simple(struct pl_run *r, const struct pl_sql *q, const s
     if (!p->calls) {
         enum status st = exec_eval_row(x, p->simple, NULL, &r->temp, ret);
         /* PostgreSQL finds this one while it plans. */
-        if (st != OK && p->is_constant) return in_piece(q, true, st);
+        if (st != OK && p->is_constant) return pl__in_piece(q, st);
         return st;
     }
     /* What it calls may change the catalog, and the plan be made anew meanwhile. */
@@ -355,6 +429,7 @@ enum status pl__eval(struct pl_run *r, struct pl_sql *q, struct datum *ret, type
     if (p->simple) {
         *ret_type = p->simple->type;
         *ret_typmod = p->simple->typmod;
+        if (p->quick.function) return eval_quick(r, p, ret);
         return eval_simple(r, q, p, ret);
     }
     const struct plan *plan = p->plan->plan;
@@ -379,149 +454,4 @@ enum status pl__eval_bool(struct pl_run *r, struct pl_sql *q, bool *ret)
     TRY(pl__eval_as(r, q, TYPE_BOOL, &d));
     *ret = !d.null && d.v.b;
     return OK;
-}
-
-/* --- statements ----------------------------------------------------------------------------- */
-
-struct batch_rows {
-    const struct pl_rows *rows;
-    struct datum *values;
-    uint32_t columns;
-};
-
-static enum status pass_rows(void *ctx, const struct batch *b)
-{
-    struct batch_rows *t = ctx;
-    for (uint32_t i = 0; i < b->count; i++) {
-        uint32_t at = b->sel ? b->sel[i] : i;
-        for (uint32_t c = 0; c < t->columns; c++) t->values[c] = vec_get(&b->columns[c], at);
-        TRY(t->rows->row(t->rows->ctx, t->values));
-    }
-    return OK;
-}
-
-static enum status pass_none(void *ctx, const struct batch *b)
-{
-    (void)ctx, (void)b;
-    return OK;
-}
-
-static const char *const command_names[] = {"SELECT", "INSERT", "UPDATE", "DELETE"};
-
-static enum status run(struct pl_run *r, struct cached_plan *p, const struct exec_params *params,
-                       const struct pl_rows *rows, bool is_loop, struct arena *a, uint64_t *ret_rows)
-{
-    struct session *s = r->s;
-    struct batch_rows t = {rows, ARENA_ARRAY(a, struct datum, p->plan->output_count + 1),
-                           p->plan->output_count};
-    struct exec_sink to = {rows ? pass_rows : pass_none, &t};
-    bool fresh = r->code->volatility == 'v' || !txn_in_statement(s->txn);
-    if (r->code->volatility != 'v' && p->plan->writes)
-        return FAIL(FEATURE_NOT_SUPPORTED, "%s is not allowed in a non-volatile function",
-                    p->plan->command == CMD_SELECT ? "SELECT FOR UPDATE"
-                                                   : command_names[p->plan->command]);
-    struct pool *workers = s->exec.workers;
-    if (is_loop) s->exec.workers = NULL; /* the body may write while the rows come */
-    enum status st = session__run_inner(s, p, params, a, &to, rows ? rows->row : NULL,
-                                        rows ? rows->ctx : NULL, fresh, ret_rows);
-    s->exec.workers = workers;
-    return st;
-}
-
-enum status pl__run_plan(struct pl_run *r, struct cached_plan *p, const struct exec_params *params,
-                         const struct pl_rows *rows, bool is_loop, struct arena *a,
-                         struct pl_ran *ret)
-{
-    cached_plan_ref(p);
-    enum status st = run(r, p, params, rows, is_loop, a, &ret->rows);
-    ret->plan = p->plan;
-    ret->held = p;
-    if (st != OK) {
-        cached_plan_unref(p);
-        ret->held = NULL;
-    }
-    return st;
-}
-
-/* A loop's body may change the variables that the query was given. */
-static void own_params(struct arena *a, const struct plan *p, struct datum *values, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) values[i] = datum_copy(a, p->param_types[i], values[i]);
-}
-
-enum status pl__run_piece(struct pl_run *r, struct pl_sql *q, const struct pl_rows *rows,
-                          bool is_loop, struct arena *a, struct pl_ran *ret)
-{
-    struct pl_piece *p;
-    enum status st = OK;
-    *ret = (struct pl_ran){0};
-    for (int i = 0; i < REPLANS_MAX; i++) {
-        TRY(pl__prepare(r, q, &p));
-        struct datum *values = ARENA_ARRAY(a, struct datum, p->ref_count + 1);
-        const struct exec_params params = {values, p->ref_count};
-        pl__params(r, p, values);
-        if (is_loop) own_params(a, p->plan->plan, values, p->ref_count);
-        st = pl__run_plan(r, p->plan, &params, rows, is_loop, a, ret);
-        if (st != PLAN_STALE) break;
-        TRY(session__ensure_txn(r->s));
-    }
-    return in_piece(q, true, st);
-}
-
-/* --- texts that are made at run time ---------------------------------------------------------- */
-
-static enum status plan_dynamic(struct pl_run *r, const struct pl_dynamic *d, struct cached_plan *p,
-                                struct statement **ret)
-{
-    struct bind_env env;
-    struct query *q;
-    uint32_t n;
-    struct slice text = slice_of(arena_strdup(&p->arena, d->text));
-    TRY(sql_parse(&p->arena, text, ret, &n));
-    if (n > 1) return FAIL(FEATURE_NOT_SUPPORTED, "EXECUTE of several statements is not supported yet");
-    if (n == 0 || !is_plannable((*ret)[0].ast)) {
-        if (n == 0) *ret = NULL;
-        return OK;
-    }
-    session__bind_env(r->s, &env, &p->arena, text);
-    env.param_types = arena_memdup(&p->arena, d->types, d->count * sizeof *d->types + 1);
-    env.param_count = env.param_max = d->count;
-    TRY(bind_statement(&env, (*ret)[0].ast, &q));
-    return session__finish_plan(r->s, p, q, env.param_types, d->count, d->values);
-}
-
-enum status pl__plan_dynamic(struct pl_run *r, const struct pl_dynamic *d, struct arena *a,
-                             struct cached_plan **ret, struct statement **ret_statement)
-{
-    struct cached_plan *p = cached_plan_new(r->s->catalog);
-    (void)a;
-    *ret_statement = NULL;
-    enum status st = plan_dynamic(r, d, p, ret_statement);
-    if (st == OK) {
-        *ret = p;
-        return OK;
-    }
-    cached_plan_release(p);
-    return pl__in_text("SQL statement", d->text, 0, st);
-}
-
-enum status pl__run_utility(struct pl_run *r, const struct statement *st, const char *text,
-                            uint64_t *ret_rows)
-{
-    struct session *s = r->s;
-    static const struct exec_params none = {0};
-    struct arena outer = s->arena;
-    char tag[64] = "";
-    *ret_rows = 0;
-    if (st->ast->kind == AST_TRANSACTION)
-        return FAIL(FEATURE_NOT_SUPPORTED, "unsupported transaction command in PL/pgSQL");
-    if (st->ast->kind == AST_COPY)
-        return FAIL(FEATURE_NOT_SUPPORTED, "cannot COPY to/from client in PL/pgSQL");
-    if (r->code->volatility != 'v')
-        return FAIL(FEATURE_NOT_SUPPORTED, "this statement is not allowed in a non-volatile function");
-    arena_init(&s->arena, MEM_QUERY);
-    enum status result = session__run_utility(s, st, slice_of(text), &none, s->sink, tag);
-    arena_release(&s->arena);
-    s->arena = outer;
-    return result;
 }

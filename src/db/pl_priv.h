@@ -29,7 +29,16 @@ struct pl_seen {
     uint32_t var;
     uint64_t shape;
 };
+/* An expression that is one call of a built-in function over variables and constants. */
+enum { PL_QUICK_ARGS = 2 };
+struct pl_quick {
+    scalar_fn function;
+    uint32_t arg_count;
+    const struct datum *args[PL_QUICK_ARGS]; /* constants; NULL: a variable */
+    uint32_t vars[PL_QUICK_ARGS];
+};
 struct pl_piece {
+    struct pl_quick quick;      /* function NULL: it is none */
     struct cached_plan *plan;   /* owns the rest */
     uint64_t generation;
     const struct expr *simple;  /* the piece is this expression alone; NULL */
@@ -177,6 +186,10 @@ const char *pl__text(struct pl_run *r, const struct datum *d, type_id type);
 /* --- pieces (pl_piece.c) --- */
 /* Makes the plan, or keeps the one there is. */
 enum status pl__prepare(struct pl_run *r, struct pl_sql *q, struct pl_piece **ret) MUST;
+/* The call that CALL makes, and the values of the variables in it. */
+enum status pl__bind(struct pl_run *r, const struct pl_sql *q, const struct ast *ast,
+                     struct slice text, struct arena *a, struct expr **ret,
+                     struct exec_params *ret_params) MUST;
 void pl__params(struct pl_run *r, const struct pl_piece *p, struct datum *ret);
 /* The value of an expression, in r->temp or in variables. *ret_type: its own. */
 enum status pl__eval(struct pl_run *r, struct pl_sql *q, struct datum *ret, type_id *ret_type,
@@ -213,6 +226,7 @@ enum status pl__run_plan(struct pl_run *r, struct cached_plan *p, const struct e
 enum status pl__run_utility(struct pl_run *r, const struct statement *st, const char *text,
                             uint64_t *ret_rows) MUST;
 /* What an error says of the text it was in. */
+enum status pl__in_piece(const struct pl_sql *q, enum status st);
 enum status pl__in_text(const char *what, const char *text, int before, enum status st);
 
 /* --- statements (pl_exec.c and its neighbours) --- */
@@ -240,6 +254,8 @@ void pl__set_found(struct pl_run *r, bool found);
 /* --- calls (pl_call.c, pl_sql.c) --- */
 void pl__run_init(struct pl_run *r, struct session *s, struct pl_code *code);
 void pl__run_release(struct pl_run *r);
+/* CALL inside of a body: what comes back goes to the variables that were given. */
+enum status pl__call(struct pl_run *r, const struct pl_stmt *s) MUST;
 /* The body of a PL/pgSQL function whose arguments are set; adds where an error was. */
 enum status pl__run_body(struct pl_run *r) MUST;
 enum status pl__run_sql(struct pl_run *r) MUST;

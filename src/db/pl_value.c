@@ -7,6 +7,8 @@
 #include "base/hash.h"
 #include "types/array.h"
 
+enum { LONG_BYTES = 4096, ROOM_BYTES = 64 << 10 };
+
 /* --- conversion ----------------------------------------------------------------------------- */
 
 static struct expr *param_of(struct arena *a, type_id type, int32_t typmod)
@@ -87,14 +89,35 @@ static bool is_inline(type_id type, const struct datum *d)
     }
 }
 
+/* A long string that lies in the statement's arena, which holds little else. */
+static bool is_own(const struct pl_run *r, type_id type, const struct datum *d)
+{
+    return type_rep(type) == REP_BYTES && d->v.bytes.len >= LONG_BYTES &&
+           arena_bytes(&r->temp) < 4 * (size_t)d->v.bytes.len + ROOM_BYTES &&
+           arena_contains(&r->temp, d->v.bytes.ptr);
+}
+
+/* An int is read as what was written, and written as what will be read: a wider load would have to wait. */
 void pl__store(struct pl_run *r, uint32_t var, const struct datum *d)
 {
     type_id type = r->code->types[var].type;
+    if (type == TYPE_INT4) {
+        r->vars[var].v.i64 = (int64_t)(uint32_t)d->v.i32;
+        r->vars[var].null = d->null;
+        return;
+    }
     if (is_inline(type, d)) {
         r->vars[var] = *d;
         return;
     }
     struct arena *stores = &r->stores[2 * var], kept;
+    if (is_own(r, type, d)) { /* without a copy: what the statement made becomes the variable's */
+        kept = stores[0];
+        stores[0] = r->temp;
+        r->temp = kept;
+        r->vars[var] = *d;
+        return;
+    }
     kept = stores[0];
     stores[0] = stores[1];
     stores[1] = kept;

@@ -85,6 +85,7 @@ static void fill_exec(struct session *s)
                                     .call_function = session__call_function,
                                     .call_set = session__call_set,
                                     .call_trigger = session__call_trigger,
+                                    .defer_trigger = session__defer_trigger,
                                     .channels = session__channels,
                                     .row_versions = session__row_versions,
                                     .verify = session__verify,

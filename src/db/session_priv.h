@@ -198,7 +198,7 @@ enum block_state {
 };
 /* How far the lists of deferred checks go (deferred.c). */
 struct deferred_mark {
-    size_t events, modes;
+    size_t events, modes, triggers;
 };
 
 /* How far the lists of notifications and of LISTEN go (notify.c). */
@@ -577,6 +577,7 @@ void sequence_forget(struct session *s, oid_t sequence);
 struct foreign_event;
 bool session__is_deferred(void *ctx, const struct constraint_def *k);
 enum status session__defer(void *ctx, const struct foreign_event *e) MUST;
+enum status session__defer_trigger(void *ctx, const struct trigger_call *c, bool *ret_put) MUST;
 struct deferred_mark session__deferred_mark(const struct session *s);
 void session__rollback_deferred(struct session *s, struct deferred_mark mark);
 /* `all` of them, as the transaction ends, or those that are not deferred any more. */

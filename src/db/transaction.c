@@ -134,9 +134,11 @@ static enum status commit_ddl(struct session *s, uint64_t *ret_ts)
 
 enum status session__commit(struct session *s, const struct result_sink *sink)
 {
-    enum status result = OK;
     struct notify_batch told;
-    result = session__check_deferred(s, true);
+    const struct result_sink *outer = s->sink;
+    if (!outer) s->sink = sink;
+    enum status result = session__check_deferred(s, true);
+    s->sink = outer;
     if (result == OK) result = session__notify_commit(s, &told);
     if (result != OK) {
         session__abort(s, sink);

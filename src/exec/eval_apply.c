@@ -15,26 +15,24 @@ enum status eval__call(struct execution *x, const struct expr *site, const struc
                 *ret = eval__null();
                 return OK;
             }
-    struct datum result = {0};
     if (proc_function(proc)) {
         const struct exec_session *s = x->session;
         TRY(exec_check_stack());
-        TRY(s->call_function(s->ctx, proc_function(proc), args, a, &result));
-        *ret = result;
-        return OK;
+        return s->call_function(s->ctx, proc_function(proc), args, a, ret);
     }
+    /* Into *ret itself: a copy of what was just written in part would wait for it. */
+    *ret = (struct datum){0};
     const struct function_impl *f = function_impl(proc->id);
     if (f && f->scalar) {
         struct call_ctx c = {.session = x->session, .arena = a, .keep = x->arena, .expr = site,
                              .state = *state};
-        TRY(f->scalar(&c, args, arg_count, &result));
+        TRY(f->scalar(&c, args, arg_count, ret));
         *state = c.state;
     } else if (x->session->system_function) {
-        TRY(x->session->system_function(x->session->ctx, proc, args, arg_count, a, &result));
+        TRY(x->session->system_function(x->session->ctx, proc, args, arg_count, a, ret));
     } else {
         return FAIL(FEATURE_NOT_SUPPORTED, "function %s is not supported", proc->name);
     }
-    *ret = result;
     return OK;
 }
 

@@ -182,3 +182,8 @@ do $$ begin perform 1 from t where id = 1 for update; raise notice '%', found; e
 select v from t, lateral q1(id) as q(z) where id <= 2 order by id;
 select case when id = 1 then q1(id) end from t where id <= 2 order by id;
 select * from t where id = (select length(q1(1)) - 4);
+create procedure p3(a int, inout b int, inout c text) language plpgsql as $$ begin b := b + a; c := c || b; end $$;
+do $$ declare x int := 5; y text := 'y'; begin call p3(1, x, y); raise notice '% %', x, y; call p3(x, x, y); raise notice '% %', x, y; end $$;
+do $$ begin call p3(1, 2, 'z'); end $$;
+call p3(1, 2, 'z');
+do $$ begin call p2(); end $$;
