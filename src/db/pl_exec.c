@@ -5,14 +5,11 @@ enum { INTERRUPT_STEPS = 1024 };
 
 static const struct pl_flow next = {PL_NEXT, NULL};
 
-/* Cancel and timeout are told through the waiter, the clock is asked now and then. */
+/* Cancel and timeout are told through the waiter; and other fibers of the thread get their turns. */
 enum status pl__check_interrupts(struct pl_run *r)
 {
     if (++r->checks % INTERRUPT_STEPS) return OK;
-    struct session *s = r->s;
-    if (r->x_begun) TRY(session__explain_cancel(s, exec_check_canceled(&r->x)));
-    if (!waiter_canceled(s->waiter)) return OK;
-    return session__explain_cancel(s, FAIL(QUERY_CANCELED, "canceling statement due to user request"));
+    return session__explain_cancel(r->s, exec_check_canceled(pl__execution(r)));
 }
 
 void pl__set_found(struct pl_run *r, bool found)
@@ -196,7 +193,7 @@ static enum status handle(struct pl_run *r, const struct pl_stmt *s, struct pl_f
     *kept = *error_current();
     session__undo_block(r->s);
     error_clear();
-    waiter_clear_cancel(r->s->waiter);
+    if (kept->code == QUERY_CANCELED) waiter_clear_cancel(r->s->waiter);
     store_text(r, s->block.sqlstate, error_sqlstate(kept));
     store_text(r, s->block.sqlerrm, kept->message);
     r->handled = kept;

@@ -330,7 +330,7 @@ void pl__params(struct pl_run *r, const struct pl_piece *p, struct datum *ret)
 /* --- expressions ---------------------------------------------------------------------------- */
 
 /* Call sites keep their state in the run's execution, by address: gone with the plan that they lay in. */
-static struct execution *execution_of(struct pl_run *r)
+struct execution *pl__execution(struct pl_run *r)
 {
     if (r->x_begun && !r->changed_plans) return &r->x;
     if (r->x_begun) exec_end(&r->x);
@@ -368,7 +368,7 @@ static enum status eval_simple(struct pl_run *r, const struct pl_sql *q, const s
                                struct datum *ret)
 {
     struct datum on_stack[PARAMS_ON_STACK], *values = on_stack;
-    struct execution *x = execution_of(r);
+    struct execution *x = pl__execution(r);
     if (p->ref_count > PARAMS_ON_STACK)
         values = arena_alloc(&r->temp, p->ref_count * sizeof *values);
     pl__params(r, p, values);

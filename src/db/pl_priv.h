@@ -191,6 +191,8 @@ enum status pl__bind(struct pl_run *r, const struct pl_sql *q, const struct ast 
                      struct slice text, struct arena *a, struct expr **ret,
                      struct exec_params *ret_params) MUST;
 void pl__params(struct pl_run *r, const struct pl_piece *p, struct datum *ret);
+/* The run's own, for expressions. */
+struct execution *pl__execution(struct pl_run *r);
 /* The value of an expression, in r->temp or in variables. *ret_type: its own. */
 enum status pl__eval(struct pl_run *r, struct pl_sql *q, struct datum *ret, type_id *ret_type,
                      int32_t *ret_typmod) MUST;

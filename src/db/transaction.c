@@ -132,13 +132,20 @@ static enum status commit_ddl(struct session *s, uint64_t *ret_ts)
     return result;
 }
 
-enum status session__commit(struct session *s, const struct result_sink *sink)
+/* What triggers say meanwhile goes to the client. */
+static enum status check_deferred(struct session *s, const struct result_sink *sink)
 {
-    struct notify_batch told;
     const struct result_sink *outer = s->sink;
     if (!outer) s->sink = sink;
     enum status result = session__check_deferred(s, true);
     s->sink = outer;
+    return result;
+}
+
+enum status session__commit(struct session *s, const struct result_sink *sink)
+{
+    struct notify_batch told;
+    enum status result = check_deferred(s, sink);
     if (result == OK) result = session__notify_commit(s, &told);
     if (result != OK) {
         session__abort(s, sink);
@@ -250,7 +257,7 @@ static enum status prepare_block(struct session *s, const struct ast_transaction
         memcpy(tag, "ROLLBACK", 9);
         return OK;
     }
-    enum status result = session__check_deferred(s, true);
+    enum status result = check_deferred(s, sink);
     if (result == OK) result = session__ensure_txn(s);
     if (result == OK) result = session__prepare_transaction(s, a->name);
     if (result != OK) {

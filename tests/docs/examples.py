@@ -25,7 +25,7 @@ ELSEWHERE = ("ARCHITECTURE", "benchmarks", "library", "shell")
 SECONDS_MAX = 60
 SQL = re.compile(r"(select|insert|update|delete|create|alter|drop|begin|commit|rollback|prepare|"
                  r"execute|declare|copy|explain|analyze|vacuum|set|show|reset|with|values|grant|table|"
-                 r"truncate|comment|listen|notify|unlisten)\b", re.I)
+                 r"truncate|comment|listen|notify|unlisten|do|call)\b", re.I)
 NOT_RUN = {  # by how they begin
     "[Service]": "a unit of systemd",
     "systemctl": "wants systemd",

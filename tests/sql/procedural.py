@@ -1,0 +1,161 @@
+#!/usr/bin/python3
+"""Functions and triggers outlive a crash, are seen by other sessions when their transaction has committed, and
+end at a cancel, a timeout and the stack's end.
+
+usage: procedural.py HELIOSD"""
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+import psycopg2
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+sys.dont_write_bytecode = True
+from server import Server  # noqa: E402
+
+SETUP = """
+create table t (id int primary key, n int);
+create table log (line text);
+create function twice(x int, y int default 2) returns int language sql immutable as 'select x * y';
+create function note() returns trigger language plpgsql as
+  $$ begin insert into log values (tg_argv[0] || new.id); new.n := twice(new.n); return new; end $$;
+create trigger note before insert on t for each row when (new.n > 0) execute function note('row ');
+create function count_to(k int) returns int language plpgsql as
+  $$ declare s int := 0; begin for i in 1..k loop s := s + i; end loop; return s; end $$;
+"""
+
+
+def connect(server):
+    c = psycopg2.connect(host=server.host, port=server.port, user="postgres", dbname="postgres")
+    c.autocommit = True
+    return c
+
+
+def one(c, sql):
+    with c.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0] if cursor.description else None
+
+
+def fails(c, sql, state):
+    try:
+        one(c, sql)
+    except psycopg2.Error as e:
+        assert e.pgcode == state, (sql, e.pgcode, e)
+        return str(e)
+    raise AssertionError(sql + ": no error")
+
+
+def check_works(c):
+    one(c, "truncate t, log")
+    one(c, "insert into t values (1, 5), (2, -5)")
+    assert one(c, "select string_agg(n::text, ',' order by id) from t") == "10,-5"
+    assert one(c, "select string_agg(line, ',') from log") == "row 1"
+    assert one(c, "select count_to(10)") == 55
+    assert one(c, "select twice(4, y => 3)") == 12
+
+
+def check_restart(binary):
+    folder = tempfile.mkdtemp(prefix="helios-procedural-")
+    try:
+        server = Server(binary, data=folder).start()
+        c = connect(server)
+        one(c, SETUP)
+        check_works(c)
+        definition = one(c, "select pg_get_functiondef('note'::regproc)")
+        server.kill()
+        server = Server(binary, data=folder).start()
+        c = connect(server)
+        assert one(c, "select pg_get_functiondef('note'::regproc)") == definition
+        check_works(c)
+        one(c, "checkpoint")
+        one(c, "drop trigger note on t")
+        server.kill()
+        server = Server(binary, data=folder).start()
+        c = connect(server)
+        one(c, "truncate t, log")
+        one(c, "insert into t values (1, 5)")
+        assert one(c, "select n from t") == 5 and one(c, "select count(*) from log") == 0
+        reason = server.stop()
+        assert not reason, reason
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_sessions(server):
+    """A new body, a new trigger: what the others run next is that."""
+    a, b = connect(server), connect(server)
+    one(a, SETUP)
+    check_works(b)
+    a.autocommit = False
+    one(a, "create or replace function twice(x int, y int default 2) returns int language sql immutable as 'select 0'")
+    assert one(a, "select twice(4)") == 0
+    assert one(b, "select twice(4)") == 8
+    a.rollback()
+    assert one(a, "select twice(4)") == 8
+    one(a, "create or replace function twice(x int, y int default 2) returns int language sql immutable as 'select x + 1'")
+    one(a, "drop trigger note on t")
+    a.commit()
+    a.autocommit = True
+    assert one(b, "select twice(4)") == 5
+    one(b, "truncate t, log")
+    one(b, "insert into t values (1, 5)")
+    assert one(b, "select count(*) from log") == 0
+    fails(b, "drop function nosuch()", "42883")
+
+
+def check_bounds(server):
+    c = connect(server)
+    one(c, "create function down(k int) returns int language plpgsql as "
+           "$$ begin if k = 0 then return 0; end if; return 1 + down(k - 1); end $$")
+    assert one(c, "select down(300)") == 300
+    fails(c, "select down(1000000)", "54001")
+    assert one(c, "select down(300)") == 300
+    one(c, "set statement_timeout = 200")
+    for body in ("loop null; end loop", "loop begin perform 1 / 0; exception when division_by_zero then null; end; end loop",
+                 "for i in 1..2000000000 loop i := i; end loop", "perform pg_sleep(60)",
+                 "for r in select * from generate_series(1, 2000000000) loop null; end loop"):
+        fails(c, "do $$ declare r record; begin %s; end $$" % body, "57014")
+    one(c, "set statement_timeout = 0")
+    timer = threading.Timer(0.3, c.cancel)
+    timer.start()
+    began = time.monotonic()
+    fails(c, "do $$ begin loop null; end loop; end $$", "57014")
+    assert time.monotonic() - began < 30
+    timer.join()
+    assert one(c, "select down(3)") == 3
+
+
+def check_errors_undo(server):
+    """What a handler guards is undone whole; what stands before it stays."""
+    c = connect(server)
+    one(c, "create table u (id int primary key)")
+    one(c, "create function try(k int) returns int language plpgsql as $$ declare done int := 0; begin"
+           " for i in 1..k loop begin insert into u values (i); insert into u values (i % 7); done := done + 1;"
+           " exception when unique_violation then null; end; end loop; return done; end $$")
+    done = one(c, "select try(50)")
+    assert one(c, "select count(*) from u") == 2 * done
+    c.autocommit = False
+    one(c, "delete from u")
+    assert one(c, "select try(5)") == 0
+    one(c, "savepoint s")
+    fails(c, "do $$ begin insert into u values (1000); raise exception 'no'; end $$", "P0001")
+    one(c, "rollback to s")
+    c.commit()
+    assert one(c, "select count(*) from u") == 0
+    c.rollback()
+
+
+def main():
+    check_restart(sys.argv[1])
+    for check in (check_sessions, check_bounds, check_errors_undo):
+        with Server(sys.argv[1]) as server:
+            check(server)
+    print("ok")
+
+
+if __name__ == "__main__":
+    main()
