@@ -35,6 +35,12 @@ static void raw(struct codec *c, void *p, size_t len)
 }
 
 #define FIELD(c, x) raw((c), (void *)&(x), sizeof(x))
+/* What was read goes to x. Definitions are shared, so one that is written is not touched. */
+#define TAKE(c, x, read)                                                                           \
+    do {                                                                                           \
+        __typeof__(x) read_ = (__typeof__(x))(read);                                               \
+        if ((c)->reading) (x) = read_;                                                             \
+    } while (0)
 
 static void text(struct codec *c, const char **s)
 {
@@ -123,10 +129,10 @@ static void column_statistics(struct codec *c, struct column_def *col)
     FIELD(c, s->correlation);
     FIELD(c, s->has_correlation);
     FIELD(c, s->width);
-    s->mcv_count = values(c, col->type, &s->mcv, s->mcv_count);
-    s->mcv_fraction = plain_array(c, s->mcv_fraction, s->mcv_count, sizeof *s->mcv_fraction);
-    s->histogram_count = values(c, col->type, &s->histogram, s->histogram_count);
-    col->statistics = s;
+    TAKE(c, s->mcv_count, values(c, col->type, &s->mcv, s->mcv_count));
+    TAKE(c, s->mcv_fraction, plain_array(c, s->mcv_fraction, s->mcv_count, sizeof *s->mcv_fraction));
+    TAKE(c, s->histogram_count, values(c, col->type, &s->histogram, s->histogram_count));
+    TAKE(c, col->statistics, s);
 }
 
 static void walk_column(struct codec *c, struct column_def *col)
@@ -157,7 +163,7 @@ static void walk_index(struct codec *c, struct index_def *x)
     FIELD(c, x->nulls_not_distinct);
     FIELD(c, x->valid);
     FIELD(c, x->key_count);
-    x->column_count = (uint16_t)count(c, x->column_count);
+    TAKE(c, x->column_count, count(c, x->column_count));
     if (c->reading) x->columns = ARENA_ARRAY(c->arena, struct index_column, x->column_count);
     for (uint32_t i = 0; i < x->column_count; i++) {
         struct index_column *col = (struct index_column *)(uintptr_t)&x->columns[i];
@@ -173,7 +179,7 @@ static void walk_index(struct codec *c, struct index_def *x)
     if (c->version <= FORMAT_WITHOUT_STATISTICS || c->without_statistics) return;
     uint32_t n = count(c, x->prefix_distinct ? x->key_count : 0);
     if (n && n != x->key_count) c->bad = true;
-    x->prefix_distinct = n ? plain_array(c, x->prefix_distinct, n, sizeof(double)) : NULL;
+    TAKE(c, x->prefix_distinct, n ? plain_array(c, x->prefix_distinct, n, sizeof(double)) : NULL);
 }
 
 static void walk_constraint(struct codec *c, struct constraint_def *k)
@@ -182,13 +188,14 @@ static void walk_constraint(struct codec *c, struct constraint_def *k)
     FIELD(c, k->table);
     text(c, &k->name);
     FIELD(c, k->kind);
-    k->column_count = (uint16_t)count(c, k->column_count);
-    k->columns = plain_array(c, k->columns, k->column_count, sizeof *k->columns);
+    TAKE(c, k->column_count, count(c, k->column_count));
+    TAKE(c, k->columns, plain_array(c, k->columns, k->column_count, sizeof *k->columns));
     text(c, &k->check_sql);
     FIELD(c, k->index);
     FIELD(c, k->foreign_table);
     uint32_t foreign = count(c, k->foreign_columns ? k->column_count : 0);
-    k->foreign_columns = foreign ? plain_array(c, k->foreign_columns, foreign, sizeof(int16_t)) : NULL;
+    TAKE(c, k->foreign_columns,
+         foreign ? plain_array(c, k->foreign_columns, foreign, sizeof(int16_t)) : NULL);
     FIELD(c, k->on_update);
     FIELD(c, k->on_delete);
     FIELD(c, k->match);
@@ -198,9 +205,9 @@ static void walk_constraint(struct codec *c, struct constraint_def *k)
     FIELD(c, k->no_inherit);
     text(c, &k->comment);
     if (c->version <= FORMAT_WITHOUT_SET_COLUMNS) return;
-    k->set_count = (uint16_t)count(c, k->set_count);
-    k->set_columns =
-        k->set_count ? plain_array(c, k->set_columns, k->set_count, sizeof(int16_t)) : NULL;
+    TAKE(c, k->set_count, count(c, k->set_count));
+    TAKE(c, k->set_columns,
+         k->set_count ? plain_array(c, k->set_columns, k->set_count, sizeof(int16_t)) : NULL);
 }
 
 static void texts(struct codec *c, const char *const **list, uint32_t n)
@@ -220,9 +227,9 @@ static void walk_trigger(struct codec *c, struct trigger_def *g)
     FIELD(c, g->enabled);
     FIELD(c, g->deferrable);
     FIELD(c, g->initially_deferred);
-    g->column_count = (uint16_t)count(c, g->column_count);
-    g->columns = plain_array(c, g->columns, g->column_count, sizeof *g->columns);
-    g->arg_count = (uint16_t)count(c, g->arg_count);
+    TAKE(c, g->column_count, count(c, g->column_count));
+    TAKE(c, g->columns, plain_array(c, g->columns, g->column_count, sizeof *g->columns));
+    TAKE(c, g->arg_count, count(c, g->arg_count));
     texts(c, &g->args, g->arg_count);
     text(c, &g->when_sql);
     text(c, &g->comment);
@@ -231,7 +238,7 @@ static void walk_trigger(struct codec *c, struct trigger_def *g)
 static void walk_triggers(struct codec *c, struct table_def *t)
 {
     if (c->version <= FORMAT_WITHOUT_TRIGGERS) return;
-    t->trigger_count = (uint16_t)count(c, t->trigger_count);
+    TAKE(c, t->trigger_count, count(c, t->trigger_count));
     if (c->reading) t->triggers = ARENA_ARRAY(c->arena, const struct trigger_def *, t->trigger_count);
     for (uint32_t i = 0; i < t->trigger_count; i++) {
         const struct trigger_def **slot = (const struct trigger_def **)(uintptr_t)&t->triggers[i];
@@ -246,21 +253,21 @@ static void walk_function(struct codec *c, struct function_def *f)
     FIELD(c, p->oid);
     text(c, &p->name);
     FIELD(c, p->result);
-    p->arg_count = (uint8_t)count(c, p->arg_count);
-    p->default_count = (uint8_t)count(c, p->default_count);
+    TAKE(c, p->arg_count, count(c, p->arg_count));
+    TAKE(c, p->default_count, count(c, p->default_count));
     FIELD(c, p->strict);
     FIELD(c, p->returns_set);
     FIELD(c, p->kind);
     FIELD(c, p->volatility);
     FIELD(c, p->variadic);
-    p->args = plain_array(c, p->args, p->arg_count, sizeof *p->args);
+    TAKE(c, p->args, plain_array(c, p->args, p->arg_count, sizeof *p->args));
     FIELD(c, f->schema);
     FIELD(c, f->owner);
     FIELD(c, f->language);
     text(c, &f->source);
-    f->all_count = (uint16_t)count(c, f->all_count);
-    f->all_types = plain_array(c, f->all_types, f->all_count, sizeof *f->all_types);
-    f->all_modes = plain_array(c, f->all_modes, f->all_count, 1);
+    TAKE(c, f->all_count, count(c, f->all_count));
+    TAKE(c, f->all_types, plain_array(c, f->all_types, f->all_count, sizeof *f->all_types));
+    TAKE(c, f->all_modes, plain_array(c, f->all_modes, f->all_count, 1));
     texts(c, &f->all_names, f->all_count);
     texts(c, &f->defaults, p->default_count);
     FIELD(c, f->result_table);
@@ -290,7 +297,7 @@ static void walk_sequence(struct codec *c, struct table_def *t)
     FIELD(c, s->owner_column);
     FIELD(c, s->owner_kind);
     FIELD(c, s->tree);
-    t->sequence = s;
+    TAKE(c, t->sequence, s);
 }
 
 static void walk_table(struct codec *c, struct table_def *t)
@@ -303,18 +310,18 @@ static void walk_table(struct codec *c, struct table_def *t)
     FIELD(c, t->kind);
     FIELD(c, t->persistence);
     FIELD(c, t->tree);
-    t->column_count = (uint16_t)count(c, t->column_count);
+    TAKE(c, t->column_count, count(c, t->column_count));
     if (c->reading) t->columns = ARENA_ARRAY(c->arena, struct column_def, t->column_count);
     for (uint32_t i = 0; i < t->column_count; i++)
         walk_column(c, (struct column_def *)(uintptr_t)&t->columns[i]);
-    t->index_count = (uint16_t)count(c, t->index_count);
+    TAKE(c, t->index_count, count(c, t->index_count));
     if (c->reading) t->indexes = ARENA_ARRAY(c->arena, const struct index_def *, t->index_count);
     for (uint32_t i = 0; i < t->index_count; i++) {
         const struct index_def **slot = (const struct index_def **)(uintptr_t)&t->indexes[i];
         if (c->reading) *slot = ARENA_NEW(c->arena, struct index_def);
         walk_index(c, (struct index_def *)(uintptr_t)*slot);
     }
-    t->constraint_count = (uint16_t)count(c, t->constraint_count);
+    TAKE(c, t->constraint_count, count(c, t->constraint_count));
     if (c->reading)
         t->constraints = ARENA_ARRAY(c->arena, const struct constraint_def *, t->constraint_count);
     for (uint32_t i = 0; i < t->constraint_count; i++) {
@@ -349,8 +356,8 @@ static void walk_role(struct codec *c, struct role_def *r)
     FIELD(c, r->bypass_rls);
     FIELD(c, r->connection_limit);
     text(c, &r->password);
-    r->member_of_count = count(c, r->member_of_count);
-    r->member_of = plain_array(c, r->member_of, r->member_of_count, sizeof *r->member_of);
+    TAKE(c, r->member_of_count, count(c, r->member_of_count));
+    TAKE(c, r->member_of, plain_array(c, r->member_of, r->member_of_count, sizeof *r->member_of));
 }
 
 static void walk_schema(struct codec *c, struct schema_def *s)
