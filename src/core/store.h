@@ -301,6 +301,8 @@ struct store_status {
     int64_t recovery_us;   /* how long the log was read for, when the store was opened */
     bool writes_stopped;   /* the log or background work has failed for good */
     uint32_t trees, active_txns;
+    uint32_t serializable_kept;   /* that have committed, and of which others must know yet */
+    uint64_t serializable_bytes;  /* of what SERIALIZABLE ones have read and written */
 };
 void store_get_status(struct store *s, struct store_status *ret);
 

@@ -149,6 +149,12 @@ void db_write_metrics(struct db *db, struct strbuf *out)
                 (double)(db__now_us(db) - db->started_us) / 1e6);
     write_sessions(db, out);
     metrics_one(out, "helios_transactions_active", "gauge", "Open transactions.", st.active_txns);
+    metrics_one(out, "helios_serializable_kept", "gauge",
+                "Committed serializable transactions that others must know of.",
+                st.serializable_kept);
+    metrics_one(out, "helios_serializable_bytes", "gauge",
+                "What is kept of the reads and writes of serializable transactions.",
+                st.serializable_bytes);
     write_storage(&st, out);
     write_log(&st, out);
     admission_write_metrics(db->admission, out);

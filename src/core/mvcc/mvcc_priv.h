@@ -307,6 +307,7 @@ struct txn *txn__begin_reading(struct store *s, const struct txn_options *o, uin
 
 struct ssi *ssi__new(struct store *s);
 void ssi__free(struct ssi *g);
+void ssi__get_status(struct ssi *g, uint32_t *ret_kept, uint64_t *ret_bytes);
 void txn__take_snapshot(struct txn *t);
 /* Takes the snapshot, too; t->ssi stays NULL when it is safe. */
 void ssi__begin(struct txn *t);

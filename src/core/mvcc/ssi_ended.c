@@ -81,6 +81,14 @@ void ssi__free(struct ssi *g)
     mem_free(MEM_TXN, g);
 }
 
+void ssi__get_status(struct ssi *g, uint32_t *ret_kept, uint64_t *ret_bytes)
+{
+    spin_lock(&g->lock);
+    *ret_kept = g->committed.count;
+    spin_unlock(&g->lock);
+    *ret_bytes = __atomic_load_n(&g->bytes, __ATOMIC_RELAXED);
+}
+
 /* --- keeping and freeing ----------------------------------------------------------------------- */
 
 void ssi__keep(struct sx *x)

@@ -251,6 +251,7 @@ void store_get_status(struct store *s, struct store_status *ret)
         .trees = __atomic_load_n(&s->forest->tree_count, __ATOMIC_RELAXED),
         .active_txns = __atomic_load_n(&s->active_txns, __ATOMIC_RELAXED),
     };
+    ssi__get_status(s->ssi, &ret->serializable_kept, &ret->serializable_bytes);
 }
 
 struct each {
