@@ -223,6 +223,17 @@ static enum status serialization_failure(bool deleted)
                 deleted ? "delete" : "update");
 }
 
+/* Who fails for a commit that is not durable yet is told so when it is: else the next try would begin
+ * without it again, and fail again, as often as fits into a write of the log. */
+static void await_visible(struct txn *t, uint64_t ts)
+{
+    struct store *s = t->store;
+    if (ts <= __atomic_load_n(&s->visible_ts, __ATOMIC_ACQUIRE)) return;
+    struct error saved = *error_current();
+    (void)!wal_wait(s->wal, wal_appended_lsn(s->wal), false); /* a log that has failed tells others */
+    *error_current() = saved;
+}
+
 /* --- locks ------------------------------------------------------------------------------------- */
 
 static enum status lock_answer(struct txn *t, enum row_lock mode, const struct newest *n,
@@ -231,8 +242,10 @@ static enum status lock_answer(struct txn *t, enum row_lock mode, const struct n
     *ret = (struct lock_result){0};
     if (n->found && !n->tombstone) ret->row = n->row;
     if (n->found && n->ts > t->snapshot) {
-        if (t->options.isolation != READ_COMMITTED && mode > ROW_LOCK_KEY_SHARE)
+        if (t->options.isolation != READ_COMMITTED && mode > ROW_LOCK_KEY_SHARE) {
+            await_visible(t, n->ts);
             return serialization_failure(n->tombstone);
+        }
         ret->changed = true;
         if (n->ts > __atomic_load_n(&t->store->visible_ts, __ATOMIC_ACQUIRE))
             t->seen_lsn = wal_appended_lsn(t->store->wal).v;
@@ -382,6 +395,7 @@ enum status store_write(struct txn *t, const struct write_request *q)
         enum status st = try_write(t, tree, q, &n);
         if (t->ssi && !n.holder && (st == OK || st == UNIQUE_VIOLATION))
             TRY(ssi__write(t, q->tree, q->key));
+        if (st == SERIALIZATION_FAILURE) await_visible(t, n.ts);
         if (st != OK || !n.holder) return st;
         TRY(txn__wait_for(t, n.holder, n.holder_id));
     }
