@@ -19,6 +19,8 @@ struct txn_options {
     enum isolation isolation;
     bool read_only;            /* store_write is READ_ONLY_SQL_TRANSACTION */
     int64_t lock_timeout_us;   /* 0: none */
+    bool early;                /* sees what has committed, though it is not durable yet; its own commit
+                                * waits until that is. With a snapshot that is kept */
     uint64_t min_snapshot_ts;  /* see at least this: the session's last asynchronous commit */
     struct branch *branch;     /* in which it runs, held by a handle for as long; NULL: the main line */
     struct lock_owner *owner;  /* outlives it; NULL: takes no advisory locks */

@@ -109,6 +109,11 @@ enum status session__set_transaction(struct session *s, const char *name, const 
     return mode ? set_read_only(s, on) : set_deferrable(s, on);
 }
 
+bool session__reads_early(const struct session *s)
+{
+    return s->isolation == SERIALIZABLE && !s->read_only && s->block == BLOCK_OPEN;
+}
+
 /* --- statements -------------------------------------------------------------------------------- */
 
 enum status session__begin_snapshot(struct session *s)

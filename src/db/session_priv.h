@@ -129,6 +129,9 @@ enum isolation session__isolation_of(const char *level);
 const char *session__isolation_name(const struct session *s);
 void session__take_defaults(struct session *s); /* as a transaction ends */
 void session__default_changed(struct session *s);
+/* Whether its snapshot has what is not durable yet: of a block that may write. Its conflicts then are with
+ * those that really run beside it; a statement of its own would have to wait for the log when it only reads. */
+bool session__reads_early(const struct session *s);
 void session__begin_options(struct session *s, const struct ast_list *options);
 /* SET of what belongs to the transaction; *ret_handled: it does. value NULL: only asks. */
 enum status session__set_transaction(struct session *s, const char *name, const char *value,

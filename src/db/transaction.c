@@ -80,6 +80,7 @@ enum status session__ensure_txn(struct session *s)
     struct txn_options o = {.isolation = s->isolation,
                             .read_only = s->read_only,
                             .lock_timeout_us = s->settings.lock_timeout_us,
+                            .early = session__reads_early(s),
                             .min_snapshot_ts = s->last_commit_ts,
                             .branch = s->line->branch,
                             .owner = s->lock_owner};

@@ -143,6 +143,11 @@ void txn__take_snapshot(struct txn *t)
     __atomic_store_n(&t->snapshot, 1, __ATOMIC_SEQ_CST);
     uint64_t ts = __atomic_load_n(&t->store->visible_ts, __ATOMIC_SEQ_CST);
     if (t->options.min_snapshot_ts > ts) ts = t->options.min_snapshot_ts;
+    uint64_t newest = t->options.early ? wal_appended_ts(t->store->wal) : 0;
+    if (newest > ts) {
+        ts = newest;
+        t->seen_lsn = wal_appended_lsn(t->store->wal).v;
+    }
     POINT("snapshot.before_set");
     __atomic_store_n(&t->snapshot, ts, __ATOMIC_RELEASE);
 }

@@ -228,7 +228,7 @@ static enum status serialization_failure(bool deleted)
 static void await_visible(struct txn *t, uint64_t ts)
 {
     struct store *s = t->store;
-    if (ts <= __atomic_load_n(&s->visible_ts, __ATOMIC_ACQUIRE)) return;
+    if (t->options.early || ts <= __atomic_load_n(&s->visible_ts, __ATOMIC_ACQUIRE)) return;
     struct error saved = *error_current();
     (void)!wal_wait(s->wal, wal_appended_lsn(s->wal), false); /* a log that has failed tells others */
     *error_current() = saved;
@@ -236,13 +236,20 @@ static void await_visible(struct txn *t, uint64_t ts)
 
 /* --- locks ------------------------------------------------------------------------------------- */
 
+/* Has it changed since the snapshot, for one who keeps the first? */
+static bool is_stale(const struct txn *t, enum row_lock mode, const struct newest *n)
+{
+    return n->found && n->ts > t->snapshot && t->options.isolation != READ_COMMITTED &&
+           mode > ROW_LOCK_KEY_SHARE;
+}
+
 static enum status lock_answer(struct txn *t, enum row_lock mode, const struct newest *n,
                                struct lock_result *ret)
 {
     *ret = (struct lock_result){0};
     if (n->found && !n->tombstone) ret->row = n->row;
     if (n->found && n->ts > t->snapshot) {
-        if (t->options.isolation != READ_COMMITTED && mode > ROW_LOCK_KEY_SHARE) {
+        if (is_stale(t, mode, n)) {
             await_visible(t, n->ts);
             return serialization_failure(n->tombstone);
         }
@@ -288,7 +295,8 @@ static enum status try_lock(struct txn *t, struct tree *tree, struct slice key, 
                                  &t->pins, n));
     if (!n->found && tree->base) TRY(mvcc__newest_below(t, tree, key, n));
     bool nothing = !n->found || n->tombstone;
-    if (put && (n->holder || (nothing && mode <= ROW_LOCK_SHARE))) take_back(t);
+    bool in_vain = (nothing && mode <= ROW_LOCK_SHARE) || is_stale(t, mode, n);
+    if (put && (n->holder || in_vain)) take_back(t);
     return OK;
 }
 

@@ -159,6 +159,7 @@ enum status wal_append(struct wal *w, const struct slice *parts, uint32_t count,
     h.ts = hlc_now(w->opts.clock);
     __atomic_store_n(commit_ts, h.ts, __ATOMIC_RELEASE);
     uint64_t lsn = wal__stage(w, &h, parts, count);
+    __atomic_store_n(&w->appended_ts, h.ts, __ATOMIC_RELEASE); /* who knows it finds `appended` past it */
     uint64_t end = wal__end(lsn, h.len);
     const struct wal_file *last = &w->files.at[w->files.count - 1];
     bool held = batch && w->opts.batch_window_us > 0 &&
@@ -192,6 +193,11 @@ lsn_t wal_durable_lsn(const struct wal *w)
 lsn_t wal_appended_lsn(const struct wal *w)
 {
     return (lsn_t){__atomic_load_n(&w->appended, __ATOMIC_ACQUIRE)};
+}
+
+uint64_t wal_appended_ts(const struct wal *w)
+{
+    return __atomic_load_n(&w->appended_ts, __ATOMIC_ACQUIRE);
 }
 
 bool wal_failed(const struct wal *w)

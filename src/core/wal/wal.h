@@ -61,6 +61,8 @@ uint32_t wal_session_at(const struct wal *w, lsn_t lsn);
 uint64_t wal_bytes_from(const struct wal *w, lsn_t from);
 lsn_t wal_durable_lsn(const struct wal *w);
 lsn_t wal_appended_lsn(const struct wal *w);
+/* The timestamp of the newest record: all with lesser ones have been given theirs. 0: none yet. */
+uint64_t wal_appended_ts(const struct wal *w);
 /* Everything before `keep` may be recycled. */
 enum status wal_recycle(struct wal *w, lsn_t keep) MUST;
 bool wal_failed(const struct wal *w);

@@ -154,6 +154,7 @@ struct wal {
     uint32_t phase;           /* atomic: who goes on after the request, see wal.c */
     uint64_t durable;         /* atomic */
     uint64_t appended;        /* atomic */
+    uint64_t appended_ts;     /* atomic */
     uint64_t flush_count;     /* atomic */
     uint64_t last_flush;      /* where the last one on disk begins */
     struct wal_wait *waiters; /* for durability */

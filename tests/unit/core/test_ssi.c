@@ -119,7 +119,8 @@ static uint32_t below(struct model *m, uint32_t n)
 
 static void begin(struct model *m, struct live *l)
 {
-    struct txn_options o = {.isolation = m->isolation, .read_only = below(m, 4) == 0};
+    struct txn_options o = {.isolation = m->isolation, .read_only = below(m, 4) == 0,
+                            .early = below(m, 2) == 0};
     *l = (struct live){0};
     assert_int_equal(txn_begin(m->s, &o, &l->txn), OK);
 }
