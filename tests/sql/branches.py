@@ -142,6 +142,87 @@ def literals(c):
     assert here(c) == "main"
 
 
+# --- side by side --------------------------------------------------------------------------------
+
+def locks(server):
+    """Sessions of one branch meet, those of different branches do not."""
+    c = connect(server).cursor()
+    c.execute("create table l (id int primary key, v int)")
+    c.execute("insert into l select g, 0 from generate_series(1, 10) g")
+    c.execute("create branch l1")
+    a, b = connect(server, "l1").cursor(), connect(server, "l1").cursor()
+    for x in (a, b, c):
+        x.execute("set lock_timeout = '100ms'")
+    a.execute("begin")
+    a.execute("update l set v = 1 where id = 1")
+    a.execute("select * from l where id = 2 for update")
+    c.execute("update l set v = 2 where id in (1, 2)")
+    fails(b, "55P03", "lock timeout", "update l set v = 3 where id = 1")
+    fails(b, "55P03", "lock timeout", "delete from l where id = 2")
+    assert rows(b, "select v from l where id = 1") == [(0,)]
+    a.execute("lock table l in access exclusive mode")
+    c.execute("select count(*) from l")
+    fails(b, "55P03", "lock timeout", "select count(*) from l")
+    a.execute("commit")
+    assert rows(b, "select v from l where id = 1") == [(1,)]
+    for level, write in (("repeatable read", "id = 3"), ("serializable", "id = 4")):
+        for x in (a, b, c):
+            x.execute("begin isolation level " + level)
+            x.execute("select sum(v) from l")
+        a.execute("update l set v = 5 where " + write)
+        a.execute("commit")
+        c.execute("update l set v = 6 where " + write)
+        c.execute("commit")
+        fails(b, "40001", "could not serialize", "update l set v = 7 where " + write)
+        b.execute("rollback")
+    # Two serializable sessions that each read what the other writes: in one branch one fails, in two none.
+    for one, two, fail in ((a, b, True), (a, c, False)):
+        for x in (one, two):
+            x.execute("begin isolation level serializable")
+            x.execute("select sum(v) from l")
+        one.execute("insert into l values (%s, 1)", (100 + 2 * fail,))
+        two.execute("insert into l values (%s, 1)", (101 + 2 * fail,))
+        one.execute("commit")
+        if fail:
+            fails(two, "40001", "could not serialize", "commit")
+            two.execute("rollback")
+        else:
+            two.execute("commit")
+    for x in (a, b):
+        x.connection.close()
+
+
+def bulk(server):
+    """Loads past the log, parallel scans, and the past of a branch."""
+    c = connect(server).cursor()
+    c.execute("create table big (id int primary key, v text)")
+    c.execute("insert into big select g, repeat('m', 100) from generate_series(1, 60000) g")
+    c.execute("create branch big1")
+    c.execute("use branch big1")
+    before = rows(c, "select clock_timestamp()")[0][0]
+    time.sleep(0.002)
+    c.execute("insert into big select g, repeat('b', 100) from generate_series(60001, 150000) g")
+    fails(c, "23505", "duplicate key", "insert into big select g, repeat('c', 100) from generate_series(200000, 100001, -1) g")
+    fails(c, "23505", "duplicate key", "insert into big select g, repeat('c', 100) from generate_series(250000, 59999, -1) g")
+    c.execute("delete from big where id % 10 = 0")
+    c.execute("insert into big select g * 10, 'again' from generate_series(1, 10) g")
+    c.execute("checkpoint")
+    c.execute("vacuum full big")
+    want = [(135010, sum(i for i in range(1, 150001) if i % 10) + 550)]
+    assert rows(c, "select count(*), sum(id) from big") == want
+    c.execute("set debug_parallel_query = on")
+    c.execute("set max_parallel_workers_per_gather = 2")
+    assert rows(c, "select count(*), sum(id) from big") == want
+    assert rows(c, "select count(*) from big as of timestamp %s", (before,)) == [(60000,)]
+    c.execute("use branch main")
+    assert rows(c, "select count(*) from big") == [(60000,)]
+    c.execute("delete from big")
+    c.execute("use branch big1")
+    assert rows(c, "select count(*), sum(id) from big") == want
+    c.execute("use branch main")
+    c.execute("drop branch big1")
+
+
 # --- merging -------------------------------------------------------------------------------------
 
 def snapshot(c):
@@ -389,6 +470,8 @@ def main(heliosd, document):
         c, w, d = basics(server)
         refused(server, c, w, d)
         literals(c)
+        locks(server)
+        bulk(server)
     with Server(heliosd) as server:
         c, m = merges(server)
         conflicts(server, c, m)
