@@ -46,6 +46,9 @@ bool txn_has_writes(const struct txn *t);
 void txn_get_written(const struct txn *t, uint64_t *ret_rows, uint64_t *ret_bytes);
 struct store *txn_store(const struct txn *t);
 struct branch *txn_branch(const struct txn *t); /* NULL: the main line */
+/* Another kind of transaction, while nothing was read or written in it; its locks stay. False: it must be begun
+ * again for that. */
+bool txn_set_mode(struct txn *t, enum isolation isolation, bool read_only);
 /* Reads what another one reads, who holds that snapshot meanwhile. REPEATABLE_READ, before the first
  * statement. */
 void txn_set_snapshot(struct txn *t, uint64_t ts);

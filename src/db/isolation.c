@@ -55,10 +55,11 @@ static enum status too_late(const char *what)
                 what[0] == 't' ? "set" : "called");
 }
 
-/* Nothing has run in it: the next statement begins another. */
-static void begin_again(struct session *s)
+/* Nothing has run in it, though it may hold locks: it is another from now on. */
+static void change_mode(struct session *s, enum isolation isolation, bool read_only)
 {
-    if (!s->txn || s->txn_began_statement || s->savepoints) return;
+    if (!s->txn || s->txn_began_statement) return;
+    if (txn_set_mode(s->txn, isolation, read_only)) return;
     txn_abort(s->txn);
     session__set_txn(s, NULL);
 }
@@ -70,7 +71,7 @@ static enum status set_isolation(struct session *s, const char *level)
         if (s->savepoints)
             return FAIL(ACTIVE_SQL_TRANSACTION,
                         "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction");
-        begin_again(s);
+        change_mode(s, session__isolation_of(level), s->read_only);
     }
     set_level(s, level);
     return OK;
@@ -83,7 +84,8 @@ static enum status set_read_only(struct session *s, bool on)
                     "cannot set transaction read-write mode inside a read-only transaction");
     if (!on && s->read_only && s->txn && s->txn_began_statement)
         return too_late("transaction read-write mode");
-    if (on != s->read_only) begin_again(s);
+    /* Within a savepoint it may end with that: the session alone keeps to it. */
+    if (on != s->read_only && !s->savepoints) change_mode(s, s->isolation, on);
     s->read_only = on;
     return OK;
 }

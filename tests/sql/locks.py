@@ -297,6 +297,18 @@ def run_snapshots(dsn):
     return said == want, (said, want)
 
 
+def run_serializable(dsn):
+    """What is tracked of a SERIALIZABLE transaction does not outlive its session: it is refused, and rolled back."""
+    one = Session(dsn)
+    done(one, SETUP)
+    done(one, "begin isolation level serializable")
+    done(one, "update p set n = 1 where id = 1")
+    said = (done(one, "prepare transaction 's'")[:2], done(one, "select n from p where id = 1"),
+            done(one, "select count(*) from pg_prepared_xacts"))
+    one.connection.close()
+    return said == (["0A000", "cannot PREPARE a SERIALIZABLE transaction"], [[0]], [[0]]), said
+
+
 def run_full(binary):
     """The table of locks is bounded."""
     server = Server(binary, settings=["max_locks_per_transaction=10", "max_connections=10"])
@@ -372,6 +384,7 @@ def main(argv):
         checks += [("queue: " + n, lambda n=n: run_soft(dsn, SOFT[n])) for n in SOFT]
         checks += [("words", lambda: run_words(dsn)), ("ends", lambda: run_ends(dsn)),
                    ("snapshots", lambda: run_snapshots(dsn)),
+                   ("serializable", lambda: run_serializable(dsn)),
                    ("full", lambda: run_full(argv[0]))]
         for name, check in checks:
             ok, said = check()

@@ -176,6 +176,26 @@ show transaction_isolation;
 show transaction_read_only;
 commit and no chain;
 
+-- locks taken before stay
+begin;
+lock table t;
+set transaction isolation level repeatable read;
+select mode from pg_locks where relation = 't'::regclass;
+show transaction_isolation;
+rollback;
+begin;
+lock table t in share mode;
+select pg_advisory_xact_lock(7) is null;
+rollback;
+begin isolation level repeatable read;
+lock table t in share mode;
+set transaction read only;
+savepoint a;
+set transaction read only;
+select mode from pg_locks where relation = 't'::regclass order by 1;
+insert into t values (7, 7);
+rollback;
+
 -- snapshots
 begin;
 set transaction snapshot 'x';

@@ -190,6 +190,16 @@ void txn_set_lock_timeout(struct txn *t, int64_t timeout_us)
     t->options.lock_timeout_us = timeout_us;
 }
 
+bool txn_set_mode(struct txn *t, enum isolation isolation, bool read_only)
+{
+    ASSERT(t->depth == 0);
+    if (t->ssi) return false;
+    t->options.isolation = isolation;
+    t->options.read_only = read_only;
+    __atomic_store_n(&t->snapshot, 0, __ATOMIC_RELEASE);
+    return true;
+}
+
 void txn_set_snapshot(struct txn *t, uint64_t ts)
 {
     ASSERT(t->depth == 0 && t->options.isolation != READ_COMMITTED);
