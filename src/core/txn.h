@@ -57,6 +57,9 @@ void txn_set_snapshot(struct txn *t, uint64_t ts);
  * number. Statements nest (a function's inside its caller's); pointers handed out stay good until the
  * outermost ends. */
 void txn_statement_begin(struct txn *t);
+/* The same, and under READ COMMITTED it sees what has committed by now, within a statement, too; that one's
+ * own snapshot is there again at the end. */
+void txn_statement_begin_fresh(struct txn *t);
 void txn_statement_end(struct txn *t);
 bool txn_in_statement(const struct txn *t);
 /* Makes the writes so far visible to the reads that follow within the statement. */

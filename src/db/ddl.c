@@ -86,7 +86,7 @@ enum status ddl__lock(struct ddl *d, oid_t relation, enum relation_lock mode)
 {
     TRY(txn_lock_relation(d->s->txn, relation, mode, false));
     txn_statement_end(d->s->txn);
-    txn_statement_begin(d->s->txn);
+    txn_statement_begin_fresh(d->s->txn);
     return OK;
 }
 
@@ -320,7 +320,7 @@ enum status ddl_execute(struct session *s, const struct statement *st, struct sl
     s->txn_began_statement = true;
     /* The wait for other DDL may have been long. */
     txn_statement_end(s->txn);
-    txn_statement_begin(s->txn);
+    txn_statement_begin_fresh(s->txn);
     ddl__tag(tag, words);
     enum status result = ddl__statement(&d, st->ast, tag);
     for (size_t i = 0; i < d.kept.count; i++) catalog_unref(d.kept.data[i]);

@@ -168,9 +168,15 @@ enum status ddl__drop_database(struct ddl *d, const struct ast_database *n)
     enum status s = OK;
     const struct table_def *t;
     const struct schema_def *schema;
+    const struct function_def *f;
     size_t pos = 0;
     while (s == OK && catalog_next_table(all, &pos, &t))
         if (t->database == def->oid && t->virtual_id < 0) s = ddl__drop_relation(d, t);
+    pos = 0;
+    while (s == OK && catalog_next_function(all, &pos, &f)) {
+        schema = catalog_schema_by_oid(all, f->schema);
+        if (schema && schema->database == def->oid) s = ddl__remove(d, f->proc.oid);
+    }
     pos = 0;
     while (s == OK && catalog_next_schema(all, &pos, &schema))
         if (schema->database == def->oid) s = ddl__remove(d, schema->oid);

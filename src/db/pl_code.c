@@ -4,6 +4,8 @@
 
 #include "db/ddl_priv.h"
 
+enum { CODES_MAX = 1000 };
+
 struct pl_state *pl__state(struct session *s)
 {
     if (s->pl) return s->pl;
@@ -198,8 +200,9 @@ static enum status declared_types(struct session *s, struct pl_code *c, int *ret
 static enum status declared_type(struct session *s, struct pl_code *c, uint32_t i)
 {
     const struct pl_var *v = &c->tree->vars[i];
-    if (v->kind == PL_CURSOR || !v->type || strcmp(v->type, "refcursor") == 0) {
-        c->types[i] = (struct pl_type){.type = TYPE_TEXT, .typmod = -1}; /* CASE's, too */
+    if (!v->type) return c->types[i] = (struct pl_type){.typmod = -1}, OK; /* CASE's, told by its value */
+    if (v->kind == PL_CURSOR || strcmp(v->type, "refcursor") == 0) {
+        c->types[i] = (struct pl_type){.type = TYPE_TEXT, .typmod = -1};
         return OK;
     }
     if (v->reference == 't') return referred_type(s, c, i, &c->types[i]);
@@ -343,6 +346,20 @@ static enum status make(struct session *s, const struct function_def *f, struct 
     return st;
 }
 
+/* Those that nobody runs. */
+static void forget_idle(struct pl_state *p)
+{
+    size_t pos = 0;
+    uint64_t key;
+    void *v;
+    while (map_next(&p->codes, &pos, NULL, &key, &v)) {
+        struct pl_code *c = v;
+        if (c->refs > 1) continue;
+        (void)map_remove_u64(&p->codes, key);
+        pl__code_unref(c);
+    }
+}
+
 enum status pl__code(struct session *s, const struct function_def *f, const struct table_def *t,
                      struct pl_code **ret)
 {
@@ -357,6 +374,7 @@ enum status pl__code(struct session *s, const struct function_def *f, const stru
             (void)map_remove_u64(&p->codes, key);
             pl__code_unref(c);
         }
+        if (p->codes.count >= CODES_MAX) forget_idle(p);
         map_put_u64(&p->codes, key, made);
         c = made;
     }

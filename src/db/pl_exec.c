@@ -69,13 +69,10 @@ static enum status run_case(struct pl_run *r, const struct pl_stmt *s, struct pl
         type_id type;
         TRY(pl__eval(r, s->sql, &d, &type, &typmod));
         if (type == TYPE_UNKNOWN) type = TYPE_TEXT;
-        if (r->code->types[var].type != type) {
+        /* The first time says what type it has; others that run the same code may be at it. */
+        if (!r->code->types[var].type)
             r->code->types[var] = (struct pl_type){.type = type, .typmod = -1};
-            for (uint32_t i = 0; i < s->branch.branch_count; i++) {
-                struct pl_piece *p = s->branch.branches[i].test->run;
-                if (p && p->plan) p->generation = 0; /* planned for another type */
-            }
-        }
+        TRY(pl__cast(r->s, &d, type, typmod, r->code->types[var].type, -1, &r->temp));
         pl__store(r, var, &d);
     }
     for (uint32_t i = 0; i < s->branch.branch_count; i++) {

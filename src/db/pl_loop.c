@@ -130,7 +130,7 @@ static enum status run_rows(struct row_loop *l, struct cached_plan *p,
                             const struct exec_params *params, const char *text,
                             struct pl_flow *flow)
 {
-    struct pl_rows rows = {take_row, l};
+    struct pl_rows rows = {NULL, take_row, l};
     struct pl_ran ran = {0};
     struct pl_run *r = l->run;
     l->plan = p->plan;

@@ -382,9 +382,10 @@ static enum status eval_simple(struct pl_run *r, const struct pl_sql *q, const s
     }
     /* What it calls may change the catalog, and the plan be made anew meanwhile. */
     struct cached_plan *held = p->plan;
+    const struct expr *e = p->simple;
     cached_plan_ref(held);
-    enum status st = exec_eval_row(x, p->simple, NULL, &r->temp, ret);
-    if (st == OK) *ret = datum_copy(&r->temp, p->simple->type, *ret);
+    enum status st = exec_eval_row(x, e, NULL, &r->temp, ret);
+    if (st == OK) *ret = datum_copy(&r->temp, e->type, *ret);
     cached_plan_unref(held);
     return st;
 }
@@ -404,18 +405,23 @@ static enum status take_one(void *ctx, const struct datum *values)
     return OK;
 }
 
-static enum status eval_query(struct pl_run *r, struct pl_sql *q, struct pl_piece *p,
-                              struct datum *ret)
+static enum status begin_one(void *ctx, const struct plan *p)
 {
-    struct one_row one = {.run = r, .plan = p->plan->plan, .value = {.null = true}};
-    struct pl_rows rows = {take_one, &one};
+    struct one_row *o = ctx;
+    o->plan = p;
+    if (p->output_count == 1) return OK;
+    return FAIL(SYNTAX_ERROR, "query returned %u columns", p->output_count);
+}
+
+static enum status eval_query(struct pl_run *r, struct pl_sql *q, struct datum *ret,
+                              type_id *ret_type, int32_t *ret_typmod)
+{
+    struct one_row one = {.run = r, .value = {.null = true}};
+    struct pl_rows rows = {begin_one, take_one, &one};
     struct pl_ran ran = {0};
-    if (one.plan && one.plan->output_count != 1) {
-        FAIL(SYNTAX_ERROR, "query returned %u columns", one.plan->output_count);
-        error_where_more("query: %s", q->text);
-        return SYNTAX_ERROR;
-    }
     TRY(pl__run_piece(r, q, &rows, false, &r->temp, &ran));
+    *ret_type = one.plan->output[0].type;
+    *ret_typmod = one.plan->output[0].typmod;
     cached_plan_unref(ran.held);
     *ret = one.value;
     return OK;
@@ -432,11 +438,8 @@ enum status pl__eval(struct pl_run *r, struct pl_sql *q, struct datum *ret, type
         if (p->quick.function) return eval_quick(r, p, ret);
         return eval_simple(r, q, p, ret);
     }
-    const struct plan *plan = p->plan->plan;
-    if (!plan) return FAIL(SYNTAX_ERROR, "this is no expression");
-    *ret_type = plan->output_count ? plan->output[0].type : (type_id)TYPE_UNKNOWN;
-    *ret_typmod = plan->output_count ? plan->output[0].typmod : -1;
-    return eval_query(r, q, p, ret);
+    if (!p->plan->plan) return FAIL(SYNTAX_ERROR, "this is no expression");
+    return eval_query(r, q, ret, ret_type, ret_typmod);
 }
 
 enum status pl__eval_as(struct pl_run *r, struct pl_sql *q, type_id type, struct datum *ret)

@@ -201,6 +201,7 @@ enum status pl__eval_as(struct pl_run *r, struct pl_sql *q, type_id type, struct
 
 /* A statement's rows, one by one; END_OF_DATA from `row` ends it. */
 struct pl_rows {
+    enum status (*begin)(void *ctx, const struct plan *p); /* before the first; NULL: not asked */
     enum status (*row)(void *ctx, const struct datum *values);
     void *ctx;
 };

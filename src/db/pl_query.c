@@ -53,7 +53,8 @@ enum status pl__run_plan(struct pl_run *r, struct cached_plan *p, const struct e
                          struct pl_ran *ret)
 {
     cached_plan_ref(p);
-    enum status st = run(r, p, params, rows, is_loop, a, &ret->rows);
+    enum status st = rows && rows->begin ? rows->begin(rows->ctx, p->plan) : OK;
+    if (st == OK) st = run(r, p, params, rows, is_loop, a, &ret->rows);
     ret->plan = p->plan;
     ret->held = p;
     if (st != OK) {

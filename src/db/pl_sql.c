@@ -57,6 +57,13 @@ static enum status check_result(struct pl_run *r, const struct plan *p)
                            : "Final statement must return exactly one column.");
 }
 
+static enum status begin_rows(void *ctx, const struct plan *p)
+{
+    struct last *l = ctx;
+    l->plan = p;
+    return check_result(l->run, p);
+}
+
 static enum status run_last(struct pl_run *r, struct pl_sql *q)
 {
     struct pl_piece *p;
@@ -65,7 +72,7 @@ static enum status run_last(struct pl_run *r, struct pl_sql *q)
     TRY(check_result(r, p->plan->plan));
     struct last l = {.run = r, .plan = p->plan->plan,
                      .out = ARENA_ARRAY(&r->keep, struct datum, r->type_count + 1)};
-    struct pl_rows rows = {take_row, &l};
+    struct pl_rows rows = {begin_rows, take_row, &l};
     cached_plan_ref(p->plan);
     struct cached_plan *held = p->plan;
     enum status st;

@@ -10,6 +10,7 @@ struct into {
     struct datum *first;
     struct pl_columns columns;
     uint64_t count;
+    bool strict;
     uint64_t enough;         /* of a query: no more are wanted; 0: all */
 };
 
@@ -30,11 +31,15 @@ static enum status no_destination(void)
     return error_hint("If you want to discard the results of a SELECT, use PERFORM instead.");
 }
 
-static void into_init(struct into *i, struct pl_run *r, const struct plan *p, bool strict)
+/* The plan is the one that runs: while a table's lock was waited for it may have become another. */
+static enum status begin_into(void *ctx, const struct plan *p)
 {
-    *i = (struct into){.run = r, .plan = p, .arena = &r->temp};
-    pl__columns(&r->temp, p, &i->columns);
-    if (p->command == CMD_SELECT && !p->writes) i->enough = strict ? 2 : 1;
+    struct into *i = ctx;
+    i->plan = p;
+    pl__columns(&i->run->temp, p, &i->columns);
+    if (p->command == CMD_SELECT && !p->writes) i->enough = i->strict ? 2 : 1;
+    if (p->returns_rows) return OK;
+    return FAIL(SYNTAX_ERROR, "INTO used with a command that cannot return data");
 }
 
 static enum status into_end(struct into *i, const struct pl_stmt *s)
@@ -55,19 +60,13 @@ static bool sets_found(const struct plan *p)
 
 static enum status execsql_plan(struct pl_run *r, const struct pl_stmt *s, const struct plan *plan)
 {
-    struct into in;
+    struct into in = {.run = r, .arena = &r->temp, .strict = s->exec.strict};
     struct pl_ran ran;
-    into_init(&in, r, plan, s->exec.strict);
-    struct pl_rows rows = {take_row, &in};
-    if (!s->exec.into && plan->returns_rows) {
-        /* It runs all the same, as the answer may be an error of its own. */
-        if (plan->command == CMD_SELECT) return no_destination();
-        return no_destination();
-    }
+    struct pl_rows rows = {begin_into, take_row, &in};
+    if (!s->exec.into && plan->returns_rows) return no_destination();
     if (s->exec.into && !plan->returns_rows)
         return FAIL(SYNTAX_ERROR, "INTO used with a command that cannot return data");
     TRY(pl__run_piece(r, s->sql, s->exec.into ? &rows : NULL, false, &r->temp, &ran));
-    in.plan = ran.plan;
     enum status st = OK;
     uint64_t n = s->exec.into && in.enough ? in.count : ran.rows;
     r->row_count = s->exec.into && n > 1 && !s->exec.strict && in.enough ? 1 : n;
@@ -128,11 +127,10 @@ enum status pl__dynamic(struct pl_run *r, struct pl_sql *text, struct pl_sql *co
 static enum status execute_plan(struct pl_run *r, const struct pl_stmt *s, struct cached_plan *p,
                                 const struct pl_dynamic *d, struct arena *a)
 {
-    struct into in;
+    struct into in = {.run = r, .arena = &r->temp, .strict = s->exec.strict};
     struct pl_ran ran = {0};
     const struct exec_params params = {d->values, d->count};
-    into_init(&in, r, p->plan, s->exec.strict);
-    struct pl_rows rows = {take_row, &in};
+    struct pl_rows rows = {begin_into, take_row, &in};
     bool into = s->exec.into && p->plan->returns_rows;
     if (s->exec.into && !into)
         return FAIL(SYNTAX_ERROR, "INTO used with a command that cannot return data");
@@ -278,7 +276,6 @@ enum status pl__return_next(struct pl_run *r, const struct pl_stmt *s)
 
 struct query_rows {
     struct pl_run *run;
-    struct pl_columns columns;
     uint64_t count;
 };
 
@@ -312,6 +309,14 @@ static enum status check_columns(const struct pl_run *r, const struct pl_columns
     return OK;
 }
 
+static enum status begin_query(void *ctx, const struct plan *p)
+{
+    struct query_rows *q = ctx;
+    struct pl_columns columns;
+    pl__columns(&q->run->temp, p, &columns);
+    return check_columns(q->run, &columns);
+}
+
 static enum status query_dynamic(struct pl_run *r, const struct pl_stmt *s, struct query_rows *q,
                                  struct arena *a)
 {
@@ -319,13 +324,11 @@ static enum status query_dynamic(struct pl_run *r, const struct pl_stmt *s, stru
     struct cached_plan *p;
     struct statement *other;
     struct pl_ran ran = {0};
-    struct pl_rows rows = {pass_row, q};
+    struct pl_rows rows = {begin_query, pass_row, q};
     TRY(pl__dynamic(r, s->sql, s->args, s->arg_count, a, &d));
     TRY(pl__plan_dynamic(r, &d, a, &p, &other));
     const struct exec_params params = {d.values, d.count};
     enum status st = p->plan ? OK : FAIL(SYNTAX_ERROR, "cannot open such a statement as cursor");
-    if (st == OK) pl__columns(a, p->plan, &q->columns);
-    if (st == OK) st = check_columns(r, &q->columns);
     if (st == OK) {
         st = pl__in_text("SQL statement", d.text, 0, pl__run_plan(r, p, &params, &rows, true, a, &ran));
         if (st == OK) cached_plan_unref(ran.held);
@@ -339,11 +342,9 @@ static enum status query_static(struct pl_run *r, const struct pl_stmt *s, struc
 {
     struct pl_piece *p;
     struct pl_ran ran;
-    struct pl_rows rows = {pass_row, q};
+    struct pl_rows rows = {begin_query, pass_row, q};
     TRY(pl__prepare(r, s->sql, &p));
     if (!p->plan->plan) return FAIL(SYNTAX_ERROR, "cannot open such a statement as cursor");
-    pl__columns(a, p->plan->plan, &q->columns);
-    TRY(pl__in_text("SQL statement", s->sql->text, 0, check_columns(r, &q->columns)));
     TRY(pl__run_piece(r, s->sql, &rows, true, a, &ran));
     cached_plan_unref(ran.held);
     return OK;

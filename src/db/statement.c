@@ -442,7 +442,7 @@ enum status session__run_inner(struct session *s, struct cached_plan *p,
 {
     struct exec_result result = {0};
     TRY(session__lock_plan(s, p));
-    if (new_command) txn_statement_begin(s->txn);
+    if (new_command) txn_statement_begin_fresh(s->txn);
     s->txn_began_statement = true;
     enum status st = run_inner(s, p->plan, params, a, to, row, row_ctx, &result);
     if (new_command) txn_statement_end(s->txn);
@@ -634,7 +634,7 @@ static enum status run_utility(struct session *s, const struct statement *st, st
     }
     if (!ddl_handles(a->kind))
         return FAIL(FEATURE_NOT_SUPPORTED, "this statement is not supported yet");
-    txn_statement_begin(s->txn);
+    txn_statement_begin_fresh(s->txn);
     enum status result = ddl_execute(s, st, text, sink, tag);
     txn_statement_end(s->txn);
     return result;

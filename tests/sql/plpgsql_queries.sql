@@ -187,3 +187,17 @@ do $$ declare x int := 5; y text := 'y'; begin call p3(1, x, y); raise notice '%
 do $$ begin call p3(1, 2, 'z'); end $$;
 call p3(1, 2, 'z');
 do $$ begin call p2(); end $$;
+-- names of variables are not those of a table's own rules
+create table rules (id int primary key, n int check (n > 0), m int generated always as (n + 1) stored, d int default 4 + 1);
+create index on rules ((n * 2)) where n > 1;
+create view over as select id, n from rules where n > 2;
+do $$
+declare n int := -5; id int := 3; c bigint;
+begin
+  insert into rules values (1, 10);
+  insert into rules values (id, 1 - n) on conflict do nothing;
+  update rules set d = 9 where rules.n = 6;
+  select count(*) into c from over where over.id = 3;
+  raise notice '%', c;
+end $$;
+select * from rules order by id;

@@ -129,6 +129,33 @@ def check_bounds(server):
     assert one(c, "select down(3)") == 3
 
 
+def check_snapshots(server):
+    """Each statement of a function sees what has committed; an index made in one has those rows, too."""
+    a, b = connect(server), connect(server)
+    one(a, "create table v (a int primary key, b int)")
+    wait = ("n := 0; loop exit when exists (select 1 from v where b = %d) or n > 600;"
+            " perform pg_sleep(0.02); n := n + 1; end loop;")
+    one(a, "create function look() returns bigint language plpgsql as $$ declare n int; begin %s"
+           " return (select count(*) from v); end $$" % (wait % 1))
+    one(a, "create function build() returns int language plpgsql as $$ declare n int; begin %s"
+           " create index vb on v (b); return 1; end $$" % (wait % 77))
+
+    def later(sql):
+        time.sleep(0.2)
+        one(b, sql)
+
+    for call, change, want in (("select look() || ' ' || (select count(*) from v)", "insert into v values (1, 1)", "1 0"),
+                               ("select build()", "insert into v values (2, 77)", 1)):
+        helper = threading.Thread(target=later, args=(change,))
+        helper.start()
+        got = one(a, call)
+        helper.join()
+        assert got == want, (call, got)
+    assert one(b, "select count(*) from helios_verify() where problem is not null") == 0
+    one(b, "set enable_seqscan = off")
+    assert one(b, "select a from v where b = 77") == 2
+
+
 def check_errors_undo(server):
     """What a handler guards is undone whole; what stands before it stays."""
     c = connect(server)
@@ -151,7 +178,7 @@ def check_errors_undo(server):
 
 def main():
     check_restart(sys.argv[1])
-    for check in (check_sessions, check_bounds, check_errors_undo):
+    for check in (check_sessions, check_bounds, check_snapshots, check_errors_undo):
         with Server(sys.argv[1]) as server:
             check(server)
     print("ok")

@@ -64,6 +64,13 @@ struct lock_step {
     uint8_t kind;                     /* the bit of a mode; of an advisory lock: is it shared */
 };
 
+/* A snapshot that comes back when the statement ends that is `depth` + 1 deep. */
+struct aside_snapshot {
+    uint64_t snapshot;
+    uint32_t depth;
+    struct txn *reader; /* holds back what it needs */
+};
+
 struct txn {
     uint64_t commit_ts;          /* atomic: 0 running, TS_ABORTED, else the timestamp */
     uint64_t id;                 /* atomic: another one each time that it is used again */
@@ -81,6 +88,7 @@ struct txn {
     uint32_t depth;              /* of statements */
     uint32_t command, last_command; /* reads see own versions below `command` */
     ARRAY(uint32_t) outer_commands;
+    ARRAY(struct aside_snapshot) aside; /* of statements around one that began fresh */
     uint64_t snapshot;           /* atomic: 0 none, 1 being taken */
     ARRAY(struct write_entry) writes;
     ARRAY(struct tree_change) changes;

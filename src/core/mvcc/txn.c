@@ -67,6 +67,7 @@ static void txn_free(struct txn *t)
     ARRAY_RELEASE(&t->locks);
     ARRAY_RELEASE(&t->steps);
     ARRAY_RELEASE(&t->outer_commands);
+    ARRAY_RELEASE(&t->aside);
     mem_free(MEM_TXN, t);
 }
 
@@ -162,12 +163,33 @@ void txn_statement_begin(struct txn *t)
     else if (t->snapshot == 0 || t->options.isolation == READ_COMMITTED) txn__take_snapshot(t);
 }
 
+/* While the outer snapshot is put aside a reader holds back what it may need. */
+void txn_statement_begin_fresh(struct txn *t)
+{
+    bool nested = t->depth > 0 && t->options.isolation == READ_COMMITTED;
+    if (nested)
+        ARRAY_PUSH(&t->aside, ((struct aside_snapshot){t->snapshot, t->depth, txn_begin_reader(t)}));
+    txn_statement_begin(t);
+    if (nested) txn__take_snapshot(t);
+}
+
+static void bring_back(struct txn *t)
+{
+    const struct aside_snapshot *a = &ARRAY_LAST(&t->aside);
+    __atomic_store_n(&t->snapshot, a->snapshot, __ATOMIC_RELEASE);
+    txn_end_reader(a->reader);
+    t->aside.count--;
+}
+
 void txn_statement_end(struct txn *t)
 {
     ASSERT(t->depth > 0);
     t->command = ARRAY_LAST(&t->outer_commands);
     t->outer_commands.count--;
-    if (--t->depth > 0) return;
+    if (--t->depth > 0) {
+        if (t->aside.count && ARRAY_LAST(&t->aside).depth == t->depth) bring_back(t);
+        return;
+    }
     page_pins_release(&t->pins);
     /* Between statements READ COMMITTED holds nothing back. */
     if (t->options.isolation == READ_COMMITTED)
@@ -349,6 +371,7 @@ static void finish(struct txn *t, bool committed)
     struct store *s = t->store;
     counter_add(committed ? s->commits : s->rollbacks, 1);
     txn__release_locks(t, 0);
+    while (t->aside.count) bring_back(t);
     if (t->depth > 0) {
         t->depth = 1;
         t->outer_commands.count = 1;

@@ -14,6 +14,10 @@ struct name_use {
     const char *columns;             /* of a star: "t.a, t.b" */
 };
 
+struct bind_env;
+typedef enum status (*bind_variable)(void *ctx, struct bind_env *env, const struct name_list *names,
+                                     int number, int location, struct expr **ret);
+
 struct bind_env {
     struct arena *arena;              /* the query's; lives as long as the plan */
     const struct catalog *catalog;
@@ -50,8 +54,7 @@ struct bind_env {
     void *past_ctx;
     /* Names that are no columns: variables of a function that the text stands in. *ret NULL: there is none of
      * that name. `number` > 0: $n, without names. NULL: no variables here. */
-    enum status (*variable)(void *ctx, struct bind_env *env, const struct name_list *names,
-                            int number, int location, struct expr **ret);
+    bind_variable variable;
     void *variable_ctx;
     bool columns_first;               /* a column of the name is meant rather than the variable … */
     bool variables_first;             /* … or the other way round; else it is 42702 */

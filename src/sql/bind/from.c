@@ -140,9 +140,12 @@ static enum status view_query(struct scope *s, const struct table_def *t, struct
         return FAIL(INTERNAL_ERROR, "view \"%s\" is not a SELECT", t->name);
     env->text = slice_of(t->view_sql);
     bool noting = env->noting;
+    const bind_variable variable = env->variable;
     env->noting = false;
+    env->variable = NULL;
     enum status result = bind__select(env, NULL, AST(ast, ast_select), ret);
     env->noting = noting;
+    env->variable = variable;
     env->text = text;
     if (result != OK) (void)error_at(0); /* a place in the view's text is none in the statement's */
     return result;

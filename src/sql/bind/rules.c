@@ -25,9 +25,12 @@ static enum status stored(struct scope *s, const char *sql, uint32_t relation, c
     own.place = PLACE_STORED;
     own.what = what;
     if (relation != UINT32_MAX) show(&own, relation);
+    const bind_variable variable = env->variable; /* what a table says is not about a function's names */
     env->text = slice_of(sql);
+    env->variable = NULL;
     enum status result = bind__expression(&own, ast, PLACE_STORED, ret);
     env->text = text;
+    env->variable = variable;
     if (result != OK) (void)error_at(0); /* a place in the stored text is none in the statement's */
     return result;
 }

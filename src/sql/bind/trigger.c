@@ -66,8 +66,7 @@ enum status bind__triggers(struct scope *s, const struct table_def *t, uint8_t e
 {
     struct query *q = s->query;
     struct bind_env *env = s->env;
-    enum status (*variable)(void *, struct bind_env *, const struct name_list *, int, int,
-                            struct expr **) = env->variable;
+    const bind_variable variable = env->variable;
     for (uint16_t i = 0; i < t->trigger_count; i++) {
         const struct trigger_def *g = t->triggers[i];
         if (!(g->type & events) || g->enabled == 'D' || g->enabled == 'R') continue;
