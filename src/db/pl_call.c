@@ -331,6 +331,38 @@ static enum status send_outs(struct session *s, struct pl_run *r, const struct r
     return sink->row(sink->ctx, values, c->out_count);
 }
 
+enum status session__describe_call(struct session *s, const struct ast_call *a, struct slice text,
+                                   uint32_t param_max, struct arena *arena, type_id **types,
+                                   uint32_t *count, struct result_column **ret_columns,
+                                   uint32_t *ret_column_count)
+{
+    struct bind_env env;
+    struct expr *e;
+    struct query *q;
+    uint32_t max = param_max > *count ? param_max : *count;
+    type_id *all = ARENA_ARRAY(arena, type_id, max + 1);
+    if (*count) memcpy(all, *types, *count * sizeof *all);
+    session__bind_env(s, &env, &s->arena, text);
+    env.param_types = all;
+    env.param_count = *count;
+    env.param_max = max;
+    env.params_variable = true;
+    TRY(bind_expression(&env, &a->function->node, TYPE_NONE, -1, "CALL", &e, &q));
+    TRY(check_procedure(s, a, e, text));
+    for (uint32_t i = 0; i < env.param_count; i++)
+        if (all[i] == TYPE_NONE || all[i] == TYPE_UNKNOWN) all[i] = TYPE_TEXT;
+    const struct function_def *f = proc_function(e->call.proc);
+    *ret_columns = ARENA_ARRAY(arena, struct result_column, f->all_count + 1u);
+    *ret_column_count = 0;
+    for (uint16_t i = 0; i < f->all_count; i++)
+        if (f->all_modes[i] != 'i')
+            (*ret_columns)[(*ret_column_count)++] = (struct result_column){
+                .name = arena_strdup(arena, f->all_names[i]), .type = f->all_types[i], .typmod = -1};
+    *types = all;
+    *count = env.param_count;
+    return OK;
+}
+
 enum status session__call(struct session *s, const struct ast_call *a, struct slice text,
                           const struct exec_params *params, const struct result_sink *sink)
 {
@@ -339,6 +371,10 @@ enum status session__call(struct session *s, const struct ast_call *a, struct sl
     struct query *q;
     struct pl_run r;
     session__bind_env(s, &env, &s->arena, text);
+    if (s->param_types) {
+        env.param_types = arena_memdup(&s->arena, s->param_types, params->count * sizeof(type_id) + 1);
+        env.param_count = env.param_max = params->count;
+    }
     TRY(bind_expression(&env, &a->function->node, TYPE_NONE, -1, "CALL", &e, &q));
     TRY(check_procedure(s, a, e, text));
     enum status st = run_procedure(s, e, params, &s->arena, &r);

@@ -397,7 +397,9 @@ static enum status execute(struct session *s, struct portal *p, uint64_t max_row
         ps->refs++;
         enum status result = OK;
         if (st->ast->kind != AST_TRANSACTION) result = session__ensure_txn(s);
+        s->param_types = ps->param_types;
         if (result == OK) result = session__run_utility(s, st, text, &params, sink, tag);
+        s->param_types = NULL;
         prepared__unref(ps);
         TRY(result);
     }

@@ -6,6 +6,7 @@
 #include "db/branch_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
+#include "sql/ast_routine.h"
 #include "sql/parse/parse.h"
 
 enum { PREPARED_MAX = 100000 };
@@ -277,7 +278,11 @@ static enum status analyse(struct session *s, struct prepared *p, const type_id 
     p->statement = count ? &st[0] : NULL;
     p->param_count = n;
     p->param_types = arena_memdup(&p->arena, inferred, n * sizeof *inferred);
-    return count ? utility_columns(s, p) : OK;
+    if (!count || st[0].ast->kind != AST_CALL || s->block == BLOCK_FAILED)
+        return count ? utility_columns(s, p) : OK;
+    return session__describe_call(s, AST(st[0].ast, ast_call), p->text, (uint32_t)st[0].param_count,
+                                  &p->arena, &p->param_types, &p->param_count, &p->columns,
+                                  &p->column_count);
 }
 
 static enum status make(struct session *s, const char *name, struct slice text,

@@ -280,6 +280,7 @@ struct session {
     struct exec_session exec;
     struct pl_state *pl;             /* functions that were called (pl_priv.h); NULL: none */
     const struct result_sink *sink;  /* of the outermost statement that runs: where notices go */
+    const type_id *param_types;      /* of the utility statement that runs; NULL: not told */
     bool atomic;                     /* a function or trigger may not end the transaction */
     struct map prepared;             /* name -> struct prepared */
     struct map portals;              /* name -> struct portal */
@@ -641,6 +642,11 @@ enum status session__call_trigger(void *ctx, const struct trigger_call *c, struc
                                   const struct datum **row) MUST;
 struct ast_call;
 struct ast_do;
+/* What CALL takes and gives: types of its parameters (what is given in *types is kept), its OUT arguments. */
+enum status session__describe_call(struct session *s, const struct ast_call *a, struct slice text,
+                                   uint32_t param_max, struct arena *arena, type_id **types,
+                                   uint32_t *count, struct result_column **ret_columns,
+                                   uint32_t *ret_column_count) MUST;
 enum status session__call(struct session *s, const struct ast_call *a, struct slice text,
                           const struct exec_params *params, const struct result_sink *sink) MUST;
 enum status session__do(struct session *s, const struct ast_do *a, struct slice text) MUST;

@@ -5,6 +5,7 @@ end at a cancel, a timeout and the stack's end.
 usage: procedural.py HELIOSD"""
 import os
 import shutil
+import struct
 import sys
 import tempfile
 import threading
@@ -15,6 +16,7 @@ import psycopg2
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 sys.dont_write_bytecode = True
 from server import Server  # noqa: E402
+from wire import Wire  # noqa: E402
 
 SETUP = """
 create table t (id int primary key, n int);
@@ -176,9 +178,30 @@ def check_errors_undo(server):
     c.rollback()
 
 
+def check_extended(server):
+    """CALL by the extended protocol: parameters without types, and a row of what comes back."""
+    c = connect(server)
+    one(c, "create procedure add(a int, inout b int, out c text) language plpgsql as"
+           " $$ begin b := a + b; c := 'sum ' || b; end $$")
+    w = Wire(server)
+    m = w.message
+    values = b"".join(struct.pack("!i", len(v)) + v for v in (b"2", b"40", b"ignored"))
+    w.socket.sendall(m(b"P", b"\0call add($1, $2, $3)\0\0\0") + m(b"D", b"S\0") +
+                     m(b"B", b"\0\0\0\0" + struct.pack("!h", 3) + values + b"\0\0") +
+                     m(b"E", b"\0\0\0\0\0") + m(b"S", b""))
+    got = list(w.until(b"Z"))
+    kinds = b"".join(kind for kind, _ in got)
+    assert kinds == b"1tT2DCZ", (kinds, got)
+    row = dict(got)[b"D"]
+    assert row == struct.pack("!hi", 2, 2) + b"42" + struct.pack("!i", 6) + b"sum 42", row
+    assert dict(got)[b"t"] == struct.pack("!hiii", 3, 23, 23, 25), dict(got)[b"t"]
+    w.close()
+
+
 def main():
     check_restart(sys.argv[1])
-    for check in (check_sessions, check_bounds, check_snapshots, check_errors_undo):
+    for check in (check_sessions, check_bounds, check_snapshots, check_errors_undo,
+                  check_extended):
         with Server(sys.argv[1]) as server:
             check(server)
     print("ok")
