@@ -143,6 +143,9 @@ enum status sys_backup(struct sys_call *c)
     struct backup b = {.s = s};
     if (!s->superuser)
         return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for function %s", c->proc->name);
+    if (s->line->branch)
+        return FAIL(FEATURE_NOT_SUPPORTED, "helios_backup() is not supported in a branch"),
+               error_hint("USE BRANCH main first.");
     if (path[0] != '/') return FAIL(INVALID_NAME, "relative path not allowed for a backup");
     if (strlen(part) >= OS_PATH_MAX) return FAIL(INVALID_NAME, "path \"%.64s...\" is too long", path);
     if (os_exists(s->db->os, path)) return FAIL(DUPLICATE_FILE, "file \"%s\" already exists", path);

@@ -124,8 +124,6 @@ static enum status check_session(struct session *s)
         return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a transaction that has exported snapshots");
     if (s->own_catalog)
         return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a transaction that has executed DDL");
-    if (s->txn && txn_isolation(s->txn) == SERIALIZABLE)
-        return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a transaction that is SERIALIZABLE");
     if (s->line->branch)
         return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a transaction in a branch");
     return OK;
