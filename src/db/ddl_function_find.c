@@ -220,7 +220,7 @@ static enum status add_dependents(struct ddl *d, const struct function_def *f,
             x.words = arena_printf(d->a, "trigger %s on %s", ddl__quote(d->a, g->name), ddl__words(d, t));
             ARENA_PUSH(d->a, out, x);
         }
-        bool used = false;
+        bool used = ddl__view_calls(d, t, f->proc.oid);
         for (uint16_t i = 0; i < t->column_count && !used; i++)
             used = !t->columns[i].dropped && calls(d, t, t->columns[i].default_sql, f->proc.oid);
         for (uint16_t i = 0; i < t->constraint_count && !used; i++)

@@ -20,6 +20,9 @@ enum status ddl__drop_schema_functions(struct ddl *d, oid_t schema) MUST;
 enum status ddl__alter_function(struct ddl *d, const struct ast_alter_function *n) MUST;
 enum status ddl__name_function(struct ddl *d, const struct ast_name_function *n) MUST;
 
+/* Does the view's query call it (ddl_view_uses.c)? */
+bool ddl__view_calls(struct ddl *d, const struct table_def *view, oid_t function);
+
 /* --- ddl_trigger.c --- */
 enum status ddl__create_trigger(struct ddl *d, const struct ast_create_trigger *n) MUST;
 enum status ddl__drop_trigger(struct ddl *d, const struct ast_drop_trigger *n) MUST;

@@ -1,10 +1,11 @@
 /* Which views use a relation, or one column of it. Views are kept as text, so each is bound again
  * and its query searched; there are few, and DDL is rare. */
-#include "db/ddl_priv.h"
+#include "db/ddl_routine_priv.h"
 
 struct uses {
     const struct table_def *table;
     int16_t column;
+    oid_t function;            /* instead: calls of it; 0 */
     const struct query *query; /* that the expression stands in */
     bool found;
 };
@@ -14,6 +15,9 @@ static void in_query(struct uses *u, const struct query *q);
 static bool in_expr(void *ctx, const struct expr *e)
 {
     struct uses *u = ctx;
+    const struct proc_def *proc = u->function ? expr_proc(e) : NULL;
+    if (proc && proc->oid == u->function && proc_function(proc)) u->found = true;
+    if (u->function && e->kind == EXPR_COLUMN) return true;
     if (e->kind == EXPR_COLUMN) {
         const struct query *q = u->query;
         for (uint32_t i = 0; q && i < e->column.levels_up; i++) q = q->parent;
@@ -91,8 +95,12 @@ static bool view_uses(struct ddl *d, const struct table_def *view, struct uses *
     session__bind_env(d->s, &env, d->a, slice_of(view->view_sql));
     enum status s = env.parse_view(d->a, view->view_sql, &ast);
     if (s == OK) s = bind_statement(&env, ast, &q);
-    for (size_t i = 0; s == OK && i < env.tables.count; i++)
+    for (size_t i = 0; s == OK && u->table && i < env.tables.count; i++)
         named |= env.tables.data[i]->oid == u->table->oid;
+    if (s == OK && u->function) {
+        in_query(u, q);
+        return u->found;
+    }
     if (s != OK) *error_current() = kept;
     if (s != OK || !named) return false;
     if (u->column == 0) return true;
@@ -119,4 +127,10 @@ enum status ddl__views_over(struct ddl *d, const struct table_def *t, int16_t co
     *ret = found.data;
     *ret_count = (uint32_t)found.count;
     return OK;
+}
+
+bool ddl__view_calls(struct ddl *d, const struct table_def *view, oid_t function)
+{
+    struct uses u = {.function = function};
+    return view->kind == 'v' && view->view_sql && view->virtual_id < 0 && view_uses(d, view, &u);
 }

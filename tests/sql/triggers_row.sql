@@ -159,3 +159,26 @@ drop trigger broken on g;
 create function noreturn() returns trigger language plpgsql as $$ begin end $$;
 create trigger noreturn before insert on g for each row execute function noreturn();
 insert into g values (1);
+-- a BEFORE trigger that changes its own row
+create table own (a int primary key, b text, c int);
+create index on own (b);
+create function meddle() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'DELETE' then update own set c = 9 where a = old.a; return old; end if;
+  if new.b = 'inner' then return new; end if;
+  update own set b = 'inner' where a = old.a;
+  return new;
+end $$;
+insert into own values (1, 'x', 1), (2, 'y', 2);
+create trigger meddle before update or delete on own for each row execute function meddle();
+update own set b = 'outer' where a = 1;
+insert into own values (1, 'z', 3) on conflict (a) do update set b = 'outer';
+delete from own where a = 2;
+select * from own order by a;
+drop trigger meddle on own;
+delete from own;
+select * from own where b = 'inner';
+-- views hold their functions
+create function vf(x int) returns text language sql immutable as 'select ''v'' || x';
+create view vv as select a, vf(a) from own;
+drop function vf(int);

@@ -11,6 +11,7 @@ struct change_run {
     const struct plan_node *n;
     struct row_pusher pusher;
     struct datum *input, *old, *row;
+    struct slice stored; /* of `old` */
 };
 
 static bool from_one_table(const struct plan_node *n)
@@ -33,6 +34,7 @@ static enum status lock_row(struct change_run *r, struct slice key, bool *ret_sk
     TRY(store_lock(d->x->txn, &q, &got));
     if (!got.row.data) return OK;
     dml_decode(d->table, got.row, r->old);
+    r->stored = got.row;
     *ret_skip = false;
     if (!got.changed) return OK;
     for (uint16_t c = 0; c < d->table->column_count; c++)
@@ -57,6 +59,7 @@ static enum status change_row(struct change_run *r, uint32_t input_count)
         if (trigger_has(dml, false))
             TRY(trigger_before_row(d, TRIGGER_DELETE, NULL, r->old, NULL, &skip));
         if (skip) return OK;
+        if (trigger_has(dml, false)) TRY(trigger_check_row(d, key, r->stored, "deleted"));
         TRY(dml_delete(d, key, r->old));
         if (trigger_has(dml, true)) TRY(trigger_after_row(d, TRIGGER_DELETE, NULL, r->old, NULL));
         return dml_returning(d, r->old, r->input, input_count);
@@ -69,6 +72,7 @@ static enum status change_row(struct change_run *r, uint32_t input_count)
     if (trigger_has(dml, false)) {
         TRY(trigger_before_row(d, TRIGGER_UPDATE, changed, r->old, r->row, &skip));
         if (skip) return OK;
+        TRY(trigger_check_row(d, key, r->stored, "updated"));
         changed = trigger_changed(d, changed, r->old, r->row);
     }
     TRY(dml_update(d, key, r->old, r->row, changed));

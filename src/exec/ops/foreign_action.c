@@ -14,7 +14,7 @@ static char action_of(const struct foreign_event *e)
 
 /* Locks the row; *ret_row (in the run's arena) NULL when it does not refer to the key any more. */
 static enum status lock_match(struct foreign_run *r, const struct foreign_match *m,
-                              enum row_lock mode, struct datum **ret_row)
+                              enum row_lock mode, struct datum **ret_row, struct slice *ret_stored)
 {
     const struct table_def *t = m->event->key.child;
     struct lock_request q = {.tree = t->tree, .key = m->row_key, .mode = mode};
@@ -28,6 +28,7 @@ static enum status lock_match(struct foreign_run *r, const struct foreign_match 
     dml_decode(t, got.row, row);
     TRY(foreign__refers(r, m->event, row, &refers));
     if (refers) *ret_row = row;
+    *ret_stored = got.row;
     return OK;
 }
 
@@ -38,10 +39,11 @@ static enum status forbid(struct foreign_run *r, const struct foreign_event *eve
     TRY(foreign__referring(r, events, count, &found));
     for (size_t i = 0; i < found.count; i++) {
         struct datum *row;
+        struct slice stored;
         bool there = false;
         if (unless_there) TRY(foreign__is_there(r, found.data[i].event, &there));
         if (there) continue;
-        TRY(lock_match(r, &found.data[i], ROW_LOCK_KEY_SHARE, &row));
+        TRY(lock_match(r, &found.data[i], ROW_LOCK_KEY_SHARE, &row, &stored));
         if (row) return foreign__still_referenced(r, found.data[i].event);
     }
     return OK;
@@ -109,7 +111,8 @@ static enum status change_match(struct action *a, const struct foreign_match *m)
     struct foreign_run *r = a->run;
     bool delete = a->what == 'c' && m->event->kind == FOREIGN_DELETED;
     struct datum *row, *old;
-    TRY(lock_match(r, m, delete ? ROW_LOCK_UPDATE : ROW_LOCK_NO_KEY_UPDATE, &row));
+    struct slice stored;
+    TRY(lock_match(r, m, delete ? ROW_LOCK_UPDATE : ROW_LOCK_NO_KEY_UPDATE, &row, &stored));
     if (!row) return OK;
     arena_clear(a->dml.arena);
     /* Checks of the row that is written use the run's arena. */
@@ -121,6 +124,7 @@ static enum status change_match(struct action *a, const struct foreign_match *m)
     if (delete) {
         if (before) TRY(trigger_before_row(&a->dml, TRIGGER_DELETE, NULL, old, NULL, &skip));
         if (skip) return OK;
+        if (before) TRY(trigger_check_row(&a->dml, m->row_key, stored, "deleted"));
         TRY(dml_delete(&a->dml, m->row_key, old));
         return after ? trigger_after_row(&a->dml, TRIGGER_DELETE, NULL, old, NULL) : OK;
     }
@@ -129,6 +133,7 @@ static enum status change_match(struct action *a, const struct foreign_match *m)
     if (before) {
         TRY(trigger_before_row(&a->dml, TRIGGER_UPDATE, a->changed, old, a->now, &skip));
         if (skip) return OK;
+        TRY(trigger_check_row(&a->dml, m->row_key, stored, "updated"));
         changed = trigger_changed(&a->dml, a->changed, old, a->now);
     }
     TRY(dml_update(&a->dml, m->row_key, old, a->now, changed));

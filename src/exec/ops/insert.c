@@ -73,6 +73,7 @@ static enum status conflict_update(struct insert_run *r, struct slice stored,
         bool skip;
         TRY(trigger_before_row(d, TRIGGER_UPDATE, changed, r->old, r->row, &skip));
         if (skip) return OK;
+        TRY(trigger_check_row(d, strbuf_slice(&r->found), stored, "updated"));
         changed = trigger_changed(d, changed, r->old, r->row);
     }
     TRY(dml_update(d, strbuf_slice(&r->found), r->old, r->row, changed));

@@ -66,6 +66,20 @@ enum status trigger_before_row(struct dml_run *d, uint8_t event, const bool *ass
     return OK;
 }
 
+enum status trigger_check_row(struct dml_run *d, struct slice key, struct slice was,
+                              const char *verb)
+{
+    struct lock_request q = {.tree = d->table->tree, .key = key, .mode = ROW_LOCK_NO_KEY_UPDATE};
+    struct lock_result now;
+    TRY(store_lock(d->x->txn, &q, &now));
+    if (now.row.data && slice_eq(now.row, was)) return OK;
+    FAIL(TRIGGERED_DATA_CHANGE_VIOLATION,
+         "tuple to be %s was already modified by an operation triggered by the current command",
+         verb);
+    return error_hint("Consider using an AFTER trigger instead of a BEFORE trigger to propagate "
+                      "changes to other rows.");
+}
+
 const bool *trigger_changed(struct dml_run *d, const bool *assigned, const struct datum *old,
                              const struct datum *row)
 {

@@ -9,6 +9,10 @@
  * what they make of it (in d->arena). *ret_skip: nothing is to be done to the row. */
 enum status trigger_before_row(struct dml_run *d, uint8_t event, const bool *assigned,
                                 const struct datum *old, struct datum *row, bool *ret_skip) MUST;
+/* 27000 when such a trigger has itself changed the row of that key, which was `was`: what is to be written
+ * would be made of what is not there any more. */
+enum status trigger_check_row(struct dml_run *d, struct slice key, struct slice was,
+                              const char *verb) MUST;
 /* Of AFTER ROW triggers: they wait. */
 enum status trigger_after_row(struct dml_run *d, uint8_t event, const bool *assigned,
                                const struct datum *old, const struct datum *row) MUST;
