@@ -80,7 +80,7 @@ def read_us(c, rows, reads):
     cursor = c.cursor()
     began = time.perf_counter()
     cursor.execute("select count(x.a) from generate_series(1, %s) g, "
-                   "lateral (select a from t where id = (g * 7919::bigint) %% %s + 1 offset 0) x", (reads, rows))
+                   "lateral (select a from t where id = ((g * 7919::bigint) %% %s + 1)::int offset 0) x", (reads, rows))
     if cursor.fetchone()[0] != reads:
         raise peers.BenchError("a row is not there")
     return (time.perf_counter() - began) / reads * 1e6

@@ -83,10 +83,11 @@ enum status mvcc__newest_below(struct txn *t, const struct tree *overlay, struct
     bool gone = false;
     *ret = (struct newest){0};
     if (!overlay->base) return OK;
+    uint64_t hash = run_key_hash(key);
     TRY(mvcc__layers(t, overlay->base, layers, &n, NULL));
     for (uint32_t i = 0; i < n && !gone; i++) {
         if (layers[i].tree == overlay) continue;
-        enum status st = mvcc__layer_get(t, &layers[i], key, &e, &gone);
+        enum status st = mvcc__layer_get(t, &layers[i], key, hash, &e, &gone);
         if (st == NOT_FOUND) continue;
         *ret = (struct newest){.found = st == OK, .ts = e.ts, .row = e.row};
         return st;
@@ -103,7 +104,7 @@ enum status store_version_ts(struct txn *t, tree_id id, struct slice key, uint64
     *ret = 0;
     TRY(mvcc__layers(t, id, layers, &n, &own));
     if (!n || !own) return OK;
-    enum status st = mvcc__layer_get(t, &layers[0], key, &e, &gone);
+    enum status st = mvcc__layer_get(t, &layers[0], key, run_key_hash(key), &e, &gone);
     if (st == OK || gone) *ret = e.ts;
     return st == NOT_FOUND ? OK : st;
 }

@@ -232,8 +232,8 @@ struct newest;
 /* What lies below an overlay that has nothing of the key. */
 enum status mvcc__newest_below(struct txn *t, const struct tree *overlay, struct slice key,
                                struct newest *ret) MUST;
-/* The version that a layer sees: NOT_FOUND, and then *ret_gone says that it knows so. */
-enum status mvcc__layer_get(struct txn *t, const struct layer *l, struct slice key,
+/* The version that a layer sees: NOT_FOUND, and then *ret_gone says that it knows so. `hash`: run_key_hash. */
+enum status mvcc__layer_get(struct txn *t, const struct layer *l, struct slice key, uint64_t hash,
                             struct entry *ret, bool *ret_gone) MUST;
 struct newest {
     bool found;         /* any version at all */

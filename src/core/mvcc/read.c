@@ -61,9 +61,8 @@ static enum status get_in_levels(const struct shape *s, struct slice key, uint64
 
 /* The version that the view sees in the runs; NOT_FOUND. */
 static enum status get_in_runs(struct txn *t, const struct view *view, const struct shape *s,
-                               struct slice key, struct entry *ret)
+                               struct slice key, uint64_t hash, struct entry *ret)
 {
-    uint64_t hash = run_key_hash(key);
     for (uint32_t i = 0; i < s->levels[0].count; i++) {
         struct run_ref *r = s->levels[0].runs[i];
         if (!mvcc__run_visible(view, r)) continue;
@@ -114,11 +113,10 @@ enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const str
 /* The past: the newest version at or before the snapshot, be it among today's (ret, or NOT_FOUND: none)
  * or in history, where it counts only while it lasted (*ret_gone: it did not). */
 static enum status get_in_history(struct txn *t, uint64_t snapshot, const struct shape *s,
-                                  struct slice key, enum status found, struct entry *ret,
-                                  bool *ret_gone)
+                                  struct slice key, uint64_t hash, enum status found,
+                                  struct entry *ret, bool *ret_gone)
 {
     const struct level *v = &s->levels[HISTORY];
-    uint64_t hash = run_key_hash(key);
     bool past = false;
     for (uint32_t i = 0; i < v->count; i++) {
         struct run *r = v->runs[i]->run;
@@ -139,13 +137,14 @@ static enum status get_in_history(struct txn *t, uint64_t snapshot, const struct
     return OK;
 }
 
-enum status mvcc__layer_get(struct txn *t, const struct layer *l, struct slice key,
+enum status mvcc__layer_get(struct txn *t, const struct layer *l, struct slice key, uint64_t hash,
                             struct entry *ret, bool *ret_gone)
 {
     const struct shape *s = tree_shape(l->tree);
     enum status st = NOT_FOUND;
     *ret_gone = false;
     for (uint32_t i = 0; i < s->memory_count && st == NOT_FOUND; i++) {
+        if (!memtable_key_count(s->memories[i]->table)) continue; /* as in most overlays */
         struct leaf *leaf = memtable_find(s->memories[i]->table, key);
         const struct version *v = leaf ? mvcc__visible(&l->view, leaf_head(leaf)) : NULL;
         struct txn *x;
@@ -154,9 +153,9 @@ enum status mvcc__layer_get(struct txn *t, const struct layer *l, struct slice k
                               .row = slice_make(v->row, v->len)};
         st = OK;
     }
-    if (st == NOT_FOUND) st = get_in_runs(t, &l->view, s, key, ret);
+    if (st == NOT_FOUND) st = get_in_runs(t, &l->view, s, key, hash, ret);
     if (l->past && (st == OK || st == NOT_FOUND))
-        st = get_in_history(t, l->view.snapshot, s, key, st, ret, ret_gone);
+        st = get_in_history(t, l->view.snapshot, s, key, hash, st, ret, ret_gone);
     TRY(st);
     *ret_gone = ret->tombstone;
     return *ret_gone ? NOT_FOUND : OK;
@@ -170,9 +169,10 @@ static enum status get_in_layers(struct txn *t, const struct point_get_request *
     struct entry e = {0};
     uint32_t n;
     bool gone = false;
+    uint64_t hash = run_key_hash(q->key);
     TRY(mvcc__layers(t, q->tree, layers, &n, NULL));
     for (uint32_t i = 0; i < n && !gone; i++) {
-        enum status st = mvcc__layer_get(t, &layers[i], q->key, &e, &gone);
+        enum status st = mvcc__layer_get(t, &layers[i], q->key, hash, &e, &gone);
         if (st == NOT_FOUND) continue;
         *ret_row = e.row;
         return st;
@@ -197,7 +197,7 @@ enum status store_point_get(struct txn *t, const struct point_get_request *q, st
         return OK;
     }
     struct entry e;
-    enum status st = get_in_runs(t, &view, s, q->key, &e);
+    enum status st = get_in_runs(t, &view, s, q->key, run_key_hash(q->key), &e);
     if (st != OK) return st;
     if (e.tombstone) return NOT_FOUND;
     *ret_row = e.row;
