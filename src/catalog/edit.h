@@ -28,6 +28,7 @@ enum status catalog_get_merged(struct txn *t, uint32_t branch, uint64_t *ret_ts,
 
 /* The same definition but for the numbers of the trees that hold it. */
 bool catalog_same_but_trees(const struct table_def *a, const struct table_def *b);
+bool catalog_same_function(const struct function_def *a, const struct function_def *b);
 /* Whose row of the system tree has this key; false: that of no object. */
 bool catalog_changed_object(struct slice key, oid_t *ret_oid);
 

@@ -34,6 +34,19 @@ bool catalog_same_but_trees(const struct table_def *a, const struct table_def *b
     return same;
 }
 
+bool catalog_same_function(const struct function_def *a, const struct function_def *b)
+{
+    struct strbuf x, y;
+    strbuf_init(&x, NULL);
+    strbuf_init(&y, NULL);
+    catalog__encode(OBJ_FUNCTION, a, &x);
+    catalog__encode(OBJ_FUNCTION, b, &y);
+    bool same = slice_eq(strbuf_slice(&x), strbuf_slice(&y));
+    strbuf_release(&x);
+    strbuf_release(&y);
+    return same;
+}
+
 bool catalog_changed_object(struct slice key, oid_t *ret_oid)
 {
     uint32_t be;

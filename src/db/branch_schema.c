@@ -1,4 +1,4 @@
-/* The catalog in a merge: schemas, tables, views and sequences that the branch has made are made in the target,
+/* The catalog in a merge: schemas, tables, views, sequences and functions that the branch has made are made in the target,
  * with trees of their own, whose rows are merged as those of other tables are. What the branch has altered or
  * dropped, and what the target has altered of the tables that the branch has changed, is refused. */
 #include "db/branch_merge_priv.h"
@@ -23,7 +23,8 @@ static enum status refuse(const struct merge *m, const char *kind, const char *n
 {
     FAIL(FEATURE_NOT_SUPPORTED, "cannot merge branch \"%s\": %s \"%s\" was %s in \"%s\"",
          branch_name(m->source), kind, name, did, where);
-    return error_hint("Only new schemas, tables, views and sequences, and changes of rows, are merged.");
+    return error_hint("Only new schemas, tables, views, sequences and functions, and changes of rows, are "
+                      "merged.");
 }
 
 static const char *kind_words(const struct table_def *t)
@@ -41,6 +42,33 @@ static enum status add_schema(struct merge *m, const struct schema_def *d)
         return FAIL(DUPLICATE_SCHEMA, "schema \"%s\" already exists", d->name);
     TRY(session__begin_ddl(m->s));
     TRY(catalog_put_schema(m->s->catalog, m->s->txn, d, &next));
+    return put_catalog(m, next);
+}
+
+static bool is_taken(const struct catalog *c, const struct function_def *f)
+{
+    const struct function_def *const *list;
+    uint32_t n = catalog_functions(c, f->schema, slice_of(f->proc.name), &list);
+    for (uint32_t i = 0; i < n; i++)
+        if (list[i]->proc.arg_count == f->proc.arg_count &&
+            memcmp(list[i]->proc.args, f->proc.args, f->proc.arg_count * sizeof *f->proc.args) == 0)
+            return true;
+    return false;
+}
+
+static enum status add_function(struct merge *m, const struct function_def *f)
+{
+    struct catalog *next;
+    const struct function_def *there = catalog_function_by_oid(m->s->catalog, f->proc.oid);
+    if (there && catalog_same_function(there, f)) return OK;
+    if (there) return refuse(m, "function", f->proc.name, "altered since it was merged", target_name(m));
+    if (!catalog_schema_by_oid(m->s->catalog, f->schema))
+        return refuse(m, "function", f->proc.name, "made in a schema that was dropped", target_name(m));
+    if (is_taken(m->s->catalog, f))
+        return FAIL(DUPLICATE_FUNCTION, "function \"%s\" already exists with same argument types",
+                    f->proc.name);
+    TRY(session__begin_ddl(m->s));
+    TRY(catalog_put_function(m->s->catalog, m->s->txn, f, &next));
     return put_catalog(m, next);
 }
 
@@ -125,6 +153,15 @@ static enum status merge_schema(struct merge *m, oid_t oid)
     return refuse(m, "schema", was->name, is ? "altered" : "dropped", branch_name(m->source));
 }
 
+static enum status merge_function(struct merge *m, oid_t oid)
+{
+    const struct function_def *was = catalog_function_by_oid(m->base, oid);
+    const struct function_def *is = catalog_function_by_oid(m->theirs, oid);
+    if (!was) return is ? add_function(m, is) : OK;
+    if (is && catalog_same_function(was, is)) return OK;
+    return refuse(m, "function", was->proc.name, is ? "altered" : "dropped", branch_name(m->source));
+}
+
 static enum status merge_table(struct merge *m, oid_t oid)
 {
     const struct table_def *was = catalog_table_by_oid(m->base, oid);
@@ -182,6 +219,7 @@ enum status merge__schema(struct merge *m)
         if (catalog_schema_by_oid(m->base, oid) || catalog_schema_by_oid(m->theirs, oid))
             TRY(merge_schema(m, oid));
     }
+    for (size_t i = 0; i < changed.count; i++) TRY(merge_function(m, changed.data[i]));
     for (size_t i = 0; i < changed.count; i++) TRY(merge_table(m, changed.data[i]));
     return list_tables(m);
 }

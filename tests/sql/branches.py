@@ -360,6 +360,36 @@ def constraints(server, c):
     g.connection.close()
 
 
+def functions(server, c):
+    """New ones are merged with the triggers that call them; those that were changed are refused."""
+    c.execute("create function was() returns int language sql as 'select 1'")
+    c.execute("create branch f")
+    f = connect(server, "f").cursor()
+    f.execute("create function twice(i int) returns int language sql as 'select 2 * i'")
+    f.execute("create function stamp() returns trigger language plpgsql as "
+              "$$ begin new.b := twice(new.a); return new; end $$")
+    f.execute("create table stamped (a int primary key, b int)")
+    f.execute("create trigger t before insert on stamped for each row execute function stamp()")
+    f.execute("insert into stamped values (1, 0)")
+    fails(c, "42883", "does not exist", "select twice(1)")
+    c.execute("merge branch f into main")
+    c.execute("insert into stamped values (2, 0)")
+    assert rows(c, "select a, b, twice(b) from stamped order by a") == [(1, 2, 4), (2, 4, 8)]
+    f.execute("insert into stamped values (3, 0)")
+    c.execute("merge branch f into main")
+    assert rows(c, "select b from stamped where a = 3") == [(6,)]
+    f.execute("create or replace function was() returns int language sql as 'select 2'")
+    fails(c, "0A000", 'function "was" was altered in "f"', "merge branch f into main")
+    assert rows(c, "select was()") == [(1,)] and rows(f, "select was()") == [(2,)]
+    f.execute("drop function was()")
+    fails(c, "0A000", 'function "was" was dropped in "f"', "merge branch f into main")
+    f.connection.close()
+    for sql in ("create branch h", "create function twin() returns int language sql as 'select 1'",
+                "use branch h", "create function twin() returns int language sql as 'select 2'", "use branch main"):
+        c.execute(sql)
+    fails(c, "42723", "already exists", "merge branch h into main")
+
+
 # --- against a model, over restarts --------------------------------------------------------------
 
 class Line:
@@ -476,6 +506,7 @@ def main(heliosd, document):
         c, m = merges(server)
         conflicts(server, c, m)
         constraints(server, c)
+        functions(server, c)
     with Server(heliosd) as server:
         documented(server, document)
     model(heliosd, seed)
