@@ -2,6 +2,8 @@
  * branch_merge.c. A branch is made and dropped at once, in no transaction, as databases are. */
 #include "db/branch_priv.h"
 
+#include <stdio.h>
+
 #include "core/txn.h"
 #include "db/past_priv.h"
 #include "db/system_priv.h"
@@ -244,15 +246,19 @@ enum status branch_execute(struct session *s, const struct ast_branch *a, struct
                            char tag[64])
 {
     static const char *const tags[] = {"CREATE BRANCH", "DROP BRANCH", "USE BRANCH", "SHOW",
-                                       "MERGE BRANCH"};
+                                       "MERGE"};
     size_t len = strlen(tags[a->action]);
+    uint64_t rows = 0;
     memcpy(tag, tags[a->action], len + 1);
     switch (a->action) {
     case BRANCH_CREATE: return create_branch(s, a, text, params, sink);
     case BRANCH_DROP: return drop_branch(s, a, sink);
     case BRANCH_USE: return use_branch(s, a->name, sink);
     case BRANCH_SHOW: return branch__show(s, sink);
-    case BRANCH_MERGE: return branch__merge(s, a, sink);
+    case BRANCH_MERGE: /* libpq wants to read a number after MERGE */
+        TRY(branch__merge(s, a, sink, &rows));
+        snprintf(tag, 64, "MERGE %llu", (unsigned long long)rows);
+        return OK;
     }
     return OK;
 }

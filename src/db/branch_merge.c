@@ -167,15 +167,15 @@ static enum status check_target(const struct branch *source, const char *target,
 
 /* In the target; the session goes back to where it was. */
 static enum status merge_into(struct session *s, struct branch *source, const struct ast_branch *a,
-                              const struct result_sink *sink)
+                              const struct result_sink *sink, uint64_t *ret_rows)
 {
-    uint64_t rows = 0, conflicts = 0;
+    uint64_t conflicts = 0;
     const char *here = arena_strdup(&s->arena, branch_name(s->line->branch));
     TRY(check_target(source, a->other, s));
     session__abort(s, NULL); /* nothing was done in it */
     TRY(session__use_branch(s, slice_of(a->other)));
     merge__forget_conflicts(s);
-    enum status st = merge(s, source, a->conflict, sink, &rows, &conflicts);
+    enum status st = merge(s, source, a->conflict, sink, ret_rows, &conflicts);
     struct error kept = *error_current();
     enum status back = session__use_branch(s, slice_of(here));
     if (st != OK) {
@@ -185,11 +185,11 @@ static enum status merge_into(struct session *s, struct branch *source, const st
     TRY(back);
     return session__notice(sink, "NOTICE", OK, NULL,
                            "merge completed: %llu rows merged, %llu conflicts resolved",
-                           (unsigned long long)rows, (unsigned long long)conflicts);
+                           (unsigned long long)*ret_rows, (unsigned long long)conflicts);
 }
 
 enum status branch__merge(struct session *s, const struct ast_branch *a,
-                          const struct result_sink *sink)
+                          const struct result_sink *sink, uint64_t *ret_rows)
 {
     TRY(session__forbid_block(s, "MERGE BRANCH"));
     TRY(branch__check_rights(s));
@@ -198,7 +198,7 @@ enum status branch__merge(struct session *s, const struct ast_branch *a,
                     "cannot execute MERGE BRANCH in a read-only transaction");
     struct branch *source = store_open_branch(s->db->store, slice_of(a->name));
     if (!source) return FAIL(INVALID_CATALOG_NAME, "branch \"%s\" does not exist", a->name);
-    enum status st = merge_into(s, source, a, sink);
+    enum status st = merge_into(s, source, a, sink, ret_rows);
     store_close_branch(source);
     if (st == OK && a->drop_after) st = branch__drop(s, a->name);
     return st;

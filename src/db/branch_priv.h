@@ -14,7 +14,7 @@ enum status branch__show(struct session *s, const struct result_sink *sink) MUST
 /* 42501 for a role that may not make databases. */
 enum status branch__check_rights(const struct session *s) MUST;
 enum status branch__merge(struct session *s, const struct ast_branch *a,
-                          const struct result_sink *sink) MUST;
+                          const struct result_sink *sink, uint64_t *ret_rows) MUST;
 enum status branch__drop(struct session *s, const char *name) MUST;
 
 #endif

@@ -373,6 +373,7 @@ def functions(server, c):
     f.execute("insert into stamped values (1, 0)")
     fails(c, "42883", "does not exist", "select twice(1)")
     c.execute("merge branch f into main")
+    assert c.statusmessage == "MERGE 1", c.statusmessage
     c.execute("insert into stamped values (2, 0)")
     assert rows(c, "select a, b, twice(b) from stamped order by a") == [(1, 2, 4), (2, 4, 8)]
     f.execute("insert into stamped values (3, 0)")
