@@ -298,7 +298,7 @@ enum status advisory__hand_over(struct txn *t, struct lock_owner **ret)
             if (h && h->owner != own) move_holder(h, own);
         }
         t->options.owner = own;
-        t->pid = 0;
+        __atomic_store_n(&t->pid, 0, __ATOMIC_RELAXED);
     }
     fmutex_unlock(&s->wait_mutex);
     if (!both) return OK;
@@ -341,7 +341,7 @@ static void add_transactions(struct store *s, struct arena *a, struct lock_lines
         for (const struct txn *t = shard->head; t; t = t->next) {
             if (t->view_of != t || t->past) continue; /* a reader */
             struct lock_line line = {.kind = LOCK_LINE_TRANSACTION, .object = t->id, .txn = t->id,
-                                     .pid = t->pid,
+                                     .pid = txn__pid(t),
                                      .mode = "ExclusiveLock", .granted = true};
             if (t->shown) ARENA_PUSH(a, lines, line);
             if (!t->waiting_for) continue;

@@ -25,7 +25,7 @@ struct search {
 
 static void push(struct search *x, struct txn *to, bool soft)
 {
-    ARRAY_PUSH(&x->edges, (struct edge){to, to->pid, soft});
+    ARRAY_PUSH(&x->edges, (struct edge){to, txn__pid(to), soft});
 }
 
 static void relation_edges(struct search *x, const struct txn *t)
@@ -130,8 +130,8 @@ static void describe(const struct txn *t, const struct txn *by, char *out, size_
         snprintf(what, sizeof what, "relation %llu of database %u",
                  (unsigned long long)relation_of(t->waiting_lock), database);
     }
-    snprintf(out, size, "Process %u waits for %s on %s; blocked by process %u.", t->pid, mode, what,
-             by->pid);
+    snprintf(out, size, "Process %u waits for %s on %s; blocked by process %u.", txn__pid(t), mode, what,
+             txn__pid(by));
 }
 
 static enum status fail(const struct search *x, const struct txn *t)
@@ -192,7 +192,7 @@ void locks_blocking(struct store *s, uint32_t pid, struct arena *a, uint32_t **r
         struct active_shard *shard = &s->active[i];
         spin_lock(&shard->lock);
         const struct txn *t = shard->head;
-        while (t && (t->pid != pid || t->view_of != t)) t = t->next;
+        while (t && (txn__pid(t) != pid || t->view_of != t)) t = t->next;
         spin_unlock(&shard->lock);
         /* It stays what it is while it waits, which is until wait_mutex is free. */
         if (t && (t->waiting_for || t->waiting_advisory || t->waiting_lock))

@@ -58,7 +58,7 @@ void store_snapshots(struct store *s, struct arena *a, struct snapshot_line **re
         spin_lock(&s->active[i].lock);
         for (const struct txn *t = s->active[i].head; t; t = t->next) {
             uint64_t ts = __atomic_load_n(&t->snapshot, __ATOMIC_SEQ_CST);
-            struct snapshot_line line = {ts, t->pid, t->past};
+            struct snapshot_line line = {ts, txn__pid(t), t->past};
             if (ts > 1 && ts < TS_ABORTED - 1) ARENA_PUSH(a, &lines, line);
         }
         spin_unlock(&s->active[i].lock);

@@ -74,7 +74,7 @@ struct aside_snapshot {
 struct txn {
     uint64_t commit_ts;          /* atomic: 0 running, TS_ABORTED, else the timestamp */
     uint64_t id;                 /* atomic: another one each time that it is used again */
-    uint32_t pid;                /* of its owner, who may be gone sooner; 0: none */
+    uint32_t pid;                /* atomic: of its owner, who may be gone sooner; 0: none */
     struct store *store;
     struct txn_options options;
     struct epoch_slot *slot;
@@ -248,6 +248,10 @@ struct newest {
 enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const struct run_ref *except,
                                  struct slice key, bool settled, struct page_pins *pins,
                                  struct newest *ret) MUST;
+static inline uint32_t txn__pid(const struct txn *t)
+{
+    return __atomic_load_n(&t->pid, __ATOMIC_RELAXED);
+}
 /* Another transaction that still has what `begin` belongs to in its hand (`locks`: a key lock, which
  * it has until it ends); else NULL, and *ret_own tells whether it is ours. */
 struct txn *mvcc__in_flight(const struct txn *t, const uint64_t *begin, bool locks, bool *ret_own,

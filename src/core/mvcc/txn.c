@@ -91,7 +91,7 @@ static struct txn *begin(struct store *s, const struct txn_options *o, uint32_t 
     struct txn *t = txn_take(s, shard);
     struct active_shard *a = &s->active[shard];
     t->options = *o;
-    t->pid = txn__owner_pid(o->owner);
+    __atomic_store_n(&t->pid, txn__owner_pid(o->owner), __ATOMIC_RELAXED);
     uint64_t id = __atomic_add_fetch(&s->next_txn, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&t->commit_ts, 0, __ATOMIC_RELEASE); /* after its last versions were settled */
     __atomic_store_n(&t->snapshot, snapshot, __ATOMIC_RELAXED);

@@ -310,7 +310,7 @@ static void add_line(struct arena *a, struct lock_lines *lines, const struct rel
                      const struct txn *t, uint8_t mode, bool granted)
 {
     struct lock_line line = {.kind = LOCK_LINE_RELATION, .object = relation_of(e), .txn = t->id,
-                             .pid = t->pid,
+                             .pid = txn__pid(t),
                              .mode = lock__mode_names[mode], .granted = granted};
     ARENA_PUSH(a, lines, line);
 }
