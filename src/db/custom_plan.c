@@ -12,15 +12,21 @@ enum {
     FEW_ROWS = 1000,
 };
 
-double custom_plan__rows(struct session *s, const struct plan *p)
+static double rows_of(struct session *s, const struct table_def *const *tables, uint32_t n)
 {
     double rows = 0;
-    for (uint32_t i = 0; i < p->table_count; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         struct tree_statistics stats;
-        const struct table_def *t = p->tables[i];
-        if (!t->tree || session__tree_statistics(s, t->tree, &stats) != OK) continue;
-        rows += (double)stats.rows;
+        if (tables[i]->tree && session__tree_statistics(s, tables[i]->tree, &stats) == OK)
+            rows += (double)stats.rows;
     }
+    return rows;
+}
+
+double custom_plan__rows(struct session *s, const struct plan *p)
+{
+    double rows = rows_of(s, p->tables, p->table_count);
+    rows += rows_of(s, p->past_tables, p->past_table_count);
     error_clear();
     return rows;
 }
@@ -52,7 +58,7 @@ bool custom_plan__wanted(const struct session *s, const struct cached_plan *gene
 {
     const struct plan *p = generic->plan;
     if (!param_count || p->point || s->settings.plan_mode == PLAN_GENERIC) return false;
-    if (generic->past) return false; /* it was made for this run */
+    if (generic->once) return false; /* it was made for this run */
     if (p->command == CMD_INSERT && p->table_count == 1) return false; /* of rows that are given */
     double worth = p->literals_matter ? WORTH_INDEX : WORTH_COST;
     return s->settings.plan_mode == PLAN_CUSTOM || cost_of(p) >= worth;

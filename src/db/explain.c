@@ -198,6 +198,7 @@ enum status session__explain(struct session *s, const struct statement *st, stru
     struct cached_plan *p = plan(s, &inner, text, &values, &o, &result);
     s->moment_params = NULL;
     if (!p) return result;
+    if (!values.moments) values.moments = p->made;
     struct strbuf out;
     strbuf_init(&out, &s->arena);
     result = session__lock_plan(s, p);

@@ -19,9 +19,14 @@ void past_published(struct past *p, struct catalog *old, uint64_t ts);
 enum status session__catalog_at(struct session *s, uint64_t ts, struct catalog **ret) MUST;
 /* Fills in what a binder asks about the past. */
 void past_bind_env(struct session *s, struct bind_env *env);
-/* The catalogs that were looked up since go to the plan. */
-void past_give_catalogs(struct session *s, struct cached_plan *p);
+/* The moments that were bound, and the catalogs that were looked up since, go to the plan. */
+void past_give_moments(struct session *s, const struct bind_env *env, struct cached_plan *p);
 void past_forget_catalogs(struct session *s);
+/* May the plan, made with the session's catalog, be run for its moments as they are now, with
+ * s->moment_params? Then s->moments is when they are. False, too, if one is an error: binding meets it. */
+bool past_fits(struct session *s, const struct cached_plan *p);
+/* s->moments for the plan that was asked about last or made since: in the arena; NULL: as it was made. */
+const uint64_t *past_take_moments(struct session *s, const struct cached_plan *p, struct arena *a);
 /* helios.as_of: what a value means (0: now), and its canonical form. */
 enum status past_read_setting(struct session *s, const char *value, uint64_t *ret_ts,
                               struct strbuf *canonical) MUST;

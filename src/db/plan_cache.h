@@ -8,6 +8,7 @@
 #include "db/statement_stats.h"
 #include "sql/plan.h"
 
+struct bound_moment;
 struct plan_cache;
 
 /* Immutable once made. */
@@ -23,7 +24,10 @@ struct cached_plan {
     double rows;             /* of its tables, when it was made */
     int64_t looked_us;       /* atomic: when somebody looked last whether that still holds */
     uint32_t outgrown;       /* atomic: it does not */
-    bool past;               /* names moments: for one run, and not for the cache */
+    bool once;               /* for one run, and not for the cache */
+    const struct bound_moment *moments; /* that it reads as of, by number: past_moment.c */
+    const uint64_t *made;    /* when they were, as it was made; 0: not known then */
+    uint32_t moment_count;   /* 0: nothing is read as of any */
     ARRAY(struct catalog *) past_catalogs; /* references: the plan points into them */
     struct statement_entry *entry; /* where runs are counted: a reference; NULL: nowhere */
 };

@@ -64,6 +64,20 @@ static enum status begin_keeping(struct session *s, struct portal *p)
     return OK;
 }
 
+static struct exec_params params_of(const struct portal *p)
+{
+    return (struct exec_params){p->params, p->param_count, p->moments};
+}
+
+/* The plan that the prepared statement has now, and the moments that it is run for. */
+static enum status replan(struct session *s, struct portal *p)
+{
+    struct exec_params params = params_of(p);
+    TRY(prepared__replan(s, p->prepared, &p->arena, &params, &p->plan));
+    p->moments = params.moments;
+    return OK;
+}
+
 /* A cursor's plan was made by the statement that runs. */
 static enum status run_plan(struct session *s, struct portal *p, const struct run_options *o,
                             const struct result_sink *sink, char tag[64])
@@ -83,7 +97,7 @@ static enum status materialise(struct session *s, struct portal *p, const struct
     keep.ctx = &p->rows;
     keep.notice = NULL;
     keep.parameter = NULL;
-    struct exec_params params = {p->params, p->param_count};
+    struct exec_params params = params_of(p);
     struct run_options o = {.params = &params};
     if (p->plan) return run_plan(s, p, &o, &keep, p->tag);
     return session__run_utility(s, p->prepared->statement, p->prepared->text, &params, &keep, p->tag);
@@ -258,7 +272,7 @@ static enum status bind(struct session *s, const char *portal, const char *state
     enum status result = OK;
     for (uint32_t i = 0; i < param_count && result == OK; i++)
         result = read_param(s, p, &params[i], ps->param_types[i], i + 1, &p->params[i]);
-    if (result == OK && ps->plannable) result = prepared__replan(s, ps, p->params, &p->plan);
+    if (result == OK && ps->plannable) result = replan(s, p);
     if (result != OK) {
         free_portal(p);
         return result;
@@ -309,12 +323,12 @@ static enum status send_kept(struct portal *p, uint64_t max, const struct result
 /* The first of perhaps many steps. */
 static enum status start_limited(struct session *s, struct portal *p, const struct result_sink *sink)
 {
-    const struct exec_params params = {p->params, p->param_count};
     p->started = true;
     for (int i = 0; p->plan && stream_possible(s, p->plan->plan); i++) {
+        const struct exec_params params = params_of(p);
         enum status st = stream_open(s, p->plan, &params, &p->arena, &p->stream);
         if (st != PLAN_STALE || !p->prepared || i == REPLANS_MAX) return st;
-        TRY(prepared__replan(s, p->prepared, p->params, &p->plan));
+        TRY(replan(s, p));
     }
     return materialise(s, p, sink);
 }
@@ -384,7 +398,7 @@ static enum status execute(struct session *s, struct portal *p, uint64_t max_row
         if (p->plan) return sink->complete(sink->ctx, "SELECT 0");
         return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "portal \"%s\" cannot be run", p->name);
     }
-    struct exec_params params = {p->params, p->param_count};
+    struct exec_params params = params_of(p);
     struct run_options o = {.params = &params};
     char tag[64] = "";
     p->done = p->started = true;

@@ -79,6 +79,7 @@ enum status stream_open(struct session *s, struct cached_plan *plan,
     struct stream *st = ARENA_NEW(a, struct stream);
     *st = (struct stream){.s = s, .siding = siding, .plan = plan};
     if (params) st->params = *params;
+    if (!st->params.moments) st->params.moments = plan->made;
     enum status result = session__begin_stream(s, plan, &st->admitted, &st->reader);
     if (result != OK) {
         give_siding(s, siding);
@@ -194,7 +195,7 @@ void stream_close(struct stream *st)
 {
     stop(st);
     stream_rest(st);
-    if (st->begun) session__run_over(st->s, st->plan, st->took_us, st->rows, &st->usage);
+    if (st->begun) session__run_over(st->s, st->plan, &st->params, st->took_us, st->rows, &st->usage);
     txn_end_reader(st->reader);
     arena_release(&st->arena);
     give_siding(st->s, st->siding);

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "core/txn.h"
 #include "db/branch_priv.h"
+#include "db/past_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 #include "sql/ast_routine.h"
@@ -30,7 +31,7 @@ enum status session__plan_text(struct session *s, struct slice text, struct aren
     uint64_t hash = hash_bytes(key.data, key.len);
     struct cached_plan *p =
         s->own_catalog ? NULL : plan_cache_get(s->db->plans, strbuf_slice(&key), hash);
-    if (p && !custom_plan__is_outgrown(s, p)) {
+    if (p && !custom_plan__is_outgrown(s, p) && past_fits(s, p)) {
         *ret_plan = p;
         return OK;
     }
@@ -47,7 +48,7 @@ enum status session__plan_text(struct session *s, struct slice text, struct aren
     if (p) cached_plan_take_trees(p, &trees);
     arena_release(&trees);
     if (!p) return result;
-    if (!s->own_catalog && !p->past) {
+    if (!s->own_catalog && !p->once) {
         cached_plan_set_key(p, strbuf_slice(&key), hash);
         plan_cache_put(s->db->plans, p);
     }
@@ -85,24 +86,24 @@ static enum status shift_position(enum status result, int shift)
     return result;
 }
 
-/* The plan, made anew if it is not valid any more. One that names moments is for one run: the next is
- * made with the parameters' values at hand. */
-static enum status revalidate(struct session *s, struct prepared *p,
-                              const struct exec_params *params)
+static bool is_valid(struct session *s, const struct prepared *p)
 {
-    if (p->plan && p->plan->catalog == s->catalog && p->generation == s->settings.generation &&
-        !p->plan->past && !custom_plan__is_outgrown(s, p->plan))
-        return OK;
+    return p->plan && p->plan->catalog == s->catalog && p->generation == s->settings.generation &&
+           !p->plan->once && !custom_plan__is_outgrown(s, p->plan) && past_fits(s, p->plan);
+}
+
+/* The plan, made anew if it is not valid any more. */
+static enum status revalidate(struct session *s, struct prepared *p)
+{
+    if (is_valid(s, p)) return OK;
     struct statement *st;
     uint32_t count, n = p->param_count;
     struct cached_plan *fresh;
     type_id *types = ARENA_ARRAY(&s->arena, type_id, n + 1);
     if (n) memcpy(types, p->param_types, n * sizeof *types);
     error_clear();
-    s->moment_params = params;
     enum status planned =
         session__plan_text(s, p->text, &s->arena, types, &n, true, &fresh, &st, &count);
-    s->moment_params = NULL;
     if (planned != OK) return shift_position(planned, p->shift);
     if (!fresh) return FAIL(INTERNAL_ERROR, "prepared statement changed its nature");
     struct result_column *columns;
@@ -121,23 +122,28 @@ static enum status revalidate(struct session *s, struct prepared *p,
 enum status prepared__run(struct session *s, struct prepared *p, struct cached_plan **plan,
                           const struct run_options *o, const struct result_sink *sink, char tag[64])
 {
+    struct exec_params params = *o->params;
+    const struct run_options again = {&params, o->describe};
     enum status result = session__run_plan(s, *plan, o, sink, tag);
     for (int i = 0; i < REPLANS_MAX && result == PLAN_STALE; i++) {
-        TRY(prepared__replan(s, p, o->params->values, plan));
-        result = session__run_plan(s, *plan, o, sink, tag);
+        TRY(prepared__replan(s, p, &s->arena, &params, plan));
+        result = session__run_plan(s, *plan, &again, sink, tag);
     }
     return result;
 }
 
-enum status prepared__replan(struct session *s, struct prepared *p, const struct datum *values,
-                             struct cached_plan **plan)
+enum status prepared__replan(struct session *s, struct prepared *p, struct arena *a,
+                             struct exec_params *params, struct cached_plan **plan)
 {
     struct cached_plan *fresh = NULL;
     error_clear();
     TRY(session__ensure_txn(s));
-    const struct exec_params params = {values, p->param_count};
-    TRY(revalidate(s, p, &params));
-    TRY(custom_plan__choose(s, p, values, &fresh));
+    s->moment_params = params;
+    enum status st = revalidate(s, p);
+    if (st == OK) st = custom_plan__choose(s, p, params->values, &fresh);
+    s->moment_params = NULL;
+    TRY(st);
+    params->moments = past_take_moments(s, fresh, a);
     if (*plan) cached_plan_release(*plan);
     *plan = fresh;
     return OK;
@@ -357,9 +363,9 @@ enum status prepared__plan_execute(struct session *s, const struct ast_execute *
     TRY(execute_params(s, a, p, p->text, &values));
     if (!p->plannable)
         return FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
-    *ret_params = (struct exec_params){values, p->param_count};
+    *ret_params = (struct exec_params){values, p->param_count, NULL};
     p->refs++;
-    enum status result = prepared__replan(s, p, values, ret);
+    enum status result = prepared__replan(s, p, &s->arena, ret_params, ret);
     prepared__unref(p);
     return result;
 }
@@ -371,7 +377,7 @@ enum status session__execute_statement(struct session *s, const struct ast_execu
     struct datum *values;
     TRY(prepared__find(s, a->name, &p));
     TRY(execute_params(s, a, p, p->text, &values));
-    struct exec_params params = {values, p->param_count};
+    struct exec_params params = {values, p->param_count, NULL};
     p->refs++;
     enum status result;
     if (p->empty) {
@@ -381,7 +387,7 @@ enum status session__execute_statement(struct session *s, const struct ast_execu
     } else {
         struct run_options o = {.params = &params, .describe = describe};
         struct cached_plan *plan = NULL;
-        result = prepared__replan(s, p, values, &plan);
+        result = prepared__replan(s, p, &s->arena, &params, &plan);
         if (result == OK) result = prepared__run(s, p, &plan, &o, sink, tag);
         if (plan) cached_plan_release(plan);
     }

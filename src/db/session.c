@@ -424,7 +424,7 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
         int8_t digits;
         uint8_t style, order, interval;
         const struct timezone *zone;
-        uint64_t as_of;
+        bool as_of;
         struct parallel_options parallel;
     } fixed;
     memset(&fixed, 0, sizeof fixed);
@@ -436,7 +436,7 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
     fixed.order = f->date_order;
     fixed.interval = f->interval_style;
     fixed.zone = f->zone;
-    fixed.as_of = s->settings.as_of;
+    fixed.as_of = s->settings.as_of != 0;
     fixed.parallel = s->settings.parallel;
     strbuf_add(out, &version, sizeof version);
     strbuf_add(out, &fixed, sizeof fixed);
@@ -489,11 +489,46 @@ static void plan_normalised(struct session *s, struct slice text, const struct l
     if (p) cached_plan_take_trees(p, &trees);
     arena_release(&trees);
     if (!p) return;
-    if (!s->own_catalog && !p->past) {
+    if (!s->own_catalog && !p->once) {
         cached_plan_set_key(p, key, hash);
         plan_cache_put(s->db->plans, p);
     }
     *ret = p;
+}
+
+/* False: one is none of its type. It is said again, with its place, by the text as written. */
+static bool literal_values(struct session *s, const struct literal *l, uint32_t n,
+                           const struct cached_plan *p, struct datum *values)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (literal_value(s, &l[i], p->plan->param_types[i], &values[i]) != OK) return false;
+    return true;
+}
+
+/* The plan of a normalised text, from the cache or made, and for the moments that the literals tell; NULL: it
+ * is better run as it was written. */
+static struct cached_plan *normalised_plan(struct session *s, struct slice text,
+                                           const struct literal *literals, uint32_t n,
+                                           struct slice key, uint64_t hash, struct datum *values)
+{
+    const struct exec_params params = {values, n, NULL};
+    struct cached_plan *p = s->own_catalog ? NULL : plan_cache_get(s->db->plans, key, hash);
+    if (p && custom_plan__is_outgrown(s, p)) {
+        cached_plan_release(p);
+        p = NULL;
+    }
+    if (!p) plan_normalised(s, text, literals, n, key, hash, &p);
+    for (int i = 0; p; i++) {
+        bool ok = literal_values(s, literals, n, p, values), fits = i > 0;
+        s->moment_params = &params;
+        if (ok && !fits) fits = past_fits(s, p);
+        if (ok && fits) break;
+        cached_plan_release(p);
+        p = NULL;
+        if (ok) plan_normalised(s, text, literals, n, key, hash, &p);
+    }
+    s->moment_params = NULL;
+    return p;
 }
 
 /* Runs the query through the plan cache. *ret_handled false: it is not for the cache, and nothing has
@@ -516,12 +551,9 @@ static enum status query_cached(struct session *s, struct slice text,
     strbuf_addc(&key, 'Q');
     strbuf_add(&key, normal.data, normal.len);
     uint64_t hash = hash_bytes(key.data, key.len);
-    struct cached_plan *p = s->own_catalog ? NULL : plan_cache_get(s->db->plans, strbuf_slice(&key), hash);
-    if (p && custom_plan__is_outgrown(s, p)) {
-        cached_plan_release(p);
-        p = NULL;
-    }
-    if (!p) plan_normalised(s, strbuf_slice(&normal), literals, n, strbuf_slice(&key), hash, &p);
+    struct datum *values = ARENA_ARRAY(&s->arena, struct datum, n + 1);
+    struct cached_plan *p = normalised_plan(s, strbuf_slice(&normal), literals, n,
+                                            strbuf_slice(&key), hash, values);
     if (!p) {
         *ret_handled = false;
         return OK;
@@ -531,20 +563,11 @@ static enum status query_cached(struct session *s, struct slice text,
         *ret_handled = false;
         return OK;
     }
-    struct datum *values = ARENA_ARRAY(&s->arena, struct datum, n + 1);
-    enum status result = OK;
-    for (uint32_t i = 0; i < n && result == OK; i++)
-        result = literal_value(s, &literals[i], p->plan->param_types[i], &values[i]);
-    if (result == OK) {
-        struct exec_params params = {values, n};
-        struct run_options o = {.params = &params, .describe = true};
-        result = session__run_plan(s, p, &o, sink, tag);
-        if (result == PLAN_STALE) { /* said again: planned anew */
-            *ret_handled = false;
-            result = OK;
-        }
-    } else {
-        *ret_handled = false; /* said again, with its place, by the text as written */
+    struct exec_params params = {values, n, past_take_moments(s, p, &s->arena)};
+    struct run_options o = {.params = &params, .describe = true};
+    enum status result = session__run_plan(s, p, &o, sink, tag);
+    if (result == PLAN_STALE) { /* said again: planned anew */
+        *ret_handled = false;
         result = OK;
     }
     cached_plan_release(p);

@@ -170,12 +170,12 @@ struct statement_run {
 /* Around a run; `end` counts it. */
 void session__run_begin(struct session *s, struct statement_run *r);
 void session__run_end(struct session *s, const struct statement_run *r, struct cached_plan *p,
-                      const struct exec_result *result);
+                      const struct exec_params *params, const struct exec_result *result);
 /* Of a run in steps: what this one took is added; then it is counted as one. */
 void session__run_pause(struct session *s, const struct statement_run *r, int64_t *took_us,
                         struct exec_usage *usage);
-void session__run_over(struct session *s, struct cached_plan *p, int64_t took_us, uint64_t rows,
-                       const struct exec_usage *usage);
+void session__run_over(struct session *s, struct cached_plan *p, const struct exec_params *params,
+                       int64_t took_us, uint64_t rows, const struct exec_usage *usage);
 void session__utility_end(struct session *s, const struct statement_run *r,
                           const struct statement *st, struct slice text);
 /* The plan's entry, and what planning it took. */
@@ -186,8 +186,8 @@ void session__count_plan(struct session *s, struct cached_plan *p, const struct 
 bool slow_log__is_setting(const char *name);
 void slow_log__derive(struct session *s);
 /* Logs it, if it took long enough and logging is on. */
-void slow_log__plan(struct session *s, const struct plan *p, const struct exec_result *r,
-                    int64_t took_us);
+void slow_log__plan(struct session *s, const struct plan *p, const struct exec_params *params,
+                    const struct exec_result *r, int64_t took_us);
 /* `how`: "statement", or "execute" with the prepared statement's name. */
 void slow_log__statement(struct session *s, int64_t took_us, const char *how, const char *name,
                          struct slice text);
@@ -248,10 +248,11 @@ struct session {
     uint32_t cancel;                 /* atomic: asked to end the statement */
     struct settings settings;
     struct reg_names reg_names;      /* settings.format's */
-    /* Time travel (past.c), while a statement is bound: values of its parameters, NULL without; and the
-     * catalogs that were looked up. */
+    /* Time travel (past_moment.c), while a statement is bound: values of its parameters, NULL without; and the
+     * catalogs that were looked up; and when moments are, for past_take_moments. */
     const struct exec_params *moment_params;
     ARRAY(struct moment_catalog) past_catalogs;
+    const uint64_t *moments;
 
     struct txn *txn;                 /* atomic, by session__set_txn; NULL between transactions */
     struct { oid_t table; uint64_t rows; } written[SESSION_WRITTEN_MAX]; /* by the transaction */
@@ -443,10 +444,10 @@ struct prepared {
 };
 enum status prepared__find(struct session *s, const char *name, struct prepared **ret) MUST;
 void prepared__unref(struct prepared *p);
-/* *plan (NULL: none) is replaced by one for the catalog of now and these values. Plannable statements
- * only. */
-enum status prepared__replan(struct session *s, struct prepared *p, const struct datum *values,
-                             struct cached_plan **plan) MUST;
+/* *plan (NULL: none) is replaced by one for the catalog of now and these values, for which moments are
+ * filled in, in the arena. Plannable statements only. */
+enum status prepared__replan(struct session *s, struct prepared *p, struct arena *a,
+                             struct exec_params *params, struct cached_plan **plan) MUST;
 /* Runs *plan, of the statement; it is replaced when a table was changed, if only by ANALYZE, between
  * planning and locking. PLAN_STALE after REPLANS_MAX times. */
 enum { REPLANS_MAX = 20 };
@@ -497,6 +498,7 @@ struct portal {
     struct cached_plan *plan;       /* a reference; NULL for utility statements */
     struct datum *params;
     uint32_t param_count;
+    const uint64_t *moments;        /* of exec_params */
     struct result_column *columns;
     uint32_t column_count;
     bool started, done, failed, held, scroll, is_cursor, materialised;

@@ -33,8 +33,8 @@ void slow_log__derive(struct session *s)
     (void)explain__format(settings_get(s, "auto_explain.log_format"), &l->format);
 }
 
-void slow_log__plan(struct session *s, const struct plan *p, const struct exec_result *r,
-                    int64_t took_us)
+void slow_log__plan(struct session *s, const struct plan *p, const struct exec_params *params,
+                    const struct exec_result *r, int64_t took_us)
 {
     const struct slow_log *l = &s->settings.slow;
     struct error kept = *error_current();
@@ -50,7 +50,7 @@ void slow_log__plan(struct session *s, const struct plan *p, const struct exec_r
     strbuf_init(&b, &s->arena);
     enum status st = l->settings ? explain__take_settings(s, &o) : OK;
     if (st == OK)
-        st = exec_explain_counted(p, &o, &s->exec, r->stats, took_us, &s->arena, &b);
+        st = exec_explain_counted(p, &o, &s->exec, params, r->stats, took_us, &s->arena, &b);
     if (st != OK) {
         log_error(LOG_WARNING, "statement");
     } else {

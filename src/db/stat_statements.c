@@ -49,11 +49,11 @@ void session__run_begin(struct session *s, struct statement_run *r)
 }
 
 void session__run_end(struct session *s, const struct statement_run *r, struct cached_plan *p,
-                      const struct exec_result *result)
+                      const struct exec_params *params, const struct exec_result *result)
 {
     if (!r->start_us) return;
     int64_t took_us = monotonic_us() - r->start_us;
-    if (s->settings.slow.plan_us >= 0) slow_log__plan(s, p->plan, result, took_us);
+    if (s->settings.slow.plan_us >= 0) slow_log__plan(s, p->plan, params, result, took_us);
     if (!p->entry) return;
     struct exec_usage u = usage_since(s, &r->before);
     u.temp_read = result->temp_read;
@@ -71,11 +71,11 @@ void session__run_pause(struct session *s, const struct statement_run *r, int64_
     *took_us += monotonic_us() - r->start_us;
 }
 
-void session__run_over(struct session *s, struct cached_plan *p, int64_t took_us, uint64_t rows,
-                       const struct exec_usage *usage)
+void session__run_over(struct session *s, struct cached_plan *p, const struct exec_params *params,
+                       int64_t took_us, uint64_t rows, const struct exec_usage *usage)
 {
     struct exec_result result = {.rows_processed = rows};
-    if (s->settings.slow.plan_us >= 0) slow_log__plan(s, p->plan, &result, took_us);
+    if (s->settings.slow.plan_us >= 0) slow_log__plan(s, p->plan, params, &result, took_us);
     if (p->entry) statement_stats_count(s->db->statement_stats, p->entry, took_us, rows, usage);
 }
 

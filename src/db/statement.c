@@ -140,8 +140,7 @@ static enum status make_plan(struct session *s, const struct statement *st, stru
     env.param_max = (uint32_t)st->param_count + *param_count;
     env.params_variable = variable_params;
     enum status bound = bind_statement(&env, st->ast, &q);
-    p->past = env.has_past;
-    past_give_catalogs(s, p);
+    past_give_moments(s, &env, p);
     TRY(bound);
     *param_count = env.param_count;
     for (uint32_t i = 0; i < env.param_count; i++)
@@ -395,6 +394,9 @@ enum status session__run_plan(struct session *s, struct cached_plan *p,
 {
     struct exec_result result = {0};
     const struct result_sink *outer = s->sink;
+    struct exec_params params = *o->params;
+    const struct run_options run = {&params, o->describe};
+    if (!params.moments) params.moments = p->made;
     /* Before any lock: who waits for a place holds up nobody. */
     bool limited = is_limited(s, p->plan);
     if (limited) {
@@ -404,9 +406,9 @@ enum status session__run_plan(struct session *s, struct cached_plan *p,
     struct statement_run r;
     session__run_begin(s, &r);
     if (!outer) s->sink = sink;
-    enum status st = run_plan(s, p, o, sink, &result);
+    enum status st = run_plan(s, p, &run, sink, &result);
     s->sink = outer;
-    if (st == OK) session__run_end(s, &r, p, &result);
+    if (st == OK) session__run_end(s, &r, p, &params, &result);
     if (limited) admission_leave(s->db->admission);
     if (st == PLAN_STALE) return st;
     if (st != OK) return session__explain_cancel(s, st);

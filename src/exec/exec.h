@@ -102,6 +102,7 @@ struct exec_sink {
 struct exec_params {
     const struct datum *values; /* of $1 … */
     uint32_t count;
+    const uint64_t *moments; /* the plan's, by number: commit timestamps; NULL: it has none */
 };
 
 struct node_stats;
@@ -195,8 +196,9 @@ enum status exec_explain(const struct plan *p, const struct explain_options *o, 
                          struct arena *a, struct strbuf *out) MUST;
 /* The plan of a run that is over; `stats` NULL: it was not counted. */
 enum status exec_explain_counted(const struct plan *p, const struct explain_options *o,
-                                 const struct exec_session *s, const struct node_stats *stats,
-                                 int64_t run_us, struct arena *a, struct strbuf *out) MUST;
+                                 const struct exec_session *s, const struct exec_params *params,
+                                 const struct node_stats *stats, int64_t run_us, struct arena *a,
+                                 struct strbuf *out) MUST;
 
 /* --- for the function library (exec/functions) ----------------------------------------------- */
 

@@ -44,6 +44,13 @@ void exec_end(struct execution *x)
     parallel_forget_memory(x);
 }
 
+uint64_t exec_moment(const struct execution *x, uint32_t moment)
+{
+    if (!moment) return 0;
+    ASSERT(x->params && x->params->moments && x->params->moments[moment - 1]);
+    return x->params->moments[moment - 1];
+}
+
 enum status exec_reader(struct execution *x, uint64_t as_of, struct txn **ret)
 {
     *ret = x->txn;

@@ -79,6 +79,8 @@ void exec_begin(struct execution *x, const struct plan *p, struct txn *t,
                 const struct exec_session *s, const struct exec_params *params, struct arena *a);
 void exec_end(struct execution *x);
 
+/* The timestamp of a moment by its number, as which this run reads; 0: the transaction's. */
+uint64_t exec_moment(const struct execution *x, uint32_t moment);
 /* What a scan reads with: the transaction, or a reader of the past that lives as long as the run. */
 enum status exec_reader(struct execution *x, uint64_t as_of, struct txn **ret) MUST;
 

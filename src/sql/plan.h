@@ -123,7 +123,8 @@ struct plan_node {
             bool reverse, index_only;
             const struct table_sample *sample; /* of SCAN; NULL */
             const struct table_versions *versions; /* of SCAN: all versions; NULL */
-            uint64_t as_of;      /* read as of this commit timestamp; 0: as the transaction sees */
+            uint32_t moment;     /* read as of this moment, by number from 1: a value of the run; 0: as
+                                    the transaction sees */
             bool ordered;        /* the plan counts on the order of its rows */
             bool shared;         /* below a GATHER: each worker reads parts of it */
             /* Table columns (positions in table->columns) that the batch holds, by slot; the filter
@@ -257,6 +258,7 @@ struct plan_node {
 struct point_plan {
     enum command command;        /* SELECT, INSERT, UPDATE, DELETE */
     const struct table_def *table;
+    uint32_t moment;             /* SELECT: as of which it is read; 0: now */
     struct expr **key;           /* a primary key column each: constant or parameter */
     uint32_t key_count;
     struct expr *filter;         /* what is left of WHERE; slot i = table column i */
@@ -296,6 +298,8 @@ struct plan {
     const struct table_def **tables;
     uint8_t *table_locks;
     uint32_t table_count;
+    const struct table_def **past_tables; /* read as of a moment, or by VERSIONS: they want no lock */
+    uint32_t past_table_count;
 };
 
 #endif

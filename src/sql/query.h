@@ -61,7 +61,7 @@ struct relation {
     struct table_sample *sample;  /* TABLE: TABLESAMPLE; NULL: all rows */
     struct index_rule *rules;     /* TABLE: one an index of the table; NULL: none has any */
     struct table_versions *versions; /* TABLE: VERSIONS; NULL */
-    uint64_t as_of;               /* TABLE: read as of this commit timestamp; 0: now */
+    uint32_t moment;              /* TABLE: read as of this moment, by number from 1; 0: now */
     /* What columns it offers. TABLE: one per column_def that is not dropped, in order; attnum tells
      * which. Hidden system columns (tableoid, ctid, xmin) are bound as needed: attnum < 0. */
     struct rel_column *columns;

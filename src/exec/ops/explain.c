@@ -45,11 +45,13 @@ static enum status print(struct explain *x, struct strbuf *out)
 }
 
 enum status exec_explain_counted(const struct plan *p, const struct explain_options *o,
-                                 const struct exec_session *s, const struct node_stats *stats,
-                                 int64_t run_us, struct arena *a, struct strbuf *out)
+                                 const struct exec_session *s, const struct exec_params *params,
+                                 const struct node_stats *stats, int64_t run_us, struct arena *a,
+                                 struct strbuf *out)
 {
-    struct explain x = {.plan = p, .options = o, .session = s, .arena = a, .stats = stats,
-                        .status = OK, .run_us = run_us};
+    struct explain x = {.plan = p, .options = o, .session = s, .arena = a,
+                        .moments = params->moments, .stats = stats, .status = OK,
+                        .run_us = run_us};
     return print(&x, out);
 }
 
@@ -57,7 +59,8 @@ enum status exec_explain(const struct plan *p, const struct explain_options *o, 
                          const struct exec_session *s, const struct exec_params *params,
                          struct arena *a, struct strbuf *out)
 {
-    struct explain x = {.plan = p, .options = o, .session = s, .arena = a, .status = OK};
+    struct explain x = {.plan = p, .options = o, .session = s, .arena = a,
+                        .moments = params->moments, .status = OK};
     if (o->analyze) TRY(run(&x, t, params));
     return print(&x, out);
 }

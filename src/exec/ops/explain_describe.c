@@ -327,7 +327,8 @@ static const char *moment(struct explain *x, uint64_t ts, const char *open)
 static void describe_past(struct explain *x, struct explain_node *e, const struct plan_node *n)
 {
     const struct table_versions *v = n->scan.versions;
-    if (n->scan.as_of) explain__add(x, e, "As Of", moment(x, n->scan.as_of, ""));
+    if (n->scan.moment && x->moments)
+        explain__add(x, e, "As Of", moment(x, x->moments[n->scan.moment - 1], ""));
     if (v)
         explain__add(x, e, "Versions", arena_printf(x->arena, "from %s to %s",
                                                     moment(x, v->from, "the oldest"),

@@ -54,6 +54,7 @@ struct explain {
     const struct explain_options *options;
     const struct exec_session *session;
     struct arena *arena;
+    const uint64_t *moments;         /* of the run, by number */
     const struct node_stats *stats;  /* by plan_node.id; NULL: not run */
     struct explain_outer *outers;    /* by outer value's number */
     const char **aliases;            /* by plan_node.id: unique; NULL: not a relation */

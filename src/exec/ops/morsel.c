@@ -21,7 +21,7 @@ static enum status split(struct execution *x, const struct plan_node *n,
     uint32_t count = 0;
     struct slice *bounds = ARENA_ARRAY(a, struct slice, parts + 1);
     struct txn *txn;
-    TRY(exec_reader(x, n->scan.as_of, &txn));
+    TRY(exec_reader(x, exec_moment(x, n->scan.moment), &txn));
     if (!range->exact && parts > 1) TRY(store_split(txn, &q, parts, a, bounds, &count));
     struct byte_range rest = *range;
     for (uint32_t i = 0; i < count; i++) {

@@ -35,9 +35,12 @@ static enum status point_select(struct execution *x, const struct point_plan *p,
 {
     struct point_get_request q = {p->table->tree, key};
     struct slice bytes;
-    enum status st = store_point_get(x->txn, &q, &bytes);
+    struct txn *reader;
+    TRY(exec_reader(x, exec_moment(x, p->moment), &reader));
+    enum status st = store_point_get(reader, &q, &bytes);
     if (st == NOT_FOUND) return OK;
     TRY(st);
+    if (p->moment) bytes = slice_dup(x->arena, bytes); /* its reader ends before the row is used */
     const struct table_def *t = p->table;
     struct datum *row = arena_alloc(x->arena, (t->column_count + 1u) * sizeof *row);
     for (uint32_t i = 0; i < p->needed_count; i++) {

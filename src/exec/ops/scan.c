@@ -232,7 +232,7 @@ static enum status run_ranges(struct execution *x, const struct plan_node *n,
         r.batch_rows = x->session->batch_rows;
     struct byte_range whole = {0}, *ranges = &whole;
     uint32_t count = 1;
-    TRY(exec_reader(x, n->scan.as_of, &r.txn));
+    TRY(exec_reader(x, exec_moment(x, n->scan.moment), &r.txn));
     if (n->scan.sample) TRY(begin_sample(&r));
     row_filters_begin(&r.filters, x, n);
     arena_clear(r.s->ranges);

@@ -18,6 +18,14 @@ struct bind_env;
 typedef enum status (*bind_variable)(void *ctx, struct bind_env *env, const struct name_list *names,
                                      int number, int location, struct expr **ret);
 
+/* A moment that a table is read as of. Plans know it by its number: it has another value in each run. */
+struct bound_moment {
+    const struct expr *expr;       /* NULL: the session's own */
+    uint64_t ts;                   /* when it was bound: 0: it hangs on a parameter without value */
+    const struct catalog *catalog; /* that names were looked up in: of then, or, ts being 0, of now; NULL:
+                                      none were */
+};
+
 struct bind_env {
     struct arena *arena;              /* the query's; lives as long as the plan */
     const struct catalog *catalog;
@@ -43,10 +51,11 @@ struct bind_env {
     /* Out, when noting: the names in `text` that depend on the search path and on columns. */
     bool noting;
     ARRAY(struct name_use) uses;
-    /* Time travel: tables without a moment of their own are read as of then; 0: now. */
-    uint64_t as_of;
+    /* Time travel: tables without a moment of their own are read as of this one; 0: now. */
+    uint32_t moment;
     const struct catalog *present;    /* of now */
-    bool has_past;                    /* out: a moment was named or given: the plan is for once */
+    ARRAY(struct bound_moment) moments; /* by number from 1: the session's own, if any, and, out, others */
+    bool once;                        /* out: bound for the moments' values of now: VERSIONS */
     /* The commit timestamp that a bound moment means: of type timestamptz, interval (from now), text or
      * int8 (of a transaction). 0 while it hangs on a parameter without value. NULL: no clauses here. */
     enum status (*past)(void *ctx, const struct expr *e, uint64_t *ret);

@@ -88,7 +88,7 @@ enum status bind__find_table(struct scope *s, const struct ast_range_var *rv,
     TRY(check_database(s, rv));
     const struct table_def *t = catalog_lookup(env->catalog, env->path, rv->schema, rv->name);
     if (t) {
-        if (!env->as_of) bind__note_table(env, t); /* nobody changes what was */
+        if (!env->moment) bind__note_table(env, t); /* nobody changes what was */
         if (env->noting && rv->node.location >= 0)
             ARENA_PUSH(env->arena, &env->uses,
                        (struct name_use){.location = rv->node.location, .var = rv, .table = t});

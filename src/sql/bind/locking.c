@@ -37,7 +37,7 @@ static enum status lock_relation(struct bind_env *env, struct query *q, uint32_t
     const struct relation *r = q->relations[relation];
     if (r->kind == REL_SUBQUERY && r->subquery) return lock_all(env, r->subquery, l);
     if (r->kind != REL_TABLE || !r->table->tree) return OK;
-    if (r->as_of || r->versions)
+    if (r->moment || r->versions)
         return FAIL(FEATURE_NOT_SUPPORTED, "%s cannot be applied to a table AS OF the past",
                     bind__lock_name(l->strength));
     for (uint32_t i = 0; i < q->locking_count; i++) {

@@ -13,14 +13,17 @@ static enum status no_moment(struct scope *s, const struct ast_as_of *a, enum st
     return bind__at(s, a->location, code);
 }
 
-/* A parameter that nothing has told the type of is what the clause takes. */
+/* A parameter that nothing has told the type of is what the clause takes; one that a literal was made to,
+ * which the client knows nothing of, is text, as the literal would be. */
 static type_id wanted_type(const struct bind_env *env, const struct ast_as_of *a)
 {
     if (a->kind == AS_OF_TRANSACTION) return TYPE_INT8;
     if (a->expr->kind != AST_PARAM) return TYPE_NONE;
     uint32_t number = (uint32_t)AST(a->expr, ast_param)->number;
     type_id given = number <= env->param_count ? env->param_types[number - 1] : TYPE_NONE;
-    return given == TYPE_NONE || given == TYPE_UNKNOWN ? TYPE_TIMESTAMPTZ : TYPE_NONE;
+    return given == TYPE_NONE || given == TYPE_UNKNOWN
+               ? env->params_variable ? TYPE_TIMESTAMPTZ : TYPE_TEXT
+               : TYPE_NONE;
 }
 
 static bool is_moment(type_id t)
@@ -28,11 +31,12 @@ static bool is_moment(type_id t)
     return t == TYPE_TIMESTAMPTZ || t == TYPE_INTERVAL || t == TYPE_TEXT || t == TYPE_INT8;
 }
 
-static enum status bind_moment(struct scope *s, const struct ast_as_of *a, uint64_t *ret)
+static enum status bind_moment(struct scope *s, const struct ast_as_of *a, uint32_t *ret)
 {
     struct bind_env *env = s->env;
     struct expr *e;
     struct query *q;
+    struct bound_moment m = {0};
     *ret = 0;
     if (a->kind == AS_OF_NOW || a->kind == AS_OF_OLDEST) return OK;
     if (!env->past)
@@ -41,40 +45,58 @@ static enum status bind_moment(struct scope *s, const struct ast_as_of *a, uint6
     bool wrong = a->kind == AS_OF_TIMESTAMP && e->type == TYPE_INT8;
     if (!is_moment(e->type) || wrong)
         TRY(bind_expression(env, a->expr, TYPE_TIMESTAMPTZ, -1, "AS OF", &e, &q));
-    env->has_past = true;
-    enum status st = env->past(env->past_ctx, e, ret);
-    return st == OK ? OK : no_moment(s, a, st);
+    m.expr = e;
+    enum status st = env->past(env->past_ctx, e, &m.ts);
+    if (st != OK) return no_moment(s, a, st);
+    ARENA_PUSH(env->arena, &env->moments, m);
+    *ret = (uint32_t)env->moments.count;
+    return OK;
+}
+
+/* The timestamp of a moment as bound; 0: now, or not known yet. */
+static uint64_t bound_ts(const struct bind_env *env, uint32_t moment)
+{
+    return moment ? env->moments.data[moment - 1].ts : 0;
+}
+
+static enum status catalog_of(struct bind_env *env, uint32_t moment, const struct catalog **ret)
+{
+    *ret = env->present;
+    if (!moment) return OK;
+    struct bound_moment *m = &env->moments.data[moment - 1];
+    if (!m->catalog && m->ts) TRY(env->catalog_at(env->past_ctx, m->ts, &m->catalog));
+    if (!m->catalog) m->catalog = env->present;
+    *ret = m->catalog;
+    return OK;
 }
 
 enum status bind__enter_past(struct scope *s, const struct ast_range_var *rv,
                              struct past_scope *ret)
 {
     struct bind_env *env = s->env;
-    uint64_t ts = env->as_of;
-    *ret = (struct past_scope){env->catalog, env->as_of};
+    uint32_t moment = env->moment;
+    *ret = (struct past_scope){env->catalog, env->moment};
     const struct ast_moments *m = rv->moments;
-    if (m) TRY(bind_moment(s, m->versions ? &m->to : &m->at, &ts));
-    if (ts == env->as_of && !ts) return OK;
-    const struct catalog *c = env->present;
-    if (ts) {
-        env->has_past = true;
-        TRY(env->catalog_at(env->past_ctx, ts, &c));
-    }
-    env->catalog = c;
-    env->as_of = ts;
+    if (m) TRY(bind_moment(s, m->versions ? &m->to : &m->at, &moment));
+    if (!moment && !env->moment) return OK;
+    TRY(catalog_of(env, moment, &env->catalog));
+    env->moment = moment;
     return OK;
 }
 
 void bind__leave_past(struct scope *s, const struct past_scope *p)
 {
     s->env->catalog = p->catalog;
-    s->env->as_of = p->as_of;
+    s->env->moment = p->moment;
 }
 
 enum status bind_as_of(struct bind_env *env, const struct ast_as_of *a, uint64_t *ret)
 {
     struct scope s = {.env = env};
-    return bind_moment(&s, a, ret);
+    uint32_t moment;
+    TRY(bind_moment(&s, a, &moment));
+    *ret = bound_ts(env, moment);
+    return OK;
 }
 
 static enum status no_history(struct scope *s, const struct ast_range_var *rv)
@@ -89,7 +111,7 @@ enum status bind__mark_past(struct scope *s, const struct ast_range_var *rv, str
 {
     bool stored = r->kind == REL_TABLE && r->table->tree && r->table->kind == 'r';
     bool versions = rv->moments && rv->moments->versions;
-    if (stored && !versions) r->as_of = s->env->as_of;
+    if (stored && !versions) r->moment = s->env->moment;
     if (stored || !rv->moments || (r->kind == REL_SUBQUERY && !versions)) return OK;
     return no_history(s, rv);
 }
@@ -148,9 +170,11 @@ enum status bind__versions(struct scope *s, const struct ast_range_var *rv,
     if ((*t)->column_count + VERSION_COLUMNS > TABLE_COLUMNS_MAX)
         return FAIL(TOO_MANY_COLUMNS, "table \"%s\" has too many columns for VERSIONS", (*t)->name);
     struct table_versions *v = ARENA_NEW(a, struct table_versions);
-    TRY(bind_moment(s, &rv->moments->at, &v->from));
-    v->to = s->env->as_of;
-    s->env->has_past = true;
+    uint32_t from;
+    TRY(bind_moment(s, &rv->moments->at, &from));
+    v->from = bound_ts(s->env, from);
+    v->to = bound_ts(s->env, s->env->moment);
+    s->env->once = true;
     if (v->from && v->to && v->from > v->to)
         return no_moment(s, &rv->moments->at,
                          FAIL(INVALID_PARAMETER_VALUE, "the span of VERSIONS ends before it begins"));

@@ -124,7 +124,7 @@ uint32_t bind__table_column(const struct table_def *t, const char *name);
 
 struct past_scope {
     const struct catalog *catalog;
-    uint64_t as_of;
+    uint32_t moment;
 };
 /* Until bind__leave_past names are looked up at the reference's moment. */
 enum status bind__enter_past(struct scope *s, const struct ast_range_var *rv,

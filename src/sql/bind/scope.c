@@ -65,7 +65,7 @@ enum status bind__target_table(struct scope *s, const struct ast_range_var *rv, 
 {
     const struct table_def *t;
     ASSERT(s->query->relation_count == 0);
-    s->env->as_of = 0; /* what is written is of now: whoever may not write is told so later */
+    s->env->moment = 0; /* what is written is of now: whoever may not write is told so later */
     TRY(bind__find_table(s, rv, &t));
     TRY(check_writable(s, t));
     s->query->table = t;

@@ -8,6 +8,7 @@
  *     does the same: = < > ( , BETWEEN and, for numbers, + - * / %;
  *   - before a token that leaves it alone: not :: or COLLATE or [ or a name, and not a comparison,
  *     for `1 = 0` is there to be folded.
+ * The literal that is all of an AS OF's moment, but for a cast, is taken wherever it stands.
  * Parentheses that follow a name hold arguments or type modifiers: nothing is taken in them, but
  * subqueries in them have parts of their own. Everything unknown keeps its literal, and whatever
  * this does not expect at all (a parameter, a second statement, an odd byte) gives up.
@@ -44,6 +45,13 @@ struct level {
     bool keep; /* inside something whose literals are kept, subqueries included */
 };
 
+/* How much of an AS OF stands before the current token. */
+enum moment {
+    MOMENT_NONE,
+    MOMENT_OF,   /* AS OF */
+    MOMENT_KIND, /* AS OF TIMESTAMP */
+};
+
 struct normalizer {
     struct slice text;
     struct strbuf *out;
@@ -55,6 +63,7 @@ struct normalizer {
     struct token before, before2; /* the two tokens before the current one */
     struct literal pending;       /* taken if the current token allows it */
     bool is_pending;
+    enum moment moment;           /* as the token before left it */
 };
 
 static bool is_comparison(struct slice text, const struct token *t)
@@ -104,6 +113,19 @@ static bool may_follow_literal(const struct token *t, enum literal_kind kind)
     if (t->kind == TOK_WORD) return ends_operand(t->word);
     if (t->kind == TOK_PUNCTUATION) return t->first == ')' || t->first == ',' || t->first == ';';
     return kind != LITERAL_STRING && is_arithmetic(t);
+}
+
+static bool is_word(struct slice text, const struct token *t, const char *word)
+{
+    return t->kind == TOK_WORD &&
+           slice_eq_nocase(slice_make(text.data + t->start, t->end - t->start), slice_of(word));
+}
+
+/* Any word but AT TIME ZONE ends a moment. */
+static bool may_follow_moment(struct slice text, const struct token *t, enum literal_kind kind)
+{
+    return (t->kind == TOK_WORD && !is_word(text, t, "at")) || t->kind == TOK_TYPECAST ||
+           may_follow_literal(t, kind);
 }
 
 static bool is_literal(const struct token *t)
@@ -253,11 +275,38 @@ static bool is_ours(enum word w)
            w == WORD_WITH;
 }
 
+static bool may_follow(const struct normalizer *n, const struct token *t)
+{
+    return n->moment ? may_follow_moment(n->text, t, n->pending.kind)
+                     : may_follow_literal(t, n->pending.kind);
+}
+
+/* What the token makes of an AS OF; a literal that may be its moment is noted. */
+static void step_moment(struct normalizer *n, const struct token *t)
+{
+    enum moment before = n->moment;
+    n->moment = MOMENT_NONE;
+    if (n->before.kind == TOK_WORD && n->before.word == WORD_AS && is_word(n->text, t, "of"))
+        n->moment = MOMENT_OF;
+    if (before == MOMENT_OF && (is_word(n->text, t, "timestamp") ||
+                                is_word(n->text, t, "transaction") || is_word(n->text, t, "scn")))
+        n->moment = MOMENT_KIND;
+    if (!before || n->levels[n->depth].keep || (t->kind != TOK_STRING && t->kind != TOK_NUMBER)) return;
+    bool quoted = t->kind == TOK_STRING;
+    struct slice s = slice_make(n->text.data + t->start + quoted, t->end - t->start - 2 * quoted);
+    n->pending = (struct literal){quoted ? LITERAL_STRING : number_kind(s), s,
+                                  quoted && memchr(s.data, '\'', s.len)};
+    n->is_pending = true;
+    n->moment = MOMENT_KIND;
+}
+
 /* One token. False: give up. */
 static bool step(struct normalizer *n, const struct token *t)
 {
-    if (n->is_pending && may_follow_literal(t, n->pending.kind) && !take_pending(n)) return false;
+    if (n->is_pending && may_follow(n, t) && !take_pending(n)) return false;
+    if (n->is_pending) n->moment = MOMENT_NONE;
     n->is_pending = false;
+    step_moment(n, t);
     const struct level *level = &n->levels[n->depth];
     bool take = level->part == PART_TAKE && !level->keep;
     switch (t->kind) {
@@ -276,10 +325,14 @@ static bool step(struct normalizer *n, const struct token *t)
     }
 }
 
-static bool is_of(struct slice text, const struct token *t)
+/* FOR SYSTEM_TIME locks nothing. */
+static bool is_system_time(const struct normalizer *n, const struct scan *s, const struct token *t)
 {
-    return t->kind == TOK_WORD &&
-           slice_eq_nocase(slice_make(text.data + t->start, t->end - t->start), SLICE("of"));
+    struct scan ahead = *s;
+    struct token next;
+    if (t->kind != TOK_WORD || t->word != WORD_FOR) return false;
+    scan__next(&ahead, &next);
+    return is_word(n->text, &next, "system_time");
 }
 
 static bool normalize(struct normalizer *n)
@@ -289,10 +342,9 @@ static bool normalize(struct normalizer *n)
     scan__next(&s, &t);
     if (t.kind != TOK_WORD || !is_ours(t.word)) return false;
     do {
-        /* AS OF: the moments of a plan are no parameters, and it is not kept. */
-        if (n->before.word == WORD_AS && is_of(n->text, &t)) return false;
         /* A keyword behind a dot or AS is a name. */
-        if (is_punctuation(&n->before, '.') || n->before.word == WORD_AS) t.word = WORD_OTHER;
+        if (is_punctuation(&n->before, '.') || n->before.word == WORD_AS || is_system_time(n, &s, &t))
+            t.word = WORD_OTHER;
         if (!step(n, &t)) return false;
         n->before2 = n->before;
         n->before = t;
@@ -313,6 +365,7 @@ bool sql_normalize(struct slice text, struct strbuf *out, struct literal *ret, u
     n.levels[0] = (struct level){PART_START, false};
     n.before = n.before2 = (struct token){.kind = TOK_END};
     n.is_pending = false;
+    n.moment = MOMENT_NONE;
     strbuf_clear(out);
     bool taken = text.len <= SQL_TEXT_BYTES_MAX && normalize(&n);
     if (!taken) {

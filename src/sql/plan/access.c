@@ -389,7 +389,7 @@ enum status make_scan(struct level *l, uint32_t relation, struct access_path *pa
     node->scan.index = path->index && path->index->tree ? path->index : NULL;
     node->scan.range = path->range;
     node->scan.sample = r->sample;
-    node->scan.as_of = r->as_of;
+    node->scan.moment = r->moment;
     node->scan.versions = r->versions;
     node->alias = r->alias;
     fetch_columns(l, relation, node, ret);
@@ -413,7 +413,8 @@ enum status make_scan(struct level *l, uint32_t relation, struct access_path *pa
     if (path->unique && node->rows > 1) node->rows = 1;
     if (node->rows < 1) node->rows = 1;
     node->cost_total = path->cost;
-    if (!r->as_of && !r->versions) planner_use_table(p, t, 1);
+    if (!r->moment && !r->versions) planner_use_table(p, t, 1);
+    else planner_use_past(p, t);
     if (!condition) return OK;
     l->current = *ret;
     enum status s = rewrite(l, condition, &node->filter);

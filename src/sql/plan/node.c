@@ -84,3 +84,10 @@ void planner_use_table(struct planner *p, const struct table_def *t, uint8_t loc
     ARENA_PUSH(p->arena, &p->tables, t);
     ARENA_PUSH(p->arena, &p->locks, lock);
 }
+
+void planner_use_past(struct planner *p, const struct table_def *t)
+{
+    for (size_t i = 0; i < p->past_tables.count; i++)
+        if (p->past_tables.data[i] == t) return;
+    ARENA_PUSH(p->arena, &p->past_tables, t);
+}

@@ -15,7 +15,7 @@ struct planner {
     struct plan *plan;
     ARRAY(struct subplan) subplans;
     ARRAY(struct plan_node *) ctes;
-    ARRAY(const struct table_def *) tables;
+    ARRAY(const struct table_def *) tables, past_tables;
     ARRAY(uint8_t) locks;
     bool estimating;      /* a plan is made only to learn its cost */
     struct level *levels; /* all query levels being planned, newest first */
@@ -123,6 +123,7 @@ struct plan_node *node_project(struct planner *p, struct plan_node *input, struc
                                uint32_t n, const char *const *names);
 struct expr *expr_slot(struct planner *p, uint32_t slot, type_id type, int32_t typmod);
 void planner_use_table(struct planner *p, const struct table_def *t, uint8_t lock);
+void planner_use_past(struct planner *p, const struct table_def *t);
 
 /* --- rewriting (rewrite.c) --- */
 struct level *level_new(struct planner *p, struct query *q);

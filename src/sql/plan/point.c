@@ -51,6 +51,7 @@ static enum status fill(struct level *l, struct access_path *path, struct point_
     struct query *q = l->query;
     const struct row_shape own = {0, 0};
     pt->table = q->relations[0]->table;
+    pt->moment = q->relations[0]->moment;
     pt->command = q->command;
     pt->key_count = path->range.equal_count;
     TRY(rewrite_all(l, path->range.equal, pt->key_count, &pt->key));
@@ -110,7 +111,7 @@ enum status plan_point(struct planner *p, struct query *q)
     if (q->trigger_count || q->command == CMD_INSERT || !plain(q) || q->relation_count != 1 || q->generated) return OK;
     if (q->from_count > 1 || (q->from_count == 1 && q->from[0]->kind != FROM_RELATION)) return OK;
     const struct relation *r = q->relations[0];
-    if (r->kind != REL_TABLE || !r->table->tree || !r->table->primary || r->as_of) return OK;
+    if (r->kind != REL_TABLE || !r->table->tree || !r->table->primary) return OK;
     if (q->parent || !q->where || !simple_lists(q) || reads_system_columns(q)) return OK;
     struct level *l = level_new(p, q), *saved = l->older;
     split_conjuncts(l, q->where);
