@@ -14,7 +14,7 @@ struct past_catalog {
     struct catalog *catalog;
 };
 
-enum { PAST_CATALOGS = 32 };
+enum { PAST_CATALOGS = 32, VERSIONS_AT_ONCE = 64 };
 
 struct past {
     struct fmutex mutex;
@@ -144,26 +144,52 @@ static struct catalog *find(struct past *p, uint64_t ts, bool *ret_newest)
     return found;
 }
 
-static void keep(struct past *p, uint64_t ts, struct catalog *c)
+static void keep(struct past *p, uint64_t from, uint64_t to, struct catalog *c)
 {
     fmutex_lock(&p->mutex);
     struct past_catalog *at = &p->catalogs[p->next++ % PAST_CATALOGS];
     catalog_unref(at->catalog);
-    *at = (struct past_catalog){ts, ts, catalog_ref(c)};
+    *at = (struct past_catalog){from, to, catalog_ref(c)};
     fmutex_unlock(&p->mutex);
+}
+
+/* How long the catalog that the reader sees held: to before its next change. A moment that moves on is to find
+ * it again. Versions of branches cannot be asked for. */
+static enum status held_to(struct past *p, struct txn *reader, uint64_t *ret)
+{
+    struct past_version list[VERSIONS_AT_ONCE];
+    struct versions *v;
+    uint32_t n = 1;
+    fmutex_lock(&p->mutex);
+    uint64_t to = p->since - 1;
+    fmutex_unlock(&p->mutex);
+    *ret = txn_snapshot_ts(reader);
+    if (txn_branch(reader) || to <= *ret) return OK;
+    TRY(store_versions(reader, CATALOG_TREE, to, &v));
+    enum status st = OK;
+    while (st == OK && n) {
+        st = versions_next(v, list, VERSIONS_AT_ONCE, &n);
+        for (uint32_t i = 0; st == OK && i < n; i++)
+            if (list[i].operation && list[i].from <= to) to = list[i].from - 1;
+    }
+    versions_close(v);
+    if (st == OK) *ret = to;
+    return st;
 }
 
 static enum status find_or_load(struct session *s, struct txn *reader, uint64_t ts,
                                 struct catalog **ret)
 {
     bool newest;
+    uint64_t to;
     TRY(txn_check_past(reader, CATALOG_TREE));
     db_line__wait_published(s->line);
     *ret = find(s->line->past, ts, &newest);
     if (newest) *ret = db_line__catalog(s->line);
     if (*ret) return OK;
+    TRY(held_to(s->line->past, reader, &to));
     TRY(catalog_load(reader, ret));
-    keep(s->line->past, ts, *ret);
+    keep(s->line->past, ts, to > ts ? to : ts, *ret);
     return OK;
 }
 
