@@ -60,6 +60,23 @@ static bool has_values(void *ctx, const struct expr *e)
     return expr_walk(e, has_values, ctx);
 }
 
+/* What it calls may bind statements of its own, with other moments. */
+static enum status evaluate(struct session *s, const struct expr *e, const struct exec_params *params,
+                            struct datum *ret)
+{
+    const struct exec_params *outer = s->moment_params;
+    ARRAY(struct moment_catalog) catalogs;
+    memcpy(&catalogs, &s->past_catalogs, sizeof catalogs);
+    memset(&s->past_catalogs, 0, sizeof catalogs);
+    s->moment_params = NULL;
+    enum status st = exec_constant(e, &s->exec, params, &s->arena, ret);
+    past_forget_catalogs(s);
+    ARRAY_RELEASE(&s->past_catalogs);
+    memcpy(&s->past_catalogs, &catalogs, sizeof catalogs);
+    s->moment_params = outer;
+    return st;
+}
+
 /* When it is; 0: it hangs on a parameter that has no value yet. */
 static enum status moment(void *ctx, const struct expr *e, uint64_t *ret)
 {
@@ -71,7 +88,7 @@ static enum status moment(void *ctx, const struct expr *e, uint64_t *ret)
     int64_t us;
     *ret = 0;
     if (!has_values(&known, e)) return OK;
-    TRY(exec_constant(e, &s->exec, params, &s->arena, &d));
+    TRY(evaluate(s, e, params, &d));
     if (d.null) return FAIL(NULL_VALUE_NOT_ALLOWED, "the moment of AS OF must not be null");
     switch (e->type) {
     case TYPE_INT8: return moment_of_transaction(d.v.i64, ret);
@@ -126,7 +143,6 @@ void past_give_moments(struct session *s, const struct bind_env *env, struct cac
     p->once = env->once;
     p->moments = env->moments.data;
     p->made = made;
-    s->moments = NULL;
     for (size_t i = 0; i < s->past_catalogs.count; i++)
         ARRAY_PUSH(&p->past_catalogs, s->past_catalogs.data[i].catalog);
     s->past_catalogs.count = 0;

@@ -179,6 +179,7 @@ static struct cached_plan *plan(struct session *s, const struct statement *st, s
     *ret_status =
         make_plan(s, st, text, param_types, param_count, variable_params, values, p);
     *ret_status = session__explain_cancel(s, *ret_status);
+    s->moments = NULL; /* those that it was made for */
     if (*ret_status == OK && start) session__count_plan(s, p, st, text, monotonic_us() - start);
     if (*ret_status == OK) return p;
     cached_plan_release(p);
