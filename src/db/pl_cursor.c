@@ -1,4 +1,5 @@
 /* Cursors: a variable holds the name of one of the session's portals. */
+#include "db/past_priv.h"
 #include "db/pl_priv.h"
 
 #include <stdio.h>
@@ -40,7 +41,7 @@ enum status pl__bound_query(struct pl_run *r, const struct pl_stmt *s, struct ar
     pl__params(r, p, values);
     for (uint32_t i = 0; i < p->ref_count; i++)
         values[i] = datum_copy(a, p->plan->plan->param_types[i], values[i]);
-    *ret_params = (struct exec_params){values, p->ref_count};
+    *ret_params = (struct exec_params){values, p->ref_count, past_take_moments(r->s, p->plan, a)};
     cached_plan_ref(p->plan);
     *ret = p->plan;
     return OK;
@@ -71,7 +72,7 @@ static enum status query_of(struct pl_run *r, const struct pl_stmt *s, struct ar
     if (!p->plan->plan) return FAIL(INVALID_CURSOR_DEFINITION, "cannot open such a statement as cursor");
     struct datum *values = ARENA_ARRAY(a, struct datum, p->ref_count + 1);
     pl__params(r, p, values);
-    *ret_params = (struct exec_params){values, p->ref_count};
+    *ret_params = (struct exec_params){values, p->ref_count, past_take_moments(r->s, p->plan, a)};
     *ret_text = s->sql->text;
     cached_plan_ref(p->plan);
     *ret = p->plan;

@@ -1,4 +1,5 @@
 /* Loops. One over a query pushes: the body runs as each row comes, on the stack of the query's run. */
+#include "db/past_priv.h"
 #include "db/pl_priv.h"
 
 #include "types/array.h"
@@ -160,7 +161,8 @@ static enum status run_query(struct pl_run *r, const struct pl_stmt *s, struct a
         if (!p->plan->plan) return FAIL(SYNTAX_ERROR, "FOR loops are over queries");
         struct cached_plan *held = p->plan;
         struct datum *values = ARENA_ARRAY(a, struct datum, p->ref_count + 1);
-        const struct exec_params params = {values, p->ref_count};
+        const struct exec_params params = {values, p->ref_count,
+                                           past_take_moments(r->s, held, a)};
         pl__params(r, p, values);
         for (uint32_t k = 0; k < p->ref_count; k++)
             values[k] = datum_copy(a, held->plan->param_types[k], values[k]);

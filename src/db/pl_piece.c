@@ -2,6 +2,7 @@
  *
  * A piece whose plan is one row of one expression without a table keeps only that expression, and is evaluated
  * without any of what a statement takes: no locks, no command, no arena of its own. */
+#include "db/past_priv.h"
 #include "db/pl_priv.h"
 
 #include <stdio.h>
@@ -15,6 +16,8 @@ struct binding {
     const struct pl_sql *sql;
     ARRAY(struct pl_ref) refs;
     ARRAY(struct pl_seen) seen;
+    ARRAY(struct datum) values; /* of refs, for moments of the past */
+    struct exec_params params;
     struct arena *arena;
 };
 
@@ -23,7 +26,12 @@ static struct expr *param(struct binding *b, uint32_t var, int32_t field, int lo
     const struct pl_run *r = b->run;
     size_t at = 0;
     while (at < b->refs.count && (b->refs.data[at].var != var || b->refs.data[at].field != field)) at++;
-    if (at == b->refs.count) ARENA_PUSH(b->arena, &b->refs, (struct pl_ref){var, field});
+    if (at == b->refs.count) {
+        ARENA_PUSH(b->arena, &b->refs, (struct pl_ref){var, field});
+        if (!r->checking)
+            ARENA_PUSH(b->arena, &b->values, field < 0 ? r->vars[var] : r->records[var].values[field]);
+        b->params = (struct exec_params){b->values.data, (uint32_t)b->values.count, NULL};
+    }
     struct expr *e = ARENA_NEW(b->arena, struct expr);
     e->kind = EXPR_PARAM;
     e->location = location;
@@ -218,7 +226,12 @@ static enum status bind_piece(struct pl_run *r, struct binding *b, const struct 
     env.variable_ctx = b;
     env.columns_first = r->code->language == 's' || strcmp(conflict, "use_column") == 0;
     env.variables_first = strcmp(conflict, "use_variable") == 0;
-    TRY(bind_statement(&env, st->ast, &q));
+    const struct exec_params *outer = r->s->moment_params;
+    r->s->moment_params = &b->params;
+    enum status bound = bind_statement(&env, st->ast, &q);
+    r->s->moment_params = outer;
+    past_give_moments(r->s, &env, p);
+    TRY(bound);
     if (b->sql->target) TRY(fit_target(r, b->sql->target, &env, st->ast, q));
     type_id *types = ARENA_ARRAY(&p->arena, type_id, b->refs.count + 1);
     for (size_t i = 0; i < b->refs.count; i++) {
@@ -293,6 +306,7 @@ static enum status plan_piece(struct pl_run *r, struct pl_sql *q, struct pl_piec
                                .seen = b.seen.data, .seen_count = (uint32_t)b.seen.count};
     r->plans++;
     r->changed_plans = true;
+    r->s->moments = NULL; /* those that it was made for */
     if (!plannable) return OK; /* plan->plan NULL: run as a utility statement */
     if (q->is_expression) piece->simple = simple_expression(p->plan);
     if (piece->simple) calls_function(&piece->calls, piece->simple);
@@ -301,13 +315,35 @@ static enum status plan_piece(struct pl_run *r, struct pl_sql *q, struct pl_piec
     return OK;
 }
 
-static bool is_valid(const struct pl_run *r, const struct pl_piece *p)
+/* Can it be run for its moments as the variables tell them now? */
+static bool fits(struct pl_run *r, const struct pl_piece *p)
+{
+    struct session *s = r->s;
+    const struct exec_params *outer = s->moment_params;
+    struct arena statement = s->arena;
+    if (p->plan->once) return false;
+    if (!p->plan->moment_count) return true;
+    struct datum *values = ARENA_ARRAY(&r->temp, struct datum, p->ref_count + 1);
+    const struct exec_params params = {values, p->ref_count, NULL};
+    pl__params(r, p, values);
+    s->moment_params = &params;
+    arena_init(&s->arena, MEM_QUERY);
+    bool ok = past_fits(s, p->plan);
+    const uint64_t *moments = past_take_moments(s, p->plan, &r->temp);
+    arena_release(&s->arena);
+    s->arena = statement;
+    s->moment_params = outer;
+    s->moments = moments;
+    return ok;
+}
+
+static bool is_valid(struct pl_run *r, const struct pl_piece *p)
 {
     if (!p->plan || p->plan->catalog != r->s->catalog) return false;
     if (p->generation != r->s->settings.generation) return false;
     for (uint32_t i = 0; i < p->seen_count; i++)
         if (r->records[p->seen[i].var].shape != p->seen[i].shape) return false;
-    return true;
+    return fits(r, p);
 }
 
 enum status pl__prepare(struct pl_run *r, struct pl_sql *q, struct pl_piece **ret)

@@ -129,6 +129,7 @@ struct pl_run {
     bool x_begun;
     uint64_t plans;             /* pieces planned by this run */
     bool changed_plans;
+    bool checking;              /* as the function is made: variables have no values */
     const struct pl_stmt *at;
     const char *phase;          /* instead of `at`: "during function entry"; NULL */
     int phase_line;

@@ -1,4 +1,5 @@
 /* Running what was planned: the statements of a body, and texts that are made at run time. */
+#include "db/past_priv.h"
 #include "db/pl_priv.h"
 
 /* --- statements ----------------------------------------------------------------------------- */
@@ -79,7 +80,8 @@ enum status pl__run_piece(struct pl_run *r, struct pl_sql *q, const struct pl_ro
     for (int i = 0; i < REPLANS_MAX; i++) {
         TRY(pl__prepare(r, q, &p));
         struct datum *values = ARENA_ARRAY(a, struct datum, p->ref_count + 1);
-        const struct exec_params params = {values, p->ref_count};
+        const struct exec_params params = {values, p->ref_count,
+                                           past_take_moments(r->s, p->plan, a)};
         pl__params(r, p, values);
         if (is_loop) own_params(a, p->plan->plan, values, p->ref_count);
         st = pl__run_plan(r, p->plan, &params, rows, is_loop, a, ret);
@@ -107,7 +109,12 @@ static enum status plan_dynamic(struct pl_run *r, const struct pl_dynamic *d, st
     session__bind_env(r->s, &env, &p->arena, text);
     env.param_types = arena_memdup(&p->arena, d->types, d->count * sizeof *d->types + 1);
     env.param_count = env.param_max = d->count;
-    TRY(bind_statement(&env, (*ret)[0].ast, &q));
+    const struct exec_params params = {d->values, d->count, NULL}, *outer = r->s->moment_params;
+    r->s->moment_params = &params;
+    enum status bound = bind_statement(&env, (*ret)[0].ast, &q);
+    r->s->moment_params = outer;
+    past_give_moments(r->s, &env, p);
+    TRY(bound);
     return session__finish_plan(r->s, p, q, env.param_types, d->count, d->values);
 }
 

@@ -193,6 +193,7 @@ enum status pl__check_sql(struct session *s, const struct function_def *f, struc
     type_id types[TABLE_COLUMNS_MAX];
     struct function_column *all = columns;
     pl__run_init(&r, s, c);
+    r.checking = true;
     if (f->result_table) all = ARENA_ARRAY(&r.keep, struct function_column, TABLE_COLUMNS_MAX);
     r.types = types;
     r.type_count = catalog_function_columns(s->catalog, f, all,

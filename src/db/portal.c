@@ -531,7 +531,9 @@ enum status session__open_portal(struct session *s, const char *name, struct cac
     p->params = ARENA_ARRAY(&p->arena, struct datum, params->count + 1);
     for (uint32_t i = 0; i < params->count; i++)
         p->params[i] = datum_copy(&p->arena, pl->param_types[i], params->values[i]);
-    const struct exec_params own = {p->params, p->param_count};
+    if (params->moments)
+        p->moments = arena_memdup(&p->arena, params->moments, plan->moment_count * sizeof(uint64_t));
+    const struct exec_params own = params_of(p);
     enum status st;
     if (stream_possible(s, pl)) {
         st = stream_open(s, plan, &own, &p->arena, &p->stream);

@@ -114,7 +114,7 @@ enum status session__row_versions(void *ctx, oid_t table, const char *const *key
     if (!p) return result;
     struct kept k = {.arena = a, .format = &s->settings.format};
     struct exec_sink sink = {keep, &k};
-    struct exec_params none = {0};
+    struct exec_params none = {.moments = p->made};
     struct exec_result counted;
     result = session__lock_plan(s, p);
     if (result == OK)

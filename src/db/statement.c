@@ -164,7 +164,11 @@ enum status session__finish_plan(struct session *s, struct cached_plan *p, struc
                              .evaluate = evaluate, .evaluate_ctx = s,
                              .parallel = s->settings.parallel, .param_values = values,
                              .waiter = s->exec.waiter, .memory_limit_bytes = limit};
-    TRY(plan_query(&pe, q, types, count, &plan));
+    const struct exec_params *outer = s->moment_params;
+    s->moment_params = NULL; /* functions that are called now bind statements of their own */
+    enum status st = plan_query(&pe, q, types, count, &plan);
+    s->moment_params = outer;
+    TRY(st);
     p->plan = plan;
     if (!plan->point) p->rows = custom_plan__rows(s, plan);
     return OK;
@@ -444,10 +448,12 @@ enum status session__run_inner(struct session *s, struct cached_plan *p,
                                void *row_ctx, bool new_command, uint64_t *ret_rows)
 {
     struct exec_result result = {0};
+    struct exec_params own = *params;
+    if (!own.moments) own.moments = p->made;
     TRY(session__lock_plan(s, p));
     if (new_command) txn_statement_begin_fresh(s->txn);
     s->txn_began_statement = true;
-    enum status st = run_inner(s, p->plan, params, a, to, row, row_ctx, &result);
+    enum status st = run_inner(s, p->plan, &own, a, to, row, row_ctx, &result);
     if (new_command) txn_statement_end(s->txn);
     if (st != OK) return session__explain_cancel(s, st);
     session__count_changes(s, p->plan, result.rows_processed);

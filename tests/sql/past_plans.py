@@ -453,6 +453,50 @@ def spans(c):
                            "order by 1" % (first - 1, to)) == want
 
 
+def functions(c):
+    """Statements of functions keep their plans, too; a moment may call a function that looks into the past."""
+    c.execute("create table u (id int primary key, v int)")
+    c.execute("insert into u values (1, 0)")
+    moments = []
+    c.execute("create function in_sql(timestamptz) returns int language sql as "
+              "'select v from u as of timestamp $1 where id = 1'")
+    c.execute("create function in_pl(m timestamptz) returns int language plpgsql as $$ declare x int; begin "
+              "select v into x from u as of timestamp m where id = 1; return x; end $$")
+    c.execute("create function dynamic(m timestamptz) returns int language plpgsql as $$ declare x int; begin "
+              "execute 'select v from u as of timestamp $1 where id = 1' into x using m; return x; end $$")
+    c.execute("create function with_cursor(m timestamptz) returns int language plpgsql as $$ declare x int; "
+              "k cursor (a timestamptz) for select v from u as of timestamp a where id > 0; begin "
+              "open k(m); fetch k into x; close k; return x; end $$")
+    c.execute("create function looped(m timestamptz[]) returns text language plpgsql as $$ declare x int; "
+              "s text = ''; i int; begin for i in 1 .. array_length(m, 1) loop "
+              "for x in select v from u as of timestamp (m[i]) loop s = s || x || ' '; end loop; end loop; "
+              "return s; end $$")
+    c.execute("create function span(a bigint) returns bigint language plpgsql as $$ begin return "
+              "(select count(*) from u versions between scn a and maxvalue where versions_operation = 'U'); end $$")
+    c.execute("create function then_of(m timestamptz) returns timestamptz language plpgsql as $$ declare x int; begin "
+              "select v into x from u as of timestamp m where id = 1; return case when x is null then null else m end; "
+              "end $$")
+    c.execute("prepare nested (timestamptz, timestamptz) as select x.v, y.v from u as of timestamp then_of($1) x, "
+              "u as of timestamp then_of($2) y where x.id = y.id and x.id = 1")
+    first = rows(c, "select pg_current_scn()")[0][0]
+    for i in range(6):
+        moments.append(moment(c))
+        c.execute("update u set v = v + 1")
+        if i % 2:
+            c.execute(f"alter table u add column w{i} int")
+    for _ in range(2):
+        for i, at in list(enumerate(moments)) + [(2, moments[2])]:
+            for name in ("in_sql", "in_pl", "dynamic", "with_cursor"):
+                assert rows(c, f"select {name}(%s)", (at,)) == [(i,)], (name, i)
+            assert rows(c, "execute nested (%s, %s)", (at, moments[-1])) == [(i, 5)], i
+        assert rows(c, "select looped(%s::timestamptz[])", (moments[::-1] * 20,)) == [("5 4 3 2 1 0 " * 20,)]
+        assert rows(c, "select v, in_pl(m) from unnest(%s::timestamptz[]) m, u order by m", (moments,)) == \
+            [(6, i) for i in range(6)]
+        assert rows(c, "select span(%s), span(pg_current_scn())", (first,)) == [(6, 0)]
+        fails(c, "22004", "must not be null", "select in_pl(null)")
+        fails(c, "22023", "in the future", "select in_sql(now() + interval '1 hour')")
+
+
 def main(heliosd):
     seed = int(os.environ.get("SEED", "1"))
     with tempfile.TemporaryDirectory(prefix="helios-test-") as data:
@@ -467,6 +511,7 @@ def main(heliosd):
         transactions(c)
         branches(c)
         spans(c)
+        functions(c)
     print("ok")
 
 
