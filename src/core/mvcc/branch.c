@@ -311,6 +311,7 @@ static enum status add_tree(void *ctx, struct tree *t)
 {
     struct listed *l = ctx;
     uint32_t lo = 0, hi = l->count;
+    if (!__atomic_load_n(&t->created, __ATOMIC_ACQUIRE)) return OK; /* its branch may not be told yet */
     if (!t->branch) return OK;
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
