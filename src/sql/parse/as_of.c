@@ -23,26 +23,9 @@ enum {
     ATTEMPTS_MAX = 10000,       /* at what begins like a clause; the text is wrong in any case */
 };
 
-static bool is_word(const struct scan *s, const struct token *t, const char *word)
-{
-    return t->kind == TOK_WORD &&
-           slice_eq_nocase(slice_make(s->text + t->start, t->end - t->start), slice_of(word));
-}
-
 static bool is_mark(const struct token *t, char c)
 {
     return t->kind == TOK_PUNCTUATION && t->first == c;
-}
-
-/* Takes the next token if it is that word. */
-static bool take_word(struct scan *s, const char *word)
-{
-    struct scan ahead = *s;
-    struct token t;
-    scan__next(&ahead, &t);
-    if (!is_word(&ahead, &t, word)) return false;
-    *s = ahead;
-    return true;
 }
 
 /* From behind an opening parenthesis or bracket to behind what closes it. */
@@ -94,8 +77,8 @@ static bool take_string(struct scan *s)
 static void take_zone(struct scan *s)
 {
     struct scan ahead = *s;
-    if (!take_word(&ahead, "with") && !take_word(&ahead, "without")) return;
-    if (take_word(&ahead, "time") && take_word(&ahead, "zone")) *s = ahead;
+    if (!scan__take_word(&ahead, "with") && !scan__take_word(&ahead, "without")) return;
+    if (scan__take_word(&ahead, "time") && scan__take_word(&ahead, "zone")) *s = ahead;
 }
 
 /* a, a.b, a.b(…), type '…'. Behind its first token. */
@@ -107,7 +90,7 @@ static bool take_name(struct scan *s, const struct token *first)
         scan__next(s, &t);
         if (t.kind != TOK_WORD && t.kind != TOK_IDENT) return false;
     }
-    if (is_word(s, &t, "timestamp") || is_word(s, &t, "time")) take_zone(s);
+    if (scan__is_word(s, &t, "timestamp") || scan__is_word(s, &t, "time")) take_zone(s);
     if (!take_nested(s, '(')) (void)take_string(s);
     return true;
 }
@@ -150,7 +133,7 @@ static bool take_expression(struct scan *s)
         bool ok;
         if (t.kind == TOK_TYPECAST) ok = take_type(&ahead);
         else if (t.kind == TOK_OPERATOR) ok = take_operand(&ahead);
-        else if (is_word(&ahead, &t, "at") && take_word(&ahead, "time") && take_word(&ahead, "zone"))
+        else if (scan__is_word(&ahead, &t, "at") && scan__take_word(&ahead, "time") && scan__take_word(&ahead, "zone"))
             ok = take_operand(&ahead);
         else return true;
         if (!ok) return false;
@@ -176,7 +159,7 @@ static bool take_moment(struct scan *s, bool bare, enum as_of_kind kind, struct 
     struct token t;
     scan__next(&ahead, &t);
     *ret = (struct as_of_moment){.as_of = {.kind = kind, .location = (int)t.start}};
-    if (is_word(&ahead, &t, "now")) {
+    if (scan__is_word(&ahead, &t, "now")) {
         struct scan call = ahead;
         bool called = take_nested(&call, '(');
         ret->as_of.kind = AS_OF_NOW;
@@ -187,10 +170,10 @@ static bool take_moment(struct scan *s, bool bare, enum as_of_kind kind, struct 
         *s = called ? call : ahead;
         return true;
     }
-    if (is_word(&ahead, &t, "timestamp")) {
+    if (scan__is_word(&ahead, &t, "timestamp")) {
         ret->as_of.kind = AS_OF_TIMESTAMP;
         *s = ahead;
-    } else if (is_word(&ahead, &t, "transaction") || is_word(&ahead, &t, "scn")) {
+    } else if (scan__is_word(&ahead, &t, "transaction") || scan__is_word(&ahead, &t, "scn")) {
         ret->as_of.kind = AS_OF_TRANSACTION;
         *s = ahead;
     } else if (!bare) {
@@ -206,7 +189,7 @@ static bool take_bound(struct scan *s, const char *open, enum as_of_kind if_open
     struct scan ahead = *s;
     struct token t;
     scan__next(&ahead, &t);
-    if (!is_word(&ahead, &t, open)) return take_moment(s, bare, kind, ret);
+    if (!scan__is_word(&ahead, &t, open)) return take_moment(s, bare, kind, ret);
     *ret = (struct as_of_moment){.as_of = {.kind = if_open, .location = (int)t.start}};
     *s = ahead;
     return true;
@@ -216,16 +199,16 @@ static bool take_bound(struct scan *s, const char *open, enum as_of_kind if_open
 static bool take_clause(struct scan *s, const struct token *first, struct as_of_clause *c)
 {
     bool system_time = first->word == WORD_FOR;
-    if (is_word(s, first, "versions")) {
+    if (scan__is_word(s, first, "versions")) {
         c->versions = true;
-        if (!take_word(s, "between")) return false;
+        if (!scan__take_word(s, "between")) return false;
         if (!take_bound(s, "minvalue", AS_OF_OLDEST, false, AS_OF_TIMESTAMP, &c->at)) return false;
         enum as_of_kind kind = c->at.as_of.kind == AS_OF_TRANSACTION ? AS_OF_TRANSACTION
                                                                      : AS_OF_TIMESTAMP;
-        return take_word(s, "and") && take_bound(s, "maxvalue", AS_OF_NOW, true, kind, &c->to);
+        return scan__take_word(s, "and") && take_bound(s, "maxvalue", AS_OF_NOW, true, kind, &c->to);
     }
-    if (system_time && (!take_word(s, "system_time") || !take_word(s, "as"))) return false;
-    return take_word(s, "of") && take_moment(s, system_time, AS_OF_TIMESTAMP, &c->at);
+    if (system_time && (!scan__take_word(s, "system_time") || !scan__take_word(s, "as"))) return false;
+    return scan__take_word(s, "of") && take_moment(s, system_time, AS_OF_TIMESTAMP, &c->at);
 }
 
 /* `blank` is as long as the text, all blanks: there the expression stands where it does in the text, so
@@ -261,8 +244,8 @@ static enum status parse_moment(struct arena *a, struct slice text, char *blank,
 static bool goes_on(const struct scan *s)
 {
     struct scan ahead = *s;
-    return take_word(&ahead, "of") || take_word(&ahead, "between") ||
-           take_word(&ahead, "system_time");
+    return scan__take_word(&ahead, "of") || scan__take_word(&ahead, "between") ||
+           scan__take_word(&ahead, "system_time");
 }
 
 enum status as_of__find(struct arena *a, struct slice text, struct as_of_clauses *ret)
@@ -277,7 +260,7 @@ enum status as_of__find(struct arena *a, struct slice text, struct as_of_clauses
         struct scan ahead = s;
         struct as_of_clause c = {.start = t.start};
         bool begins = t.kind == TOK_WORD && (t.word == WORD_AS || t.word == WORD_FOR ||
-                                             is_word(&s, &t, "versions"));
+                                             scan__is_word(&s, &t, "versions"));
         if (!begins || !goes_on(&ahead)) continue;
         if (++attempts > ATTEMPTS_MAX) break;
         if (!take_clause(&ahead, &t, &c)) continue;

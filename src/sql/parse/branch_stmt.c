@@ -19,22 +19,6 @@
 
 #define PLACEHOLDER "CHECKPOINT"
 
-static bool is_word(const struct scan *s, const struct token *t, const char *word)
-{
-    return t->kind == TOK_WORD &&
-           slice_eq_nocase(slice_make(s->text + t->start, t->end - t->start), slice_of(word));
-}
-
-static bool take_word(struct scan *s, const char *word)
-{
-    struct scan ahead = *s;
-    struct token t;
-    scan__next(&ahead, &t);
-    if (!is_word(&ahead, &t, word)) return false;
-    *s = ahead;
-    return true;
-}
-
 static bool take_mark(struct scan *s, char mark)
 {
     struct scan ahead = *s;
@@ -91,20 +75,20 @@ static enum status parse_create(struct arena *a, struct slice text, struct scan 
                                 struct ast_branch *b, int *param_count)
 {
     struct as_of_moment m;
-    if (take_word(s, "if")) {
-        if (!take_word(s, "not") || !take_word(s, "exists")) return unexpected(text, s);
+    if (scan__take_word(s, "if")) {
+        if (!scan__take_word(s, "not") || !scan__take_word(s, "exists")) return unexpected(text, s);
         b->missing_ok = true;
     }
     if (!take_name(a, s, &b->name)) return unexpected(text, s);
-    if (take_word(s, "from") && !take_word(s, "current") && !take_name(a, s, &b->other))
+    if (scan__take_word(s, "from") && !scan__take_word(s, "current") && !take_name(a, s, &b->other))
         return unexpected(text, s);
-    if (take_word(s, "as")) {
+    if (scan__take_word(s, "as")) {
         bool found = false;
-        if (take_word(s, "of")) TRY(as_of__take(a, text, s, &m, param_count, &found));
+        if (scan__take_word(s, "of")) TRY(as_of__take(a, text, s, &m, param_count, &found));
         if (!found) return unexpected(text, s);
         b->as_of = m.as_of;
     }
-    if (take_word(s, "with"))
+    if (scan__take_word(s, "with"))
         return FAIL(FEATURE_NOT_SUPPORTED, "options of CREATE BRANCH are not supported");
     return OK;
 }
@@ -150,15 +134,15 @@ static enum status parse_merge(struct arena *a, struct slice text, struct scan *
 {
     const char *word;
     if (!take_name(a, s, &b->name)) return unexpected(text, s);
-    if (!take_word(s, "into")) return unexpected(text, s);
+    if (!scan__take_word(s, "into")) return unexpected(text, s);
     if (!take_name(a, s, &b->other)) return unexpected(text, s);
-    if (take_word(s, "on")) {
+    if (scan__take_word(s, "on")) {
         struct scan at;
-        if (!take_word(s, "conflict")) return unexpected(text, s);
+        if (!scan__take_word(s, "conflict")) return unexpected(text, s);
         at = *s;
         if (!take_name(a, s, &word) || !set_conflict(b, word)) return unexpected(text, &at);
     }
-    if (!take_word(s, "with")) return OK;
+    if (!scan__take_word(s, "with")) return OK;
     if (!take_mark(s, '(')) return unexpected(text, s);
     do TRY(parse_option(a, text, s, b));
     while (take_mark(s, ','));
@@ -172,8 +156,8 @@ static enum status parse_rest(struct arena *a, struct slice text, struct scan *s
     switch (b->action) {
     case BRANCH_CREATE: return parse_create(a, text, s, b, param_count);
     case BRANCH_DROP:
-        if (take_word(s, "if")) {
-            if (!take_word(s, "exists")) return unexpected(text, s);
+        if (scan__take_word(s, "if")) {
+            if (!scan__take_word(s, "exists")) return unexpected(text, s);
             b->missing_ok = true;
         }
         break;
@@ -189,10 +173,10 @@ static bool begins(struct scan *s, enum branch_action *ret)
     static const char *const words[] = {"create", "drop", "use", "show", "merge"};
     for (int i = 0; i < 5; i++) {
         struct scan ahead = *s;
-        if (!take_word(&ahead, words[i])) continue;
-        bool database = take_word(&ahead, "database");
+        if (!scan__take_word(&ahead, words[i])) continue;
+        bool database = scan__take_word(&ahead, "database");
         if (i == BRANCH_SHOW && !database) return false; /* the grammar takes that */
-        if (!take_word(&ahead, i == BRANCH_SHOW ? "branches" : "branch")) return false;
+        if (!scan__take_word(&ahead, i == BRANCH_SHOW ? "branches" : "branch")) return false;
         *ret = (enum branch_action)i;
         *s = ahead;
         return true;

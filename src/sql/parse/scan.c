@@ -289,3 +289,19 @@ bool scan__has_word(struct slice text, uint32_t start, uint32_t end, enum word w
     while (t.kind != TOK_END && t.kind != TOK_BAD && !(t.kind == TOK_WORD && t.word == wanted));
     return t.kind == TOK_WORD;
 }
+
+bool scan__is_word(const struct scan *s, const struct token *t, const char *word)
+{
+    return t->kind == TOK_WORD &&
+           slice_eq_nocase(slice_make(s->text + t->start, t->end - t->start), slice_of(word));
+}
+
+bool scan__take_word(struct scan *s, const char *word)
+{
+    struct scan ahead = *s;
+    struct token t;
+    scan__next(&ahead, &t);
+    if (!scan__is_word(&ahead, &t, word)) return false;
+    *s = ahead;
+    return true;
+}

@@ -53,4 +53,9 @@ bool scan__query(struct slice text, uint32_t start, uint32_t end, bool schema_el
 /* Is the word among the tokens of text[start, end)? */
 bool scan__has_word(struct slice text, uint32_t start, uint32_t end, enum word word);
 
+/* Is the token, which the scanner gave, that word, in any case? */
+bool scan__is_word(const struct scan *s, const struct token *t, const char *word);
+/* Takes the next token if it is that word. */
+bool scan__take_word(struct scan *s, const char *word);
+
 #endif
