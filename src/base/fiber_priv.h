@@ -73,6 +73,28 @@ void stack__forget(struct stack_place *p);
 /* The running fiber's, coroutine's or thread's stack is *p from now on, and *p what it was. */
 void stack__swap(struct stack_place *p);
 
+/* --- second stacks (side_stack.c) ---------------------------------------------------------------- */
+
+struct side_stack {
+    struct stack_place place;
+    void (*fn)(void *arg);
+    void *arg;
+    bool active; /* fn has begun and not returned */
+    void *sp, *caller_sp;
+    const void *caller_base; /* of the lending stack, for AddressSanitizer */
+    size_t caller_bytes;
+    void *fake_stack, *caller_fake_stack;
+    void *caller_tsan;
+};
+/* INSUFFICIENT_RESOURCES. May be moved until it is first entered. */
+enum status side_stack__open(size_t stack_bytes, struct side_stack *ret) MUST;
+/* Nothing stands on it, here and where it is started. */
+void side_stack__close(struct side_stack *s);
+void side_stack__start(struct side_stack *s, void (*fn)(void *arg), void *arg);
+/* Runs it until it leaves, or fn has returned and it is active no more. */
+void side_stack__enter(struct side_stack *s);
+void side_stack__leave(struct side_stack *s);
+
 /* --- coroutines (coro.c): NULL where none runs --------------------------------------------------- */
 
 struct waiter *coro__waiter_self(void);

@@ -262,6 +262,12 @@ struct branch *store_open_branch_id(struct store *s, uint32_t id);
 struct branch *store_ref_branch(struct branch *b);
 void store_close_branch(struct branch *b); /* may be NULL */
 uint32_t branch_id(const struct branch *b);         /* NULL: 0 */
+/* Trees and relations have one number in all branches: with this the branch's are told apart. */
+enum { BRANCH_NUMBER_SHIFT = 40 };
+static inline uint64_t branch_own(const struct branch *b, uint64_t number)
+{
+    return (uint64_t)branch_id(b) << BRANCH_NUMBER_SHIFT | number;
+}
 uint32_t branch_parent_id(const struct branch *b);
 const char *branch_name(const struct branch *b);    /* NULL: "main" */
 uint64_t branch_fork_ts(const struct branch *b);

@@ -16,7 +16,7 @@
 #include "db/db_line_priv.h"
 #include "types/key.h"
 
-enum { RESERVE_MIN = 32, ROW_BYTES = 9, BRANCH_SHIFT = 32 };
+enum { RESERVE_MIN = 32, ROW_BYTES = 9 };
 
 struct sequence_state {
     struct fmutex mutex;
@@ -60,12 +60,6 @@ void sequences_free(struct sequences *q)
     mem_free(MEM_CATALOG, q);
 }
 
-/* Each branch has its own sequences, though their trees have the same numbers everywhere. */
-static uint64_t state_key(const struct session *s, uint64_t tree)
-{
-    return (uint64_t)branch_id(s->line->branch) << BRANCH_SHIFT | tree;
-}
-
 static void *state_of(struct sequences *q, struct map *m, uint64_t tree, size_t bytes)
 {
     fmutex_lock(&q->mutex);
@@ -76,6 +70,14 @@ static void *state_of(struct sequences *q, struct map *m, uint64_t tree, size_t 
     }
     fmutex_unlock(&q->mutex);
     return v;
+}
+
+/* Each branch has its own sequences. */
+static struct sequence_state *shared_state(const struct session *s, const struct table_def *seq)
+{
+    struct sequences *q = s->db->sequences;
+    return state_of(q, &q->states, branch_own(s->line->branch, seq->sequence->tree),
+                    sizeof(struct sequence_state));
 }
 
 /* --- the row -------------------------------------------------------------------------------- */
@@ -215,10 +217,9 @@ static void last_of(const struct sequence_state *st, const struct table_def *seq
 enum status sequence_read(struct session *s, const struct table_def *seq, int64_t *ret_value,
                           bool *ret_called)
 {
-    struct sequences *q = s->db->sequences;
     TRY(read_row(s->txn, seq->sequence->tree, false, ret_value, ret_called));
     if (is_own(s, seq)) return OK;
-    struct sequence_state *st = state_of(q, &q->states, state_key(s, seq->sequence->tree), sizeof *st);
+    struct sequence_state *st = shared_state(s, seq);
     fmutex_lock(&st->mutex);
     last_of(st, seq, ret_value, ret_called);
     fmutex_unlock(&st->mutex);
@@ -242,9 +243,8 @@ static void thaw(void *ctx, bool committed)
 enum status sequence_freeze(struct session *s, const struct table_def *seq, int64_t *ret_value,
                             bool *ret_called)
 {
-    struct sequences *q = s->db->sequences;
     if (is_own(s, seq)) return sequence_read(s, seq, ret_value, ret_called);
-    struct sequence_state *st = state_of(q, &q->states, state_key(s, seq->sequence->tree), sizeof *st);
+    struct sequence_state *st = shared_state(s, seq);
     fmutex_lock(&st->mutex);
     enum status result = read_row(s->txn, seq->sequence->tree, true, ret_value, ret_called);
     if (result == OK) {
@@ -261,10 +261,9 @@ enum status sequence_freeze(struct session *s, const struct table_def *seq, int6
 static enum status open_state(struct session *s, const struct table_def **seq,
                               struct catalog **held, struct sequence_state **ret)
 {
-    struct sequences *q = s->db->sequences;
     oid_t oid = (*seq)->oid;
     for (;;) {
-        *ret = state_of(q, &q->states, state_key(s, (*seq)->sequence->tree), sizeof **ret);
+        *ret = shared_state(s, *seq);
         fmutex_lock(&(*ret)->mutex);
         if (!(*ret)->frozen) return OK;
         fmutex_unlock(&(*ret)->mutex);
@@ -459,10 +458,8 @@ static void forget_ended(void *ctx, bool committed)
 void sequence_forget(struct session *s, oid_t sequence)
 {
     const struct table_def *seq = find_sequence(s, sequence);
-    struct sequences *q = s->db->sequences;
     if (!seq || is_own(s, seq)) return;
-    txn_on_end(s->txn, forget_ended,
-               state_of(q, &q->states, state_key(s, seq->sequence->tree), sizeof(struct sequence_state)));
+    txn_on_end(s->txn, forget_ended, shared_state(s, seq));
 }
 
 /* --- hidden row ids ------------------------------------------------------------------------- */

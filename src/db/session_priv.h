@@ -138,6 +138,14 @@ enum status session__set_transaction(struct session *s, const char *name, const 
                                      bool *ret_handled) MUST;
 /* Begins a statement, once its snapshot is safe if it has to be: DEFERRABLE. */
 enum status session__begin_snapshot(struct session *s) MUST;
+/* settings_time.c */
+struct setting_unit {
+    const char *name;
+    double factor;
+};
+/* "8 MB" in terms of the first unit's factor. False: not a number (*ret_unit NULL), or of no such unit. */
+bool settings__read_with_unit(const char *v, const struct setting_unit *units, size_t unit_count,
+                              double *ret, const char **ret_unit);
 /* Times (settings_time.c): milliseconds from "5000", "5s", "1min", "250ms", "2h", "1d". */
 bool settings__parse_ms(const char *v, int64_t *ret);
 void settings__print_ms(int64_t ms, struct strbuf *out);

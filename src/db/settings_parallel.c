@@ -12,21 +12,16 @@ enum { WORKER_BYTES = 16 << 20, /* of query.memory_limit; with less a worker is 
 /* Blocks from "1024", "64kB", "8MB", "1GB"; as text without loss. */
 static bool parse_size(const char *v, int64_t *ret_blocks)
 {
-    static const struct { const char *unit; double bytes; } units[] = {
+    static const struct setting_unit units[] = {
         {"", BLOCK_BYTES}, {"B", 1}, {"kB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30},
         {"TB", 1ull << 40}};
-    char *end;
-    double x = strtod(v, &end);
-    if (end == v) return false;
-    while (*end == ' ') end++;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(end, units[i].unit) != 0) continue;
-        x = x * units[i].bytes / BLOCK_BYTES;
-        if (!(x >= 0 && x <= SIZE_BLOCKS_MAX)) return false;
-        *ret_blocks = (int64_t)(x + 0.5);
-        return true;
-    }
-    return false;
+    const char *unit;
+    double x;
+    if (!settings__read_with_unit(v, units, sizeof units / sizeof units[0], &x, &unit)) return false;
+    x /= BLOCK_BYTES;
+    if (!(x >= 0 && x <= SIZE_BLOCKS_MAX)) return false;
+    *ret_blocks = (int64_t)(x + 0.5);
+    return true;
 }
 
 bool settings__canonical_size(const char *value, struct strbuf *out)

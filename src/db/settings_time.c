@@ -1,16 +1,11 @@
-/* Times among the settings: reading, printing, and what PostgreSQL says of those that are none. */
+/* Numbers with a unit among the settings; times: reading, printing, and what PostgreSQL says of those that
+ * are none. */
 #include "db/session_priv.h"
 
 #include <stdlib.h>
 
-static const struct {
-    const char *unit;
-    double ms;
-} units[] = {{"", 1}, {"us", 0.001}, {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000},
-             {"d", 86400000}};
-
-/* False: not a number (*ret_unit NULL), or of no unit. */
-static bool read_ms(const char *v, double *ret, const char **ret_unit)
+bool settings__read_with_unit(const char *v, const struct setting_unit *units, size_t unit_count,
+                              double *ret, const char **ret_unit)
 {
     char *end;
     double x = strtod(v, &end);
@@ -18,12 +13,20 @@ static bool read_ms(const char *v, double *ret, const char **ret_unit)
     if (end == v) return false;
     while (*end == ' ') end++;
     *ret_unit = end;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(end, units[i].unit) != 0) continue;
-        *ret = x * units[i].ms;
+    for (size_t i = 0; i < unit_count; i++) {
+        if (strcmp(end, units[i].name) != 0) continue;
+        *ret = x * units[i].factor;
         return true;
     }
     return false;
+}
+
+static bool read_ms(const char *v, double *ret, const char **ret_unit)
+{
+    static const struct setting_unit units[] = {{"", 1},     {"us", 0.001},  {"ms", 1},
+                                                {"s", 1000}, {"min", 60000}, {"h", 3600000},
+                                                {"d", 86400000}};
+    return settings__read_with_unit(v, units, sizeof units / sizeof units[0], ret, ret_unit);
 }
 
 bool settings__parse_ms(const char *v, int64_t *ret)

@@ -19,8 +19,6 @@ struct lock_waiter {
     struct lock_waiter *next;
 };
 
-enum { BRANCH_SHIFT = 40 };
-
 struct relation_lock_entry {
     uint64_t relation; /* and the number of the branch above it */
     struct relation_lock_entry *next;  /* in its bucket; entries stay for the store's life */
@@ -31,7 +29,7 @@ struct relation_lock_entry {
 
 static inline uint64_t relation_of(const struct relation_lock_entry *e)
 {
-    return e->relation & ((1ull << BRANCH_SHIFT) - 1);
+    return e->relation & ((1ull << BRANCH_NUMBER_SHIFT) - 1);
 }
 
 struct relation_shard {

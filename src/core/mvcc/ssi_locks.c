@@ -7,8 +7,6 @@
 
 #include "base/mem.h"
 
-enum { BRANCH_SHIFT = 32 };
-
 /* --- trees and slots --------------------------------------------------------------------------- */
 
 static struct ssi_bucket *bucket_of(struct ssi *g, tree_id tree)
@@ -177,19 +175,13 @@ static void meet_readers_of_all(struct meeting *m)
     end_meeting(m);
 }
 
-/* Each branch has its own rows, though trees have one number everywhere. */
-static tree_id in_branch(const struct txn *t, tree_id tree)
-{
-    return (tree_id)branch_id(t->branch) << BRANCH_SHIFT | tree;
-}
-
 static enum status put(struct txn *t, enum ssi_kind kind, tree_id tree, const struct key_range *r)
 {
     struct sx *x = t->ssi;
     struct ssi *g = x->ssi;
     if (__atomic_load_n(&x->safe, __ATOMIC_ACQUIRE)) return OK;
     if (tree == __atomic_load_n(&g->untracked, __ATOMIC_RELAXED)) return OK;
-    tree = in_branch(t, tree);
+    tree = branch_own(t->branch, tree);
     if (__atomic_load_n(&x->doomed, __ATOMIC_ACQUIRE))
         return ssi__fail(x, kind == SSI_READ ? SSI_DOOMED_READ : SSI_DOOMED_WRITE, 0);
     struct meeting m = {.me = x, .kind = kind};
@@ -247,10 +239,10 @@ static void read_all(void *ctx, struct sx *x)
 enum status ssi__drop_tree(struct txn *t, tree_id tree)
 {
     struct ssi *g = t->store->ssi;
-    struct ssi_bucket *b = bucket_of(g, in_branch(t, tree));
+    struct ssi_bucket *b = bucket_of(g, branch_own(t->branch, tree));
     struct key_range all = between((struct slice){0}, (struct slice){0});
     if (t->ssi) TRY(put(t, SSI_WRITE, tree, &all));
-    tree = in_branch(t, tree);
+    tree = branch_own(t->branch, tree);
     spin_lock(&b->lock);
     struct ssi_tree *of = find_tree(b, tree);
     if (of && of->roots[SSI_READ]) {

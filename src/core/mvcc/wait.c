@@ -243,7 +243,7 @@ static enum status wait_lock(struct txn *t, struct relation_lock_entry *e, uint8
 
 enum status txn_lock_relation(struct txn *t, uint64_t relation, enum relation_lock mode, bool nowait)
 {
-    relation |= (uint64_t)branch_id(t->branch) << BRANCH_SHIFT; /* each branch has its own */
+    relation = branch_own(t->branch, relation); /* each branch has its own */
     ASSERT(mode >= LOCK_ACCESS_SHARE && mode <= LOCK_ACCESS_EXCLUSIVE);
     uint8_t bit = (uint8_t)(1u << (mode - 1));
     struct held_lock *held = NULL;
