@@ -13,6 +13,7 @@ CLIENTS, ACCOUNTS = 8, 100
 class Server:
     def __init__(self, binary, data):
         self.binary, self.data = binary, data
+        self.errors = [] # that clients were told
 
     def start(self):
         self.process = subprocess.Popen(
@@ -33,6 +34,11 @@ class Server:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def note(self, e):
+        """A client's error. Of a server that is killed none has a code."""
+        if e.pgcode:
+            self.errors.append(f"{e.pgcode}: {e}")
 
     def connect(self):
         return psycopg2.connect(host="127.0.0.1", port=self.port, user="postgres", dbname="postgres")
@@ -69,8 +75,8 @@ def client(server, number, acked, unsure, stop):
             q.execute("update accounts set balance = balance + %s where id = %s", (amount, b))
             c.commit()
             acked[number] = txn
-    except psycopg2.Error:
-        pass
+    except psycopg2.Error as e:
+        server.note(e)
 
 
 def watch(server, stop, problems):
@@ -82,11 +88,12 @@ def watch(server, stop, problems):
             q.execute("select object, kind, problem from helios_verify() where problem is not null")
             problems += q.fetchall()
             c.rollback()
-    except psycopg2.Error:
-        pass
+    except psycopg2.Error as e:
+        server.note(e)
 
 
 def check(server, acked, unsure):
+    assert not server.errors, f"clients under load: {server.errors}"
     c = server.connect()
     q = c.cursor()
     q.execute("select client, txn, count(*) from ledger group by 1, 2 order by 1, 2")

@@ -60,8 +60,8 @@ def client(server, number, known, stop, serial):
             known[gid] = "committing" if commit else "rolling back"
             q.execute("%s prepared %%s" % ("commit" if commit else "rollback"), (gid,))
             known[gid] = "committed" if commit else "gone"
-    except psycopg2.Error:
-        pass
+    except psycopg2.Error as e:
+        server.note(e)
 
 
 def load(server, stop):
@@ -74,8 +74,8 @@ def load(server, stop):
         while not stop.is_set():
             q.execute("insert into load (t) select repeat(md5(i::text), 8) from generate_series(1, 400) i")
             q.execute("checkpoint")
-    except psycopg2.Error:
-        pass
+    except psycopg2.Error as e:
+        server.note(e)
 
 
 def rows_of(q, gid):
@@ -84,6 +84,7 @@ def rows_of(q, gid):
 
 
 def check(server, known, rng):
+    assert not server.errors, f"clients under load: {server.errors}"
     c = server.connect()
     c.autocommit = True
     q = c.cursor()
