@@ -107,6 +107,10 @@ def fault_of(number, rows, errors):
     return None
 
 
+def timed_out(errors):
+    return [name for name, e in errors.items() if name != "heliosd" and "statement timeout" in e]
+
+
 def ratio(best, name):
     return best[name] / best["heliosd"] if name in best and "heliosd" in best else None
 
@@ -129,10 +133,13 @@ def measure(subjects, o, notes):
             bad = True
             best.pop("heliosd", None)
             notes.append(f"q{number} FAILED: {fault}")
-        for name, seconds in best.items():
+        for name, seconds in {**dict.fromkeys(timed_out(errors), o.timeout), **best}.items():
             sums[name] += seconds
             counted[name] += 1
-        notes += [f"q{number} on {name}: {e}" for name, e in errors.items() if name != "heliosd"]
+        notes += [f"q{number} on {name} was stopped after {o.timeout} s, which its total counts: it is more."
+                  for name in timed_out(errors)]
+        notes += [f"q{number} on {name}: {e}" for name, e in errors.items()
+                  if name != "heliosd" and name not in timed_out(errors)]
         table.append([f"q{number}", len(rows.get("heliosd", [])),
                       "FAILED" if fault else shown(best["heliosd"]), shown(best.get("postgres")),
                       ratio(best, "postgres"), shown(best.get("duckdb")), ratio(best, "duckdb"),
