@@ -150,6 +150,11 @@ def measure(subjects, o, notes):
                   ratio(whole, "postgres"), shown(whole.get("duckdb")), ratio(whole, "duckdb"),
                   shown(whole.get("one thread")), ratio(whole, "one thread")])
     slower = [r[0] for r in table[:-1] if r[4] is not None and r[4] < 1]
+    both = [r for r in table[:-1] if r[4] is not None]
+    if both and len(both) < len(o.chosen):
+        ours, theirs = sum(r[2] for r in both), sum(r[3] for r in both)
+        notes.append(f"The {len(both)} queries that PostgreSQL ended: heliosd {ours:,.0f} ms, PostgreSQL {theirs:,.0f} ms,"
+                     f" ratio {theirs / ours:.2f}.")
     notes.append("Slower than PostgreSQL: " + (", ".join(slower) or "none") + ".")
     show(table[-1])
     return table, bad
