@@ -9,7 +9,8 @@
  * Two stages: appends fill the active one; whoever takes the flushing role pads it to a block,
  * swaps the two, and writes and syncs the other with one request a file. When that is on disk
  * and more has been staged meanwhile, the next flush begins at once. So there is one flush at a
- * time, and the first record of a flush proves that all flushes before it were whole.
+ * time, and the first record of a flush proves that all flushes before it were whole. On a front worker
+ * a pause may lie between two (wal_pace.c).
  *
  * A timer there is for `batch` records alone: they ask for no flush, so they are staged until others
  * do, or until the first of them to wait has waited for the window and asks itself.
@@ -99,7 +100,7 @@ uint64_t wal__stage(struct wal *w, struct wal_header *h, const struct slice *par
         s->len += parts[i].len;
     }
     add_zeros(s, end);
-    if (h->kind == WAL_RECORD) s->last_ts = h->ts;
+    if (h->kind == WAL_RECORD) s->last_ts = h->ts, s->records++;
     __atomic_store_n(&w->appended, s->start + end, __ATOMIC_RELEASE);
     return lsn;
 }
@@ -184,7 +185,18 @@ static bool leave_role(struct wal *w, struct wal_wait **served)
     return true;
 }
 
-/* The flush is on disk. False when the role has gone, and perhaps the log with it. */
+static void drive_task(void *arg)
+{
+    wal__drive(arg);
+}
+
+/* A turn begins: its fibers run before the next one does. */
+static void pause_task(void *arg)
+{
+    sched_post(sched_self(), fiber_worker(), drive_task, arg);
+}
+
+/* The flush is on disk. False when the role has gone, to a task perhaps, and perhaps the log with it. */
 static bool complete(struct wal *w)
 {
     struct wal_stage *s = &w->flushed;
@@ -203,12 +215,16 @@ static bool complete(struct wal *w)
     w->last_flush = start;
     struct wal_wait *served = take_served(w, end);
     bool gone = leave_role(w, &served);
+    uint32_t staged = w->active.records;
     struct wal_wait *others = w->others;
     w->others = NULL;
     spin_unlock(&w->lock);
     grant_all(served);
     grant_all(others);
-    return !gone;
+    if (gone) return false;
+    if (fiber_worker() < 0 || !wal__pace_end(&w->pace, staged, monotonic_us())) return true;
+    sched_post(sched_self(), fiber_worker(), pause_task, w);
+    return false;
 }
 
 /* False, and the role is free, when nothing is staged. */
@@ -223,7 +239,8 @@ static bool begin(struct wal *w)
         w->flushed_done = 0;
         wal__note_flush(w, w->flushed.start);
         empty.start = w->flushed.start + w->flushed.len;
-        empty.last_ts = 0;
+        empty.last_ts = empty.records = 0;
+        wal__pace_begin(&w->pace, w->flushed.records, monotonic_us());
         w->active = empty;
         w->asked = false;
     } else {
@@ -288,11 +305,6 @@ void wal__drive(struct wal *w)
         file_submit(f, &w->request);
         if (__atomic_exchange_n(&w->phase, PHASE_RETURNED, __ATOMIC_ACQ_REL) != PHASE_DONE) return;
     }
-}
-
-static void drive_task(void *arg)
-{
-    wal__drive(arg);
 }
 
 void wal__start(struct wal *w)

@@ -119,7 +119,20 @@ struct wal_stage {
     size_t len, cap;
     uint64_t start; /* LSN of data[0]: on a block boundary */
     uint64_t last_ts;
+    uint32_t records;
 };
+
+/* What is known of flushes and of pauses between them (wal_pace.c); of the flushing role's holder. */
+struct wal_pace {
+    float flush_us, pause_us; /* how long they take; these four are running means */
+    float staged, joined;     /* records: when a flush ends, and that come during a pause */
+    int64_t began_us, ended_us;
+    uint32_t flushes, staged_now;
+    bool pausing;
+};
+void wal__pace_begin(struct wal_pace *p, uint32_t records, int64_t now_us);
+/* A flush has ended, and so much is staged. True: a pause is to be made before the next begins. */
+bool wal__pace_end(struct wal_pace *p, uint32_t staged, int64_t now_us);
 
 /* On the stack of who waits. */
 struct wal_wait {
@@ -150,6 +163,7 @@ struct wal {
     bool flushing;            /* somebody holds that role */
     size_t flushed_done;      /* bytes of `flushed` on disk; of the role's holder */
     bool requested;           /* `request` is with the disk; of the role's holder */
+    struct wal_pace pace;     /* of the role's holder */
     struct io_request request;
     uint32_t phase;           /* atomic: who goes on after the request, see wal.c */
     uint64_t durable;         /* atomic */
