@@ -46,6 +46,7 @@ struct store_options {
     uint64_t wal_file_bytes;
     uint64_t level1_bytes;        /* what level 1 may hold; each deeper level ten times as much */
     uint64_t run_bytes;           /* of one run of level 1 and deeper */
+    uint64_t manifest_bytes;      /* of the manifest, before it is written anew */
     int64_t group_commit_window_us; /* for COMMIT_BATCH */
     unsigned recovery_threads;    /* that apply the log at open; 1: the opener's own alone; 0: one per
                                    * core, at least 2, but 1 on a simulated os */

@@ -34,11 +34,17 @@ struct cache_page {
 };
 _Static_assert(sizeof(struct cache_page) == PAGE_ALIGN, "the data that follows is aligned");
 
+/* The key is here, too: a page is looked at only when it is the one. */
+struct slot {
+    uint64_t key;
+    struct cache_page *page; /* NULL: empty */
+};
+
 struct shard {
     struct spinlock lock; /* guards all below */
     uint32_t count, cap;  /* cap: a power of two */
     uint32_t hand;
-    struct cache_page **slots;
+    struct slot *slots;
     uint64_t hits, misses; /* atomic, so that they may be read without the lock */
 } __attribute__((aligned(64)));
 
@@ -72,9 +78,9 @@ void cache_free(struct cache *c)
     for (uint32_t i = 0; i < c->shard_count; i++) {
         struct shard *s = &c->shards[i];
         for (uint32_t k = 0; k < s->cap; k++) {
-            if (!s->slots[k]) continue;
-            ASSERT(s->slots[k]->state == 0);
-            mem_free(MEM_CACHE, s->slots[k]);
+            if (!s->slots[k].page) continue;
+            ASSERT(s->slots[k].page->state == 0);
+            mem_free(MEM_CACHE, s->slots[k].page);
         }
         mem_free(MEM_CACHE, s->slots);
     }
@@ -98,18 +104,18 @@ static uint32_t home(const struct shard *s, uint64_t key)
 static uint32_t find(const struct shard *s, uint64_t key)
 {
     uint32_t i = home(s, key);
-    while (s->slots[i] && s->slots[i]->key != key) i = (i + 1) & (s->cap - 1);
+    while (s->slots[i].page && s->slots[i].key != key) i = (i + 1) & (s->cap - 1);
     return i;
 }
 
 static void grow(struct shard *s)
 {
-    struct cache_page **old = s->slots;
+    struct slot *old = s->slots;
     uint32_t old_cap = s->cap;
     s->cap *= 2;
     s->slots = mem_alloc(MEM_CACHE, s->cap * sizeof *s->slots);
     for (uint32_t i = 0; i < old_cap; i++)
-        if (old[i]) s->slots[find(s, old[i]->key)] = old[i];
+        if (old[i].page) s->slots[find(s, old[i].key)] = old[i];
     s->hand &= s->cap - 1;
     mem_free(MEM_CACHE, old);
 }
@@ -119,13 +125,13 @@ static void remove_slot(struct shard *s, uint32_t i)
 {
     uint32_t mask = s->cap - 1;
     s->count--;
-    for (uint32_t j = (i + 1) & mask; s->slots[j]; j = (j + 1) & mask) {
-        uint32_t h = home(s, s->slots[j]->key);
+    for (uint32_t j = (i + 1) & mask; s->slots[j].page; j = (j + 1) & mask) {
+        uint32_t h = home(s, s->slots[j].key);
         if (((j - h) & mask) < ((j - i) & mask)) continue; /* its home lies after the gap */
         s->slots[i] = s->slots[j];
         i = j;
     }
-    s->slots[i] = NULL;
+    s->slots[i].page = NULL;
 }
 
 /* --- pages ------------------------------------------------------------------------------------ */
@@ -146,7 +152,7 @@ static void sweep(struct cache *c, struct shard *s)
 {
     spin_lock(&s->lock);
     for (uint32_t n = s->count ? s->cap : 0; n > 0 && over_budget(c); n--) {
-        struct cache_page *p = s->slots[s->hand];
+        struct cache_page *p = s->slots[s->hand].page;
         if (p && __atomic_load_n(&p->state, __ATOMIC_ACQUIRE) == 0) {
             if (p->use == 0) {
                 remove_slot(s, s->hand);
@@ -213,7 +219,7 @@ struct cache_page *cache_lookup(struct cache *c, uint64_t key, bool for_scan)
 {
     struct shard *s = shard_of(c, key);
     spin_lock(&s->lock);
-    struct cache_page *p = s->slots[find(s, key)];
+    struct cache_page *p = s->slots[find(s, key)].page;
     if (p) {
         cache_pin(p);
         if (!for_scan && p->use < USE_MAX) p->use++;
@@ -233,12 +239,12 @@ struct cache_page *cache_insert(struct cache *c, struct cache_page *p, bool for_
     DEBUG_ASSERT(p->state == 1);
     spin_lock(&s->lock);
     uint32_t i = find(s, p->key);
-    struct cache_page *first = s->slots[i];
+    struct cache_page *first = s->slots[i].page;
     if (first) {
         cache_pin(first);
     } else {
         p->use = for_scan ? 0 : 1;
-        s->slots[i] = p;
+        s->slots[i] = (struct slot){p->key, p};
         if (++s->count > s->cap / 4 * 3) grow(s);
     }
     spin_unlock(&s->lock);
@@ -252,7 +258,7 @@ struct cache_page *cache_insert(struct cache *c, struct cache_page *p, bool for_
 /* Under the lock. */
 static void forget_slot(struct cache *c, struct shard *s, uint32_t i)
 {
-    struct cache_page *p = s->slots[i];
+    struct cache_page *p = s->slots[i].page;
     remove_slot(s, i);
     uint32_t before = __atomic_fetch_or(&p->state, left_table, __ATOMIC_ACQ_REL);
     if (before == 0) free_page(c, p);
@@ -265,7 +271,7 @@ static void forget_by_scan(struct cache *c, uint64_t first_key, uint64_t last_ke
         spin_lock(&s->lock);
         /* A removal moves others to this slot or later ones: it is looked at again. */
         for (uint32_t i = 0; i < s->cap;) {
-            const struct cache_page *p = s->slots[i];
+            const struct cache_page *p = s->slots[i].page;
             if (p && p->key >= first_key && p->key <= last_key) forget_slot(c, s, i);
             else i++;
         }
@@ -287,7 +293,7 @@ void cache_forget(struct cache *c, uint64_t first_key, uint64_t last_key)
         struct shard *s = shard_of(c, first_key + n);
         spin_lock(&s->lock);
         uint32_t i = find(s, first_key + n);
-        if (s->slots[i]) forget_slot(c, s, i);
+        if (s->slots[i].page) forget_slot(c, s, i);
         spin_unlock(&s->lock);
     }
 }

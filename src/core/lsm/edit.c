@@ -20,8 +20,6 @@
 
 #include "base/mem.h"
 
-enum { REWRITE_BYTES_MIN = 4 << 20 };
-
 void run_edit_release(struct run_edit *e)
 {
     ARRAY_RELEASE(&e->removed);
@@ -197,9 +195,19 @@ static enum status rewrite_manifest(struct forest *f)
     return st;
 }
 
+/* What must be said of a large store takes more than the option says. */
+static enum status keep_short(struct forest *f)
+{
+    uint64_t bytes = manifest_bytes(f->manifest);
+    if (bytes <= f->o.manifest_bytes || bytes <= 2 * f->rewritten_bytes) return OK;
+    TRY(rewrite_manifest(f));
+    f->rewritten_bytes = manifest_bytes(f->manifest);
+    return OK;
+}
+
 enum status forest__append(struct forest *f, const struct slice *records, uint32_t n)
 {
-    if (manifest_bytes(f->manifest) > REWRITE_BYTES_MIN) TRY(rewrite_manifest(f));
+    TRY(keep_short(f));
     return manifest_append(f->manifest, records, n);
 }
 
@@ -219,8 +227,7 @@ enum status forest__log_edit(struct forest *f, struct tree *t, const struct run_
     encode_edit(e, __atomic_load_n(&f->next_run, __ATOMIC_RELAXED), &w.bytes);
     ARRAY_PUSH(&w.ends, w.bytes.len);
     if (floor > t->logged_floor) rewrite_time(&w, EDIT_FLOOR, t->id, floor);
-    enum status st = OK;
-    if (manifest_bytes(f->manifest) > REWRITE_BYTES_MIN) st = rewrite_manifest(f);
+    enum status st = keep_short(f);
     struct slice *records = records_of(&w);
     if (st == OK) st = manifest_append(f->manifest, records, (uint32_t)w.ends.count);
     if (st == OK) t->logged_floor = floor;
@@ -240,8 +247,7 @@ enum status forest__log_loads(struct forest *f, enum load_record kind, const str
         ARRAY_PUSH(&w.ends, w.bytes.len);
     }
     struct slice *records = records_of(&w);
-    enum status st = OK;
-    if (manifest_bytes(f->manifest) > REWRITE_BYTES_MIN) st = rewrite_manifest(f);
+    enum status st = keep_short(f);
     if (st == OK) st = manifest_append(f->manifest, records, (uint32_t)n);
     mem_free(MEM_RUN, records);
     strbuf_release(&w.bytes);

@@ -99,6 +99,7 @@ struct forest_options {
     struct os *os;
     const char *dir;
     uint64_t cache_bytes, memtable_bytes, memtable_total_bytes, level1_bytes, run_bytes;
+    uint64_t manifest_bytes;
     struct epoch *epoch;
 };
 
@@ -116,6 +117,7 @@ struct forest {
     struct cache *cache;
     struct manifest *manifest;
     struct fmutex manifest_mutex; /* one writer */
+    uint64_t rewritten_bytes;     /* guarded by manifest_mutex: of the manifest, when it was last rewritten */
     struct fmutex grow_mutex;     /* adds trees */
     struct tree **chunks[FOREST_CHUNKS]; /* atomic; by id: [id / CHUNK][id % CHUNK] */
     uint64_t next_tree;           /* atomic */

@@ -20,6 +20,7 @@ void store_options_init(struct store_options *o)
         .wal_file_bytes = 64ull << 20,
         .level1_bytes = 256ull << 20,
         .run_bytes = 64ull << 20,
+        .manifest_bytes = 4ull << 20,
         .group_commit_window_us = 1000,
         .advisory_max = 8192,
     };
@@ -61,6 +62,7 @@ static enum status open_parts(struct store *s)
         .memtable_total_bytes = s->o.memtable_total_bytes,
         .level1_bytes = s->o.level1_bytes,
         .run_bytes = s->o.run_bytes,
+        .manifest_bytes = s->o.manifest_bytes,
         .epoch = s->epoch,
     };
     TRY(forest_open(&fo, &s->forest));

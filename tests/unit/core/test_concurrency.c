@@ -220,6 +220,53 @@ static void undone(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* --- two who wait for each other ----------------------------------------------------------------- */
+
+struct crossing {
+    unsigned first, second;
+    uint32_t *ready; /* atomic: how many have their first row */
+    enum status outcome;
+};
+
+/* Has its first row before it asks for the second, and so has the other. */
+static void *cross(void *arg)
+{
+    struct crossing *x = arg;
+    struct txn_options o = {.lock_timeout_us = 20000000};
+    struct txn *t;
+    assert_int_equal(txn_begin(store, &o, &t), OK);
+    txn_statement_begin(t);
+    assert_int_equal(put(t, WRITE_UPDATE, x->first, 1), OK);
+    txn_statement_end(t);
+    __atomic_add_fetch(x->ready, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(x->ready, __ATOMIC_ACQUIRE) < 2) usleep(100);
+    txn_statement_begin(t);
+    x->outcome = put(t, WRITE_UPDATE, x->second, 1);
+    txn_statement_end(t);
+    txn_abort(t);
+    return NULL;
+}
+
+static void crossed(void **state)
+{
+    (void)state;
+    uint32_t ready = 0;
+    struct crossing x[2] = {{1, 2, &ready, OK}, {2, 1, &ready, OK}};
+    pthread_t threads[2];
+    snprintf(dir, sizeof dir, "/tmp/helios-test-x%d", (int)getpid());
+    open_it(NULL);
+    setup_accounts();
+    for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, cross, &x[i]);
+    for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+    bool first = x[0].outcome == DEADLOCK_DETECTED;
+    assert_int_equal(x[first ? 0 : 1].outcome, DEADLOCK_DETECTED);
+    assert_int_equal(x[first ? 1 : 0].outcome, OK);
+    assert_int_equal(store_close(store), OK);
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
 /* --- a long statement does not make the others' transactions pile up ---------------------------- */
 
 static void transfer_once(struct rng *r)
@@ -264,6 +311,6 @@ static void reused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sums), cmocka_unit_test(undone),
-                                       cmocka_unit_test(reused)};
+                                       cmocka_unit_test(crossed), cmocka_unit_test(reused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,7 @@ static void open_store(struct model *m)
     o.memtable_bytes = 8 << 10;
     o.cache_bytes = 128 << 10;
     o.wal_file_bytes = 64 << 10;
+    o.manifest_bytes = 2 << 10;
     o.level1_bytes = 100 << 10; /* runs take 32 KiB at least: level 2 and deeper come to use */
     o.run_bytes = 4 << 10;
     if (store_open(&o, &m->store) != OK) fail_msg("open: %s", error_current()->message);

@@ -58,6 +58,7 @@ static enum status try_open(struct os *os, struct store **ret)
     o.load_bytes = 16 << 10;
     o.cache_bytes = 256 << 10;
     o.wal_file_bytes = 64 << 10;
+    o.manifest_bytes = 4 << 10;
     o.run_bytes = 256 << 10;
     o.level1_bytes = 256 << 10;
     return store_open(&o, ret);

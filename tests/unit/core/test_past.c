@@ -52,6 +52,7 @@ static void open_store(struct world *w)
     o.memtable_bytes = 24 << 10;
     o.cache_bytes = 256 << 10;
     o.wal_file_bytes = 64 << 10;
+    o.manifest_bytes = 2 << 10;
     o.level1_bytes = 128 << 10;
     o.run_bytes = 64 << 10;
     o.retention_us = w->retention_us;

@@ -25,6 +25,7 @@ enum { TREES = 6, KEYS = 120, OPS_MAX = 10 };
 struct model {
     tree_id tree[TREES]; /* 0: none */
     int value[TREES][KEYS]; /* 0: absent */
+    tree_id highest;        /* of all that were made: a number is not given out twice */
 };
 
 static enum status try_open(struct os *os, unsigned threads, struct store **ret)
@@ -36,6 +37,7 @@ static enum status try_open(struct os *os, unsigned threads, struct store **ret)
     o.memtable_bytes = 40 << 10; /* flushes come during recovery, too */
     o.cache_bytes = 256 << 10;
     o.wal_file_bytes = 64 << 10;
+    o.manifest_bytes = 2 << 10;
     o.recovery_threads = threads;
     return store_open(&o, ret);
 }
@@ -118,6 +120,8 @@ static enum status change_tree(struct txn *t, struct model *m, int i, int *next)
     enum status st;
     if (!m->tree[i]) {
         st = store_create_tree(t, &m->tree[i]);
+        if (st == OK) assert_true(m->tree[i] > m->highest);
+        if (st == OK) m->highest = m->tree[i];
     } else {
         st = store_drop_tree(t, m->tree[i]);
         m->tree[i] = 0;

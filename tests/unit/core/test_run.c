@@ -226,29 +226,41 @@ static void test_model(void **state)
 }
 
 /* Space is given out in powers of two, of which a large run leaves little. */
-static void test_space(void **state)
+enum { SPACE_ROWS = 20000, SPACE_ROW_BYTES = 1000 };
+
+static struct run_builder *build_large(struct fixture *f)
 {
-    enum { ROWS = 20000, ROW = 1000 };
-    struct fixture f;
     struct run_builder *b;
-    struct strbuf meta;
-    char row[ROW];
-    (void)state;
-    setup(&f, 1);
-    f.options.compress = false;
-    uint64_t before = blocks_bytes_used(f.blocks);
-    assert_int_equal(run_builder_new(&f.options, &b), OK);
+    char row[SPACE_ROW_BYTES];
+    assert_int_equal(run_builder_new(&f->options, &b), OK);
     memset(row, 'r', sizeof row);
-    for (uint64_t i = 0; i < ROWS; i++) {
+    for (uint64_t i = 0; i < SPACE_ROWS; i++) {
         uint64_t n = __builtin_bswap64(i);
         struct entry e = {.key = slice_make(&n, 8), .ts = 1, .row = slice_make(row, sizeof row)};
         assert_int_equal(run_builder_add(b, &e), OK);
     }
+    return b;
+}
+
+static void test_space(void **state)
+{
+    struct fixture f;
+    struct strbuf meta;
+    (void)state;
+    setup(&f, 1);
+    f.options.compress = false;
+    uint64_t before = blocks_bytes_used(f.blocks);
+    struct run_builder *b = build_large(&f);
     strbuf_init(&meta, NULL);
     assert_int_equal(run_builder_finish(b, &meta), OK);
     uint64_t used = blocks_bytes_used(f.blocks) - before;
-    assert_true(used < (uint64_t)ROWS * ROW * 5 / 4);
+    assert_true(used < (uint64_t)SPACE_ROWS * SPACE_ROW_BYTES * 5 / 4);
     strbuf_release(&meta);
+    /* What is given up gives its space back. */
+    b = build_large(&f);
+    assert_true(blocks_bytes_used(f.blocks) > before + used);
+    run_builder_abort(b);
+    assert_int_equal(blocks_bytes_used(f.blocks), before + used);
     teardown(&f);
 }
 

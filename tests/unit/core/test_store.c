@@ -32,6 +32,7 @@ static struct store *open_store(struct os *os)
     o.memtable_bytes = 48 << 10;
     o.cache_bytes = 256 << 10;
     o.wal_file_bytes = 64 << 10;
+    o.manifest_bytes = 4 << 10; /* it is written anew often */
     struct store *s;
     enum status st = store_open(&o, &s);
     if (st != OK) fail_msg("open: %s", error_current()->message);
