@@ -101,6 +101,8 @@ struct scan_request {
     bool skip_keys;            /* the caller does not look at keys */
     bool changes;              /* only what the transaction's branch itself has of the tree, deletions
                                   (row.data NULL) too */
+    uint64_t since;            /* of changes, forward: only keys that were written or deleted after that
+                                  moment, whose history must be kept; 0: all */
 };
 /* The bounds are copied. Sees what the current statement's snapshot sees: rows that this very
  * statement writes are not seen (no Halloween problem). */

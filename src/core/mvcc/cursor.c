@@ -9,6 +9,8 @@
  * pinned until the next batch. A reader of the past has history runs among its sources: they do not lie
  * above or below others, so of equal keys the newest version counts, and one that had ended gives none.
  * In a branch there are the sources of all its layers; of equal keys the upper layer counts.
+ * What has changed since a moment is found by timestamps: runs that are older are not opened, and what was
+ * there then and has ended without leaving a tombstone is in history.
  * Where one run's keys come before all others' for a while, as nearly
  * always, they are taken a page at a time. Only what a backward scan finds in runs is copied. */
 #include "core/mvcc/mvcc_priv.h"
@@ -45,6 +47,7 @@ struct cursor {
     struct txn *txn;
     struct layer layers[BRANCH_STEPS_MAX];
     bool reverse, skip_keys, changes;
+    uint64_t since;
     struct strbuf lower, upper;
     bool has_lower, has_upper;
     tree_id tree;
@@ -83,11 +86,12 @@ static void memory_advance(struct cursor *c, struct source *s)
         struct leaf *leaf = s->leaves[s->at];
         const struct version *v = mvcc__visible(&s->layer->view, leaf_head(leaf));
         if (!v) continue;
+        struct txn *x;
+        s->ts = mvcc__begin(v, &x);
+        if (c->since && s->ts && s->ts <= c->since) continue; /* 0: its own */
         s->key = leaf_key(leaf);
         s->row = slice_make(v->row, v->len);
         s->tombstone = v->tombstone;
-        struct txn *x;
-        s->ts = mvcc__begin(v, &x);
         return;
     }
 }
@@ -165,6 +169,15 @@ static struct slice row_of(const struct source *s, const struct entry *e)
     return s->kind == SOURCE_RUNS ? e->row : history_row(e);
 }
 
+/* Does the entry, the newest of its key here that the snapshot sees, tell of a change since the moment? */
+static bool is_since(const struct cursor *c, const struct source *s)
+{
+    const struct entry *e = &s->entry;
+    if (s->kind != SOURCE_HISTORY) return e->ts > c->since;
+    return e->ts <= c->since && history_end(e) > c->since &&
+           history_end(e) <= s->layer->view.snapshot;
+}
+
 /* As next_entry, forward, past whatever the snapshot does not see. */
 static enum status next_seen(struct cursor *c, struct source *s)
 {
@@ -182,9 +195,11 @@ static enum status runs_forward(struct cursor *c, struct source *s, bool first)
     else if (s->layer->past) TRY(next_seen(c, s));
     else TRY(next_entry(c, s));
     while (s->has_entry) {
-        if (s->entry.ts <= s->layer->view.snapshot && !is_last_key(s)) {
+        if (c->since && s->kind == SOURCE_HISTORY) {
+            if (is_since(c, s)) break;
+        } else if (s->entry.ts <= s->layer->view.snapshot && !is_last_key(s)) {
             remember_key(s);
-            if (lasted(s, &s->entry)) break;
+            if (c->since ? is_since(c, s) : lasted(s, &s->entry)) break;
         }
         TRY(next_entry(c, s));
     }
@@ -192,7 +207,7 @@ static enum status runs_forward(struct cursor *c, struct source *s, bool first)
     if (s->ended) return OK;
     s->key = s->entry.key;
     s->row = row_of(s, &s->entry);
-    s->tombstone = s->entry.tombstone;
+    s->tombstone = s->entry.tombstone || (c->since && s->kind == SOURCE_HISTORY);
     s->ts = s->entry.ts;
     return OK;
 }
@@ -255,9 +270,32 @@ static void add_runs(struct cursor *c, enum source_kind kind, const struct layer
     s->run_count = count;
 }
 
-static uint32_t sources_of(const struct shape *s)
+static uint32_t sources_of(const struct cursor *c, const struct shape *s)
 {
-    return s->memory_count + s->levels[0].count + LEVELS_MAX + s->levels[HISTORY].count;
+    uint32_t n = s->memory_count + s->levels[0].count + LEVELS_MAX + s->levels[HISTORY].count;
+    for (int l = 1; l < LEVELS_MAX && c->since; l++) n += s->levels[l].count / 2;
+    return n;
+}
+
+/* Runs of which nothing is wanted: too old, or, of history, of no version that was there. */
+static bool is_wanted(const struct cursor *c, const struct layer *layer, const struct run_ref *r,
+                      bool history)
+{
+    if (c->since && run_max_ts(r->run) <= c->since) return false;
+    if (!history) return mvcc__run_visible(&layer->view, r);
+    if (c->since) return run_min_ts(r->run) <= c->since;
+    return layer->past && run_max_ts(r->run) > layer->view.snapshot &&
+           run_min_ts(r->run) <= layer->view.snapshot;
+}
+
+/* Neighbours are one source. */
+static void add_level(struct cursor *c, const struct layer *layer, const struct level *v)
+{
+    for (uint32_t i = 0, end; i < v->count; i = end + 1) {
+        end = c->since ? i : v->count;
+        while (end < v->count && is_wanted(c, layer, v->runs[end], false)) end++;
+        if (end > i) add_runs(c, SOURCE_RUNS, layer, &v->runs[i], end - i);
+    }
 }
 
 static void add_layer(struct cursor *c, const struct layer *layer, const struct shape *shape)
@@ -270,14 +308,11 @@ static void add_layer(struct cursor *c, const struct layer *layer, const struct 
         s->leaves = mem_alloc(MEM_TXN, WALK_LEAVES * sizeof *s->leaves);
     }
     for (uint32_t i = 0; i < shape->levels[0].count; i++)
-        if (mvcc__run_visible(&layer->view, shape->levels[0].runs[i]))
+        if (is_wanted(c, layer, shape->levels[0].runs[i], false))
             add_runs(c, SOURCE_RUNS, layer, &shape->levels[0].runs[i], 1);
-    for (int l = 1; l < LEVELS_MAX; l++)
-        if (shape->levels[l].count)
-            add_runs(c, SOURCE_RUNS, layer, shape->levels[l].runs, shape->levels[l].count);
-    for (uint32_t i = 0; i < history->count && layer->past; i++)
-        if (run_max_ts(history->runs[i]->run) > layer->view.snapshot &&
-            run_min_ts(history->runs[i]->run) <= layer->view.snapshot)
+    for (int l = 1; l < LEVELS_MAX; l++) add_level(c, layer, &shape->levels[l]);
+    for (uint32_t i = 0; i < history->count; i++)
+        if (is_wanted(c, layer, history->runs[i], true))
             add_runs(c, SOURCE_HISTORY, layer, &history->runs[i], 1);
 }
 
@@ -288,7 +323,7 @@ static void add_sources(struct cursor *c, uint32_t count)
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i++) {
         shapes[i] = tree_shape(c->layers[i].tree);
-        n += sources_of(shapes[i]);
+        n += sources_of(c, shapes[i]);
     }
     c->sources = mem_alloc(MEM_TXN, (n + 1) * sizeof *c->sources);
     for (uint32_t i = 0; i < count; i++) add_layer(c, &c->layers[i], shapes[i]);
@@ -306,6 +341,8 @@ enum status store_scan(struct txn *t, const struct scan_request *q, struct curso
     c->reverse = q->reverse;
     c->skip_keys = q->skip_keys;
     c->changes = q->changes;
+    c->since = q->since;
+    ASSERT(!q->since || (q->changes && !q->reverse));
     if (q->changes) count = own;
     arena_init(&c->batch, MEM_TXN);
     strbuf_init(&c->lower, NULL);
