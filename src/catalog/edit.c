@@ -1,13 +1,13 @@
 /* The catalog in the system tree: key = kind, oid (big-endian); row = the object's bytes. Two more
- * keys stand beside the objects: the next free oid, and the lock that serialises DDL; and one for each branch
- * that was merged. */
+ * keys stand beside the objects: the next free oid, and the lock that serialises DDL; one for each branch
+ * that was merged, and one for each table that a merge has numbered the columns of anew. */
 #include "catalog/edit.h"
 
 #include "base/array.h"
 #include "catalog/catalog_priv.h"
 
 enum { KEY_BYTES = 5, LOAD_ROWS = 64 };
-enum { KIND_NEXT_OID = KIND_FIRST_OTHER, KIND_LOCK, KIND_MERGED };
+enum { KIND_NEXT_OID = KIND_FIRST_OTHER, KIND_LOCK, KIND_MERGED, KIND_RENUMBERED };
 
 static struct slice object_key(uint8_t kind, oid_t oid, char buf[KEY_BYTES])
 {
@@ -91,6 +91,22 @@ enum status catalog_remove(struct catalog *base, struct txn *t, oid_t oid, struc
     return OK;
 }
 
+enum status catalog_read_tree(struct txn *t, oid_t table, uint64_t *ret)
+{
+    char buf[KEY_BYTES];
+    struct point_get_request q = {CATALOG_TREE, object_key(OBJ_TABLE, table, buf)};
+    struct slice row;
+    struct object *o;
+    *ret = 0;
+    enum status st = store_point_get(t, &q, &row);
+    if (st == NOT_FOUND) return OK;
+    TRY(st);
+    TRY(catalog__decode(OBJ_TABLE, table, row, &o));
+    *ret = o->table->tree;
+    catalog__object_unref(o);
+    return OK;
+}
+
 enum status catalog_lock(struct txn *t)
 {
     char buf[KEY_BYTES];
@@ -150,6 +166,25 @@ enum status catalog_get_merged(struct txn *t, uint32_t branch, uint64_t *ret_ts,
     if (got.row.len != sizeof *ret_ts) return FAIL(DATA_CORRUPTED, "catalog: bad mark of a merge");
     memcpy(ret_ts, got.row.data, sizeof *ret_ts);
     return store_version_ts(t, CATALOG_TREE, q.key, ret_commit);
+}
+
+enum status catalog_put_renumbered(struct txn *t, oid_t table, uint64_t ts)
+{
+    return write_object(t, KIND_RENUMBERED, table, slice_make(&ts, sizeof ts));
+}
+
+enum status catalog_get_renumbered(struct txn *t, oid_t table, uint64_t *ret_ts)
+{
+    char buf[KEY_BYTES];
+    struct point_get_request q = {CATALOG_TREE, object_key(KIND_RENUMBERED, table, buf)};
+    struct slice row;
+    *ret_ts = 0;
+    enum status st = store_point_get(t, &q, &row);
+    if (st == NOT_FOUND) return OK;
+    TRY(st);
+    if (row.len != sizeof *ret_ts) return FAIL(DATA_CORRUPTED, "catalog: bad mark of a merge");
+    memcpy(ret_ts, row.data, sizeof *ret_ts);
+    return OK;
 }
 
 static enum status bootstrap_put(struct txn *t, uint8_t kind, oid_t oid, const void *def)

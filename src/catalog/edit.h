@@ -15,6 +15,9 @@ enum status catalog_bootstrap(struct txn *t, const char *database) MUST;
 /* Reads the whole catalog as the transaction's snapshot sees it. */
 enum status catalog_load(struct txn *t, struct catalog **ret) MUST;
 
+/* The tree of that table alone, as the snapshot sees it; 0: there is no such table. */
+enum status catalog_read_tree(struct txn *t, oid_t table, uint64_t *ret) MUST;
+
 /* Waits for other DDL to end. */
 enum status catalog_lock(struct txn *t) MUST;
 /* `n` new oids, the first of them in *ret. Under the lock. */
@@ -26,8 +29,14 @@ enum status catalog_put_merged(struct txn *t, uint32_t branch, uint64_t ts) MUST
 enum status catalog_get_merged(struct txn *t, uint32_t branch, uint64_t *ret_ts,
                                uint64_t *ret_commit) MUST;
 
+/* Of a table whose columns a merge has numbered anew: when; 0: never. Where two states of a table have the same, a
+ * column is known by its number. */
+enum status catalog_put_renumbered(struct txn *t, oid_t table, uint64_t ts) MUST;
+enum status catalog_get_renumbered(struct txn *t, oid_t table, uint64_t *ret_ts) MUST;
+
 /* The same definition but for the numbers of the trees that hold it. */
 bool catalog_same_but_trees(const struct table_def *a, const struct table_def *b);
+bool catalog_same_schema(const struct schema_def *a, const struct schema_def *b);
 bool catalog_same_function(const struct function_def *a, const struct function_def *b);
 /* Whose row of the system tree has this key; false: that of no object. */
 bool catalog_changed_object(struct slice key, oid_t *ret_oid);

@@ -482,32 +482,34 @@ static enum status greatest_row_id(struct session *s, struct txn *t, uint64_t tr
     return result;
 }
 
-static enum status greatest_in(struct session *s, struct branch *b, uint64_t tree, int64_t *ret)
+/* It may have another tree there, or none. */
+static enum status greatest_in(struct session *s, struct branch *b, oid_t table, int64_t *ret)
 {
+    uint64_t tree;
     struct txn_options o = {.isolation = READ_COMMITTED, .read_only = true, .branch = b};
     struct txn *t;
     TRY(txn_begin(s->db->store, &o, &t));
     txn_statement_begin(t);
-    enum status st = greatest_row_id(s, t, tree, ret);
-    if (st == UNDEFINED_OBJECT) st = OK, error_clear(); /* it was made in another branch */
+    enum status st = catalog_read_tree(t, table, &tree);
+    if (st == OK && tree) st = greatest_row_id(s, t, tree, ret);
     txn_statement_end(t);
     txn_abort(t);
     return st;
 }
 
 /* In all branches: a row of a branch keeps its number when it is merged. */
-static enum status greatest_anywhere(struct session *s, uint64_t tree, int64_t *ret)
+static enum status greatest_anywhere(struct session *s, const struct table_def *t, int64_t *ret)
 {
     struct branch_info *list;
     uint32_t n;
     *ret = 0;
-    TRY(greatest_row_id(s, s->txn, tree, ret));
+    TRY(greatest_row_id(s, s->txn, t->tree, ret));
     store_list_branches(s->db->store, &s->arena, &list, &n);
     if (!n) return OK;
-    TRY(greatest_in(s, NULL, tree, ret));
+    TRY(greatest_in(s, NULL, t->oid, ret));
     for (uint32_t i = 0; i < n; i++) {
         struct branch *b = store_open_branch_id(s->db->store, list[i].id);
-        enum status st = b ? greatest_in(s, b, tree, ret) : OK;
+        enum status st = b ? greatest_in(s, b, t->oid, ret) : OK;
         store_close_branch(b);
         TRY(st);
     }
@@ -518,10 +520,10 @@ enum status session__next_row_id(void *ctx, const struct table_def *t, int64_t *
 {
     struct session *s = ctx;
     struct sequences *q = s->db->sequences;
-    struct row_ids *ids = state_of(q, &q->row_ids, t->tree, sizeof *ids);
+    struct row_ids *ids = state_of(q, &q->row_ids, t->oid, sizeof *ids);
     if (__atomic_load_n(&ids->next, __ATOMIC_ACQUIRE) == 0) {
         int64_t last, zero = 0;
-        TRY(greatest_anywhere(s, t->tree, &last));
+        TRY(greatest_anywhere(s, t, &last));
         last++;
         __atomic_compare_exchange_n(&ids->next, &zero, last, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE);
