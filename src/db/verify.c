@@ -1,10 +1,11 @@
 /* Verification of the database: SELECT * FROM helios_verify(), and `helios verify` for a data directory
  * that no server has open. First what the store says of its files, then each table of each database
- * at a snapshot of its own, in a transaction that only reads: writers go on. A table that DDL has
+ * at a snapshot of its own, in a transaction that only reads: writers go on; and then what each branch has changed. A table that DDL has
  * locked is told as skipped, as waiting could be for ourselves. */
 #include <stdio.h>
 
 #include "core/txn.h"
+#include "db/db_line_priv.h"
 #include "db/verify_priv.h"
 
 /* --- one table ------------------------------------------------------------------------------- */
@@ -48,16 +49,17 @@ static enum status check_table(struct session *s, struct table_check *c)
     return st;
 }
 
-static const char *full_name(struct session *s, const struct catalog *catalog,
+static const char *full_name(struct session *s, const struct db_line *l, const struct catalog *catalog,
                              const struct table_def *t)
 {
     const struct database_def *d = catalog_database_by_oid(catalog, t->database);
     const struct schema_def *n = catalog_schema_by_oid(catalog, t->schema);
-    return arena_printf(&s->arena, "%s.%s.%s", d ? d->name : "?", n ? n->name : "?", t->name);
+    return arena_printf(&s->arena, "%s%s%s.%s.%s", d ? d->name : "?", l->branch ? "@" : "",
+                        l->branch ? branch_name(l->branch) : "", n ? n->name : "?", t->name);
 }
 
 /* The newest definition, under a lock that holds DDL off; the snapshot is taken after it. */
-static enum status lock_and_check(struct session *s, struct txn *t, oid_t oid,
+static enum status lock_and_check(struct session *s, struct db_line *l, struct txn *t, oid_t oid,
                                   const struct verify_sink *sink)
 {
     struct catalog *catalog;
@@ -65,32 +67,33 @@ static enum status lock_and_check(struct session *s, struct txn *t, oid_t oid,
     bool locked = st == LOCK_NOT_AVAILABLE;
     if (st != OK && !locked) return st;
     error_clear();
-    db__wait_published(s->db);
-    catalog = db__catalog(s->db);
+    db_line__wait_published(l);
+    catalog = db_line__catalog(l);
     const struct table_def *table = catalog_table_by_oid(catalog, oid);
     st = OK;
     if (table && locked) {
         struct strbuf object;
         strbuf_init(&object, &s->arena);
-        strbuf_addf(&object, "table %s", full_name(s, catalog, table));
+        strbuf_addf(&object, "table %s", full_name(s, l, catalog, table));
         struct verify_finding f = {object.data, "skipped: locked", 0, NULL};
         st = sink->found(sink->ctx, &f);
     } else if (table) {
         struct table_check c = {.sink = sink, .txn = t, .table = table,
-                                .name = full_name(s, catalog, table)};
+                                .name = full_name(s, l, catalog, table)};
         st = check_table(s, &c);
     }
     catalog_unref(catalog);
     return st;
 }
 
-static enum status verify_table(struct session *s, oid_t oid, const struct verify_sink *sink)
+static enum status verify_table(struct session *s, struct db_line *l, oid_t oid,
+                                const struct verify_sink *sink)
 {
     struct txn_options o = {.isolation = REPEATABLE_READ, .read_only = true,
-                            .min_snapshot_ts = s->last_commit_ts};
+                            .min_snapshot_ts = s->last_commit_ts, .branch = l->branch};
     struct txn *t;
     TRY(txn_begin(s->db->store, &o, &t));
-    enum status st = lock_and_check(s, t, oid, sink);
+    enum status st = lock_and_check(s, l, t, oid, sink);
     txn_abort(t);
     return st;
 }
@@ -116,24 +119,83 @@ static enum status found(void *ctx, const struct verify_finding *f)
     return p->to->found(p->to->ctx, f);
 }
 
+/* Trees that a branch has changed, or made: the rest was looked at where it comes from. */
+struct own_trees {
+    const struct catalog *main;
+    tree_id *changed;
+    uint32_t count;
+};
+
+static bool is_own(const struct own_trees *o, tree_id tree, tree_id in_main)
+{
+    for (uint32_t i = 0; i < o->count; i++)
+        if (o->changed[i] == tree) return true;
+    return tree != in_main;
+}
+
+static bool is_looked_at(const struct own_trees *o, const struct table_def *t)
+{
+    if (t->kind != 'r' || !t->tree) return false;
+    if (!o->main) return true;
+    const struct table_def *m = catalog_table_by_oid(o->main, t->oid);
+    bool own = !m || is_own(o, t->tree, m->tree);
+    for (uint16_t i = 0; i < t->index_count && !own; i++) {
+        const struct index_def *x = catalog_index_by_oid(o->main, t->indexes[i]->oid);
+        own = !x || is_own(o, t->indexes[i]->tree, x->tree);
+    }
+    return own;
+}
+
+static enum status verify_line(struct session *s, struct db_line *l, const struct verify_sink *sink)
+{
+    ARRAY(oid_t) tables = {0};
+    struct own_trees o = {0};
+    const struct table_def *t;
+    enum status st = OK;
+    struct catalog *catalog = db_line__catalog(l), *main = l->branch ? db__catalog(s->db) : NULL;
+    o.main = main;
+    if (l->branch) branch_changed_trees(l->branch, &s->arena, &o.changed, &o.count);
+    for (size_t pos = 0; catalog_next_table(catalog, &pos, &t);)
+        if (is_looked_at(&o, t)) ARRAY_PUSH(&tables, t->oid);
+    catalog_unref(main);
+    catalog_unref(catalog);
+    for (size_t i = 0; i < tables.count && st == OK; i++) st = verify_table(s, l, tables.data[i], sink);
+    ARRAY_RELEASE(&tables);
+    return st;
+}
+
+/* One that is dropped meanwhile is passed over. */
+static enum status verify_branches(struct session *s, const struct verify_sink *sink)
+{
+    struct branch_info *list;
+    uint32_t n;
+    enum status st = OK;
+    store_list_branches(s->db->store, &s->arena, &list, &n);
+    for (uint32_t i = 0; i < n && st == OK; i++) {
+        struct db_line *l;
+        st = db_line__open(s->db, slice_of(list[i].name), &l);
+        if (st == INVALID_CATALOG_NAME) {
+            error_clear();
+            st = OK;
+            continue;
+        }
+        TRY(st);
+        st = verify_line(s, l, sink);
+        db_line__close(l);
+    }
+    return st;
+}
+
 enum status session__verify(void *ctx, const struct verify_sink *to)
 {
     struct session *s = ctx;
     struct polled p = {s, to};
     struct verify_sink sink = {found, poll, &p};
-    ARRAY(oid_t) tables = {0};
-    const struct table_def *t;
-    size_t pos = 0;
     if (!s->superuser)
         return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for function helios_verify");
-    enum status st = store_verify(s->db->store, &sink);
-    struct catalog *catalog = db__catalog(s->db);
-    while (catalog_next_table(catalog, &pos, &t))
-        if (t->kind == 'r' && t->tree) ARRAY_PUSH(&tables, t->oid);
-    catalog_unref(catalog);
-    for (size_t i = 0; i < tables.count && st == OK; i++) st = verify_table(s, tables.data[i], &sink);
-    ARRAY_RELEASE(&tables);
-    return st;
+    TRY(store_verify(s->db->store, &sink));
+    TRY(verify_line(s, &s->db->main, &sink));
+    return verify_branches(s, &sink);
 }
 
 /* --- without a server ------------------------------------------------------------------------ */
