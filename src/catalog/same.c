@@ -34,17 +34,27 @@ bool catalog_same_but_trees(const struct table_def *a, const struct table_def *b
     return same;
 }
 
-bool catalog_same_function(const struct function_def *a, const struct function_def *b)
+static bool same_bytes(uint8_t kind, const void *a, const void *b)
 {
     struct strbuf x, y;
     strbuf_init(&x, NULL);
     strbuf_init(&y, NULL);
-    catalog__encode(OBJ_FUNCTION, a, &x);
-    catalog__encode(OBJ_FUNCTION, b, &y);
+    catalog__encode(kind, a, &x);
+    catalog__encode(kind, b, &y);
     bool same = slice_eq(strbuf_slice(&x), strbuf_slice(&y));
     strbuf_release(&x);
     strbuf_release(&y);
     return same;
+}
+
+bool catalog_same_schema(const struct schema_def *a, const struct schema_def *b)
+{
+    return same_bytes(OBJ_SCHEMA, a, b);
+}
+
+bool catalog_same_function(const struct function_def *a, const struct function_def *b)
+{
+    return same_bytes(OBJ_FUNCTION, a, b);
 }
 
 bool catalog_changed_object(struct slice key, oid_t *ret_oid)

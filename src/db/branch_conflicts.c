@@ -101,35 +101,49 @@ void merge__forget_conflicts(struct session *s)
     s->merge_conflicts = NULL;
 }
 
-static const char *kind_of(struct slice base, struct slice ours, struct slice theirs)
+static struct merge_conflicts *conflicts_of(struct merge *m)
 {
-    if (!theirs.data) return "delete/update";
-    if (!ours.data) return "update/delete";
-    return base.data ? "update/update" : "insert/insert";
+    struct session *s = m->s;
+    if (s->merge_conflicts) return s->merge_conflicts;
+    struct merge_conflicts *k = s->merge_conflicts = mem_alloc(MEM_SESSION, sizeof *k);
+    arena_init(&k->arena, MEM_SESSION);
+    k->source = arena_strdup(&k->arena, branch_name(m->source));
+    k->target = arena_strdup(&k->arena, branch_name(s->line->branch));
+    return k;
+}
+
+static const char *copy(struct arena *a, const char *text)
+{
+    return text ? arena_strdup(a, text) : NULL;
+}
+
+static const char *schema_name(const struct merge *m, oid_t oid)
+{
+    const struct schema_def *n = catalog_schema_by_oid(m->s->catalog, oid);
+    if (!n) n = catalog_schema_by_oid(m->theirs, oid);
+    return n ? n->name : "";
 }
 
 void merge__note_conflict(struct merge *m, const struct table_def *t, struct slice key,
-                          struct slice base, struct slice ours, struct slice theirs)
+                          const char *const rows[3], const char *kind)
 {
-    struct session *s = m->s;
-    if (!s->merge_conflicts) {
-        s->merge_conflicts = mem_alloc(MEM_SESSION, sizeof *s->merge_conflicts);
-        arena_init(&s->merge_conflicts->arena, MEM_SESSION);
-        s->merge_conflicts->source = arena_strdup(&s->merge_conflicts->arena, branch_name(m->source));
-        s->merge_conflicts->target =
-            arena_strdup(&s->merge_conflicts->arena, branch_name(s->line->branch));
-    }
-    struct merge_conflicts *k = s->merge_conflicts;
-    if (++m->conflicts > CONFLICTS_SHOWN_MAX) return;
-    const struct schema_def *schema = catalog_schema_by_oid(s->catalog, t->schema);
+    struct merge_conflicts *k = conflicts_of(m);
     struct arena *a = &k->arena;
-    struct merge_conflict c = {.schema_name = arena_strdup(a, schema ? schema->name : ""),
-                               .table = arena_strdup(a, t->name),
-                               .kind = kind_of(base, ours, theirs),
-                               .key = branch__key_text(s, t, key, a),
-                               .base = branch__row_text(s, t, base, a),
-                               .ours = branch__row_text(s, t, ours, a),
-                               .theirs = branch__row_text(s, t, theirs, a)};
+    if (++m->conflicts > CONFLICTS_SHOWN_MAX) return;
+    struct merge_conflict c = {.schema_name = arena_strdup(a, schema_name(m, t->schema)),
+                               .table = arena_strdup(a, t->name), .kind = kind,
+                               .key = branch__key_text(m->s, t, key, a), .base = copy(a, rows[0]),
+                               .ours = copy(a, rows[1]), .theirs = copy(a, rows[2])};
+    ARENA_PUSH(a, &k->list, c);
+}
+
+void merge__note_object(struct merge *m, oid_t schema, const char *name, const char *kind)
+{
+    struct merge_conflicts *k = conflicts_of(m);
+    struct arena *a = &k->arena;
+    m->objects++;
+    struct merge_conflict c = {.schema_name = arena_strdup(a, schema_name(m, schema)),
+                               .table = arena_strdup(a, name), .kind = kind};
     ARENA_PUSH(a, &k->list, c);
 }
 

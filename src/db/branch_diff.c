@@ -1,11 +1,13 @@
 /* helios_branch_diff('a', 'b'): what is in b otherwise than in a, table by table and row by row, both as they
- * stand committed now. Tables are read side by side in the order of their keys, each through the layers of
- * its branch. */
+ * stand committed now. Of a table that both have from a common line only those keys are looked at that either has
+ * changed since (branch_lines.h). Where one of them has given the rows a tree of its own, as TRUNCATE does,
+ * both are read side by side in the order of their keys. */
 #include "core/txn.h"
+#include "db/branch_lines_priv.h"
 #include "db/branch_merge_priv.h"
 #include "db/system_priv.h"
 
-enum { ROWS = 64 };
+enum { ROWS = 64, GETS = 256 };
 
 struct diff_side {
     struct branch *branch; /* a handle; NULL: the main line */
@@ -15,11 +17,13 @@ struct diff_side {
     struct cursor *cursor;
     struct slice keys[ROWS], rows[ROWS];
     uint32_t count, at;
+    struct txn *reader;            /* of single rows: a new one now and then, for what it holds in memory */
 };
 
 struct diff {
     struct session *s;
     struct diff_side a, b;
+    struct branch_lines *lines;
     struct arena *arena;   /* of the rows */
     struct arena scratch;  /* of one row */
     enum status (*emit)(void *ctx, const struct datum *row);
@@ -122,6 +126,52 @@ static enum status diff_rows(struct diff *d)
     return st;
 }
 
+/* --- rows that were changed -------------------------------------------------------------------- */
+
+static void end_reader(struct diff_side *x)
+{
+    if (x->reader) txn_end_reader(x->reader);
+    x->reader = NULL;
+}
+
+/* As if a cursor had come to the key. */
+static enum status look_up(struct diff_side *x, struct slice key)
+{
+    struct point_get_request q = {x->table->tree, key};
+    if (!x->reader) x->reader = txn_begin_reader(x->txn);
+    x->at = 0;
+    x->keys[0] = key;
+    enum status st = store_point_get(x->reader, &q, &x->rows[0]);
+    x->count = st == OK;
+    return st == NOT_FOUND ? OK : st;
+}
+
+static enum status diff_key(struct diff *d, struct slice key)
+{
+    TRY(session__check_interrupts(d->s));
+    TRY(look_up(&d->a, key));
+    TRY(look_up(&d->b, key));
+    return has_row(&d->a) || has_row(&d->b) ? diff_row(d) : OK;
+}
+
+static enum status diff_changed_rows(struct diff *d)
+{
+    struct slice key = {0};
+    bool any = true;
+    enum status st = branch_lines_open(d->lines, d->b.table->tree);
+    for (uint32_t n = 1; st == OK && any; n++) {
+        st = branch_lines_next(d->lines, &key, &any);
+        if (st == OK && any) st = diff_key(d, key);
+        if (n % GETS) continue;
+        end_reader(&d->a);
+        end_reader(&d->b);
+    }
+    end_reader(&d->a);
+    end_reader(&d->b);
+    branch_lines_close(d->lines);
+    return st;
+}
+
 /* --- tables ------------------------------------------------------------------------------------ */
 
 static bool is_compared(const struct table_def *t)
@@ -143,7 +193,8 @@ static enum status diff_table(struct diff *d, const struct table_def *a, const s
     }
     d->a.table = a;
     d->b.table = b;
-    return t->tree ? diff_rows(d) : OK;
+    if (!t->tree) return OK;
+    return a && b && a->tree == b->tree ? diff_changed_rows(d) : diff_rows(d);
 }
 
 static enum status diff_tables(struct diff *d)
@@ -192,7 +243,9 @@ enum status session__branch_diff(void *ctx, struct slice a, struct slice b, stru
     arena_init(&d.scratch, MEM_SESSION);
     enum status st = begin_side(d.s, a, &d.a);
     if (st == OK) st = begin_side(d.s, b, &d.b);
+    if (st == OK) st = branch_lines_new(d.s, d.a.branch, d.b.branch, &d.lines);
     if (st == OK) st = diff_tables(&d);
+    branch_lines_free(d.lines);
     end_side(&d.a);
     end_side(&d.b);
     arena_release(&d.scratch);

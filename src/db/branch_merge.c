@@ -37,19 +37,35 @@ static enum status plan_table(struct merge *m, const struct table_def *t,
     return OK;
 }
 
+static const char *both_words(struct merge *m)
+{
+    struct strbuf b;
+    strbuf_init(&b, &m->s->arena);
+    if (m->objects)
+        strbuf_addf(&b, "%llu object%s%s", (unsigned long long)m->objects, m->objects == 1 ? "" : "s",
+                    m->conflicts ? " and " : "");
+    if (m->conflicts)
+        strbuf_addf(&b, "%llu row%s", (unsigned long long)m->conflicts, m->conflicts == 1 ? "" : "s");
+    return b.data;
+}
+
+static enum status check_conflicts(struct merge *m)
+{
+    if (!(m->objects + m->conflicts) || m->mode != CONFLICT_ABORT) return OK;
+    FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "cannot merge branch \"%s\" into \"%s\": %s %s changed in both",
+         branch_name(m->source), branch_name(m->s->line->branch), both_words(m),
+         m->objects + m->conflicts == 1 ? "was" : "were");
+    return error_hint("See helios_merge_conflicts. MERGE BRANCH … ON CONFLICT OURS keeps what the target has, "
+                      "ON CONFLICT THEIRS takes what the branch has.");
+}
+
 static enum status judge_all(struct merge *m, struct merge_rows **rows)
 {
     for (size_t i = 0; i < m->tables.count; i++) {
         rows[i] = merge__rows_new(m, &m->tables.data[i]);
         TRY(merge__rows_judge(rows[i]));
     }
-    if (!m->conflicts || m->mode != CONFLICT_ABORT) return OK;
-    FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE,
-         "cannot merge branch \"%s\" into \"%s\": %llu row%s changed in both", branch_name(m->source),
-         branch_name(m->s->line->branch), (unsigned long long)m->conflicts,
-         m->conflicts == 1 ? " was" : "s were");
-    return error_hint("See helios_merge_conflicts. MERGE BRANCH … ON CONFLICT OURS keeps the target's rows, "
-                      "ON CONFLICT THEIRS takes those of the branch.");
+    return check_conflicts(m);
 }
 
 static enum status write_all(struct merge *m, struct merge_rows **rows, struct cached_plan **plans)
@@ -57,7 +73,7 @@ static enum status write_all(struct merge *m, struct merge_rows **rows, struct c
     size_t n = m->tables.count;
     struct exec_merge_table *tables = ARENA_ARRAY(&m->s->arena, struct exec_merge_table, n + 1);
     for (size_t i = 0; i < n; i++) {
-        TRY(plan_table(m, m->tables.data[i].ours, &tables[i], &plans[2 * i]));
+        TRY(plan_table(m, m->tables.data[i].to, &tables[i], &plans[2 * i]));
         tables[i].source = merge__rows_source(rows[i]);
     }
     return exec_merge(tables, (uint32_t)n, m->s->txn, &m->s->exec, &m->s->arena);
@@ -69,7 +85,7 @@ static enum status merge_rows(struct merge *m)
     struct merge_rows **rows = ARENA_ARRAY(&m->s->arena, struct merge_rows *, n + 1);
     struct cached_plan **plans = ARENA_ARRAY(&m->s->arena, struct cached_plan *, 2 * n + 1);
     enum status st = judge_all(m, rows);
-    if (st == OK && m->rows) st = write_all(m, rows, plans);
+    if (st == OK && m->writes) st = write_all(m, rows, plans);
     for (size_t i = 0; i < n; i++) merge__rows_free(rows[i]);
     for (size_t i = 0; i < 2 * n; i++)
         if (plans[i]) cached_plan_release(plans[i]);
@@ -83,9 +99,9 @@ static enum status merge_sequences(struct merge *m)
         const struct merge_table *t = &m->sequences.data[i];
         int64_t value;
         bool called;
-        if (t->added) continue;
+        const struct table_def *ours = catalog_table_by_oid(m->s->catalog, t->oid);
         TRY(sequence_read_in(m->from, t->theirs, &value, &called));
-        if (called) TRY(sequence_advance(m->s, t->ours, value));
+        if (called && ours) TRY(sequence_advance(m->s, ours, value));
     }
     return OK;
 }
@@ -99,10 +115,13 @@ static enum status merge_all(struct merge *m)
     uint32_t id = branch_id(m->source);
     TRY(catalog_get_merged(s->txn, id, &m->merged_ts, &m->into_ts));
     if (m->merged_ts) m->merged = txn_begin_marked(m->from, m->merged_ts);
-    TRY(catalog_load(m->fork, &m->base));
+    TRY(catalog_load(m->fork, &m->first));
+    if (m->merged) TRY(catalog_load(m->merged, &m->base));
+    else m->base = catalog_ref(m->first);
     TRY(catalog_load(m->from, &m->theirs));
     TRY(merge__schema(m));
     TRY(merge_rows(m));
+    TRY(merge__finish(m));
     TRY(merge_sequences(m));
     TRY(store_mark_branch(m->source, m->merged_ts, txn_snapshot_ts(m->from)));
     return catalog_put_merged(s->txn, id, txn_snapshot_ts(m->from));
@@ -130,15 +149,18 @@ static enum status merge_from(struct merge *m, const struct result_sink *sink)
     txn_end_reader(m->fork);
     if (st == OK) st = session__commit(m->s, sink);
     else session__abort(m->s, sink);
+    catalog_unref(m->first);
     catalog_unref(m->base);
     catalog_unref(m->theirs);
+    for (size_t i = 0; i < m->ddl.kept.count; i++) catalog_unref(m->ddl.kept.data[i]);
     return st;
 }
 
 static enum status merge(struct session *s, struct branch *source, enum branch_conflict mode,
                          const struct result_sink *sink, uint64_t *ret_rows, uint64_t *ret_conflicts)
 {
-    struct merge m = {.s = s, .source = source, .mode = mode};
+    struct merge m = {.s = s, .source = source, .mode = mode,
+                      .ddl = {.s = s, .sink = sink, .a = &s->arena, .unplaced = true}};
     struct txn_options o = {.isolation = REPEATABLE_READ, .read_only = true, .branch = source};
     TRY(txn_begin(s->db->store, &o, &m.from));
     txn_statement_begin(m.from);

@@ -1,140 +1,352 @@
-/* The changed rows of a table in a merge: for each key of which the branch has versions, what it was at the
- * fork, what the target has, and what it is to be. A key that was merged before counts from then on. A key is
- * in conflict when the target has changed it, too, and the rows differ. */
+/* The rows of a table in a merge: what each was when both sides last agreed on it, what the target has, what the
+ * branch has, and so what it is to be. A row is in conflict when both sides have changed it, and not to the same.
+ *
+ * Of most tables only the keys are looked at that the branch has versions of, and timestamps tell whether the
+ * target has changed them. Where a tree was given up for another the three states are gone through side by
+ * side, and values tell. Columns that only one side has keep what that side says of them, whoever wins. */
 #include "db/branch_merge_priv.h"
 
 enum { ROWS = 64 };
 
+/* One of the three states. */
+struct side {
+    struct txn *txn;
+    const struct table_def *table; /* NULL: it has none */
+    uint64_t numbers;              /* catalog_get_renumbered */
+    struct merge_shape shape;
+    struct cursor *cursor;         /* of a comparison, as is what follows */
+    struct slice keys[ROWS], rows[ROWS];
+    uint32_t count, at;
+    struct slice row;              /* of the key that is looked at; data NULL: none */
+    struct datum *values;          /* of it, once it is decoded */
+};
+
 struct merge_rows {
     struct merge *m;
     const struct merge_table *t;
-    struct cursor *cursor;
-    struct slice keys[ROWS], rows[ROWS];
-    uint32_t count, at;
+    struct side base, ours, theirs;
+    struct expr **defaults;        /* of columns that a state lacks; NULL: none, or not loaded yet */
+    bool by_values;                /* the trees are not of one line: timestamps say nothing */
     bool judging;
+    struct arena setup, scratch;   /* of the whole; of a row */
+    struct strbuf out;
 };
+
+/* How the side's rows are read as the target is to have them: those are the branch's or the target's own. */
+static void shape(struct merge_rows *r, struct side *x)
+{
+    const struct merge_table *t = r->t;
+    const struct table_def *of = t->altered || !t->ours ? t->theirs : t->ours;
+    uint64_t numbers = of == t->theirs ? t->theirs_numbers : t->our_numbers;
+    uint16_t shared = t->was ? t->was->column_count : UINT16_MAX;
+    if (x->numbers != numbers) shared = 0;
+    if (x->table == of) shared = UINT16_MAX;
+    if (x->table) merge__shape(&r->setup, shared, x->table, t->to, &x->shape);
+}
 
 struct merge_rows *merge__rows_new(struct merge *m, const struct merge_table *t)
 {
     struct merge_rows *r = mem_alloc(MEM_SESSION, sizeof *r);
     r->m = m;
     r->t = t;
+    arena_init(&r->setup, MEM_SESSION);
+    arena_init(&r->scratch, MEM_SESSION);
+    strbuf_init(&r->out, NULL);
+    r->base = (struct side){.txn = merge_base(m), .table = t->was};
+    r->ours = (struct side){.txn = m->s->txn, .table = t->way == MERGE_TAKEN ? NULL : t->ours};
+    r->theirs = (struct side){.txn = m->from, .table = t->theirs};
+    r->base.numbers = t->was_numbers;
+    r->ours.numbers = t->our_numbers;
+    r->theirs.numbers = t->theirs_numbers;
+    shape(r, &r->base);
+    shape(r, &r->ours);
+    shape(r, &r->theirs);
+    r->defaults = ARENA_ARRAY(&r->setup, struct expr *, t->to->column_count + 1u);
+    r->by_values = !t->was || !t->ours || t->ours->tree != t->was->tree;
     return r;
+}
+
+static void close_side(struct side *x)
+{
+    if (x->cursor) cursor_close(x->cursor);
+    x->cursor = NULL;
+    x->count = x->at = 0;
 }
 
 void merge__rows_free(struct merge_rows *r)
 {
     if (!r) return;
-    if (r->cursor) cursor_close(r->cursor);
+    close_side(&r->base);
+    close_side(&r->ours);
+    close_side(&r->theirs);
+    strbuf_release(&r->out);
+    arena_release(&r->scratch);
+    arena_release(&r->setup);
     mem_free(MEM_SESSION, r);
+}
+
+/* --- going through them ------------------------------------------------------------------------ */
+
+static enum status open_side(struct side *x, bool changes, uint64_t since)
+{
+    struct scan_request q = {.changes = changes, .since = since};
+    if (!x->table) return OK;
+    q.tree = x->table->tree;
+    return store_scan(x->txn, &q, &x->cursor);
 }
 
 static enum status rewind_rows(void *ctx)
 {
     struct merge_rows *r = ctx;
-    struct scan_request q = {.tree = r->t->theirs->tree, .changes = true};
-    if (r->cursor) cursor_close(r->cursor);
-    r->cursor = NULL;
-    r->count = r->at = 0;
-    return store_scan(r->m->from, &q, &r->cursor);
+    bool all = r->t->way != MERGE_CHANGED;
+    close_side(&r->base);
+    close_side(&r->ours);
+    close_side(&r->theirs);
+    if (r->t->way == MERGE_COMPARED || r->t->way == MERGE_REBUILT) {
+        TRY(open_side(&r->base, false, 0));
+        TRY(open_side(&r->ours, false, 0));
+    }
+    return open_side(&r->theirs, !all, all || !r->t->was ? 0 : r->m->merged_ts);
 }
 
-static enum status get(struct txn *t, tree_id tree, struct slice key, struct slice *ret)
+static enum status fill(struct side *x)
 {
-    struct point_get_request q = {tree, key};
-    *ret = (struct slice){0};
-    enum status st = store_point_get(t, &q, ret);
+    if (!x->cursor || x->at < x->count) return OK;
+    x->at = 0;
+    return cursor_next(x->cursor, x->keys, x->rows, ROWS, &x->count);
+}
+
+/* The least key of all cursors, and each side's row of it; *ret_any false at the end. */
+static enum status next_key(struct merge_rows *r, struct slice *ret, bool *ret_any)
+{
+    struct side *all[] = {&r->base, &r->ours, &r->theirs};
+    *ret_any = false;
+    for (int i = 0; i < 3; i++) {
+        struct side *x = all[i];
+        TRY(fill(x));
+        x->row = (struct slice){0};
+        x->values = NULL;
+        if (x->at == x->count) continue;
+        if (!*ret_any || slice_cmp(x->keys[x->at], *ret) < 0) *ret = x->keys[x->at];
+        *ret_any = true;
+    }
+    for (int i = 0; i < 3; i++) {
+        struct side *x = all[i];
+        if (x->at < x->count && slice_eq(x->keys[x->at], *ret)) x->row = x->rows[x->at++];
+    }
+    return OK;
+}
+
+static enum status get(struct side *x, struct slice key)
+{
+    if (!x->table) return OK;
+    struct point_get_request q = {x->table->tree, key};
+    enum status st = store_point_get(x->txn, &q, &x->row);
     return st == NOT_FOUND ? OK : st;
 }
 
-static bool same(struct slice a, struct slice b)
+/* --- what they say ----------------------------------------------------------------------------- */
+
+static enum status decode(struct merge_rows *r, struct side *x)
 {
-    return (a.data == NULL) == (b.data == NULL) && (!a.data || slice_eq(a, b));
+    if (x->values || !x->row.data) return OK;
+    return merge__shape_decode(&x->shape, x->row, &r->scratch, &x->values);
 }
 
-/* What the key stood at when both sides last agreed on it, and when that was in the target. *ret_old: the
- * branch has not changed it since. */
-static enum status agreed(struct merge_rows *r, struct slice key, struct slice *ret_row,
-                          uint64_t *ret_ts, bool *ret_old)
+/* In the columns that both have. */
+static enum status differ(struct merge_rows *r, struct side *a, struct side *b, bool *ret)
+{
+    *ret = (a->row.data == NULL) != (b->row.data == NULL);
+    if (*ret || !a->row.data) return OK;
+    if (a->shape.same && b->shape.same && slice_eq(a->row, b->row)) return OK;
+    TRY(decode(r, a));
+    TRY(decode(r, b));
+    for (uint16_t c = 0; c < r->t->to->column_count && !*ret; c++)
+        if (a->shape.source[c] >= 0 && b->shape.source[c] >= 0)
+            *ret = !value_identical(r->t->to->columns[c].type, &a->values[c], &b->values[c]);
+    return OK;
+}
+
+static enum status default_of(struct merge_rows *r, uint16_t c, struct datum *ret)
+{
+    static const struct exec_params none = {0};
+    const struct column_def *column = &r->t->to->columns[c];
+    *ret = column->has_missing ? column->missing : (struct datum){.null = true};
+    if (column->has_missing || !column->default_sql || column->generated) return OK;
+    if (!r->defaults[c])
+        TRY(ddl__load_expression(&r->m->ddl, r->t->to, column->default_sql, column, "DEFAULT",
+                                 &r->defaults[c]));
+    /* Rows are gone through several times, with the same values. */
+    if (expr_is_volatile(r->defaults[c])) return OK;
+    return exec_constant(r->defaults[c], &r->m->s->exec, &none, &r->scratch, ret);
+}
+
+/* The winner's row with what the other knows besides, as the target stores it. */
+static enum status combine(struct merge_rows *r, struct side *winner, struct side *other,
+                           struct slice *ret)
+{
+    const struct table_def *to = r->t->to;
+    *ret = winner->row;
+    if (!winner->row.data || winner->shape.same) return OK;
+    TRY(decode(r, winner));
+    TRY(decode(r, other));
+    for (uint16_t c = 0; c < to->column_count; c++) {
+        if (winner->shape.source[c] >= 0 || to->columns[c].dropped) continue;
+        if (other->values && other->shape.source[c] >= 0) winner->values[c] = other->values[c];
+        else TRY(default_of(r, c, &winner->values[c]));
+    }
+    strbuf_clear(&r->out);
+    row_encode(to->layout, winner->values, &r->out);
+    *ret = strbuf_slice(&r->out);
+    return OK;
+}
+
+/* When both last agreed, in the target: its own changes of the key since then are in conflict. */
+static enum status agreed_ts(struct merge_rows *r, struct slice key, uint64_t *ret)
 {
     const struct merge *m = r->m;
-    uint64_t ts;
-    *ret_row = (struct slice){0};
-    *ret_ts = m->fork_ts;
-    TRY(store_version_ts(m->from, r->t->theirs->tree, key, &ts));
-    *ret_old = ts <= m->merged_ts;
-    if (*ret_old) return OK;
-    if (m->merged) {
-        TRY(store_version_ts(m->merged, r->t->theirs->tree, key, &ts));
-        if (ts) {
-            *ret_ts = m->into_ts;
-            return get(m->merged, r->t->theirs->tree, key, ret_row);
-        }
-    }
-    return r->t->added ? OK : get(m->fork, r->t->theirs->tree, key, ret_row);
+    uint64_t ts = 0;
+    *ret = m->fork_ts;
+    if (m->merged) TRY(store_version_ts(m->merged, r->t->theirs->tree, key, &ts));
+    if (ts) *ret = m->into_ts;
+    return OK;
 }
+
+/* Has the target changed the row, too? */
+static enum status changed_here(struct merge_rows *r, struct slice key, bool *ret)
+{
+    uint64_t agreed, ts;
+    if (r->by_values || r->t->way != MERGE_CHANGED) return differ(r, &r->ours, &r->base, ret);
+    TRY(agreed_ts(r, key, &agreed));
+    TRY(store_version_ts(r->ours.txn, r->t->ours->tree, key, &ts));
+    /* A deletion in the main line may have left nothing; in a branch what is not there is as below. */
+    bool gone = !ts && !r->m->s->line->branch && r->base.row.data && !r->ours.row.data;
+    *ret = ts > agreed || gone;
+    return OK;
+}
+
+static const char *kind_of(const struct merge_rows *r)
+{
+    if (!r->theirs.row.data) return "delete/update";
+    if (!r->ours.row.data) return "update/delete";
+    return r->base.row.data ? "update/update" : "insert/insert";
+}
+
+static void note(struct merge_rows *r, struct slice key)
+{
+    const struct side *all[] = {&r->base, &r->ours, &r->theirs};
+    const char *rows[3];
+    for (int i = 0; i < 3; i++)
+        rows[i] = all[i]->row.data ? branch__row_text(r->m->s, all[i]->table, all[i]->row, &r->scratch)
+                                   : NULL;
+    merge__note_conflict(r->m, r->t->to, key, rows, kind_of(r));
+}
+
+/* --- what it becomes --------------------------------------------------------------------------- */
 
 static enum status lock(struct merge_rows *r, struct slice key)
 {
-    struct lock_request q = {.tree = r->t->ours->tree, .key = key, .mode = ROW_LOCK_UPDATE};
+    struct lock_request q = {.tree = r->t->to->tree, .key = key, .mode = ROW_LOCK_UPDATE};
     struct lock_result got;
-    return r->judging ? store_lock(r->m->s->txn, &q, &got) : OK;
+    if (!r->judging || r->t->way == MERGE_REBUILT || r->t->way == MERGE_TAKEN) return OK;
+    return store_lock(r->m->s->txn, &q, &got);
 }
 
-/* *ret_apply: c->old becomes c->row. */
-static enum status judge(struct merge_rows *r, struct slice key, struct slice theirs,
-                         struct exec_merge_change *c, bool *ret_apply)
+/* *ret_theirs: the branch's row is taken; else the target's stays. */
+static enum status decide(struct merge_rows *r, struct slice key, bool *ret_theirs)
 {
-    struct merge *m = r->m;
-    struct txn *to = m->s->txn;
-    struct slice base, ours;
-    uint64_t agreed_ts, ts;
-    bool old;
-    *ret_apply = false;
-    TRY(agreed(r, key, &base, &agreed_ts, &old));
-    if (old || same(theirs, base)) return OK;
+    bool changed = false, here = false, apart = false;
+    *ret_theirs = false;
+    TRY(differ(r, &r->theirs, &r->base, &changed));
+    if (!changed) return OK;
     TRY(lock(r, key));
-    TRY(get(to, r->t->ours->tree, key, &ours));
-    if (same(theirs, ours)) return OK;
-    TRY(store_version_ts(to, r->t->ours->tree, key, &ts));
-    /* A deletion in the main line may have left nothing; in a branch what is not there is as below. */
-    bool gone = !ts && !m->s->line->branch && base.data;
-    *c = (struct exec_merge_change){key, ours, theirs};
-    *ret_apply = true;
-    if (ts <= agreed_ts && !gone) return OK;
-    *ret_apply = m->mode == CONFLICT_THEIRS;
-    if (r->judging) merge__note_conflict(m, r->t->ours, key, base, ours, theirs);
+    if (r->t->way == MERGE_CHANGED) TRY(get(&r->ours, key));
+    TRY(differ(r, &r->theirs, &r->ours, &apart));
+    if (!apart) return OK;
+    TRY(changed_here(r, key, &here));
+    *ret_theirs = !here || r->m->mode == CONFLICT_THEIRS;
+    if (here && r->judging) note(r, key);
     return OK;
+}
+
+/* One key: *ret_any, if something is to be written. */
+static enum status judge(struct merge_rows *r, struct slice key, struct exec_merge_change *c,
+                         bool *ret_any, bool *ret_counts)
+{
+    bool theirs;
+    TRY(decide(r, key, &theirs));
+    struct side *winner = theirs ? &r->theirs : &r->ours, *other = theirs ? &r->ours : &r->theirs;
+    bool rebuilt = r->t->way == MERGE_REBUILT || r->t->way == MERGE_TAKEN;
+    *ret_counts = theirs;
+    *ret_any = false;
+    if (!theirs && !rebuilt) {
+        /* It may have columns of the branch's to get, that no comparison looked at. */
+        if (!r->t->altered || r->ours.shape.same) return OK;
+        if (r->t->way == MERGE_CHANGED && !r->ours.row.data) TRY(get(&r->ours, key));
+        if (!r->ours.row.data) return OK;
+    }
+    *c = (struct exec_merge_change){key, {0}, {0}};
+    if (!rebuilt) c->old = r->ours.row;
+    TRY(combine(r, winner, other, &c->row));
+    *ret_any = c->old.data || c->row.data;
+    return OK;
+}
+
+static enum status next_change(struct merge_rows *r, struct exec_merge_change *ret, bool *ret_any,
+                               bool *ret_counts)
+{
+    struct slice key = {0};
+    for (;;) {
+        arena_clear(&r->scratch);
+        TRY(next_key(r, &key, ret_any));
+        if (!*ret_any) return OK;
+        if (r->t->way == MERGE_CHANGED) TRY(get(&r->base, key));
+        TRY(judge(r, key, ret, ret_any, ret_counts));
+        if (*ret_any) return OK;
+    }
 }
 
 static enum status next_row(void *ctx, struct exec_merge_change *ret, bool *ret_any)
 {
-    struct merge_rows *r = ctx;
-    for (;;) {
-        if (r->at == r->count) {
-            TRY(cursor_next(r->cursor, r->keys, r->rows, ROWS, &r->count));
-            r->at = 0;
-            *ret_any = r->count > 0;
-            if (!r->count) return OK;
-        }
-        uint32_t i = r->at++;
-        TRY(judge(r, r->keys[i], r->rows[i], ret, ret_any));
-        if (*ret_any) return OK;
-    }
+    bool counts;
+    return next_change(ctx, ret, ret_any, &counts);
 }
 
 enum status merge__rows_judge(struct merge_rows *r)
 {
     struct exec_merge_change c;
-    bool any = true;
+    bool any = true, counts = false;
     r->judging = true;
     enum status st = rewind_rows(r);
     while (st == OK && any) {
         st = session__check_interrupts(r->m->s);
-        if (st == OK) st = next_row(r, &c, &any);
-        r->m->rows += st == OK && any;
+        if (st == OK) st = next_change(r, &c, &any, &counts);
+        r->m->rows += st == OK && any && counts;
+        r->m->writes += st == OK && any;
     }
     r->judging = false;
+    return st;
+}
+
+enum status merge__rows_differ(struct merge *m, const struct merge_table *t, bool *ret)
+{
+    struct slice key = {0};
+    bool any = true;
+    struct merge_table x = *t;
+    x.to = t->theirs;
+    x.way = t->was->tree == t->theirs->tree ? MERGE_CHANGED : MERGE_COMPARED;
+    struct merge_rows *r = merge__rows_new(m, &x);
+    enum status st = rewind_rows(r);
+    *ret = false;
+    while (st == OK && any && !*ret) {
+        arena_clear(&r->scratch);
+        st = session__check_interrupts(m->s);
+        if (st == OK) st = next_key(r, &key, &any);
+        if (st != OK || !any) break;
+        if (x.way == MERGE_CHANGED) st = get(&r->base, key);
+        if (st == OK) st = differ(r, &r->theirs, &r->base, ret);
+    }
+    merge__rows_free(r);
     return st;
 }
 

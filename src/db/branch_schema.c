@@ -1,134 +1,30 @@
-/* The catalog in a merge: schemas, tables, views, sequences and functions that the branch has made are made in the target,
- * with trees of their own, whose rows are merged as those of other tables are. What the branch has altered or
- * dropped, and what the target has altered of the tables that the branch has changed, is refused. */
+/* The catalog in a merge. Each object that the branch has changed is held against what both sides last agreed on and
+ * against the target's: it is taken over when the branch alone has changed it, and it is in conflict when both
+ * have, and not to the same. A table is one object, with its columns, constraints, indexes and triggers.
+ *
+ * First what is new and what is altered, then what is dropped, since a view that was in the way of that may be
+ * another by now. Names are looked at last, for they may have changed hands. */
 #include "db/branch_merge_priv.h"
 
+#include "db/ddl_routine_priv.h"
+
 enum { ROWS = 64 };
-
-static const char *target_name(const struct merge *m)
-{
-    return branch_name(m->s->line->branch);
-}
-
-static enum status put_catalog(struct merge *m, struct catalog *next)
-{
-    session__set_catalog(m->s, next);
-    return OK;
-}
-
-/* --- what is refused --------------------------------------------------------------------------- */
-
-static enum status refuse(const struct merge *m, const char *kind, const char *name, const char *did,
-                          const char *where)
-{
-    FAIL(FEATURE_NOT_SUPPORTED, "cannot merge branch \"%s\": %s \"%s\" was %s in \"%s\"",
-         branch_name(m->source), kind, name, did, where);
-    return error_hint("Only new schemas, tables, views, sequences and functions, and changes of rows, are "
-                      "merged.");
-}
-
-static const char *kind_words(const struct table_def *t)
-{
-    return t->kind == 'v' ? "view" : t->kind == 'S' ? "sequence" : "table";
-}
-
-/* --- new objects ------------------------------------------------------------------------------- */
-
-static enum status add_schema(struct merge *m, const struct schema_def *d)
-{
-    struct catalog *next;
-    if (catalog_schema_by_oid(m->s->catalog, d->oid)) return OK; /* merged before */
-    if (catalog_schema(m->s->catalog, d->database, slice_of(d->name)))
-        return FAIL(DUPLICATE_SCHEMA, "schema \"%s\" already exists", d->name);
-    TRY(session__begin_ddl(m->s));
-    TRY(catalog_put_schema(m->s->catalog, m->s->txn, d, &next));
-    return put_catalog(m, next);
-}
-
-static bool is_taken(const struct catalog *c, const struct function_def *f)
-{
-    const struct function_def *const *list;
-    uint32_t n = catalog_functions(c, f->schema, slice_of(f->proc.name), &list);
-    for (uint32_t i = 0; i < n; i++)
-        if (list[i]->proc.arg_count == f->proc.arg_count &&
-            memcmp(list[i]->proc.args, f->proc.args, f->proc.arg_count * sizeof *f->proc.args) == 0)
-            return true;
-    return false;
-}
-
-static enum status add_function(struct merge *m, const struct function_def *f)
-{
-    struct catalog *next;
-    const struct function_def *there = catalog_function_by_oid(m->s->catalog, f->proc.oid);
-    if (there && catalog_same_function(there, f)) return OK;
-    if (there) return refuse(m, "function", f->proc.name, "altered since it was merged", target_name(m));
-    if (!catalog_schema_by_oid(m->s->catalog, f->schema))
-        return refuse(m, "function", f->proc.name, "made in a schema that was dropped", target_name(m));
-    if (is_taken(m->s->catalog, f))
-        return FAIL(DUPLICATE_FUNCTION, "function \"%s\" already exists with same argument types",
-                    f->proc.name);
-    TRY(session__begin_ddl(m->s));
-    TRY(catalog_put_function(m->s->catalog, m->s->txn, f, &next));
-    return put_catalog(m, next);
-}
-
-static enum status new_trees(struct merge *m, const struct table_def *t, struct table_def *ret)
-{
-    struct arena *a = &m->s->arena;
-    struct txn *txn = m->s->txn;
-    *ret = *t;
-    if (t->tree) TRY(store_create_tree(txn, &ret->tree));
-    if (t->sequence) {
-        struct sequence_def *q = arena_memdup(a, t->sequence, sizeof *q);
-        TRY(store_create_tree(txn, &q->tree));
-        ret->sequence = q;
-    }
-    const struct index_def **indexes = ARENA_ARRAY(a, const struct index_def *, t->index_count + 1u);
-    for (uint16_t i = 0; i < t->index_count; i++) {
-        struct index_def *x = arena_memdup(a, t->indexes[i], sizeof *x);
-        if (x->tree) TRY(store_create_tree(txn, &x->tree));
-        indexes[i] = x;
-    }
-    ret->indexes = indexes;
-    return OK;
-}
-
-static enum status add_table(struct merge *m, const struct table_def *t)
-{
-    struct catalog *next;
-    struct table_def def;
-    const struct table_def *there = catalog_table_by_oid(m->s->catalog, t->oid);
-    if (there && !catalog_same_but_trees(there, t))
-        return refuse(m, kind_words(t), t->name, "altered since it was merged", target_name(m));
-    if (there) return OK;
-    if (!catalog_schema_by_oid(m->s->catalog, t->schema))
-        return refuse(m, kind_words(t), t->name, "made in a schema that was dropped", target_name(m));
-    if (catalog_table(m->s->catalog, t->schema, slice_of(t->name)) ||
-        catalog_index(m->s->catalog, t->schema, slice_of(t->name)))
-        return FAIL(DUPLICATE_TABLE, "relation \"%s\" already exists", t->name);
-    for (uint16_t i = 0; i < t->index_count; i++)
-        if (catalog_index(m->s->catalog, t->schema, slice_of(t->indexes[i]->name)) ||
-            catalog_table(m->s->catalog, t->schema, slice_of(t->indexes[i]->name)))
-            return FAIL(DUPLICATE_TABLE, "relation \"%s\" already exists", t->indexes[i]->name);
-    TRY(session__begin_ddl(m->s));
-    TRY(new_trees(m, t, &def));
-    TRY(catalog_put_table(m->s->catalog, m->s->txn, &def, &next));
-    TRY(put_catalog(m, next));
-    if (!t->sequence) return OK;
-    int64_t value;
-    bool called;
-    TRY(sequence_read_in(m->from, t, &value, &called));
-    return sequence_write(m->s, catalog_table_by_oid(m->s->catalog, t->oid), value, called);
-}
-
-/* --- what has changed -------------------------------------------------------------------------- */
 
 /* Objects of the catalog that the branch has written: by oid, schemas come before what is in them. */
 typedef ARRAY(oid_t) oid_list;
 
+struct changes {
+    struct merge *m;
+    oid_list oids;
+    ARRAY(struct drop_item) drops;
+    ARRAY(const struct function_def *) functions;  /* to be dropped, as is the next */
+    ARRAY(const struct schema_def *) schemas;
+    oid_list touched;                              /* relations that were put */
+};
+
 static enum status list_changed(struct merge *m, oid_list *ret)
 {
-    struct scan_request q = {.tree = CATALOG_TREE, .changes = true};
+    struct scan_request q = {.tree = CATALOG_TREE, .changes = true, .since = m->merged_ts};
     struct slice keys[ROWS], rows[ROWS];
     struct cursor *c;
     uint32_t n = 0;
@@ -145,81 +41,316 @@ static enum status list_changed(struct merge *m, oid_list *ret)
     return st;
 }
 
-static enum status merge_schema(struct merge *m, oid_t oid)
+/* --- three states of one thing ------------------------------------------------------------------ */
+
+struct states {
+    const void *was, *theirs, *ours;
+    bool (*same)(const void *a, const void *b);
+    oid_t schema;
+    const char *name;
+};
+
+static bool same(const struct states *x, const void *a, const void *b)
 {
+    return a && b ? x->same(a, b) : a == b;
+}
+
+static const char *kind_of(const struct states *x)
+{
+    if (!x->theirs) return "drop/alter";
+    return x->ours ? "alter/alter" : "alter/drop";
+}
+
+/* Does the target become as the branch is? */
+static bool takes(struct merge *m, const struct states *x)
+{
+    if (same(x, x->was, x->theirs) || same(x, x->theirs, x->ours)) return false;
+    if (same(x, x->was, x->ours)) return true;
+    merge__note_object(m, x->schema, x->name, kind_of(x));
+    return m->mode == CONFLICT_THEIRS;
+}
+
+static bool same_schema(const void *a, const void *b)
+{
+    return catalog_same_schema(a, b);
+}
+
+static bool same_function(const void *a, const void *b)
+{
+    return catalog_same_function(a, b);
+}
+
+static bool same_table(const void *a, const void *b)
+{
+    return catalog_same_but_trees(a, b);
+}
+
+/* --- schemas and functions ---------------------------------------------------------------------- */
+
+static enum status merge_schema(struct changes *x, oid_t oid)
+{
+    struct merge *m = x->m;
     const struct schema_def *was = catalog_schema_by_oid(m->base, oid);
-    const struct schema_def *is = catalog_schema_by_oid(m->theirs, oid);
-    if (!was) return is ? add_schema(m, is) : OK;
-    return refuse(m, "schema", was->name, is ? "altered" : "dropped", branch_name(m->source));
+    const struct schema_def *theirs = catalog_schema_by_oid(m->theirs, oid);
+    const struct schema_def *ours = catalog_schema_by_oid(m->s->catalog, oid);
+    const struct schema_def *any = theirs ? theirs : was;
+    if (!any) return OK;
+    struct states s = {was, theirs, ours, same_schema, 0, any->name};
+    if (!takes(m, &s)) return OK;
+    if (!theirs) {
+        if (ours) ARENA_PUSH(&m->s->arena, &x->schemas, ours);
+        return OK;
+    }
+    const struct schema_def *other = catalog_schema(m->s->catalog, theirs->database, slice_of(theirs->name));
+    if (other && other->oid != oid)
+        return FAIL(DUPLICATE_SCHEMA, "schema \"%s\" already exists", theirs->name);
+    return ddl__put_schema(&m->ddl, theirs);
 }
 
-static enum status merge_function(struct merge *m, oid_t oid)
+static bool is_taken(const struct catalog *c, const struct function_def *f)
 {
+    const struct function_def *const *list;
+    uint32_t n = catalog_functions(c, f->schema, slice_of(f->proc.name), &list);
+    for (uint32_t i = 0; i < n; i++)
+        if (list[i]->proc.oid != f->proc.oid && list[i]->proc.arg_count == f->proc.arg_count &&
+            memcmp(list[i]->proc.args, f->proc.args, f->proc.arg_count * sizeof *f->proc.args) == 0)
+            return true;
+    return false;
+}
+
+static enum status merge_function(struct changes *x, oid_t oid)
+{
+    struct merge *m = x->m;
     const struct function_def *was = catalog_function_by_oid(m->base, oid);
-    const struct function_def *is = catalog_function_by_oid(m->theirs, oid);
-    if (!was) return is ? add_function(m, is) : OK;
-    if (is && catalog_same_function(was, is)) return OK;
-    return refuse(m, "function", was->proc.name, is ? "altered" : "dropped", branch_name(m->source));
+    const struct function_def *theirs = catalog_function_by_oid(m->theirs, oid);
+    const struct function_def *ours = catalog_function_by_oid(m->s->catalog, oid);
+    const struct function_def *any = theirs ? theirs : was;
+    if (!any) return OK;
+    struct states s = {was, theirs, ours, same_function, any->schema, any->proc.name};
+    if (!takes(m, &s)) return OK;
+    if (!theirs) {
+        if (ours) ARENA_PUSH(&m->s->arena, &x->functions, ours);
+        return OK;
+    }
+    if (!catalog_schema_by_oid(m->s->catalog, theirs->schema))
+        return FAIL(INVALID_SCHEMA_NAME, "cannot merge function \"%s\": its schema was dropped in branch \"%s\"",
+                    theirs->proc.name, branch_name(m->s->line->branch));
+    if (is_taken(m->s->catalog, theirs))
+        return FAIL(DUPLICATE_FUNCTION, "function \"%s\" already exists with same argument types",
+                    theirs->proc.name);
+    return ddl__put_function(&m->ddl, theirs);
 }
 
-static enum status merge_table(struct merge *m, oid_t oid)
+/* --- tables, views, sequences ------------------------------------------------------------------- */
+
+static void add_rows_of(struct merge *m, const struct merge_table *t)
 {
-    const struct table_def *was = catalog_table_by_oid(m->base, oid);
-    const struct table_def *is = catalog_table_by_oid(m->theirs, oid);
-    if (!was) return is && is->persistence != 't' ? add_table(m, is) : OK;
-    if (is && catalog_same_definition(was, is)) return OK; /* ANALYZE */
-    return refuse(m, kind_words(was), was->name, is ? "altered or truncated" : "dropped",
-                  branch_name(m->source));
+    if (t->theirs->kind == 'S') ARENA_PUSH(&m->s->arena, &m->sequences, *t);
+    else if (t->theirs->tree) ARENA_PUSH(&m->s->arena, &m->tables, *t);
 }
 
-/* --- tables whose rows may have changed --------------------------------------------------------- */
+static enum status drop_table(struct changes *x, struct merge_table *t)
+{
+    struct merge *m = x->m;
+    bool changed = false;
+    if (!t->ours) return OK;
+    uint64_t agreed = m->merged ? m->into_ts : m->fork_ts;
+    if (t->ours->tree) TRY(merge__changed_since(m->s->txn, t->ours->tree, agreed, &changed));
+    if (changed) merge__note_object(m, t->ours->schema, t->ours->name, "drop/update");
+    if (changed && m->mode != CONFLICT_THEIRS) return OK;
+    TRY(merge__lock(m, t->ours));
+    ARENA_PUSH(&m->s->arena, &x->drops, (struct drop_item){.table = t->ours});
+    return OK;
+}
 
-static bool contains(const tree_id *trees, uint32_t n, tree_id tree)
+/* The target has dropped what the branch has rows of. */
+static enum status update_dropped(struct merge *m, struct merge_table *t, bool *ret_take)
+{
+    bool changed;
+    *ret_take = false;
+    if (!t->theirs->tree) return OK;
+    TRY(merge__rows_differ(m, t, &changed));
+    if (!changed) return OK;
+    merge__note_object(m, t->theirs->schema, t->theirs->name, "update/drop");
+    *ret_take = m->mode == CONFLICT_THEIRS;
+    return OK;
+}
+
+/* The numbers of its columns come from the branch. Unless nobody has numbered others meanwhile, those that were forked
+ * from the target before are not to take the one for the other. */
+static enum status renumber(struct merge *m, const struct merge_table *t)
+{
+    struct txn *to = m->s->txn;
+    if (!t->theirs->tree) return OK;
+    if (!t->was && !t->ours)
+        return t->theirs_numbers ? catalog_put_renumbered(to, t->oid, t->theirs_numbers) : OK;
+    bool follows = t->was && t->ours && t->was_numbers == t->theirs_numbers &&
+                   t->was_numbers == t->our_numbers && catalog_same_but_trees(t->was, t->ours);
+    return follows ? OK : catalog_put_renumbered(to, t->oid, txn_snapshot_ts(m->from));
+}
+
+static enum status put_table(struct changes *x, struct merge_table *t)
+{
+    struct merge *m = x->m;
+    TRY(renumber(m, t));
+    TRY(t->ours ? merge__alter_table(m, t) : merge__add_table(m, t));
+    ARENA_PUSH(&m->s->arena, &x->touched, t->oid);
+    if (t->theirs->kind == 'S' && !t->ours) return OK; /* it has its value */
+    add_rows_of(m, t);
+    return OK;
+}
+
+/* The one side knows rows by other keys than the other: the table is the branch's as a whole, or stays. */
+static enum status take_whole(struct changes *x, struct merge_table *t, bool take)
+{
+    struct merge *m = x->m;
+    bool changed = false;
+    uint64_t agreed = m->merged ? m->into_ts : m->fork_ts;
+    if (take) TRY(merge__changed_since(m->s->txn, t->ours->tree, agreed, &changed));
+    else TRY(merge__rows_differ(m, t, &changed));
+    if (changed) {
+        merge__note_object(m, t->ours->schema, t->ours->name, take ? "alter/update" : "update/alter");
+        take = m->mode == CONFLICT_THEIRS;
+    }
+    return take ? put_table(x, t) : OK;
+}
+
+static enum status get_numbers(struct merge *m, struct merge_table *t)
+{
+    if (t->was) TRY(catalog_get_renumbered(merge_base(m), t->oid, &t->was_numbers));
+    if (t->theirs) TRY(catalog_get_renumbered(m->from, t->oid, &t->theirs_numbers));
+    return t->ours ? catalog_get_renumbered(m->s->txn, t->oid, &t->our_numbers) : OK;
+}
+
+static enum status merge_table(struct changes *x, oid_t oid)
+{
+    struct merge *m = x->m;
+    struct merge_table t = {.oid = oid, .was = catalog_table_by_oid(m->base, oid),
+                            .theirs = catalog_table_by_oid(m->theirs, oid),
+                            .ours = catalog_table_by_oid(m->s->catalog, oid)};
+    const struct table_def *any = t.theirs ? t.theirs : t.was;
+    if (!any || any->persistence == 't') return OK;
+    TRY(get_numbers(m, &t));
+    struct states s = {t.was, t.theirs, t.ours, same_table, any->schema, any->name};
+    bool take = takes(m, &s);
+    if (!t.theirs) return take ? drop_table(x, &t) : OK;
+    if (!take && !t.ours && t.was && same(&s, t.was, t.theirs)) TRY(update_dropped(m, &t, &take));
+    if (t.ours && t.ours->tree && t.theirs->tree && !merge__same_key(t.ours, t.theirs))
+        return take_whole(x, &t, take);
+    if (take) return put_table(x, &t);
+    if (!t.ours) return OK;
+    /* A tree that was given up for another tells nothing: the rows do. */
+    t.way = t.was && t.was->tree != t.theirs->tree ? MERGE_COMPARED : MERGE_CHANGED;
+    add_rows_of(m, &t);
+    return OK;
+}
+
+static bool contains(const oid_list *l, oid_t oid)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (l->data[i] == oid) return true;
+    return false;
+}
+
+static tree_id tree_of(const struct table_def *t)
+{
+    return t->sequence ? t->sequence->tree : t->tree;
+}
+
+static bool has_tree(const tree_id *trees, uint32_t n, tree_id tree)
 {
     for (uint32_t i = 0; i < n; i++)
         if (trees[i] == tree) return true;
     return false;
 }
 
-static enum status add_changed(struct merge *m, const struct table_def *theirs, bool added)
+/* Tables that rows may have changed of, besides those whose definition has: the branch has an overlay of the tree,
+ * or it has made the tree itself. */
+static enum status merge_others(struct changes *x)
 {
-    const struct table_def *ours = catalog_table_by_oid(m->s->catalog, theirs->oid);
-    struct merge_table t = {theirs, ours, added};
-    if (!ours)
-        return refuse(m, kind_words(theirs), theirs->name, "dropped since the fork", target_name(m));
-    if (!added && !catalog_same_definition(theirs, ours))
-        return refuse(m, kind_words(theirs), theirs->name, "altered or truncated since the fork",
-                      target_name(m));
-    if (theirs->kind == 'S') ARENA_PUSH(&m->s->arena, &m->sequences, t);
-    else ARENA_PUSH(&m->s->arena, &m->tables, t);
-    return OK;
-}
-
-static enum status list_tables(struct merge *m)
-{
+    struct merge *m = x->m;
     tree_id *trees;
     uint32_t n;
     const struct table_def *t;
     branch_changed_trees(m->source, &m->s->arena, &trees, &n);
     for (size_t pos = 0; catalog_next_table(m->theirs, &pos, &t);) {
-        tree_id tree = t->sequence ? t->sequence->tree : t->tree;
-        bool added = !catalog_table_by_oid(m->base, t->oid);
-        if (!tree || t->persistence == 't' || t->kind == 'v') continue;
-        if (added || contains(trees, n, tree)) TRY(add_changed(m, t, added));
+        if (contains(&x->oids, t->oid) || t->virtual_id >= 0 || !tree_of(t)) continue;
+        const struct table_def *first = catalog_table_by_oid(m->first, t->oid);
+        bool own = !first || tree_of(first) != tree_of(t);
+        if (own || has_tree(trees, n, tree_of(t))) TRY(merge_table(x, t->oid));
+    }
+    return OK;
+}
+
+/* --- what is dropped ---------------------------------------------------------------------------- */
+
+static enum status drop_schema(struct merge *m, const struct schema_def *n)
+{
+    const struct table_def *t;
+    const struct function_def *f;
+    bool any = false;
+    for (size_t pos = 0; !any && catalog_next_table(m->s->catalog, &pos, &t);) any = t->schema == n->oid;
+    for (size_t pos = 0; !any && catalog_next_function(m->s->catalog, &pos, &f);)
+        any = f->schema == n->oid;
+    if (any)
+        return FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
+                    "cannot drop schema %s because other objects depend on it", n->name);
+    return ddl__remove(&m->ddl, n->oid);
+}
+
+static enum status drop_all(struct changes *x)
+{
+    struct merge *m = x->m;
+    if (x->drops.count)
+        TRY(ddl__drop_items(&m->ddl, x->drops.data, (uint32_t)x->drops.count, false));
+    for (size_t i = 0; i < x->functions.count; i++) TRY(ddl__drop_function(&m->ddl, x->functions.data[i]));
+    for (size_t i = 0; i < x->schemas.count; i++) TRY(drop_schema(m, x->schemas.data[i]));
+    return OK;
+}
+
+/* --- names -------------------------------------------------------------------------------------- */
+
+static bool is_name_of(const struct table_def *t, const char *name)
+{
+    bool is = strcmp(t->name, name) == 0;
+    for (uint16_t i = 0; i < t->index_count; i++) is |= strcmp(t->indexes[i]->name, name) == 0;
+    return is;
+}
+
+/* The names that it is going to have: its indexes may be still to come. */
+static enum status check_names(struct merge *m, oid_t oid)
+{
+    const struct table_def *mine = catalog_table_by_oid(m->theirs, oid), *t;
+    for (size_t pos = 0; catalog_next_table(m->s->catalog, &pos, &t);) {
+        if (t->oid == oid || t->schema != mine->schema) continue;
+        const char *name = is_name_of(t, mine->name) ? mine->name : NULL;
+        for (uint16_t i = 0; i < mine->index_count && !name; i++)
+            if (is_name_of(t, mine->indexes[i]->name)) name = mine->indexes[i]->name;
+        if (name) return FAIL(DUPLICATE_TABLE, "relation \"%s\" already exists", name);
+    }
+    return OK;
+}
+
+static enum status merge_all(struct changes *x)
+{
+    struct merge *m = x->m;
+    for (size_t i = 0; i < x->oids.count; i++) TRY(merge_schema(x, x->oids.data[i]));
+    for (size_t i = 0; i < x->oids.count; i++) TRY(merge_function(x, x->oids.data[i]));
+    for (size_t i = 0; i < x->oids.count; i++) TRY(merge_table(x, x->oids.data[i]));
+    TRY(merge_others(x));
+    TRY(drop_all(x));
+    for (size_t i = 0; i < x->touched.count; i++) TRY(check_names(m, x->touched.data[i]));
+    for (size_t i = 0; i < m->tables.count; i++) {
+        struct merge_table *t = &m->tables.data[i];
+        t->to = ddl__table(&m->ddl, t->oid);
     }
     return OK;
 }
 
 enum status merge__schema(struct merge *m)
 {
-    oid_list changed = {0};
-    TRY(list_changed(m, &changed));
-    for (size_t i = 0; i < changed.count; i++) {
-        oid_t oid = changed.data[i];
-        if (catalog_schema_by_oid(m->base, oid) || catalog_schema_by_oid(m->theirs, oid))
-            TRY(merge_schema(m, oid));
-    }
-    for (size_t i = 0; i < changed.count; i++) TRY(merge_function(m, changed.data[i]));
-    for (size_t i = 0; i < changed.count; i++) TRY(merge_table(m, changed.data[i]));
-    return list_tables(m);
+    struct changes x = {.m = m};
+    TRY(list_changed(m, &x.oids));
+    if (x.oids.count) TRY(session__begin_ddl(m->s));
+    return merge_all(&x);
 }

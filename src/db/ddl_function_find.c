@@ -267,6 +267,11 @@ static enum status drop_one(struct ddl *d, const struct function_def *f, bool ca
     return ddl__remove(d, f->proc.oid);
 }
 
+enum status ddl__drop_function(struct ddl *d, const struct function_def *f)
+{
+    return drop_one(d, f, false);
+}
+
 enum status ddl__drop_functions(struct ddl *d, const struct ast_drop_function *n)
 {
     for (uint32_t i = 0; i < n->count; i++) {

@@ -15,6 +15,8 @@ enum status ddl__put_function(struct ddl *d, const struct function_def *f) MUST;
 const struct function_def *ddl__function_exact(struct ddl *d, oid_t schema, const char *name,
                                                const type_id *args, uint32_t count);
 enum status ddl__drop_functions(struct ddl *d, const struct ast_drop_function *n) MUST;
+/* 2BP01 when anything depends on it. */
+enum status ddl__drop_function(struct ddl *d, const struct function_def *f) MUST;
 /* All functions of the schema go with it: their words, and what depends on them elsewhere. */
 enum status ddl__drop_schema_functions(struct ddl *d, oid_t schema) MUST;
 enum status ddl__alter_function(struct ddl *d, const struct ast_alter_function *n) MUST;
