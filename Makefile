@@ -62,12 +62,13 @@ FUZZ_TARGETS ?= config copy pattern pg_session pg_start segment sql store types
 fuzz: deps
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(FUZZ_TARGETS)
 
-# Hours of misfortune in minutes: 600 power losses of the store and 2,000 of the whole database on the
-# simulated disk, 10,000 flipped bits, each write and sync failing in turn, 200 kills under load; 100,000
+# Hours of misfortune in minutes: 600 power losses of the store, 2,000 of the whole database and 10,000 with
+# branches, DDL and merges in the mix on the simulated disk, 10,000 flipped bits, each write and sync failing in turn, 200 kills under load; 100,000
 # transactions at each isolation level, with kills, whose history is searched for cycles.
 torture: all
 	@for seed in 1000 1040 1080; do SEED=$$seed $(BUILD)/tests/unit/core/test_core_store || exit 1; done
 	@SEED=$${SEED:-1000} SEEDS=100 ROUNDS=20 $(BUILD)/tests/unit/db/test_db_power_loss
+	@SEED=$${SEED:-1000} SEEDS=500 ROUNDS=20 $(BUILD)/tests/unit/db/test_db_power_mix
 	@$(BUILD)/tests/unit/db/test_db_disk_faults
 	@SEED=$${SEED:-1} FLIPS=10000 $(BUILD)/tests/unit/db/test_db_bit_rot
 	@/usr/bin/python3 tests/crash/kill.py $(BUILD)/src/bin/heliosd 200
