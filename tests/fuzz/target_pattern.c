@@ -43,8 +43,8 @@ struct job {
 static void format(const struct job *j)
 {
     static const char *const texts[] = {
-        "select to_char(timestamptz '2024-02-29 13:14:15.678901+01' + interval '1h' * length($1),"
-        " $2)",
+        ("select to_char(timestamptz '2024-02-29 13:14:15.678901+01' + interval '1h' * length($1),"
+         " $2)"),
         "select to_char(interval '-1 year 2 mons 3 days 04:05:06.789' * length($1), $2)",
         "select to_char(length($1) * -123456789.987654321, $2)",
         "select to_char(length($1)::float8 * 1e17 / 7, $2), to_char(length($1), $2)",

@@ -185,9 +185,9 @@ enum status join_table_sum(struct join_table *t, struct execution *x, uint64_t f
             t->ends[s] = sum << 16 | (t->ends[s] & 0xffff);
             sum += n;
         }
-        for (uint32_t *at = t->starts + 1; s < end; s++) { /* the last one's end is set by filling */
-            uint32_t n = at[s];
-            at[s] = (uint32_t)sum;
+        for (; s < end; s++) { /* the last one's end is set by filling */
+            uint32_t n = t->starts[s + 1];
+            t->starts[s + 1] = (uint32_t)sum;
             sum += n;
         }
     }
