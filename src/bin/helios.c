@@ -13,8 +13,11 @@ static int usage(void)
           "\n"
           "Usage: helios inspect FILE   explain a block file, log file or manifest of a data directory\n"
           "       helios backup DIR|ADDRESS FILE   write all of a database to one file\n"
+          "                 [--incremental-from FILE]   only what that backup has not\n"
           "       helios restore FILE DIR          make a data directory of it\n"
-          "       helios verify DIR     look at every byte of a data directory [--json]\n"
+          "                 [--archive DIR]   and of archived log, up to its end, or:\n"
+          "                 [--to latest | --to-time TIME | --to-transaction N]\n"
+          "       helios verify DIR|FILE   look at every byte of a data directory [--json] or backup\n"
           "       helios sql [DIR | ADDRESS]   the SQL shell; helios sql --help tells more\n",
           stderr);
     return 2;

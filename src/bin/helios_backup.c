@@ -1,5 +1,6 @@
 /* `helios backup SOURCE FILE`: asks a server, or the engine in this process for a directory that nobody else has
- * open, for helios_backup(). `helios restore FILE DIR` makes a directory of it. */
+ * open, for helios_backup(). `helios restore FILE DIR` makes a directory of it, and of archived log;
+ * `helios verify FILE` reads all of it. */
 #include "bin/helios_backup.h"
 
 #include <stdio.h>
@@ -7,9 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hlc.h"
 #include "base/log.h"
-#include "db/restore.h"
+#include "core/backup.h"
 #include "shell/backend.h"
+#include "types/datetime.h"
+#include "types/value.h"
 
 enum { DONE = 0, FAILED = 1, CANNOT_RUN = 2 };
 
@@ -17,6 +21,7 @@ static int fail(void)
 {
     const struct error *e = error_current();
     fprintf(stderr, "helios: %s\n", e->message);
+    if (e->detail[0]) fprintf(stderr, "  %s\n", e->detail);
     if (e->hint[0]) fprintf(stderr, "  hint: %s\n", e->hint);
     return FAILED;
 }
@@ -73,13 +78,18 @@ static struct backend *open_source(const char *source)
     return b;
 }
 
+static int backup_usage(void)
+{
+    fputs("Usage: helios backup DIR|ADDRESS FILE [--incremental-from FILE]\n", stderr);
+    return CANNOT_RUN;
+}
+
 int helios_backup(int argc, char **argv)
 {
-    char path[OS_PATH_MAX];
-    if (argc != 2 || argv[0][0] == '-' || !absolute(argv[1], path)) {
-        fputs("Usage: helios backup DIR|ADDRESS FILE\n", stderr);
-        return CANNOT_RUN;
-    }
+    char path[OS_PATH_MAX], previous[OS_PATH_MAX];
+    bool incremental = argc == 4 && strcmp(argv[2], "--incremental-from") == 0;
+    if ((argc != 2 && !incremental) || argv[0][0] == '-' || !absolute(argv[1], path)) return backup_usage();
+    if (incremental && !absolute(argv[3], previous)) return backup_usage();
     struct backend *b = open_source(argv[0]);
     if (!b) return CANNOT_RUN;
     struct strbuf sql;
@@ -88,25 +98,106 @@ int helios_backup(int argc, char **argv)
     strbuf_init(&sql, NULL);
     strbuf_adds(&sql, "SELECT helios_backup(");
     put_literal(&sql, path);
+    if (incremental) {
+        strbuf_adds(&sql, ", ");
+        put_literal(&sql, previous);
+    }
     strbuf_addc(&sql, ')');
     bool ok = b->ops->run(b, sql.data, &sink);
     if (ok) printf("%s: %lld bytes\n", argv[1], bytes);
     else fprintf(stderr, "helios: %s\n", b->error.message.data);
+    if (!ok && b->error.hint.len) fprintf(stderr, "  hint: %s\n", b->error.hint.data);
     strbuf_release(&sql);
     b->ops->close(b);
     return ok ? DONE : FAILED;
 }
 
+/* --- restore ------------------------------------------------------------------------------------ */
+
+static int restore_usage(void)
+{
+    fputs("Usage: helios restore FILE DIR [--archive DIR [--to latest | --to-time TIME | --to-transaction N]]\n",
+          stderr);
+    return CANNOT_RUN;
+}
+
+/* All commits of that microsecond count. */
+static bool read_time(const char *text, uint64_t *ret)
+{
+    struct arena a;
+    union value v;
+    arena_init(&a, MEM_SESSION);
+    bool ok = value_from_text(TYPE_TIMESTAMPTZ, -1, slice_of(text), &format_default, &a, &v) == OK;
+    arena_release(&a);
+    int64_t wall = ok ? v.i64 + PG_EPOCH_US : 0;
+    if (!ok || v.i64 == INT64_MAX || v.i64 == INT64_MIN || wall < 0) return false;
+    *ret = hlc_from_wall_us(wall) | ((1u << HLC_COUNTER_BITS) - 2);
+    return true;
+}
+
+static bool read_options(int argc, char **argv, struct restore_options *o)
+{
+    bool to = false;
+    for (int i = 2; i < argc; i += 2) {
+        if (i + 1 == argc) return false;
+        const char *name = argv[i], *value = argv[i + 1];
+        if (strcmp(name, "--archive") == 0 && !o->archive) {
+            o->archive = value;
+            continue;
+        }
+        if (to) return false;
+        to = true;
+        if (strcmp(name, "--to") == 0 && strcmp(value, "latest") == 0) {
+            o->target = RESTORE_LATEST;
+        } else if (strcmp(name, "--to-time") == 0 && read_time(value, &o->target_ts)) {
+            o->target = RESTORE_TIME;
+        } else if (strcmp(name, "--to-transaction") == 0 && str_to_u64(slice_of(value), &o->target_ts)) {
+            o->target = RESTORE_COMMIT;
+        } else {
+            return false;
+        }
+    }
+    if (o->archive && !to) o->target = RESTORE_LATEST;
+    return o->archive || !to;
+}
+
+static void print_moment(const char *what, uint64_t ts)
+{
+    struct strbuf b;
+    strbuf_init(&b, NULL);
+    value_to_text(TYPE_TIMESTAMPTZ, &(union value){.i64 = hlc_wall_us(ts) - PG_EPOCH_US}, &format_default, &b);
+    printf("%s transaction %llu, %s\n", what, (unsigned long long)ts, b.data);
+    strbuf_release(&b);
+}
+
 int helios_restore(int argc, char **argv)
 {
     struct restore_result r;
+    struct restore_options o = {.os = os_real()};
     struct log_options lo = {.format = LOG_TEXT, .level = LOG_ERROR};
-    if (argc != 2 || argv[0][0] == '-') {
-        fputs("Usage: helios restore FILE DIR\n", stderr);
-        return CANNOT_RUN;
+    if (argc < 2 || argv[0][0] == '-' || argv[1][0] == '-') return restore_usage();
+    if (log_open(&lo) != OK) return fail();
+    if (!read_options(argc, argv, &o)) {
+        if (error_current()->message[0]) return (void)fail(), CANNOT_RUN;
+        return restore_usage();
     }
-    if (log_open(&lo) != OK || db_restore(os_real(), argv[0], argv[1], &r) != OK) return fail();
-    printf("%s: %llu rows in %llu trees\n", argv[1], (unsigned long long)r.rows,
-           (unsigned long long)r.trees);
+    o.path = argv[0];
+    o.dir = argv[1];
+    if (store_restore(&o, &r) != OK) return fail();
+    printf("%s: %llu runs, %llu log segments\n", argv[1], (unsigned long long)r.backup.runs,
+           (unsigned long long)r.segments);
+    print_moment("as of", r.last_ts);
+    return DONE;
+}
+
+int helios_verify_backup(const char *path)
+{
+    struct backup_info i;
+    struct log_options lo = {.format = LOG_TEXT, .level = LOG_ERROR};
+    if (log_open(&lo) != OK || backup_verify(os_real(), path, &i) != OK) return fail();
+    printf("%s: sound, %llu bytes, %llu runs, %llu of them here, %u other backups needed\n", path,
+           (unsigned long long)i.bytes, (unsigned long long)i.runs, (unsigned long long)i.own_runs,
+           i.previous_count);
+    print_moment("as of", i.ts);
     return DONE;
 }

@@ -1,9 +1,11 @@
 #include "bin/helios_verify.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/config.h"
 #include "base/log.h"
+#include "bin/helios_backup.h"
 #include "core/store.h"
 #include "db/db.h"
 
@@ -90,6 +92,12 @@ static enum status verify(const struct config *c, const char *dir, struct printe
     return st;
 }
 
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 int helios_verify(int argc, char **argv)
 {
     struct printer p = {0};
@@ -101,9 +109,10 @@ int helios_verify(int argc, char **argv)
         else dir = argv[i];
     }
     if (!dir || !dir[0]) {
-        fputs("Usage: helios verify DIR [--json]\n", stderr);
+        fputs("Usage: helios verify DIR|FILE [--json]\n", stderr);
         return CANNOT_RUN;
     }
+    if (is_file(dir)) return helios_verify_backup(dir);
     snprintf(path, sizeof path, "%s/helios.lock", dir); /* a database is not made by looking at it */
     if (!os_exists(os_real(), path)) {
         fprintf(stderr, "helios: \"%s\" is not a data directory\n", dir);

@@ -36,6 +36,14 @@ typedef uint64_t tree_id; /* 0 is none; never used again once dropped */
 
 enum commit_mode { COMMIT_SYNC, COMMIT_BATCH, COMMIT_ASYNC };
 
+/* Of the first open of a directory that was made from a copy (core/backup.h). */
+struct store_restore {
+    uint64_t copied_lsn; /* what the log had when the manifest was copied */
+    uint64_t until_ts;   /* the last commit that is to be there; what follows is erased */
+    uint64_t last_ts;    /* told: the last that the log had up to then */
+    bool was_cut;        /* told: the log went on */
+};
+
 struct store_options {
     struct os *os;
     const char *dir;              /* made when absent */
@@ -51,8 +59,12 @@ struct store_options {
     unsigned recovery_threads;    /* that apply the log at open; 1: the opener's own alone; 0: one per
                                    * core, at least 2, but 1 on a simulated os */
     int64_t retention_us;         /* see store_set_retention; 0 */
+    const char *archive_dir;      /* where the log is archived; NULL or empty: nowhere */
+    int64_t archive_timeout_us;   /* what is not closed goes there, too, after so long; 0: when it is closed */
+    uint64_t archive_bytes_max;   /* of log that waits to be archived: writes are refused beyond; 0: any */
     uint64_t advisory_max;        /* advisory locks that are held or waited for, of all */
     struct pool *background;      /* flush and compaction; NULL: done by store_maintain alone */
+    struct store_restore *restore; /* NULL: an open as any other */
 };
 
 void store_options_init(struct store_options *o); /* defaults; os and dir stay to be set */

@@ -70,6 +70,9 @@ static enum status open_store(struct db *db, const struct db_options *o)
     so.memtable_total_bytes = (uint64_t)config_int(o->config, "memtable_total_bytes");
     so.load_bytes = (uint64_t)config_int(o->config, "load_bytes");
     so.wal_file_bytes = (uint64_t)config_int(o->config, "wal.file_bytes");
+    so.archive_dir = config_string(o->config, "wal.archive_directory");
+    so.archive_timeout_us = config_int(o->config, "wal.archive_timeout") * 1000;
+    so.archive_bytes_max = (uint64_t)config_int(o->config, "wal.archive_bytes_max");
     so.group_commit_window_us = config_int(o->config, "wal.group_commit_window") * 1000;
     so.advisory_max = (uint64_t)config_int(o->config, "max_locks_per_transaction") *
                       (uint64_t)config_int(o->config, "max_connections");

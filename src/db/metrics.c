@@ -157,5 +157,6 @@ void db_write_metrics(struct db *db, struct strbuf *out)
                 st.serializable_bytes);
     write_storage(&st, out);
     write_log(&st, out);
+    db__write_archive_metrics(db, out);
     admission_write_metrics(db->admission, out);
 }

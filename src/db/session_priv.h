@@ -78,6 +78,7 @@ enum statement_kind { /* the first four as enum command */
     STATEMENT_OTHER, STATEMENT_KINDS
 };
 void db__metrics_init(struct db *db);
+void db__write_archive_metrics(struct db *db, struct strbuf *out); /* backup.c */
 void session__count(struct session *s, enum statement_kind kind);
 /* Around a statement that a client asked for. */
 void session__time_begin(struct session *s);

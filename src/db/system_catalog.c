@@ -41,6 +41,7 @@ static const struct {
     {NULL, "pg_locks", sys_pg_locks},
     {NULL, "pg_prepared_xacts", sys_pg_prepared_xacts},
     {NULL, "pg_stat_activity", sys_pg_stat_activity},
+    {NULL, "pg_stat_archiver", sys_pg_stat_archiver},
     {NULL, "pg_stat_database", sys_pg_stat_database},
     {NULL, "helios_branches", sys_helios_branches},
     {NULL, "helios_merge_conflicts", sys_helios_merge_conflicts},

@@ -67,6 +67,9 @@ enum status sys_stat_statements_reset(struct sys_call *c) MUST; /* stat_statemen
 /* has_…_privilege and pg_has_role, told apart by the symbol. */
 enum status sys_has_privilege(struct sys_call *c) MUST;
 enum status sys_backup(struct sys_call *c) MUST; /* backup.c */
+enum status sys_backup_incremental(struct sys_call *c) MUST;
+enum status sys_switch_log(struct sys_call *c) MUST;
+enum status sys_current_lsn(struct sys_call *c) MUST;
 enum status sys_export_snapshot(struct sys_call *c) MUST; /* snapshot_export.c */
 enum status sys_has_role(struct sys_call *c) MUST;
 enum status sys_acldefault(struct sys_call *c) MUST;

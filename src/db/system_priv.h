@@ -171,6 +171,7 @@ SYS_ROWS(sys_pg_settings);
 SYS_ROWS(sys_pg_locks);
 SYS_ROWS(sys_pg_prepared_xacts);
 SYS_ROWS(sys_pg_stat_activity);
+SYS_ROWS(sys_pg_stat_archiver); /* backup.c */
 SYS_ROWS(sys_helios_branches);
 SYS_ROWS(sys_helios_merge_conflicts);
 SYS_ROWS(sys_helios_history);

@@ -161,7 +161,7 @@ def blocks(data):
     """Where each begins, as docs/format/backup.md says."""
     out, at = [], 0
     while at < len(data):
-        assert data[at:at + 4] == b"HBK1"
+        assert data[at:at + 4] == b"HBF1"
         out.append(at)
         at += 32 + int.from_bytes(data[at + 4:at + 8], "little")
     return out

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/point.h"
+#include "core/lsm/redo.h"
 #include "core/lsm/tree_priv.h"
 
 /* --- overlays ---------------------------------------------------------------------------------- */
@@ -45,7 +47,7 @@ void branch__note_overlay(struct branch *b, tree_id base, tree_id overlay)
     if (old) epoch_retire(b->forest->o.epoch, free_map, old);
 }
 
-/* It is told to the manifest before anyone can write to it: the log never names what is not there. */
+/* It is told to the log and the manifest before anyone can write to it: no row is of what is not there. */
 static enum status make_overlay(struct branch *b, const struct tree *base, struct tree **ret)
 {
     struct forest *f = b->forest;
@@ -57,7 +59,8 @@ static enum status make_overlay(struct branch *b, const struct tree *base, struc
     t->base = base->id;
     t->retention_us = __atomic_load_n(&base->retention_us, __ATOMIC_RELAXED);
     POINT("branch.before_overlay");
-    enum status st = forest_log_create(f, t);
+    enum status st = forest_redo_overlay(f, t);
+    if (st == OK) st = forest_log_create(f, t);
     if (st != OK) {
         forest_remove(f, t, true);
         return st;
@@ -215,6 +218,8 @@ static enum status find_owned(void *ctx, struct tree *t)
 enum status forest_drop_branch(struct forest *f, struct branch *b)
 {
     struct owned_trees o = {b->id, {0}};
+    uint32_t id = b->id;
+    lsn_t end;
     enum status st = forest_each(f, find_owned, &o);
     fmutex_lock(&f->manifest_mutex);
     POINT("branch.before_drop");
@@ -228,7 +233,11 @@ enum status forest_drop_branch(struct forest *f, struct branch *b)
     }
     ARRAY_RELEASE(&o.trees);
     epoch_collect(f->o.epoch);
-    return st;
+    TRY(st);
+    if (forest_redo_unbranch(f, id, &end) == OK && (!f->wal || wal_wait(f->wal, end, false) == OK)) return OK;
+    log_error(LOG_ERROR, "store"); /* it is gone all the same; the next open tells the log */
+    error_clear();
+    return OK;
 }
 
 void forest_free_branches(struct forest *f)

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/point.h"
 
-enum { BRANCH_BYTES = 49, OWNER_BYTES = 25 };
+enum { BRANCH_BYTES = FOREST_BRANCH_BYTES, OWNER_BYTES = 25 };
 
 static void put_u64(struct strbuf *b, uint64_t v)
 {
@@ -26,7 +26,7 @@ static uint64_t u64_at(struct slice record, size_t at)
     return v;
 }
 
-static void encode_branch(const struct branch *b, struct strbuf *out)
+void forest__encode_branch(const struct branch *b, struct strbuf *out)
 {
     const struct branch *parent = branch_parent(b);
     strbuf_addc(out, EDIT_BRANCH);
@@ -54,7 +54,7 @@ void forest__encode_owner(const struct tree *t, struct strbuf *out)
 }
 
 /* That the last number was given out is told by its end, if it has one. */
-void forest__encode_branches(struct forest *f, struct strbuf *out,
+void forest__encode_branches(struct forest *f, bool all, struct strbuf *out,
                              void (*ended)(void *ctx, size_t bytes), void *ctx)
 {
     fmutex_lock(&f->branches_mutex);
@@ -63,8 +63,8 @@ void forest__encode_branches(struct forest *f, struct strbuf *out,
         ended(ctx, out->len);
     }
     for (size_t i = 0; i < f->branches.count; i++) {
-        if (!f->branches.data[i]->logged) continue;
-        encode_branch(f->branches.data[i], out);
+        if (!all && !f->branches.data[i]->logged) continue;
+        forest__encode_branch(f->branches.data[i], out);
         ended(ctx, out->len);
     }
     fmutex_unlock(&f->branches_mutex);
@@ -76,7 +76,7 @@ enum status forest_log_branch(struct forest *f, struct branch *b)
     strbuf_init(&out, NULL);
     fmutex_lock(&f->manifest_mutex);
     fmutex_lock(&f->branches_mutex);
-    encode_branch(b, &out);
+    forest__encode_branch(b, &out);
     fmutex_unlock(&f->branches_mutex);
     struct slice record = strbuf_slice(&out);
     POINT("branch.before_log");

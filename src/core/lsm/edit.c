@@ -1,4 +1,4 @@
-/* Manifest records of the forest (docs/format/manifest.md):
+/* Manifest records of the forest (docs/format/manifest.md; read back in edit_read.c):
  *
  *   u8 kind | u64 tree | …
  *   1 CREATE   nothing more
@@ -14,6 +14,7 @@
  *   9 FLOOR    u64 timestamp: what was superseded by then may be gone; tree 0: for all trees
  *  10 RETIRE   u64 timestamp: dropped then, kept for reads of the past
  *  11 to 13    branches: branch_edit.c
+ *  14 STORE    u64 number of the store, in the place of the tree: drawn once, and anew at each restore
  *
  * Little-endian. The log is rewritten as one EDIT a tree once it has grown. */
 #include "core/lsm/tree_priv.h"
@@ -73,6 +74,12 @@ static void encode_log_start(const struct log_start *at, struct strbuf *out)
     put_u64(out, at->lsn);
     put_u32(out, at->session);
     put_u64(out, at->ts);
+}
+
+static void encode_store(uint64_t number, struct strbuf *out)
+{
+    strbuf_addc(out, EDIT_STORE);
+    put_u64(out, number);
 }
 
 static void encode_load(enum load_record kind, const struct loaded_run *l, uint64_t ts,
@@ -175,18 +182,28 @@ static void rewrite_branch(void *ctx, size_t bytes)
 
 /* Under manifest_mutex. Every edit is logged and its shape set under the mutex, so that the shapes
  * seen here are those of the log. */
+static enum status encode_all(struct rewrite *w, bool copy)
+{
+    struct forest *f = w->forest;
+    strbuf_init(&w->bytes, NULL);
+    strbuf_addc(&w->bytes, EDIT_COUNTERS);
+    put_u64(&w->bytes, __atomic_load_n(&f->next_tree, __ATOMIC_RELAXED));
+    ARRAY_PUSH(&w->ends, w->bytes.len);
+    encode_log_start(&f->log_start, &w->bytes);
+    ARRAY_PUSH(&w->ends, w->bytes.len);
+    if (f->store_number) {
+        encode_store(f->store_number, &w->bytes);
+        ARRAY_PUSH(&w->ends, w->bytes.len);
+    }
+    rewrite_time(w, EDIT_FLOOR, 0, f->floor);
+    forest__encode_branches(f, copy, &w->bytes, rewrite_branch, w);
+    return forest_each(f, rewrite_tree, w);
+}
+
 static enum status rewrite_manifest(struct forest *f)
 {
     struct rewrite w = {.forest = f};
-    strbuf_init(&w.bytes, NULL);
-    strbuf_addc(&w.bytes, EDIT_COUNTERS);
-    put_u64(&w.bytes, __atomic_load_n(&f->next_tree, __ATOMIC_RELAXED));
-    ARRAY_PUSH(&w.ends, w.bytes.len);
-    encode_log_start(&f->log_start, &w.bytes);
-    ARRAY_PUSH(&w.ends, w.bytes.len);
-    rewrite_time(&w, EDIT_FLOOR, 0, f->floor);
-    forest__encode_branches(f, &w.bytes, rewrite_branch, &w);
-    enum status st = forest_each(f, rewrite_tree, &w);
+    enum status st = encode_all(&w, false);
     struct slice *records = records_of(&w);
     if (st == OK) st = manifest_rewrite(f->manifest, records, (uint32_t)w.ends.count);
     mem_free(MEM_RUN, records);
@@ -203,6 +220,20 @@ static enum status keep_short(struct forest *f)
     TRY(rewrite_manifest(f));
     f->rewritten_bytes = manifest_bytes(f->manifest);
     return OK;
+}
+
+enum status forest__snapshot(struct forest *f, struct arena *a, struct slice **ret, uint32_t *ret_count)
+{
+    struct rewrite w = {.forest = f};
+    enum status st = encode_all(&w, true);
+    struct slice *records = records_of(&w);
+    *ret = arena_alloc(a, w.ends.count * sizeof **ret);
+    *ret_count = (uint32_t)w.ends.count;
+    for (uint32_t i = 0; i < *ret_count; i++) (*ret)[i] = slice_dup(a, records[i]);
+    mem_free(MEM_RUN, records);
+    strbuf_release(&w.bytes);
+    ARRAY_RELEASE(&w.ends);
+    return st;
 }
 
 enum status forest__append(struct forest *f, const struct slice *records, uint32_t n)
@@ -326,6 +357,19 @@ enum status forest_log_floor(struct forest *f, uint64_t ts)
     return st;
 }
 
+enum status forest_log_store(struct forest *f, uint64_t number)
+{
+    struct strbuf b;
+    strbuf_init(&b, NULL);
+    encode_store(number, &b);
+    fmutex_lock(&f->manifest_mutex);
+    enum status st = append_record(f, &b);
+    if (st == OK) f->store_number = number;
+    fmutex_unlock(&f->manifest_mutex);
+    strbuf_release(&b);
+    return st;
+}
+
 enum status forest_log_start(struct forest *f, const struct log_start *at)
 {
     struct strbuf b;
@@ -340,158 +384,4 @@ enum status forest_log_start(struct forest *f, const struct log_start *at)
     fmutex_unlock(&f->manifest_mutex);
     strbuf_release(&b);
     return st;
-}
-
-/* --- reading ----------------------------------------------------------------------------------- */
-
-struct reader {
-    struct slice left;
-    bool bad;
-};
-
-static uint64_t take(struct reader *r, size_t bytes)
-{
-    uint64_t v = 0;
-    if (r->left.len < bytes) {
-        r->bad = true;
-        return 0;
-    }
-    memcpy(&v, r->left.data, bytes);
-    r->left.data += bytes;
-    r->left.len -= bytes;
-    return v;
-}
-
-static enum status malformed(void)
-{
-    return FAIL(DATA_CORRUPTED, "the manifest holds a record that is not one");
-}
-
-/* Not opened yet: a later record may say that the run is gone, and its place be another's. */
-static enum status read_added(struct forest *f, struct shape *next, struct reader *r)
-{
-    uint64_t id = take(r, 8);
-    uint32_t level = (uint32_t)take(r, 4), len = (uint32_t)take(r, 4);
-    if (r->bad || level >= LISTS || len > r->left.len) return malformed();
-    struct slice meta = slice_make(r->left.data, len);
-    r->left.data += len;
-    r->left.len -= len;
-    if (id >= f->next_run) f->next_run = id + 1;
-    shape__add_run(next, level, run_ref__new(id, NULL, meta));
-    return OK;
-}
-
-static enum status replay_runs(struct forest *f, tree_id id, struct reader *r)
-{
-    uint64_t lsn = take(r, 8);
-    int64_t rows = (int64_t)take(r, 8);
-    uint64_t next_run = take(r, 8);
-    uint32_t removed = (uint32_t)take(r, 4);
-    if (r->bad || removed > r->left.len / 8) return malformed();
-    struct tree *t;
-    TRY(forest_add(f, id, 0, &t));
-    t->created = true;
-    t->replay_lsn = lsn;
-    t->rows = rows;
-    if (next_run > f->next_run) f->next_run = next_run;
-    struct shape *next = shape__copy(t->shape);
-    enum status st = OK;
-    for (uint32_t i = 0; i < removed; i++) shape__remove_run(next, take(r, 8));
-    uint32_t added = (uint32_t)take(r, 4);
-    if (r->bad) st = malformed();
-    for (uint32_t i = 0; i < added && st == OK; i++) st = read_added(f, next, r);
-    /* Nobody reads yet: the old shape can go at once. */
-    struct shape *old = t->shape;
-    t->shape = next;
-    shape__free(old);
-    return st;
-}
-
-/* Not opened yet, as above. */
-static enum status replay_pending(struct forest *f, tree_id id, struct reader *r)
-{
-    uint64_t run = take(r, 8);
-    struct tree *t;
-    if (r->bad) return malformed();
-    TRY(forest_add(f, id, 0, &t));
-    if (run >= f->next_run) f->next_run = run + 1;
-    struct run_ref *ref = run_ref__new(run, NULL, r->left);
-    ref->state = RUN_PREPARED;
-    ref->begin = UINT64_MAX - 1; /* nobody sees it */
-    shape__add_run(t->shape, 0, ref);
-    return OK;
-}
-
-/* A pending run that is none any more. */
-static enum status replay_outcome(struct forest *f, tree_id id, bool install, struct reader *r)
-{
-    uint64_t run = take(r, 8), ts = install ? take(r, 8) : 0, rows = install ? take(r, 8) : 0;
-    struct tree *t = forest_tree(f, id);
-    if (r->bad) return malformed();
-    if (!t) return OK;
-    if (!install) {
-        shape__remove_run(t->shape, run);
-        return OK;
-    }
-    t->rows = (int64_t)rows;
-    for (uint32_t i = 0; i < t->shape->levels[0].count; i++) {
-        struct run_ref *ref = t->shape->levels[0].runs[i];
-        if (ref->id != run || ref->state != RUN_PREPARED) continue;
-        if (!run_meta_stampable(ref->meta)) return malformed();
-        run_meta_stamp(ref->meta, run_load_ts(ts));
-        ref->state = RUN_INSTALLED;
-        ref->begin = 0;
-        return OK;
-    }
-    return malformed();
-}
-
-static enum status replay_time(struct forest *f, enum edit_kind kind, tree_id id, struct reader *r)
-{
-    uint64_t ts = take(r, 8);
-    struct tree *t = id ? forest_tree(f, id) : NULL;
-    if (r->bad || (kind == EDIT_RETIRE && !id)) return malformed();
-    if (!id) f->floor = ts;
-    else if (t && kind == EDIT_FLOOR) t->floor = t->logged_floor = ts;
-    else if (t) t->retired_ts = ts;
-    if (ts > f->max_ts) f->max_ts = ts;
-    return OK;
-}
-
-enum status forest__replay(void *ctx, struct slice record)
-{
-    struct forest *f = ctx;
-    struct reader r = {.left = record};
-    unsigned kind = (unsigned)take(&r, 1);
-    uint64_t id = take(&r, 8);
-    if (r.bad) return malformed();
-    struct tree *t;
-    switch (kind) {
-    case EDIT_CREATE:
-        TRY(forest_add(f, id, 0, &t));
-        t->created = true;
-        return OK;
-    case EDIT_DROP:
-        t = forest_tree(f, id);
-        if (t) forest_remove(f, t, false);
-        epoch_collect(f->o.epoch);
-        return OK;
-    case EDIT_RUNS: return replay_runs(f, id, &r);
-    case EDIT_COUNTERS:
-        if (id > FOREST_TREES) return malformed();
-        if (id > f->next_tree) f->next_tree = id;
-        return OK;
-    case EDIT_LOG:
-        f->log_start.lsn = id;
-        f->log_start.session = (uint32_t)take(&r, 4);
-        f->log_start.ts = take(&r, 8);
-        if (f->log_start.ts > f->max_ts) f->max_ts = f->log_start.ts;
-        return r.bad ? malformed() : OK;
-    case EDIT_PENDING: return replay_pending(f, id, &r);
-    case EDIT_INSTALL: return replay_outcome(f, id, true, &r);
-    case EDIT_FLOOR:
-    case EDIT_RETIRE: return replay_time(f, (enum edit_kind)kind, id, &r);
-    case EDIT_FORGET: return replay_outcome(f, id, false, &r);
-    default: return kind <= EDIT_OWNER ? forest__replay_branch(f, kind, id, record) : malformed();
-    }
 }

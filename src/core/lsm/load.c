@@ -51,13 +51,14 @@ void tree_unpublish_run(struct tree *t, struct run_ref *r)
     fmutex_unlock(&t->mutex);
 }
 
-enum status forest_prepare_runs(struct forest *f, const struct loaded_run *runs, size_t n)
+enum status forest_prepare_runs(struct forest *f, const struct loaded_run *runs, size_t n, bool *ret_whole)
 {
     TRY(blocks_sync(f->blocks));
     fmutex_lock(&f->manifest_mutex);
     POINT("load.before_prepare");
     enum status st = forest__log_loads(f, LOAD_PENDING, runs, n, 0);
     for (size_t i = 0; i < n && st == OK; i++) set_state(runs[i].ref, RUN_PREPARED);
+    *ret_whole = f->whole_log > 0; /* who copies the manifest after this knows of the runs */
     fmutex_unlock(&f->manifest_mutex);
     return st;
 }

@@ -20,7 +20,7 @@ struct run_ref *run_ref__new(uint64_t id, struct run *run, struct slice meta)
     return r;
 }
 
-static void run_ref_unref(struct run_ref *r)
+void run_ref__unref(struct run_ref *r)
 {
     if (__atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) != 0) return;
     if (r->run && __atomic_load_n(&r->doomed, __ATOMIC_ACQUIRE)) run_destroy(r->run);
@@ -79,7 +79,7 @@ struct shape *shape__copy(const struct shape *s)
 void shape__free(struct shape *s)
 {
     for (int l = 0; l < LISTS; l++) {
-        for (uint32_t i = 0; i < s->levels[l].count; i++) run_ref_unref(s->levels[l].runs[i]);
+        for (uint32_t i = 0; i < s->levels[l].count; i++) run_ref__unref(s->levels[l].runs[i]);
         mem_free(MEM_RUN, s->levels[l].runs);
     }
     mem_free(MEM_RUN, s->memories);
@@ -104,7 +104,7 @@ void shape__remove_run(struct shape *s, uint64_t id)
         struct level *v = &s->levels[l];
         for (uint32_t i = 0; i < v->count; i++) {
             if (v->runs[i]->id != id) continue;
-            run_ref_unref(v->runs[i]);
+            run_ref__unref(v->runs[i]);
             memmove(&v->runs[i], &v->runs[i + 1], (v->count - i - 1) * sizeof *v->runs);
             v->count--;
             return;

@@ -130,6 +130,8 @@ struct forest {
     struct fmutex work_mutex;     /* flushing and compacting flags */
     struct fcond work_done;       /* a compaction has ended */
     struct wal *wal;              /* set once it is open */
+    uint64_t store_number;        /* guarded by manifest_mutex: of the store, drawn by lot; 0: not yet */
+    uint32_t whole_log;           /* guarded by manifest_mutex: who wants loads to be in the log, too */
     struct fmutex branches_mutex; /* rank: below manifest_mutex, but for who is held for long */
     ARRAY(struct branch *) branches; /* guarded by branches_mutex; by rising numbers */
     uint32_t branch_count;        /* atomic */
@@ -165,6 +167,8 @@ enum status forest_log_drop(struct forest *f, struct tree *t) MUST;
 enum status forest_log_retire(struct forest *f, struct tree *t, uint64_t ts) MUST;
 /* History is whole after ts only: of a store that did not keep it until then. */
 enum status forest_log_floor(struct forest *f, uint64_t ts) MUST;
+/* Durable on return, as all of these: which store it is. */
+enum status forest_log_store(struct forest *f, uint64_t number) MUST;
 /* Durable on return: no tree needs the log before. Nothing when that is known already. */
 enum status forest_log_start(struct forest *f, const struct log_start *at) MUST;
 /* Calls fn for each tree, in an epoch section of its own: a tree stays while fn has it. */
@@ -198,8 +202,10 @@ enum status tree_publish_run(struct tree *t, struct slice meta, uint64_t begin, 
                              struct run_ref **ret, const struct shape **ret_shape) MUST;
 /* Takes it out again; its space is given back when no reader can hold it. */
 void tree_unpublish_run(struct tree *t, struct run_ref *r);
-/* Durable on return: the manifest names these runs as pending. An error leaves them as they were. */
-enum status forest_prepare_runs(struct forest *f, const struct loaded_run *runs, size_t n) MUST;
+/* Durable on return: the manifest names these runs as pending. An error leaves them as they were.
+ * *ret_whole: the log is to have their rows, too. */
+enum status forest_prepare_runs(struct forest *f, const struct loaded_run *runs, size_t n,
+                                bool *ret_whole) MUST;
 /* They were not committed, though prepared. An error keeps their space until the next open. */
 enum status forest_forget_runs(struct forest *f, const struct loaded_run *runs, size_t n) MUST;
 /* They were committed at `ts`, and the log has it. */

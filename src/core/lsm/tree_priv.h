@@ -9,7 +9,7 @@
 /* What a record of the manifest is (edit.c; from EDIT_BRANCH on branch_edit.c). */
 enum edit_kind { EDIT_CREATE = 1, EDIT_DROP, EDIT_RUNS, EDIT_COUNTERS, EDIT_LOG, EDIT_PENDING,
                  EDIT_INSTALL, EDIT_FORGET, EDIT_FLOOR, EDIT_RETIRE, EDIT_BRANCH, EDIT_UNBRANCH,
-                 EDIT_OWNER };
+                 EDIT_OWNER, EDIT_STORE };
 
 /* A change of a tree's runs, as the manifest keeps it. */
 struct run_edit {
@@ -28,10 +28,15 @@ enum load_record { LOAD_PENDING, LOAD_INSTALLED, LOAD_FORGOTTEN };
 enum status forest__log_claim(struct forest *f, const struct loaded_run *l) MUST;
 enum status forest__log_loads(struct forest *f, enum load_record kind, const struct loaded_run *runs,
                               size_t n, uint64_t ts) MUST;
+/* Records that say all that the manifest does, in the arena. Under manifest_mutex. */
+enum status forest__snapshot(struct forest *f, struct arena *a, struct slice **ret,
+                             uint32_t *ret_count) MUST;
 /* All or none, durable on return. Under manifest_mutex. */
 enum status forest__append(struct forest *f, const struct slice *records, uint32_t n) MUST;
-/* All of them; tells where each record ends. */
-void forest__encode_branches(struct forest *f, struct strbuf *out,
+enum { FOREST_BRANCH_BYTES = 49 }; /* and the name; the last eight are the newer mark */
+void forest__encode_branch(const struct branch *b, struct strbuf *out);
+/* Those that the manifest knows, or all; tells where each record ends. */
+void forest__encode_branches(struct forest *f, bool all, struct strbuf *out,
                              void (*ended)(void *ctx, size_t bytes), void *ctx);
 void forest__encode_owner(const struct tree *t, struct strbuf *out);
 enum status forest__log_owned(struct forest *f, struct tree *t) MUST; /* and that it is there */
@@ -67,6 +72,7 @@ bool history__pick(const struct shape *s, uint64_t floor, const struct pins *pin
 
 /* A copy to be changed; takes a reference on each run that it names. */
 struct shape *shape__copy(const struct shape *s);
+void run_ref__unref(struct run_ref *r);
 /* Gives the references back and frees. */
 void shape__free(struct shape *s);
 /* Makes `next` the shape; the old one goes by epoch. Under tree->mutex. */

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/point.h"
+#include "core/lsm/redo.h"
 
 /* --- layers ------------------------------------------------------------------------------------ */
 
@@ -149,6 +150,16 @@ static enum status check_new(struct forest *f, const struct branch *parent, stru
     return OK;
 }
 
+/* The log has it, but the manifest has not. */
+static void forget_new(struct forest *f, struct branch *b, bool logged)
+{
+    struct error kept = *error_current();
+    lsn_t end;
+    if (logged && forest_redo_unbranch(f, b->id, &end) != OK) error_clear();
+    forest_forget_branch(f, b);
+    *error_current() = kept;
+}
+
 enum status store_create_branch(struct store *s, struct branch *parent, struct slice name,
                                 const struct txn *past, uint32_t *ret_id)
 {
@@ -163,13 +174,16 @@ enum status store_create_branch(struct store *s, struct branch *parent, struct s
     enum status st = check_new(f, parent, name);
     if (st == OK) st = forest_add_branch(f, parent, name, ts, os_wall_us(s->o.os), &b);
     if (st == OK) b->handles = 1;
+    lsn_t end;
+    enum status logged = st == OK ? forest_redo_branch(f, b, &end) : st;
     fmutex_unlock(&f->branches_mutex);
     TRY(st);
-    st = forest_log_branch(f, b);
+    if (logged == OK) logged = wal_wait(s->wal, end, false);
+    st = logged == OK ? forest_log_branch(f, b) : logged;
     fmutex_lock(&f->branches_mutex);
     *ret_id = b->id;
     b->handles--;
-    if (st != OK) forest_forget_branch(f, b);
+    if (st != OK) forget_new(f, b, logged == OK);
     fmutex_unlock(&f->branches_mutex);
     return st;
 }
@@ -226,8 +240,11 @@ enum status store_mark_branch(struct branch *b, uint64_t keep, uint64_t ts)
     fmutex_lock(&f->branches_mutex);
     b->marks[0] = keep;
     b->marks[1] = ts;
+    lsn_t end;
+    enum status st = forest_redo_branch(f, b, &end);
     fmutex_unlock(&f->branches_mutex);
-    return forest_log_branch(f, b);
+    if (st == OK) st = wal_wait(f->wal, end, false);
+    return st == OK ? forest_log_branch(f, b) : st;
 }
 
 /* --- handles ----------------------------------------------------------------------------------- */

@@ -35,6 +35,7 @@ void store__least_snapshots(struct store *s, uint64_t *ret_today, uint64_t *ret_
 static int64_t retention_of(const struct store *s, const struct tree *t)
 {
     int64_t us = __atomic_load_n(&t->retention_us, __ATOMIC_RELAXED);
+    if (s->recovering) return INT64_MAX; /* a branch that the log is yet to tell of may need it */
     return us == RETENTION_DEFAULT ? __atomic_load_n(&s->retention_us, __ATOMIC_RELAXED) : us;
 }
 

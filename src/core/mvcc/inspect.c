@@ -41,11 +41,11 @@ static void inspect_record(struct slice r, struct strbuf *out)
                                         "next tree", "log needed from", "pending run of tree",
                                         "installed run of tree", "forgotten run of tree",
                                         "history begins of tree", "retired tree", "branch",
-                                        "no branch up to", "owner of tree"};
+                                        "no branch up to", "owner of tree", "number of the store"};
     unsigned kind = r.len ? (unsigned char)r.data[0] : 0;
     uint64_t tree = 0;
     if (r.len >= 9) memcpy(&tree, r.data + 1, 8);
-    strbuf_addf(out, kind == 5 ? "    %s %llX" : "    %s %llu", kinds[kind < 14 ? kind : 0],
+    strbuf_addf(out, kind == 5 ? "    %s %llX" : "    %s %llu", kinds[kind < 15 ? kind : 0],
                 (unsigned long long)tree);
     if (kind >= 6 && r.len >= 17) {
         uint64_t value;

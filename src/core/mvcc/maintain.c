@@ -261,6 +261,12 @@ enum status store__admit(struct txn *t)
         error_hint("See the server log, then restart the server to recover.");
         return st;
     }
+    if (__atomic_load_n(&s->archive_full, __ATOMIC_ACQUIRE)) {
+        enum status st = FAIL(DISK_FULL, "the write-ahead log cannot be archived, and no more of it may be kept");
+        error_hint("See pg_stat_archiver and the server log; make the archive directory writable again, or raise "
+                   "wal.archive_bytes_max.");
+        return st;
+    }
     uint64_t limit = s->o.memtable_total_bytes;
     if (has_room(s)) return OK;
     for (int round = 0; round < ADMIT_ROUNDS_MAX; round++) {

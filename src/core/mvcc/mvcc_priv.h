@@ -155,6 +155,9 @@ struct store {
     struct fcond space;          /* a flush has freed memory, or a transaction has ended */
     uint32_t scheduled[2];       /* atomic: tasks queued or running: flush, compaction */
     bool closing;                /* atomic */
+    bool recovering;             /* the log is being replayed */
+    struct archiver *archiver;   /* NULL: the log is not archived */
+    bool archive_full;           /* atomic: too much log waits for that */
     bool failed;                 /* atomic: background work failed for good; writes are refused */
     char failure[256];           /* written before `failed` is set */
     struct fmutex checkpoint_mutex;
@@ -293,7 +296,7 @@ enum redo_op {
     REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP, REDO_RUN,
     REDO_CREATE_IN,
     REDO_PREPARE, REDO_RESOLVE, /* of prepared transactions; inside of PREPARE alone: */
-    REDO_LOCK, REDO_RELATION, REDO_ADVISORY,
+    REDO_LOCK, REDO_RELATION, REDO_ADVISORY, /* lsm/redo.h has more */
 };
 enum { REDO_TREE_BYTES = 9, REDO_ROW_BYTES = 17, REDO_RUN_BYTES = 17 };
 /* The end of a prepared transaction that is rolled back. */
@@ -301,6 +304,12 @@ enum status txn__log_resolve(struct store *s, uint64_t id, lsn_t *ret_end) MUST;
 /* From the log into the memtables (recover.c). */
 enum status store__recover(struct store *s) MUST;
 uint32_t store__recovery_threads(const struct store_options *o);
+
+/* --- the log's archive (archiver.c) --- */
+
+enum status store__start_archiver(struct store *s) MUST;
+void store__stop_archiver(struct store *s);
+void store__free_archiver(struct store *s);
 
 /* --- time travel (history.c) --- */
 

@@ -8,6 +8,7 @@
  * handed over is applied first, then the reader makes the change itself.
  *
  * With one thread the reader applies the rows as it goes, without a copy. */
+#include "core/lsm/redo.h"
 #include "core/mvcc/prepared_priv.h"
 
 #include <unistd.h>
@@ -59,6 +60,7 @@ struct recovery {
     uint32_t lane_count; /* 0: the reader applies */
     uint64_t records, rows, max_ts;
     uint64_t bytes; /* to be read, at most */
+    struct received_runs *received; /* NULL: the manifest has all that were loaded */
     int64_t started_us, told_us;
 };
 
@@ -317,7 +319,27 @@ static enum status take_run(struct recovery *r, uint64_t lsn, uint64_t ts, struc
     *ret_used = REDO_RUN_BYTES;
     TRY(drain(r));
     struct tree *tree = forest_tree(r->store->forest, id);
-    return tree ? forest_claim_run(r->store->forest, tree, run, lsn, ts) : OK;
+    if (!tree) return OK;
+    if (r->received) TRY(received_runs_claim(r->received, tree, run, lsn));
+    return forest_claim_run(r->store->forest, tree, run, lsn, ts);
+}
+
+/* What the manifest has, too, unless this is a copy of before. */
+static enum status take_forest(struct recovery *r, uint64_t lsn, struct slice payload, size_t *ret_used)
+{
+    uint64_t bytes;
+    memcpy(&bytes, payload.data + 1, sizeof bytes);
+    if (bytes > payload.len - REDO_FOREST_BYTES) return malformed(lsn);
+    *ret_used = REDO_FOREST_BYTES + (size_t)bytes;
+    TRY(drain(r));
+    return forest_replay_redo(r->store->forest, lsn, slice_make(payload.data + REDO_FOREST_BYTES, (size_t)bytes));
+}
+
+static enum status take_part(struct recovery *r, uint64_t lsn, struct slice payload, size_t *ret_used)
+{
+    const struct store_restore *x = r->store->o.restore;
+    *ret_used = payload.len; /* a record of its own */
+    return r->received ? received_runs_add(r->received, lsn, payload, lsn < x->copied_lsn) : OK;
 }
 
 /* --- prepared transactions ---------------------------------------------------------------------- */
@@ -385,6 +407,10 @@ static enum status replay_record(void *ctx, lsn_t lsn, uint64_t ts, struct slice
             TRY(take_made(r, lsn.v, payload, &used));
         else if (op == REDO_RUN)
             TRY(take_run(r, lsn.v, ts, payload, &used));
+        else if (op == REDO_FOREST)
+            TRY(take_forest(r, lsn.v, payload, &used));
+        else if (op == REDO_PART)
+            TRY(take_part(r, lsn.v, payload, &used));
         else if (op == REDO_PREPARE)
             keep_prepared(r, id, lsn.v, payload), used = payload.len;
         else if (op == REDO_RESOLVE)
@@ -472,13 +498,22 @@ enum status store__recover(struct store *s)
     s->visible_ts = s->forest->max_ts;
     TRY(forest_each(s->forest, note_needed, NULL));
     TRY(start_lanes(&r));
+    if (s->o.restore) r.received = received_runs_new(s->forest);
+    s->recovering = true;
     enum status st = wal_replay(s->wal, (lsn_t){start->lsn}, start->session, replay_record, &r);
     if (st == OK) st = drain(&r);
     stop_lanes(&r);
+    s->recovering = false;
+    received_runs_free(r.received);
     s->forest->wal = s->wal;
     if (st == OK) st = forest_drop_unclaimed(s->forest);
     if (st == OK) st = forest_each(s->forest, end_rescue, NULL);
+    if (st == OK) st = forest_redo_branches(s->forest);
     TRY(revive_prepared(&r, st));
+    if (s->o.restore) {
+        s->o.restore->last_ts = r.max_ts;
+        s->o.restore->was_cut = wal_was_cut(s->wal);
+    }
     hlc_observe(&s->clock, r.max_ts);
     s->visible_ts = r.max_ts;
     s->recovered_rows = r.rows;

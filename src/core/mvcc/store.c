@@ -4,6 +4,7 @@
  * tree still needs (the manifest names it) is applied to memtables (recover.c). Applying twice does no
  * harm, so recovery may itself be cut off at any point. Close writes everything out; a crash is the
  * same without that. */
+#include "core/backup.h"
 #include "core/mvcc/prepared_priv.h"
 
 #include <stdio.h>
@@ -47,6 +48,17 @@ static enum status make_dir(struct os *os, const char *path)
     return os_sync_dir(os, slash ? parent : ".");
 }
 
+/* Tells backups and archives of this store from those of others. */
+static enum status draw_number(struct store *s)
+{
+    uint64_t number = 0;
+    if (s->forest->store_number) return OK;
+    while (!number) os_random(s->o.os, &number, sizeof number);
+    return forest_log_store(s->forest, number);
+}
+
+#define RESTORE_RUNS (1ull << 40)
+
 static enum status open_parts(struct store *s)
 {
     struct os *os = s->o.os;
@@ -68,6 +80,8 @@ static enum status open_parts(struct store *s)
     TRY(forest_open(&fo, &s->forest));
     s->forest->horizon = store__horizon;
     s->forest->ctx = s;
+    /* What the log brings along keeps its numbers, which are less. */
+    if (s->o.restore) s->forest->next_run += RESTORE_RUNS;
     snprintf(path, sizeof path, "%s/wal", s->dir);
     struct wal_options wo = {
         .os = os,
@@ -75,17 +89,21 @@ static enum status open_parts(struct store *s)
         .file_bytes = s->o.wal_file_bytes,
         .batch_window_us = s->o.group_commit_window_us,
         .read_ahead = store__recovery_threads(&s->o) > 1,
+        .until_ts = s->o.restore ? s->o.restore->until_ts : 0,
         .clock = &s->clock,
         .on_durable = on_durable,
         .ctx = s,
     };
     TRY(wal_open(&wo, &s->wal));
     TRY(store__recover(s));
+    TRY(draw_number(s));
+    TRY(store__start_archiver(s));
     return store__open_history(s);
 }
 
 static void release(struct store *s)
 {
+    store__free_archiver(s);
     if (s->wal) wal_abandon(s->wal);
     store__drop_prepared(s);
     epoch_collect(s->epoch);
@@ -136,6 +154,7 @@ enum status store_open(const struct store_options *o, struct store **ret)
 /* Stops taking up work and waits for what is running. */
 static void quiesce(struct store *s)
 {
+    store__stop_archiver(s);
     __atomic_store_n(&s->closing, true, __ATOMIC_SEQ_CST);
     while (__atomic_load_n(&s->scheduled[0], __ATOMIC_SEQ_CST) ||
            __atomic_load_n(&s->scheduled[1], __ATOMIC_SEQ_CST))
@@ -149,6 +168,7 @@ enum status store_close(struct store *s)
     __atomic_store_n(&s->closing, false, __ATOMIC_SEQ_CST); /* the checkpoint is work, too */
     s->o.background = NULL;
     enum status st = store_checkpoint(s);
+    if (s->archiver && wal_flush(s->wal) == OK && store_archive(s, true) != OK) error_clear(); /* it was told */
     if (s->wal) {
         wal_close(s->wal);
         s->wal = NULL;

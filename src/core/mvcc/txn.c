@@ -11,6 +11,7 @@
  * A transaction's memory is reused, never freed while the store is open. Others may have seen its
  * address in a version or wait for it: they look whether the version still names it, and go by its id
  * (mvcc__begin, txn__wait_for). */
+#include "core/lsm/redo.h"
 #include "core/mvcc/mvcc_priv.h"
 
 #include "base/mem.h"
@@ -457,6 +458,18 @@ static enum status commit_reads(struct txn *t)
     return st;
 }
 
+static enum status prepare_loads(struct txn *t)
+{
+    struct forest *f = t->store->forest;
+    bool whole;
+    TRY(forest_prepare_runs(f, t->loads.data, t->loads.count, &whole));
+    enum status st = OK;
+    for (size_t i = 0; i < t->loads.count && whole && st == OK; i++)
+        st = forest_redo_run(f, &t->loads.data[i]);
+    if (st != OK) txn__forget_loads(t);
+    return st;
+}
+
 enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
 {
     ASSERT(t->depth == 0);
@@ -471,7 +484,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     }
     bool changes = t->changes.count > 0 || t->loads.count > 0;
     lsn_t end;
-    if (t->loads.count) st = forest_prepare_runs(s->forest, t->loads.data, t->loads.count);
+    if (t->loads.count) st = prepare_loads(t);
     if (st != OK) {
         txn_abort(t);
         return st;

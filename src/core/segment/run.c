@@ -147,6 +147,17 @@ void run_meta_stamp(struct slice meta, uint64_t ts)
     memcpy(at + len, &crc, sizeof crc);
 }
 
+void run_meta_place(struct slice meta, const struct extent *extents)
+{
+    struct meta_fixed f;
+    char *at = (char *)meta.data;
+    memcpy(&f, at, sizeof f);
+    memcpy(at + sizeof f, extents, f.extents * sizeof *extents);
+    size_t len = meta.len - sizeof(uint32_t);
+    uint32_t crc = crc32c(0, at, len);
+    memcpy(at + len, &crc, sizeof crc);
+}
+
 /* --- open ------------------------------------------------------------------------------------- */
 
 /* The raw bytes of a segment, checked, on the heap. */

@@ -72,6 +72,8 @@ void run_stamp(struct run *r, uint64_t ts);
 /* The same in its meta blob, in place, if it is that of such a run. */
 bool run_meta_stampable(struct slice meta);
 void run_meta_stamp(struct slice meta, uint64_t ts);
+/* The same run in other extents, as many and of the same sizes: in its meta blob, in place. */
+void run_meta_place(struct slice meta, const struct extent *extents);
 void run_destroy(struct run *r);             /* frees the extents, forgets cached pages, closes */
 /* The extents that a meta blob names, for blocks_mark_used. */
 enum status run_meta_extents(struct slice meta, struct arena *a, struct extent **ret,

@@ -205,6 +205,11 @@ bool wal_failed(const struct wal *w)
     return __atomic_load_n(&w->failed, __ATOMIC_ACQUIRE);
 }
 
+bool wal_was_cut(const struct wal *w)
+{
+    return w->was_cut;
+}
+
 uint64_t wal_flush_count(const struct wal *w)
 {
     return __atomic_load_n(&w->flush_count, __ATOMIC_RELAXED);

@@ -18,7 +18,7 @@ typedef struct {
 
 struct wal;
 
-enum { WAL_RECORD_BYTES_MAX = 1 << 30 };
+enum { WAL_RECORD_BYTES_MAX = 1 << 30, WAL_HOLDS_MAX = 16 };
 
 struct wal_options {
     struct os *os;
@@ -27,6 +27,8 @@ struct wal_options {
     uint64_t staging_bytes_max; /* 0: 64 MiB: an append waits for room beyond it */
     int64_t batch_window_us;    /* of records appended with batch = true; 0: they are as others */
     bool read_ahead;            /* a thread of its own reads ahead during replay */
+    uint64_t until_ts;          /* replay ends before the first record that is newer, and erases what
+                                 * follows; 0: it does not */
     struct hlc_clock *clock;
     /* Told, in LSN order and before the waiters are woken, that all up to here is durable. */
     void (*on_durable)(void *ctx, lsn_t lsn, uint64_t ts);
@@ -65,6 +67,17 @@ lsn_t wal_appended_lsn(const struct wal *w);
 uint64_t wal_appended_ts(const struct wal *w);
 /* Everything before `keep` may be recycled. */
 enum status wal_recycle(struct wal *w, lsn_t keep) MUST;
+/* Nothing from `from` on is recycled until the hold ends. WAL_HOLDS_MAX: there are as many already. */
+uint32_t wal_hold(struct wal *w, lsn_t from);
+void wal_move_hold(struct wal *w, uint32_t hold, lsn_t from);
+void wal_end_hold(struct wal *w, uint32_t hold);
+lsn_t wal_oldest_lsn(struct wal *w);
+lsn_t wal_file_end(struct wal *w, lsn_t at); /* of the file that holds it */
+/* The bytes of the log, which are durable and held, in order; on block boundaries. */
+enum status wal_copy(struct wal *w, lsn_t from, lsn_t to,
+                     enum status (*fn)(void *ctx, lsn_t lsn, struct slice bytes), void *ctx) MUST;
+/* Whether replay has ended before a record that is newer than until_ts. */
+bool wal_was_cut(const struct wal *w);
 bool wal_failed(const struct wal *w);
 uint64_t wal_flush_count(const struct wal *w);
 /* Reads again all that is durable, from the oldest file on; appends and recycling go on meanwhile.

@@ -130,6 +130,48 @@ enum status wal__open_files(struct wal *w)
     return st;
 }
 
+/* --- erasing ---------------------------------------------------------------------------------- */
+
+static enum status zero_from(struct file *f, uint64_t at, uint64_t bytes)
+{
+    char *zeros = mem_alloc_aligned(MEM_WAL, WAL_BLOCK_BYTES, ZERO_CHUNK_BYTES);
+    enum status st = OK;
+    memset(zeros, 0, ZERO_CHUNK_BYTES);
+    for (uint64_t len; st == OK && at < bytes; at += len) {
+        len = bytes - at < ZERO_CHUNK_BYTES ? bytes - at : ZERO_CHUNK_BYTES;
+        st = file_write(f, zeros, len, at);
+    }
+    mem_free(MEM_WAL, zeros);
+    return st == OK ? file_sync(f) : st;
+}
+
+static enum status erase_in(struct wal_file *f, uint64_t from)
+{
+    char *block = mem_alloc_aligned(MEM_WAL, WAL_BLOCK_BYTES, WAL_BLOCK_BYTES);
+    uint64_t at = from > f->start ? from - f->start : 0, first = at / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
+    enum status st = file_read(f->file, block, WAL_BLOCK_BYTES, first);
+    memset(block + (at - first), 0, WAL_BLOCK_BYTES - (at - first));
+    if (st == OK) st = file_write(f->file, block, WAL_BLOCK_BYTES, first);
+    mem_free(MEM_WAL, block);
+    return st == OK ? zero_from(f->file, first + WAL_BLOCK_BYTES, f->bytes) : st;
+}
+
+/* Files that begin after it go. */
+enum status wal__erase(struct wal *w, uint64_t from)
+{
+    char path[OS_PATH_MAX];
+    while (w->files.count) {
+        struct wal_file *last = &w->files.at[w->files.count - 1];
+        if (last->start + last->bytes <= from) break;
+        if (last->start < from || w->files.count == 1) return erase_in(last, from);
+        TRY(os_remove(w->os, wal__file_path(w, last->start, path)));
+        file_close(last->file);
+        w->files_end = last->start;
+        w->files.count--;
+    }
+    return os_sync_dir(w->os, w->dir);
+}
+
 /* --- recycling -------------------------------------------------------------------------------- */
 
 /* Takes the oldest file off the list if nothing in it is needed: replay finds its start where a
@@ -190,7 +232,8 @@ static enum status recycle_files(struct wal *w, uint64_t keep)
 enum status wal_recycle(struct wal *w, lsn_t keep)
 {
     spin_lock(&w->lock);
-    uint64_t limit = keep.v < w->last_flush ? keep.v : w->last_flush;
+    uint64_t limit = keep.v < w->last_flush ? keep.v : w->last_flush, held = wal__held(w);
+    if (held < limit) limit = held;
     ASSERT(w->replayed);
     while (w->preparing) wal__wait_change(w);
     w->preparing = true;

@@ -80,6 +80,11 @@ void wal__note_flush(struct wal *w, uint64_t lsn);
 const struct wal_file *wal__file_at(const struct wal *w, uint64_t lsn);
 void wal__push_file(struct wal *w, struct wal_file f);
 
+/* The least LSN that somebody holds; UINT64_MAX: none. Under w->lock. */
+uint64_t wal__held(const struct wal *w);
+/* Before the session begins: what lies there and after it was never written. */
+enum status wal__erase(struct wal *w, uint64_t from) MUST;
+
 /* --- reading ------------------------------------------------------------------------------- */
 
 /* The window after the present one, read by another thread. */
@@ -153,6 +158,7 @@ struct wal {
     bool preparing;      /* somebody adds or recycles files, outside the lock */
     uint64_t ahead_failed; /* files_end at which making a file ahead of need has failed */
     bool replayed;
+    bool was_cut;        /* of replay, by until_ts */
     bool failed;         /* atomic; never cleared */
     uint32_t epoch;      /* immutable after replay */
     uint64_t epoch_start; /* LSN of its first record; immutable after replay */
@@ -173,6 +179,8 @@ struct wal {
     uint64_t last_flush;      /* where the last one on disk begins */
     struct wal_wait *waiters; /* for durability */
     struct wal_wait *others;  /* for room, files, the end of a flush */
+    uint64_t holds[WAL_HOLDS_MAX]; /* nothing from there on is recycled */
+    bool hold_used[WAL_HOLDS_MAX];
 };
 
 /* Under the lock: adds a record to the active stage and returns its LSN. The files have room. */

@@ -138,6 +138,7 @@ struct walk {
     uint64_t flush; /* of the record before */
     uint32_t epoch; /* of the record before; at the start the least that counts */
     bool any;       /* a record was read: flush is set */
+    bool cut;       /* the next record is newer than the replay is to go */
 };
 
 static bool begins_flush(const struct wal_header *h, uint64_t lsn)
@@ -257,6 +258,8 @@ static enum status walk_all(struct walk *k,
             return check_tail(k);
         }
         TRY(st);
+        uint64_t until = k->reader.w->opts.until_ts;
+        if (until && h.kind == WAL_RECORD && h.ts > until) return k->cut = true, OK;
         k->any = true;
         k->flush = h.flush;
         k->epoch = h.epoch;
@@ -298,5 +301,7 @@ enum status wal_replay(struct wal *w, lsn_t from, uint32_t session,
     if (st == OK) st = walk_all(&k, fn, ctx);
     wal__reader_release(&k.reader);
     TRY(st);
+    w->was_cut = k.cut;
+    if (w->opts.until_ts) TRY(wal__erase(w, k.lsn));
     return resume(w, &k);
 }
