@@ -23,6 +23,7 @@ from server import Server  # noqa: E402
 
 ELSEWHERE = ("ARCHITECTURE", "benchmarks", "library", "shell")
 SECONDS_MAX = 60
+ARCHIVE = "/mnt/archive/helios"
 SQL = re.compile(r"(select|insert|update|delete|create|alter|drop|begin|commit|rollback|prepare|"
                  r"execute|declare|copy|explain|analyze|vacuum|set|show|reset|with|values|grant|table|"
                  r"truncate|comment|listen|notify|unlisten|do|call)\b", re.I)
@@ -31,6 +32,7 @@ NOT_RUN = {  # by how they begin
     "systemctl": "wants systemd",
     "scrape_configs:": "another program's settings",
     "2024-05-01T12:00:00": "a line of the log",
+    "helios restore monday.backup restored --archive": "a time of another day",
 }
 STDIN_ROWS = {"item (sku, price)": "sku,price\nvase,5\nlamp2,6.50\n\\.\n"}
 
@@ -79,7 +81,7 @@ class Runner:
 
     def shell(self, line, where):
         line = line.split("   #")[0].replace("port=5432", "port=%d" % self.server.port)
-        line = line.replace(":5432/", ":%d/" % self.server.port)
+        line = line.replace(":5432/", ":%d/" % self.server.port).replace(ARCHIVE, "archive")
         into = re.search(r"\\copy (\w+) from|copy (\w+) from stdin", line)
         if into:  # the page means a table that is empty
             self.run(["psql", "-X", "-q", "-c", "truncate " + (into[1] or into[2])], where)
@@ -98,7 +100,9 @@ class Runner:
     def configured(self, text, where):
         data = tempfile.mkdtemp(dir=self.folder)
         log = os.path.join(data, "log")
-        text = text.replace("5433", "0").replace("/var/log/heliosd.log", log)
+        text = text.replace("5433", "0").replace("/var/log/heliosd.log", log).replace(ARCHIVE, data)
+        if "log.path" not in text:
+            text += "\nlog.path = '%s'\n" % log
         with open(os.path.join(data, "helios.conf"), "w") as f:
             f.write(text)
         self.until_ready([self.heliosd, "--data", data], where, log)
@@ -161,7 +165,9 @@ def main():
         os.symlink(helios, os.path.join(folder, "build/src/bin/helios"))
         with open(os.path.join(folder, "big.csv"), "w") as f:
             f.write("1,one\n2,two\n")
-        with Server(heliosd, prefix=["env"]) as server:
+        archive = os.path.join(folder, "archive")
+        os.mkdir(archive)
+        with Server(heliosd, prefix=["env"], settings=["wal.archive_directory=" + archive]) as server:
             r = Runner(server, heliosd, helios, folder)
             r.sql("create table big (i int, v text); create table orders (id int primary key, v text);"
                   " insert into orders values (1, 'a'), (2, 'b'); create table t (v text);", "setup")
