@@ -295,6 +295,18 @@ def pattern(out):
                   p.encode())
 
 
+def backup(out):
+    def changes(mode, *pairs):
+        return bytes([mode]) + b"".join(struct.pack("<HB", at, x) for at, x in pairs)
+    write(out, "backup", "none", b"\0")
+    write(out, "backup", "segment", b"\1")
+    for mode in range(4):
+        for i, at in enumerate((40, 60, 100, 300, 900, 5000, 20000)):
+            write(out, "backup", "changed-%d-%d" % (mode, i), changes(mode, (at, 1 << i), (7, 255)))
+    for mode in (4, 5, 6, 7):
+        write(out, "backup", "cut-%d" % mode, bytes([mode]) + struct.pack("<I", 3000 * mode))
+
+
 def main():
     out = sys.argv[1]
     os.makedirs(out, exist_ok=True)
@@ -302,7 +314,7 @@ def main():
     dictionary(out)
     pg_session(out, texts)
     pg_start(out)
-    for make in (types, segment, store, copy, config, pattern):
+    for make in (types, segment, store, copy, config, pattern, backup):
         make(out)
     open(os.path.join(out, "seeds.stamp"), "w").close()
 

@@ -264,8 +264,8 @@ enum status forest_build_begin(struct os *os, const char *dir, struct slice *rec
         if (map_get_u64(&b->by_id, b->runs.data[i].id)) st = malformed();
         map_put_u64(&b->by_id, b->runs.data[i].id, (void *)(i + 1));
     }
-    *ret = b;
-    if (st != OK) forest_build_free(b);
+    if (st == OK) *ret = b;
+    else forest_build_free(b);
     return st;
 }
 

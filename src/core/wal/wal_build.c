@@ -21,9 +21,9 @@ enum status wal_build_begin(struct os *os, const char *dir, lsn_t start, struct 
     b->os = os;
     b->dir = memcpy(mem_alloc(MEM_WAL, len), dir, len);
     b->lsn = start.v;
-    *ret = b;
     enum status st = os_mkdir(os, dir);
-    if (st != OK) wal_build_free(b);
+    if (st == OK) *ret = b;
+    else wal_build_free(b);
     return st;
 }
 
