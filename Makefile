@@ -97,6 +97,7 @@ bench_pgbench = --socket tcp,unix $(if $(QUICK),--rounds 1 --seconds 2 --scale 5
 bench_mixed = $(if $(QUICK),--rounds 1 --seconds 4 --analysts 1 --scale 0.05 --shared-buffers 1GB)
 bench_serializable = $(if $(QUICK),--rounds 1 --seconds 3 --scale 5 --shared-buffers 1GB)
 bench_connections = $(if $(QUICK),--rounds 1 --seconds 2)
+bench_ddl = $(if $(QUICK),--rows 100000 --cycles 3 --seconds 1 --shared-buffers 1GB)
 bench_engine = $(if $(QUICK),--rounds 1 --keys 200000 --writers 16 --sync-seconds 1)
 subject_engine = $(BENCH)/bench/bench_engine
 bench_kernels = $(if $(QUICK),--rounds 1 --rows 500000 --ms 30)
