@@ -163,6 +163,7 @@ enum write_op {
     WRITE_UPDATE, /* locks when not locked; NOT_FOUND when there is no live version */
     WRITE_DELETE,
     WRITE_PUT,    /* insert or update, whatever is there */
+    WRITE_REMOVE, /* delete, whatever is there or not */
 };
 struct write_request {
     tree_id tree;

@@ -33,6 +33,8 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts) M
 void txn_abort(struct txn *t); /* ends and frees */
 /* It will only be aborted: SERIALIZABLE ones need not heed it any more. */
 void txn_give_up(struct txn *t);
+/* Snapshots that are taken after this see all that has committed before, asynchronously, too. */
+enum status txn_await_visible(struct txn *t) MUST;
 /* Before the first statement of one that is SERIALIZABLE and read_only: waits until a snapshot is safe,
  * so that nothing of it is tracked. QUERY_CANCELED. */
 enum status txn_wait_safe(struct txn *t) MUST;
@@ -121,5 +123,8 @@ enum relation_lock {
 };
 enum status txn_lock_relation(struct txn *t, uint64_t relation, enum relation_lock mode,
                               bool nowait) MUST;
+/* Waits for all who hold the relation by a mode that conflicts with this one, as it is called, to give it back;
+ * nobody comes to stand behind it. What the same owner holds is passed over. */
+enum status txn_wait_lockers(struct txn *t, uint64_t relation, enum relation_lock mode) MUST;
 
 #endif

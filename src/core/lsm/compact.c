@@ -34,7 +34,7 @@ static uint64_t level_bytes(const struct shape *s, uint32_t level)
     return bytes;
 }
 
-static uint64_t level_target(const struct forest *f, uint32_t level)
+uint64_t tree__level_target(const struct forest *f, uint32_t level)
 {
     uint64_t bytes = f->o.level1_bytes;
     for (uint32_t l = 1; l < level; l++) bytes *= LEVEL_RATIO;
@@ -62,7 +62,7 @@ static uint32_t due_level(const struct forest *f, const struct shape *s)
         free += state_of(s->levels[0].runs[i]) == RUN_INSTALLED;
     if (free >= LEVEL0_RUNS_DUE) return 0;
     for (uint32_t l = 1; l + 1 < LEVELS_MAX; l++)
-        if (level_bytes(s, l) > level_target(f, l)) return l;
+        if (level_bytes(s, l) > tree__level_target(f, l)) return l;
     return LEVELS_MAX;
 }
 
@@ -277,8 +277,8 @@ static bool begin_work(struct tree *t)
     return mine;
 }
 
-/* Takes the flag, waiting for whoever has it. *ret false: the tree is dropped. */
-static enum status wait_for_work(struct tree *t, bool *ret)
+/* Takes the flag, waiting for whoever has it. */
+enum status tree__begin_work(struct tree *t, bool *ret)
 {
     struct forest *f = t->forest;
     enum status st = OK;
@@ -292,6 +292,14 @@ static enum status wait_for_work(struct tree *t, bool *ret)
     if (*ret) t->compacting = true;
     fmutex_unlock(&f->work_mutex);
     return st;
+}
+
+void tree__end_work(struct tree *t)
+{
+    fmutex_lock(&t->forest->work_mutex);
+    t->compacting = false;
+    fcond_broadcast(&t->forest->work_done);
+    fmutex_unlock(&t->forest->work_mutex);
 }
 
 static void count_compaction(const struct compaction *c)
@@ -324,10 +332,7 @@ static enum status run_compaction(struct compaction *c)
     shape__free(held);
     run_edit_release(&c->edit);
     ARRAY_RELEASE(&c->inputs);
-    fmutex_lock(&c->tree->forest->work_mutex);
-    c->tree->compacting = false;
-    fcond_broadcast(&c->tree->forest->work_done);
-    fmutex_unlock(&c->tree->forest->work_mutex);
+    tree__end_work(c->tree);
     epoch_collect(c->tree->forest->o.epoch);
     return st;
 }
@@ -362,7 +367,7 @@ enum status tree_compact_all(struct tree *t)
 {
     for (int history = 0; history < 2; history++) {
         bool mine;
-        TRY(wait_for_work(t, &mine));
+        TRY(tree__begin_work(t, &mine));
         if (!mine) return OK;
         struct compaction c = {.tree = t, .edit.tree = t->id};
         fmutex_lock(&t->mutex);

@@ -182,6 +182,7 @@ enum status tree_flush(struct tree *t, bool *ret_worked)
     }
     fmutex_lock(&f->work_mutex);
     t->flushing = false;
+    fcond_broadcast(&f->work_done);
     fmutex_unlock(&f->work_mutex);
     epoch_collect(f->o.epoch);
     return st;

@@ -128,7 +128,7 @@ struct forest {
     uint64_t flushed_bytes;       /* atomic: of those whose run is there, kept by running statements */
     uint32_t tree_count;          /* atomic */
     struct fmutex work_mutex;     /* flushing and compacting flags */
-    struct fcond work_done;       /* a compaction has ended */
+    struct fcond work_done;       /* a flush or compaction has ended */
     struct wal *wal;              /* set once it is open */
     uint64_t store_number;        /* guarded by manifest_mutex: of the store, drawn by lot; 0: not yet */
     uint32_t whole_log;           /* guarded by manifest_mutex: who wants loads to be in the log, too */
@@ -217,6 +217,14 @@ enum status forest_claim_run(struct forest *f, struct tree *t, uint64_t run, uin
                              uint64_t ts) MUST;
 /* Of recovery, after the log: no record has named them. Trees that were never committed go, too. */
 enum status forest_drop_unclaimed(struct forest *f) MUST;
+
+/* --- runs below all others (lsm/backfill.c) --- */
+
+/* Puts runs, just built, disjoint and stamped, below all that the tree has, as what was there before all of
+ * it; durable on return. *ret_before is the shape until then: whoever does not see the runs wrote there. It
+ * stays while the caller's epoch section does, and so do *ret_runs (an array on the heap). */
+enum status tree_backfill(struct tree *t, const struct slice *metas, uint32_t n,
+                          const struct shape **ret_before, struct run_ref ***ret_runs) MUST;
 
 /* After writes under the latch: counts its growth. Returns its bytes. */
 uint64_t memory_account(struct forest *f, struct memory *m);

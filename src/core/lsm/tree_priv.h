@@ -70,6 +70,12 @@ struct history_pick {
 bool history__pick(const struct shape *s, uint64_t floor, const struct pins *pins,
                    struct history_pick *ret);
 
+/* The right to change levels as a whole: waits for compactions. *ret false: the tree is dropped. */
+enum status tree__begin_work(struct tree *t, bool *ret) MUST;
+void tree__end_work(struct tree *t);
+/* What level 1 and deeper ones may hold. */
+uint64_t tree__level_target(const struct forest *f, uint32_t level);
+
 /* A copy to be changed; takes a reference on each run that it names. */
 struct shape *shape__copy(const struct shape *s);
 void run_ref__unref(struct run_ref *r);

@@ -35,6 +35,8 @@ struct load {
     struct load_job *job;
     uint64_t buffer_bytes; /* when one is full */
     uint64_t counted;      /* told to store.loading */
+    void (*keep)(void *ctx, struct slice meta); /* NULL: runs are published */
+    void *ctx;
     struct load_conflict conflict;
 };
 
@@ -89,6 +91,16 @@ enum status store_load_begin(struct txn *t, const struct load_tree *trees, uint3
     l->counted = take_share(t->store);
     l->buffer_bytes = l->counted / 2;
     *ret = l;
+    return OK;
+}
+
+enum status load__begin_kept(struct txn *t, tree_id tree, void (*keep)(void *ctx, struct slice meta),
+                             void *ctx, struct load **ret)
+{
+    struct load_tree only = {tree, true};
+    TRY(store_load_begin(t, &only, 1, ret));
+    (*ret)->keep = keep;
+    (*ret)->ctx = ctx;
     return OK;
 }
 
@@ -382,13 +394,21 @@ static enum status publish(struct load *l, const struct load_buffer *b)
     return OK;
 }
 
+static enum status hand_over(struct load *l, const struct load_buffer *b)
+{
+    const struct load_part *p = &b->parts[0];
+    if (p->twice) return conflict(l, b, 0, p->twice);
+    if (p->meta.len) l->keep(l->ctx, strbuf_slice(&p->meta));
+    return OK;
+}
+
 /* Writes the buffer that is with the job and publishes it. */
 static enum status settle_job(struct load *l)
 {
     struct load_buffer *b = &l->buffers[l->filling ^ 1];
     if (!l->job) return OK;
     enum status st = end_job(l);
-    if (st == OK) return publish(l, b);
+    if (st == OK) return l->keep ? hand_over(l, b) : publish(l, b);
     discard(l, b, 0);
     return st;
 }

@@ -83,14 +83,15 @@ static const struct load_item *find_twice(const struct load_part *p)
     return first;
 }
 
-/* Asked now and then: whoever loads may have been canceled. */
+/* Asked now and then: whoever loads may have been canceled, and, when he writes himself, have others wait. */
 static enum status go_on(const uint32_t *stop)
 {
+    fiber_yield();
     if (!__atomic_load_n(stop, __ATOMIC_RELAXED) && !waiter_canceled(waiter_self())) return OK;
     return FAIL(QUERY_CANCELED, "canceling statement due to user request");
 }
 
-enum { SORT_PIECE = 1 << 13, POLL_ENTRIES = 1024 };
+enum { SORT_PIECE = 1 << 13, POLL_ENTRIES = 512 };
 
 static void merge(const struct load_entry *a, size_t na, const struct load_entry *b, size_t nb,
                   struct load_entry *to)

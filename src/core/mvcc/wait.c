@@ -138,6 +138,16 @@ void txn__wake_waiters(struct txn *t, bool ended)
     if (!ended) fmutex_unlock(&t->store->wait_mutex);
 }
 
+/* --- waiting for the log ----------------------------------------------------------------------- */
+
+enum status txn_await_visible(struct txn *t)
+{
+    struct store *s = t->store;
+    uint64_t newest = wal_appended_ts(s->wal);
+    if (__atomic_load_n(&s->visible_ts, __ATOMIC_SEQ_CST) >= newest) return OK;
+    return wal_wait(s->wal, wal_appended_lsn(s->wal), false);
+}
+
 /* --- relation locks ---------------------------------------------------------------------------- */
 
 static struct relation_lock_entry *find_entry(struct store *s, uint64_t relation)
@@ -265,6 +275,86 @@ enum status txn_lock_relation(struct txn *t, uint64_t relation, enum relation_lo
     uint32_t at = held ? (uint32_t)(held - t->locks.data) : (uint32_t)t->locks.count - 1;
     ARRAY_PUSH(&t->steps, (struct lock_step){.held = at, .kind = bit});
     return OK;
+}
+
+/* --- waiting for those who hold a relation ------------------------------------------------------ */
+
+struct locker {
+    struct txn *txn;
+    uint64_t id;
+};
+
+struct lockers {
+    ARRAY(struct locker) list;
+    uint8_t wanted;
+};
+
+/* Drops those who have let go; under e->lock. */
+static bool any_left(const struct relation_lock_entry *e, struct lockers *l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->list.count; i++) {
+        struct locker x = l->list.data[i];
+        bool holds = false;
+        for (size_t h = 0; h < e->holders.count && !holds; h++)
+            holds = e->holders.data[h].txn == x.txn && x.txn->id == x.id &&
+                    (l->wanted & e->holders.data[h].modes);
+        if (holds) l->list.data[n++] = x;
+    }
+    l->list.count = n;
+    return n > 0;
+}
+
+/* Woken with all who wait for the relation, but nobody stands behind. For the search for deadlocks it waits
+ * as for a lock of that mode. */
+static enum status wait_lockers(struct txn *t, struct relation_lock_entry *e, uint8_t mode,
+                                struct lockers *l)
+{
+    struct store *s = t->store;
+    struct lock_waiter w = {.txn = t, .mode = LOCK_ACCESS_SHARE, .waiter = waiter_self(), .passes = true};
+    fmutex_lock(&s->wait_mutex);
+    t->waiting_lock = e;
+    t->waiting_mode = mode;
+    if (t->options.owner) t->options.owner->waiting = t;
+    join_queue(e, &w);
+    enum status st = deadlock__check(t);
+    fmutex_unlock(&s->wait_mutex);
+
+    int64_t deadline = lock__deadline(t);
+    enum park_result r = PARK_WOKEN;
+    while (st == OK && r == PARK_WOKEN) {
+        spin_lock(&e->lock);
+        bool left = any_left(e, l);
+        spin_unlock(&e->lock);
+        if (!left) break;
+        waiter_set_reason(w.waiter, "Lock:relation");
+        r = waiter_park(w.waiter, deadline);
+        waiter_set_reason(w.waiter, NULL);
+    }
+    fmutex_lock(&s->wait_mutex);
+    t->waiting_lock = NULL;
+    if (t->options.owner) t->options.owner->waiting = NULL;
+    fmutex_unlock(&s->wait_mutex);
+    leave_queue(e, &w);
+    return st == OK ? lock__park_status(r) : st;
+}
+
+enum status txn_wait_lockers(struct txn *t, uint64_t relation, enum relation_lock mode)
+{
+    relation |= (uint64_t)branch_id(t->branch) << BRANCH_SHIFT;
+    struct relation_lock_entry *e = find_entry(t->store, relation);
+    struct lockers l = {.wanted = lock__conflicts[mode]};
+    spin_lock(&e->lock);
+    for (size_t i = 0; i < e->holders.count; i++) {
+        struct txn *h = e->holders.data[i].txn;
+        bool own = h == t || (h->options.owner && h->options.owner == t->options.owner);
+        if (!own && (l.wanted & e->holders.data[i].modes))
+            ARRAY_PUSH(&l.list, (struct locker){h, h->id});
+    }
+    spin_unlock(&e->lock);
+    enum status st = l.list.count ? wait_lockers(t, e, (uint8_t)mode, &l) : OK;
+    ARRAY_RELEASE(&l.list);
+    return st;
 }
 
 enum status txn__hold_relation(struct txn *t, uint64_t relation, uint8_t modes)

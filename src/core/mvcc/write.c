@@ -330,7 +330,7 @@ static enum status judge(const struct txn *t, enum write_op op, const struct new
 {
     bool live = n->found && !n->tombstone;
     if (op == WRITE_INSERT) return live ? UNIQUE_VIOLATION : OK;
-    if (op == WRITE_PUT) return OK;
+    if (op == WRITE_PUT || op == WRITE_REMOVE) return OK;
     if (n->found && n->ts > t->snapshot && t->options.isolation != READ_COMMITTED)
         return serialization_failure(n->tombstone);
     return live ? OK : NOT_FOUND;
@@ -371,17 +371,18 @@ static enum status try_write(struct txn *t, struct tree *tree, const struct writ
         memtable_unlatch(k.active->table);
         return st;
     }
-    bool delete = q->op == WRITE_DELETE;
+    bool delete = q->op == WRITE_DELETE || q->op == WRITE_REMOVE;
     struct version *v = push_version(t, tree, k.active, q->key, delete ? (struct slice){0} : q->row);
     v->tombstone = delete;
     v->keeps_key = keeps_key(q);
     struct write_entry *w = &ARRAY_LAST(&t->writes);
-    w->rows = (int8_t)(delete ? -1 : q->op == WRITE_INSERT);
+    w->rows = (int8_t)(q->op == WRITE_DELETE ? -1 : q->op == WRITE_INSERT);
     place_version(w);
     TRY(unlatch(t, tree, k.active));
     /* A lock of our own that keeps others from writing answered already what the runs hold. */
     bool answered = k.own >= ROW_LOCK_NO_KEY_UPDATE && q->op != WRITE_INSERT;
-    if (k.newest || q->op == WRITE_PUT || answered) return OK;
+    bool blind = q->op == WRITE_PUT || q->op == WRITE_REMOVE;
+    if (k.newest || blind || answered) return OK;
     /* The shape of now: it has the runs that were loaded before the version was put. */
     const struct shape *s = tree_shape(tree);
     if (has_runs(s)) st = mvcc__newest_in_runs(t, s, NULL, q->key, false, &t->pins, n);
