@@ -89,7 +89,10 @@ struct index_def {
     oid_t oid, table;
     const char *name;
     uint64_t tree;            /* 0: the primary key of a table, whose tree it is */
-    bool unique, primary, nulls_not_distinct, valid;
+    bool unique, primary, nulls_not_distinct;
+    bool valid;               /* has an entry for each row: may be read */
+    bool ready;               /* takes entries of rows that are written */
+    bool live;                /* loses those of rows that go */
     bool deferrable;          /* its constraint is: entries end with the row's key; worked out */
     uint16_t key_count, column_count; /* key columns, then INCLUDE columns */
     const struct index_column *columns;

@@ -152,6 +152,18 @@ static void walk_column(struct codec *c, struct column_def *col)
     column_statistics(c, col);
 }
 
+/* How far an index is there, as one byte: 1 wholly, 0 not to be read, 2 not written to either, 3 not at all. */
+static void index_state(struct codec *c, struct index_def *x)
+{
+    uint8_t state = x->valid ? 1 : x->ready ? 0 : x->live ? 2 : 3;
+    FIELD(c, state);
+    if (!c->reading) return;
+    if (state > 3) c->bad = true;
+    x->valid = state == 1;
+    x->ready = state <= 1;
+    x->live = state <= 2;
+}
+
 static void walk_index(struct codec *c, struct index_def *x)
 {
     FIELD(c, x->oid);
@@ -161,7 +173,7 @@ static void walk_index(struct codec *c, struct index_def *x)
     FIELD(c, x->unique);
     FIELD(c, x->primary);
     FIELD(c, x->nulls_not_distinct);
-    FIELD(c, x->valid);
+    index_state(c, x);
     FIELD(c, x->key_count);
     TAKE(c, x->column_count, count(c, x->column_count));
     if (c->reading) x->columns = ARENA_ARRAY(c->arena, struct index_column, x->column_count);

@@ -149,7 +149,8 @@ enum status ddl__add_key(struct ddl *d, struct table_edit *e, const struct ast_c
     struct index_def *x = ARENA_NEW(d->a, struct index_def);
     *x = (struct index_def){.oid = oids, .table = e->def.oid, .name = name, .unique = true,
                             .primary = primary, .nulls_not_distinct = c->nulls_not_distinct,
-                            .valid = true, .key_count = (uint16_t)c->columns.count,
+                            .valid = true, .ready = true, .live = true,
+                            .key_count = (uint16_t)c->columns.count,
                             .column_count = (uint16_t)total, .columns = columns,
                             .constraint = oids + 1, .deferrable = c->deferrable};
     if (!primary || c->deferrable) TRY(store_create_tree(d->s->txn, &x->tree));

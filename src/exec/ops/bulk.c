@@ -2,9 +2,9 @@
  * rows come to light in an error later than they were given. */
 #include "exec/ops/dml.h"
 
-static bool is_secondary(const struct index_def *i)
+static bool takes_entries(const struct index_def *i)
 {
-    return i->tree != 0;
+    return i->tree != 0 && i->ready;
 }
 
 /* A fresh row id is no duplicate, nor is an entry that ends with the key of a new row. */
@@ -15,7 +15,7 @@ static enum status begin(struct dml_run *d)
     uint32_t n = 0;
     trees[n++] = (struct load_tree){t->tree, t->primary != NULL};
     for (uint16_t i = 0; i < t->index_count; i++)
-        if (is_secondary(t->indexes[i]))
+        if (takes_entries(t->indexes[i]))
             trees[n++] = (struct load_tree){t->indexes[i]->tree,
                                             t->indexes[i]->unique && !t->indexes[i]->deferrable};
     return store_load_begin(d->x->txn, trees, n, &d->load);
@@ -33,7 +33,7 @@ static const struct index_def *index_of(const struct dml_run *d, uint32_t tree)
     const struct table_def *t = d->table;
     if (tree == 0) return t->primary;
     for (uint16_t i = 0; i < t->index_count; i++)
-        if (is_secondary(t->indexes[i]) && --tree == 0) return t->indexes[i];
+        if (takes_entries(t->indexes[i]) && --tree == 0) return t->indexes[i];
     return NULL;
 }
 
@@ -58,7 +58,7 @@ enum status dml_load(struct dml_run *d, const struct datum *row)
     uint32_t tree = 0;
     for (uint16_t i = 0; i < d->table->index_count; i++) {
         const struct index_def *index = d->table->indexes[i];
-        if (!is_secondary(index)) continue;
+        if (!takes_entries(index)) continue;
         bool unique, present;
         tree++;
         TRY(dml_entry(d, i, row, key, &d->entry, &unique, &present));

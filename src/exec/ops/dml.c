@@ -178,9 +178,15 @@ enum status dml_new_key(struct dml_run *d, const struct datum *row)
     return OK;
 }
 
-static bool is_secondary(const struct index_def *i)
+/* An index that is being built, or dropped, beside us takes no new entries for a while, but loses old ones. */
+static bool takes_entries(const struct index_def *i)
 {
-    return i->tree != 0;
+    return i->tree != 0 && i->ready;
+}
+
+static bool loses_entries(const struct index_def *i)
+{
+    return i->tree != 0 && i->live;
 }
 
 /* Expressions and a predicate, or NULL: the index has columns only, and all rows. */
@@ -242,7 +248,7 @@ static enum status insert(struct dml_run *d, const struct datum *row)
     TRY(st);
     for (uint16_t i = 0; i < d->table->index_count; i++) {
         const struct index_def *index = d->table->indexes[i];
-        if (!is_secondary(index)) continue;
+        if (!takes_entries(index)) continue;
         bool unique, present;
         TRY(dml_entry(d, i, row, key, &d->entry, &unique, &present));
         if (present) TRY(put_entry(d, index, key, strbuf_slice(&d->entry), unique, row));
@@ -264,8 +270,23 @@ static bool touches(const struct index_def *i, const bool *changed)
     return false;
 }
 
-static enum status delete_entry(struct dml_run *d, const struct index_def *i, struct slice entry)
+/* Of an index that does not have them all, whether this one is there or not: a tombstone keeps the build, which
+ * sees rows of before, from bringing it back. A unique key may be another row's by now. */
+static enum status remove_entry(struct dml_run *d, const struct index_def *i, struct slice key,
+                                struct slice entry, bool unique)
 {
+    struct write_request w = {.tree = i->tree, .op = WRITE_REMOVE, .key = entry};
+    struct lock_request q = {.tree = i->tree, .key = entry, .mode = ROW_LOCK_UPDATE};
+    struct lock_result there = {0};
+    if (unique) TRY(store_lock(d->x->txn, &q, &there));
+    bool others = there.row.data && !slice_eq(there.row, key);
+    return others ? OK : store_write(d->x->txn, &w);
+}
+
+static enum status delete_entry(struct dml_run *d, const struct index_def *i, struct slice key,
+                                struct slice entry, bool unique)
+{
+    if (!i->valid) return remove_entry(d, i, key, entry, unique);
     struct write_request w = {.tree = i->tree, .op = WRITE_DELETE, .key = entry};
     enum status st = store_write(d->x->txn, &w);
     if (st == NOT_FOUND)
@@ -277,13 +298,13 @@ static enum status move_entry(struct dml_run *d, uint16_t i, struct slice old_ke
                               struct slice key, const struct datum *old, const struct datum *row)
 {
     const struct index_def *x = d->table->indexes[i];
-    bool unique, was, is;
-    TRY(dml_entry(d, i, old, old_key, &d->old_entry, &unique, &was));
+    bool unique, old_unique, was, is;
+    TRY(dml_entry(d, i, old, old_key, &d->old_entry, &old_unique, &was));
     TRY(dml_entry(d, i, row, key, &d->entry, &unique, &is));
     bool same_entry = slice_eq(strbuf_slice(&d->entry), strbuf_slice(&d->old_entry));
     if (was && is && same_entry && slice_eq(old_key, key)) return OK;
-    if (was) TRY(delete_entry(d, x, strbuf_slice(&d->old_entry)));
-    return is ? put_entry(d, x, key, strbuf_slice(&d->entry), unique, row) : OK;
+    if (was) TRY(delete_entry(d, x, old_key, strbuf_slice(&d->old_entry), old_unique));
+    return is && takes_entries(x) ? put_entry(d, x, key, strbuf_slice(&d->entry), unique, row) : OK;
 }
 
 /* Whether nothing that others may refer to by a unique index changes. */
@@ -293,7 +314,7 @@ static bool keeps_key(struct dml_run *d, struct slice key, const struct datum *o
     bool unique;
     for (uint16_t i = 0; i < d->table->index_count; i++) {
         const struct index_def *index = d->table->indexes[i];
-        if (!index->unique || !is_secondary(index) || rule_of(d, i) || !touches(index, changed))
+        if (!index->unique || !index->tree || rule_of(d, i) || !touches(index, changed))
             continue;
         strbuf_clear(&d->old_entry);
         strbuf_clear(&d->entry);
@@ -330,7 +351,7 @@ enum status dml_update(struct dml_run *d, struct slice key, const struct datum *
     }
     for (uint16_t i = 0; i < d->table->index_count; i++) {
         const struct index_def *index = d->table->indexes[i];
-        if (is_secondary(index) && (moved || rule_of(d, i) || touches(index, changed)))
+        if (loses_entries(index) && (moved || rule_of(d, i) || touches(index, changed)))
             TRY(move_entry(d, i, key, new_key, old, row));
     }
     if (d->defers) TRY(unique_written(d, new_key, changed, moved));
@@ -345,10 +366,10 @@ enum status dml_delete(struct dml_run *d, struct slice key, const struct datum *
     TRY(store_write(d->x->txn, &w));
     for (uint16_t i = 0; i < d->table->index_count; i++) {
         const struct index_def *index = d->table->indexes[i];
-        if (!is_secondary(index)) continue;
+        if (!loses_entries(index)) continue;
         bool unique, present;
         TRY(dml_entry(d, i, old, key, &d->entry, &unique, &present));
-        if (present) TRY(delete_entry(d, index, strbuf_slice(&d->entry)));
+        if (present) TRY(delete_entry(d, index, key, strbuf_slice(&d->entry), unique));
     }
     return d->dml->referred_count ? foreign_left(d, old, NULL, NULL) : OK;
 }
@@ -356,10 +377,9 @@ enum status dml_delete(struct dml_run *d, struct slice key, const struct datum *
 /* Both entries of the index, into d->old_entry and d->entry; *ret_same: they are one. */
 static enum status entries(struct dml_run *d, uint16_t i, struct slice key, const struct datum *old,
                            const struct datum *row, bool *ret_was, bool *ret_is, bool *ret_same,
-                           bool *ret_unique)
+                           bool *ret_unique, bool *ret_old_unique)
 {
-    bool unique;
-    TRY(dml_entry(d, i, old, key, &d->old_entry, &unique, ret_was));
+    TRY(dml_entry(d, i, old, key, &d->old_entry, ret_old_unique, ret_was));
     TRY(dml_entry(d, i, row, key, &d->entry, ret_unique, ret_is));
     *ret_same = *ret_was && *ret_is && slice_eq(strbuf_slice(&d->entry), strbuf_slice(&d->old_entry));
     return OK;
@@ -369,10 +389,12 @@ enum status dml_take_entries(struct dml_run *d, struct slice key, const struct d
                              const struct datum *row)
 {
     for (uint16_t i = 0; i < d->table->index_count; i++) {
-        bool was, is, same, unique;
-        if (!is_secondary(d->table->indexes[i])) continue;
-        TRY(entries(d, i, key, old, row, &was, &is, &same, &unique));
-        if (was && !same) TRY(delete_entry(d, d->table->indexes[i], strbuf_slice(&d->old_entry)));
+        bool was, is, same, unique, old_unique;
+        const struct index_def *index = d->table->indexes[i];
+        if (!loses_entries(index)) continue;
+        TRY(entries(d, i, key, old, row, &was, &is, &same, &unique, &old_unique));
+        if (was && !same)
+            TRY(delete_entry(d, index, key, strbuf_slice(&d->old_entry), old_unique));
     }
     return OK;
 }
@@ -388,9 +410,9 @@ enum status dml_replace(struct dml_run *d, struct slice key, const struct datum 
     TRY(store_write(d->x->txn, &w));
     for (uint16_t i = 0; i < d->table->index_count; i++) {
         const struct index_def *index = d->table->indexes[i];
-        bool was, is, same, unique;
-        if (!is_secondary(index)) continue;
-        TRY(entries(d, i, key, old, row, &was, &is, &same, &unique));
+        bool was, is, same, unique, old_unique;
+        if (!takes_entries(index)) continue;
+        TRY(entries(d, i, key, old, row, &was, &is, &same, &unique, &old_unique));
         if (is && !same) TRY(put_entry(d, index, key, strbuf_slice(&d->entry), unique, row));
     }
     if (d->defers) TRY(unique_written(d, key, changed, false));

@@ -102,7 +102,7 @@ static enum status handle_conflict(struct insert_run *r, const struct datum *inp
     *ret_done = false;
     for (uint16_t i = 0; i < t->index_count && !*ret_done; i++) {
         const struct index_def *index = t->indexes[i];
-        if (!index->unique) continue;
+        if (!index->unique || !index->ready) continue;
         if (dml->conflict_index && index->oid != dml->conflict_index->oid) continue;
         if (index->deferrable) return no_arbiter(&r->d, index);
         TRY(find_conflict(r, i, ret_done, &stored));
