@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "core/txn.h"
 #include "db/analyze.h"
+#include "db/builds.h"
 #include "db/db_line_priv.h"
 #include "db/notify.h"
 #include "db/past_priv.h"
@@ -167,6 +168,7 @@ enum status db_open(const struct db_options *o, struct db **ret)
                                   config_int(o->config, "max_queue_wait") * 1000);
     db->notify_bytes = (uint64_t)config_int(o->config, "notify_queue_bytes");
     db->notify = notify_hub_new(db->notify_bytes);
+    db->builds = builds_new();
     db__metrics_init(db);
     db__stat_statements_init(db);
     db->started_us = db__now_us(db);
@@ -190,6 +192,7 @@ static void close_parts(struct db *db)
     sequences_free(db->sequences);
     admission_free(db->admission);
     notify_hub_free(db->notify);
+    builds_free(db->builds);
     two_phase_free(db->two_phase);
     db_line__release(&db->main);
 }

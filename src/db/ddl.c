@@ -4,6 +4,8 @@
  * Order of locks: first DDL's own, then relations. Whoever holds the first sees no other DDL, so
  * what was looked up under it stays true; rows are read only after the relation's lock, under a
  * snapshot taken after it. */
+#include "db/builds.h"
+#include "db/ddl_build_priv.h"
 #include "db/ddl_routine_priv.h"
 
 void ddl__tag(char tag[64], const char *text)
@@ -82,9 +84,21 @@ enum status ddl__remove(struct ddl *d, oid_t oid)
     return OK;
 }
 
+enum status ddl__unbuilt(struct ddl *d, oid_t relation)
+{
+    if (!builds_running(d->s, relation)) return OK;
+    const struct table_def *t = catalog_table_by_oid(d->s->catalog, relation);
+    d->blocked = relation;
+    FAIL(OBJECT_IN_USE, "an index of table \"%s\" is being built, remade or dropped",
+         t ? t->name : "");
+    return error_hint("Try again when that is done; pg_stat_progress_create_index shows how far it is.");
+}
+
 enum status ddl__lock(struct ddl *d, oid_t relation, enum relation_lock mode)
 {
+    if (mode >= LOCK_SHARE_UPDATE_EXCLUSIVE) TRY(ddl__unbuilt(d, relation));
     TRY(txn_lock_relation(d->s->txn, relation, mode, false));
+    TRY(txn_await_visible(d->s->txn)); /* who had the lock may have committed asynchronously */
     txn_statement_end(d->s->txn);
     txn_statement_begin_fresh(d->s->txn);
     return OK;
@@ -171,6 +185,7 @@ bool ddl_handles(enum ast_kind kind)
     case AST_DROP:
     case AST_DROP_DATABASE:
     case AST_TRUNCATE:
+    case AST_REINDEX:
     case AST_COMMENT:
     case AST_CREATE_FUNCTION:
     case AST_ALTER_FUNCTION:
@@ -207,6 +222,7 @@ static enum status change_statement(struct ddl *d, const struct ast *a)
     case AST_ALTER_SCHEMA: return ddl__alter_schema(d, AST(a, ast_alter_object));
     case AST_DROP: return ddl__drop(d, AST(a, ast_drop));
     case AST_TRUNCATE: return ddl__truncate(d, AST(a, ast_truncate));
+    case AST_REINDEX: return ddl__reindex(d, AST(a, ast_reindex));
     case AST_COMMENT: return ddl__comment(d, AST(a, ast_comment));
     case AST_GRANT: return ddl__grant(d, AST(a, ast_grant));
     case AST_ALTER_SEQUENCE: return ddl__alter_sequence(d, AST(a, ast_sequence));
@@ -234,7 +250,8 @@ enum status ddl__statement(struct ddl *d, const struct ast *a, char tag[64])
 }
 
 /* What the statement is called where a transaction block or READ ONLY forbids it. */
-static enum status check_place(struct session *s, const struct ast *a, const char *tag)
+static enum status check_place(struct session *s, const struct ast *a, const char *tag,
+                               struct slice text)
 {
     bool database = a->kind == AST_CREATE_DATABASE || a->kind == AST_DROP_DATABASE;
     bool role = a->kind == AST_CREATE_ROLE || a->kind == AST_ALTER_ROLE || a->kind == AST_DROP_ROLE;
@@ -247,6 +264,7 @@ static enum status check_place(struct session *s, const struct ast *a, const cha
         TRY(session__forbid_block(s, "CREATE INDEX CONCURRENTLY"));
     if (a->kind == AST_DROP && AST(a, ast_drop)->concurrently)
         TRY(session__forbid_block(s, "DROP INDEX CONCURRENTLY"));
+    if (a->kind == AST_REINDEX) TRY(reindex__check_place(s, AST(a, ast_reindex), text));
     return OK;
 }
 
@@ -295,6 +313,7 @@ static const char *tag_of(struct arena *a, const struct ast *n)
     case AST_ALTER_SEQUENCE: return "ALTER SEQUENCE";
     case AST_DROP_DATABASE: return "DROP DATABASE";
     case AST_TRUNCATE: return "TRUNCATE TABLE";
+    case AST_REINDEX: return "REINDEX";
     case AST_COMMENT: return "COMMENT";
     case AST_GRANT: return AST(n, ast_grant)->is_grant ? "GRANT" : "REVOKE";
     case AST_DROP: return arena_printf(a, "DROP %s", object_word(AST(n, ast_drop)->object));
@@ -307,22 +326,46 @@ static const char *tag_of(struct arena *a, const struct ast *n)
     }
 }
 
-enum status ddl_execute(struct session *s, const struct statement *st, struct slice text,
-                        const struct result_sink *sink, char tag[64])
+static enum status execute_once(struct session *s, const struct statement *st, struct slice text,
+                                const struct result_sink *sink, char tag[64], oid_t *ret_blocked)
 {
     struct ddl d = {.s = s, .sink = sink, .text = text, .a = &s->arena};
-    const char *words = tag_of(&s->arena, st->ast);
-    if (session__is_read_only(s))
-        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot execute %s in a read-only transaction",
-                    words);
-    TRY(check_place(s, st->ast, words));
     TRY(session__begin_ddl(s));
     s->txn_began_statement = true;
     /* The wait for other DDL may have been long. */
     txn_statement_end(s->txn);
     txn_statement_begin_fresh(s->txn);
-    ddl__tag(tag, words);
     enum status result = ddl__statement(&d, st->ast, tag);
     for (size_t i = 0; i < d.kept.count; i++) catalog_unref(d.kept.data[i]);
+    *ret_blocked = result == OBJECT_IN_USE ? d.blocked : 0;
     return result;
+}
+
+/* The transaction, which has done nothing else, begins anew when the table is free. */
+static enum status wait_for_build(struct session *s, oid_t table, const struct result_sink *sink)
+{
+    error_clear();
+    session__abort(s, sink);
+    enum status st = builds_wait(s, table);
+    TRY(session__ensure_txn(s));
+    txn_statement_begin(s->txn);
+    return st;
+}
+
+enum status ddl_execute(struct session *s, const struct statement *st, struct slice text,
+                        const struct result_sink *sink, char tag[64])
+{
+    const char *words = tag_of(&s->arena, st->ast);
+    if (session__is_read_only(s))
+        return FAIL(READ_ONLY_SQL_TRANSACTION, "cannot execute %s in a read-only transaction",
+                    words);
+    TRY(check_place(s, st->ast, words, text));
+    ddl__tag(tag, words);
+    if (concurrent__handles(s, st->ast)) return concurrent__execute(s, st->ast, text, sink);
+    for (;;) {
+        oid_t blocked = 0;
+        enum status result = execute_once(s, st, text, sink, tag, &blocked);
+        if (!blocked || s->block != BLOCK_NONE || s->in_function) return result;
+        TRY(wait_for_build(s, blocked, sink));
+    }
 }

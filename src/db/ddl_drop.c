@@ -1,5 +1,6 @@
 /* DROP and TRUNCATE. Both only let go of trees: the store frees them after the commit, when no
  * snapshot needs them any more, so that an abort has nothing to bring back. */
+#include "db/ddl_build_priv.h"
 #include "db/ddl_routine_priv.h"
 
 /* --- finding what is named ------------------------------------------------------------------ */
@@ -70,13 +71,15 @@ static enum status drop_relations(struct ddl *d, const struct ast_drop *n)
 
 /* --- indexes -------------------------------------------------------------------------------- */
 
-static enum status drop_one_index(struct ddl *d, const struct ast_drop *n, uint32_t i)
+enum status ddl__find_drop_index(struct ddl *d, const struct ast_drop *n, uint32_t i,
+                                 const struct index_def **ret)
 {
     const struct index_def *x;
     struct ast_range_var v = ddl__range_of(&n->names[i]);
     enum status found = ddl__find_index(d, &v, n->if_exists, &x);
     const struct table_def *other =
         catalog_lookup(d->s->catalog, session__path(d->s), v.schema, v.name);
+    *ret = NULL;
     if (found == WRONG_OBJECT_TYPE && other) {
         const char *word = ddl__kind_word(other);
         const char *upper = other->kind == 'v' ? "VIEW" : other->kind == 'S' ? "SEQUENCE" : "TABLE";
@@ -86,14 +89,22 @@ static enum status drop_one_index(struct ddl *d, const struct ast_drop *n, uint3
     if (!x) return OK;
     const struct table_def *t = ddl__table(d, x->table);
     TRY(ddl__own_table(d, t));
-    if (x->constraint) {
-        const struct constraint_def *k = catalog_constraint_by_oid(d->s->catalog, x->constraint);
-        const char *name = ddl__quote(d->a, k ? k->name : x->name);
-        FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
-             "cannot drop index %s because constraint %s on %s requires it",
-             ddl__quote(d->a, x->name), name, ddl__words(d, t));
-        return error_hint("You can drop constraint %s on %s instead.", name, ddl__words(d, t));
-    }
+    *ret = x;
+    if (!x->constraint) return OK;
+    const struct constraint_def *k = catalog_constraint_by_oid(d->s->catalog, x->constraint);
+    const char *name = ddl__quote(d->a, k ? k->name : x->name);
+    FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
+         "cannot drop index %s because constraint %s on %s requires it", ddl__quote(d->a, x->name),
+         name, ddl__words(d, t));
+    return error_hint("You can drop constraint %s on %s instead.", name, ddl__words(d, t));
+}
+
+static enum status drop_one_index(struct ddl *d, const struct ast_drop *n, uint32_t i)
+{
+    const struct index_def *x;
+    TRY(ddl__find_drop_index(d, n, i, &x));
+    if (!x) return OK;
+    const struct table_def *t = ddl__table(d, x->table);
     TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
     TRY(session__check_unused(d->s, t, "DROP INDEX"));
     const char *what = arena_printf(d->a, "index %s", ddl__quote(d->a, x->name));

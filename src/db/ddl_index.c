@@ -1,6 +1,6 @@
 /* CREATE INDEX and the end of an index. The index is filled by one scan of the table under a lock
  * that keeps writers out; it is in the catalog only once it is whole. */
-#include "db/ddl_priv.h"
+#include "db/ddl_build_priv.h"
 
 enum { INDEX_COLUMNS_MAX = 32 };
 
@@ -135,10 +135,12 @@ static enum status check_options(struct ddl *d, const struct ast_list *options)
     return ddl__options(d, options, &text);
 }
 
-enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n)
+enum status ddl__define_index(struct ddl *d, const struct ast_create_index *n,
+                              const struct table_def **ret_table, struct index_def **ret)
 {
     const struct table_def *t;
     struct index_def *x = ARENA_NEW(d->a, struct index_def);
+    *ret = NULL;
     TRY(ddl__find(d, n->table, 0, false, &t));
     TRY(check_table(t));
     TRY(refuse(n));
@@ -153,15 +155,30 @@ enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n)
     x->name = n->name ? n->name
                       : ddl__choose_name(d, t->schema, t->name, joined_names(d, n), "idx", NULL,
                                          NULL);
-    TRY(ddl__lock(d, t->oid, LOCK_SHARE));
-    TRY(ddl__new_oid(d, &x->oid));
     x->table = t->oid;
     x->unique = n->unique;
     x->nulls_not_distinct = n->nulls_not_distinct;
-    x->valid = true;
-    TRY(store_create_tree(d->s->txn, &x->tree));
-    TRY(ddl__build_index(d, t, x));
+    *ret_table = t;
+    *ret = x;
+    return OK;
+}
+
+enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n)
+{
+    const struct table_def *t;
+    struct index_def *x;
     struct table_edit e;
+    TRY(ddl__define_index(d, n, &t, &x));
+    if (!x) return OK;
+    TRY(ddl__lock(d, t->oid, LOCK_SHARE));
+    TRY(ddl__new_oid(d, &x->oid));
+    x->valid = x->ready = x->live = true;
+    TRY(store_create_tree(d->s->txn, &x->tree));
+    build__show(d->s, BUILD_CREATE, t, x);
+    build__show_phase(d->s, PHASE_SCAN);
+    enum status st = ddl__build_index(d, t, x);
+    build__show(d->s, BUILD_NONE, NULL, NULL);
+    TRY(st);
     ddl__edit(d, t, &e);
     ARENA_PUSH(d->a, &e.indexes, x);
     return ddl__edit_put(d, &e, NULL);

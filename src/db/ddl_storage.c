@@ -31,8 +31,10 @@ static enum status scan_cursor(struct ddl *d, const struct row_scan *q, struct c
     for (;;) {
         uint32_t n;
         TRY(session__check_interrupts(d->s));
+        fiber_yield(); /* those who wait for this core go first */
         TRY(cursor_next(c, keys, rows, SCAN_ROWS, &n));
         if (n == 0) return OK;
+        __atomic_add_fetch(&d->s->build.rows_done, n, __ATOMIC_RELAXED);
         for (uint32_t i = 0; i < n; i++) {
             ddl__decode(q->table, rows[i], row);
             TRY(q->row(q->ctx, keys[i], row));

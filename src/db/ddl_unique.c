@@ -30,6 +30,7 @@ static enum status look(struct unique_scan *u, struct cursor *c)
     uint32_t n;
     do {
         TRY(session__check_interrupts(u->ddl->s));
+        fiber_yield();
         TRY(cursor_next(c, keys, rows, SCAN_ROWS, &n));
         for (uint32_t i = 0; i < n; i++) {
             ASSERT(keys[i].len > rows[i].len);

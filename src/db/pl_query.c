@@ -148,7 +148,9 @@ enum status pl__run_utility(struct pl_run *r, const struct statement *st, const 
     if (r->code->volatility != 'v')
         return FAIL(FEATURE_NOT_SUPPORTED, "this statement is not allowed in a non-volatile function");
     arena_init(&s->arena, MEM_QUERY);
+    s->in_function++;
     enum status result = session__run_utility(s, st, slice_of(text), &none, s->sink, tag);
+    s->in_function--;
     arena_release(&s->arena);
     s->arena = outer;
     return result;

@@ -34,6 +34,22 @@ struct db_line {
     struct past *past;             /* catalogs of the past (past_priv.h) */
 };
 
+/* What a session shows of itself in pg_stat_progress_create_index. Its own thread writes, any other reads: all
+ * fields are atomic. */
+enum build_command { BUILD_NONE, BUILD_CREATE, BUILD_CREATE_CONCURRENTLY, BUILD_REINDEX,
+                     BUILD_REINDEX_CONCURRENTLY };
+enum build_phase {
+    PHASE_INITIALIZING, PHASE_WAIT_WRITERS, PHASE_SCAN, PHASE_SORT, PHASE_VALIDATE,
+    PHASE_WAIT_SNAPSHOTS, PHASE_WAIT_READERS, PHASE_WAIT_DEAD,
+};
+struct build_progress {
+    uint32_t command, phase; /* enum build_command, build_phase */
+    uint32_t table, index;
+    uint64_t rows, rows_done;
+};
+
+struct builds;
+
 struct db {
     struct os *os;
     const struct config *config;
@@ -59,6 +75,7 @@ struct db {
     struct two_phase *two_phase;
     struct fmutex exports_mutex;
     struct snapshot_export *exports; /* guarded by exports_mutex */
+    struct builds *builds;         /* builds.h */
     struct notify_hub *notify;
     uint64_t notify_bytes;         /* of the queue, and of one transaction */
     struct autoanalyze *autoanalyze; /* NULL: off */
@@ -302,6 +319,8 @@ struct session {
     bool has_lastval;
     oid_t lastval_sequence;
     int64_t deadline_us;             /* statement_timeout, monotonic; 0 none */
+    uint32_t in_function;            /* statements that functions run, within each other */
+    struct build_progress build;
     /* for pg_stat_activity */
     struct activity_text activity;
     int64_t activity_us;             /* atomic */

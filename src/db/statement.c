@@ -645,7 +645,7 @@ static enum status run_utility(struct session *s, const struct statement *st, st
         return FAIL(FEATURE_NOT_SUPPORTED, "this statement is not supported yet");
     txn_statement_begin_fresh(s->txn);
     enum status result = ddl_execute(s, st, text, sink, tag);
-    txn_statement_end(s->txn);
+    if (s->txn) txn_statement_end(s->txn); /* it may have come to an end within */
     return result;
 }
 

@@ -196,6 +196,8 @@ enum status session__forbid_block(struct session *s, const char *what)
 {
     if (s->block == BLOCK_OPEN || s->block == BLOCK_FAILED || s->block == BLOCK_IMPLICIT)
         return FAIL(ACTIVE_SQL_TRANSACTION, "%s cannot run inside a transaction block", what);
+    if (s->in_function)
+        return FAIL(ACTIVE_SQL_TRANSACTION, "%s cannot be executed from a function", what);
     return OK;
 }
 

@@ -88,6 +88,7 @@ enum ast_kind {
     AST_SHOW,
     AST_DISCARD,
     AST_VACUUM,
+    AST_REINDEX,
     AST_LOCK,
     AST_CHECKPOINT,
     AST_CHANNEL,
@@ -771,6 +772,14 @@ struct ast_vacuum {
     bool is_vacuum;        /* else ANALYZE */
     struct ast_list options;
     struct ast_list tables; /* of ast_range_var; alias.columns: ANALYZE t (a, b) */
+};
+enum reindex_kind { REINDEX_INDEX, REINDEX_TABLE, REINDEX_SCHEMA, REINDEX_SYSTEM, REINDEX_DATABASE };
+struct ast_reindex {
+    struct ast node;
+    enum reindex_kind kind;
+    struct ast_range_var *relation; /* of an index or a table */
+    const char *name;               /* of a schema or a database; NULL */
+    struct ast_list options;
 };
 struct ast_lock {
     struct ast node;

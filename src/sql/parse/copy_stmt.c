@@ -215,6 +215,21 @@ static enum status copy_vacuum(struct copy *c, const VacuumStmt *s, struct ast *
     return OK;
 }
 
+static enum status copy_reindex(struct copy *c, const ReindexStmt *s, struct ast **ret)
+{
+    static const enum reindex_kind kinds[] = {[REINDEX_OBJECT_INDEX] = REINDEX_INDEX,
+                                              [REINDEX_OBJECT_TABLE] = REINDEX_TABLE,
+                                              [REINDEX_OBJECT_SCHEMA] = REINDEX_SCHEMA,
+                                              [REINDEX_OBJECT_SYSTEM] = REINDEX_SYSTEM,
+                                              [REINDEX_OBJECT_DATABASE] = REINDEX_DATABASE};
+    struct ast_reindex *n = NODE_NEW(c, ast_reindex, AST_REINDEX, -1);
+    *ret = &n->node;
+    n->kind = kinds[s->kind];
+    if (s->relation) n->relation = copy__range_var(c, s->relation);
+    n->name = copy__string(c, s->name);
+    return copy__list(c, s->params, &n->options);
+}
+
 static enum status copy_lock(struct copy *c, const LockStmt *s, struct ast **ret)
 {
     struct ast_lock *n = NODE_NEW(c, ast_lock, AST_LOCK, -1);
@@ -285,6 +300,7 @@ enum status copy__statement(struct copy *c, const Node *n, struct ast **ret)
         return copy_set_constraints(c, (const ConstraintsSetStmt *)n, ret);
     case T_VariableSetStmt: return copy_set(c, (const VariableSetStmt *)n, ret);
     case T_VacuumStmt: return copy_vacuum(c, (const VacuumStmt *)n, ret);
+    case T_ReindexStmt: return copy_reindex(c, (const ReindexStmt *)n, ret);
     case T_LockStmt: return copy_lock(c, (const LockStmt *)n, ret);
     default: break;
     }

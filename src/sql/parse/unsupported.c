@@ -71,7 +71,6 @@ static const struct {
     {T_DoStmt, "DO"},
     {T_LoadStmt, "LOAD"},
     {T_ClusterStmt, "CLUSTER"},
-    {T_ReindexStmt, "REINDEX"},
     {T_RefreshMatViewStmt, "REFRESH MATERIALIZED VIEW"},
     {T_GrantRoleStmt, "GRANT ROLE"},
     {T_AlterDefaultPrivilegesStmt, "ALTER DEFAULT PRIVILEGES"},
