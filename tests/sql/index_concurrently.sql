@@ -95,3 +95,4 @@ drop index concurrently t_c;
 drop table child;
 drop index concurrently t_c;
 select count(*) from t where c = 77;
+drop schema other cascade;
