@@ -90,7 +90,7 @@ static void one_value(struct codec *c, type_id type, int32_t typmod, union value
     } else if (c->bad || len > c->in.len) {
         c->bad = true;
     } else {
-        if (value_from_binary(type, typmod, slice_make(c->in.data, len), c->arena, v) != OK)
+        if (value_from_binary(type, typmod, slice_make(c->in.data, len), NULL, c->arena, v) != OK)
             c->bad = true;
         else
             *v = value_copy(c->arena, type, *v);

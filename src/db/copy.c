@@ -16,6 +16,9 @@ static enum status refuse_relation(const struct table_def *t, bool from)
     if (t->kind == 'v')
         return FAIL(WRONG_OBJECT_TYPE, "cannot copy from view \"%s\"", t->name),
                error_hint("Try the COPY (SELECT ...) TO variant.");
+    if (t->kind == 'c')
+        return FAIL(WRONG_OBJECT_TYPE, "cannot copy %s non-table relation \"%s\"",
+                    from ? "to" : "from", t->name);
     if (t->virtual_id >= 0 && from)
         return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied: \"%s\" is a system catalog",
                     t->name);

@@ -77,7 +77,7 @@ static enum status read_value(struct copy_in *in, const struct copy_column *c, s
     TRY(result);
     struct slice data = slice_make(in->data + in->pos, len);
     d.null = false;
-    TRY(value_from_binary(c->type, c->typmod, data, &in->values, &d.v));
+    TRY(value_from_binary(c->type, c->typmod, data, in->c->s->settings.format.names, &in->values, &d.v));
     vec_set(v, row, d);
     in->pos += len;
     return OK;

@@ -158,7 +158,7 @@ static const char *object_word(enum object_kind k)
         [OBJECT_SCHEMA] = "SCHEMA",         [OBJECT_COLUMN] = "TABLE",
         [OBJECT_CONSTRAINT] = "TABLE",      [OBJECT_DATABASE] = "DATABASE",
         [OBJECT_ROLE] = "ROLE",             [OBJECT_MATERIALIZED_VIEW] = "MATERIALIZED VIEW",
-        [OBJECT_OTHER] = "OBJECT",
+        [OBJECT_ROW_TYPE] = "TYPE",         [OBJECT_OTHER] = "OBJECT",
     };
     return words[k];
 }
@@ -236,7 +236,9 @@ static enum status change_statement(struct ddl *d, const struct ast *a)
 enum status ddl__statement(struct ddl *d, const struct ast *a, char tag[64])
 {
     switch (a->kind) {
-    case AST_CREATE_TABLE: return ddl__create_table(d, AST(a, ast_create_table));
+    case AST_CREATE_TABLE:
+        if (AST(a, ast_create_table)->is_type) return ddl__create_type(d, AST(a, ast_create_table));
+        return ddl__create_table(d, AST(a, ast_create_table));
     case AST_CREATE_TABLE_AS: return ddl__create_table_as(d, AST(a, ast_create_table_as), tag);
     case AST_SELECT: return ddl__select_into(d, AST(a, ast_select), tag);
     case AST_CREATE_INDEX: return ddl__create_index(d, AST(a, ast_create_index));

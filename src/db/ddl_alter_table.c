@@ -228,6 +228,9 @@ enum { PASSES = 7 };
 
 static enum status command(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
 {
+    if (cmd->type == ALTER_ADD_COLUMN || cmd->type == ALTER_DROP_COLUMN ||
+        cmd->type == ALTER_COLUMN_TYPE)
+        TRY(ddl__check_row_type(d, ddl__table(d, table)));
     switch (cmd->type) {
     case ALTER_ADD_COLUMN: return ddl__add_column_command(d, table, cmd);
     case ALTER_DROP_COLUMN: return ddl__drop_column_command(d, table, cmd);

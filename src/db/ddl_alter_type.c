@@ -3,12 +3,13 @@
  * anew with the column cast, by assignment or by USING. */
 #include "catalog/foreign_key.h"
 #include "db/ddl_priv.h"
+#include "types/record.h"
 
 static const char *type_words(struct ddl *d, type_id type)
 {
     struct strbuf b;
     strbuf_init(&b, d->a);
-    type_format(type, -1, &b);
+    session__type_name(d->s, type, -1, &b);
     return b.data;
 }
 
@@ -42,7 +43,7 @@ static enum status check_generated(struct ddl *d, const struct table_def *t,
 }
 
 static enum status new_type(struct ddl *d, const struct ast_alter_cmd *cmd,
-                            const struct column_def *c, type_id *ret, int32_t *ret_typmod)
+                            const struct table_def *t, const struct column_def *c, type_id *ret, int32_t *ret_typmod)
 {
     struct bind_env env;
     session__bind_env(d->s, &env, d->a, d->text);
@@ -50,7 +51,10 @@ static enum status new_type(struct ddl *d, const struct ast_alter_cmd *cmd,
     const struct type_info *info = type_get(*ret);
     if (info && (info->category == 'P' || *ret == TYPE_UNKNOWN))
         return FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" has pseudo-type %s", c->name,
-                    info->name);
+                    info->sql_name);
+    if (type_row_relation(*ret) && type_row_relation(*ret) == t->oid)
+        return FAIL(INVALID_TABLE_DEFINITION, "composite type %s cannot be made a member of itself",
+                    t->name);
     if (c->identity && *ret != TYPE_INT2 && *ret != TYPE_INT4 && *ret != TYPE_INT8)
         return FAIL(INVALID_PARAMETER_VALUE,
                     "identity column type must be smallint, integer, or bigint");
@@ -200,7 +204,7 @@ enum status ddl__alter_type(struct ddl *d, oid_t table, const struct ast_alter_c
              "cannot specify USING when altering type of generated column");
         return error_detail("Column \"%s\" is a generated column.", c->name);
     }
-    TRY(new_type(d, cmd, c, &c->type, &c->typmod));
+    TRY(new_type(d, cmd, t, c, &c->type, &c->typmod));
     TRY(check_generated(d, t, old));
     TRY(check_views(d, t, old));
     TRY(cast_of(d, t, old, c, cmd->expr, &value));

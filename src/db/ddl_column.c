@@ -3,6 +3,7 @@
  * constraints. */
 #include "db/ddl_priv.h"
 #include "db/past_priv.h"
+#include "types/record.h"
 
 /* --- types ---------------------------------------------------------------------------------- */
 
@@ -31,7 +32,7 @@ static enum status check_collation(struct ddl *d, const struct ast_column_def *c
     if (!info || info->category != 'S') {
         struct strbuf b;
         strbuf_init(&b, d->a);
-        type_format(type, -1, &b);
+        session__type_name(d->s, type, -1, &b);
         return ddl__at(d, c->node.location,
                        FAIL(DATATYPE_MISMATCH, "collations are not supported by type %s", b.data));
     }
@@ -57,9 +58,7 @@ static enum status column_type(struct ddl *d, const struct ast_column_def *c, ty
     TRY(bind_type(&env, c->type, ret, ret_typmod));
     const struct type_info *info = type_get(*ret);
     if (info && (info->category == 'P' || *ret == TYPE_UNKNOWN))
-        return ddl__at(d, c->node.location,
-                       FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" has pseudo-type %s", c->name,
-                            info->name));
+        return FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" has pseudo-type %s", c->name, info->sql_name);
     return check_collation(d, c, *ret);
 }
 
@@ -143,6 +142,9 @@ enum status ddl__add_column(struct ddl *d, struct table_edit *e, const struct as
                     def->name);
     if (!def->type) return FAIL(SYNTAX_ERROR, "column \"%s\" has no type", def->name);
     TRY(column_type(d, def, &c.type, &c.typmod));
+    if (type_row_relation(c.type) && type_row_relation(c.type) == e->def.oid)
+        return FAIL(INVALID_TABLE_DEFINITION,
+                    "composite type %s cannot be made a member of itself", e->def.name);
     TRY(mark_column(d, def, &c, e->def.name));
     c.number = (int16_t)(e->columns.count + 1);
     ARENA_PUSH(d->a, &e->columns, c);
@@ -295,7 +297,7 @@ enum status ddl__add_result_column(struct ddl *d, struct table_edit *e, const st
     if (c.type == TYPE_UNKNOWN) c.type = TYPE_TEXT;
     else if (!info || info->category == 'P')
         return FAIL(INVALID_TABLE_DEFINITION, "column \"%s\" has pseudo-type %s", name,
-                    info ? info->name : "unknown");
+                    info ? info->sql_name : "unknown");
     if (ddl__edit_column(e, name))
         return FAIL(DUPLICATE_COLUMN, "column \"%s\" specified more than once", name);
     ARENA_PUSH(d->a, &e->columns, c);

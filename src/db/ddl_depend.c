@@ -6,6 +6,7 @@
  * reverse order they are told, as PostgreSQL tells them. */
 #include "db/ddl_priv.h"
 #include "db/pl_priv.h"
+#include "types/record.h"
 
 #include <stdlib.h>
 
@@ -17,12 +18,15 @@ struct victim {
     const struct schema_def *schema;      /* the schema itself, as a reason; NULL */
     bool default_only; /* the column stays, its default goes */
     bool silent;       /* goes even without CASCADE */
+    bool by_type;      /* it holds, takes or gives rows of the relation */
+    const struct function_def *function; /* this goes, for the sake of item.table; NULL */
 };
 
 struct drop_set {
     struct ddl *ddl;
     ARRAY(struct victim) seen;   /* met so far */
     ARRAY(oid_t) contents;       /* of schemas: these will be met, and all parts of them go */
+    ARRAY(oid_t) schemas;        /* that go */
     ARRAY(struct victim) items;  /* in the order in which they go */
     ARRAY(const char *) details; /* "view v depends on table t" */
     ARRAY(const char *) words;   /* what CASCADE takes: "view v" */
@@ -43,13 +47,24 @@ const char *ddl__words(struct ddl *d, const struct table_def *t)
 static const char *item_words(struct ddl *d, const struct victim *v)
 {
     if (v->schema) return arena_printf(d->a, "schema %s", ddl__quote(d->a, v->schema->name));
+    if (v->function) return arena_printf(d->a, "function %s", pl__signature(d->s, v->function, d->a));
     const char *table = ddl__words(d, v->item.table);
     if (v->foreign)
         return arena_printf(d->a, "constraint %s on %s", ddl__quote(d->a, v->foreign->name), table);
-    if (!v->item.column) return table;
+    if (!v->item.column) return v->item.table->kind == 'c' ? strstr(table, "type ") : table;
     return arena_printf(d->a, "%s %s of %s",
                         v->default_only ? "default value for column" : "column",
                         ddl__quote(d->a, v->item.column->name), table);
+}
+
+/* The row type, or that of arrays of it, by which v hangs on the relation. */
+static const char *type_words(struct ddl *d, const struct victim *v, const struct victim *because)
+{
+    struct strbuf b;
+    strbuf_init(&b, d->a);
+    session__type_name(d->s, v->function ? type_row(because->item.table->oid) : v->item.column->type,
+                       -1, &b);
+    return arena_printf(d->a, "type %s", b.data);
 }
 
 /* --- growing the set ------------------------------------------------------------------------ */
@@ -61,6 +76,8 @@ static bool contains(const struct drop_set *s, const struct victim *v)
         if (s->contents.data[i] == v->item.table->oid) return true;
     for (size_t i = 0; i < s->seen.count; i++) {
         const struct victim *x = &s->seen.data[i];
+        if (v->function && x->function && x->function->proc.oid == v->function->proc.oid) return true;
+        if (v->function || x->function) continue;
         if (x->item.table->oid != v->item.table->oid) continue;
         if (!x->item.column && !x->foreign) return true;
         if (v->foreign && x->foreign == v->foreign) return true;
@@ -158,10 +175,42 @@ static void add_foreign(struct drop_set *s, const struct victim *v, victim_list 
     }
 }
 
+/* Columns that hold its rows. */
+static void add_holders(struct drop_set *s, const struct victim *v, victim_list *out)
+{
+    const struct table_def *t;
+    size_t pos = 0;
+    if (v->item.column) return;
+    while (catalog_next_table(s->ddl->s->catalog, &pos, &t)) {
+        if ((t->kind != 'r' && t->kind != 'c') || t->virtual_id >= 0 || t->oid == v->item.table->oid)
+            continue;
+        for (uint16_t i = 0; i < t->column_count; i++) {
+            struct victim of = {.item = {t, &t->columns[i]}, .by_type = true};
+            if (ddl__column_holds(&t->columns[i], v->item.table->oid)) ARENA_PUSH(s->ddl->a, out, of);
+        }
+    }
+}
+
+/* Functions that take its rows or give them; those of a schema that goes are told with it. */
+static void add_takers(struct drop_set *s, const struct victim *v, victim_list *out)
+{
+    const struct function_def *f;
+    size_t pos = 0;
+    if (v->item.column) return;
+    while (catalog_next_function(s->ddl->s->catalog, &pos, &f)) {
+        bool met = !ddl__function_takes(f, v->item.table->oid);
+        for (size_t i = 0; i < s->schemas.count; i++) met |= s->schemas.data[i] == f->schema;
+        struct victim of = {.item = {v->item.table, NULL}, .function = f, .by_type = true};
+        if (!met) ARENA_PUSH(s->ddl->a, out, of);
+    }
+}
+
 static enum status direct(struct drop_set *s, const struct victim *v, victim_list *out)
 {
-    if (v->default_only || v->foreign) return OK;
+    if (v->default_only || v->foreign || v->function) return OK;
     if (v->item.table->kind == 'S') return add_defaults(s, v, out);
+    add_holders(s, v, out);
+    add_takers(s, v, out);
     TRY(add_views(s, v, out));
     if (v->item.table->kind != 'r') return OK;
     add_owned_sequences(s, v, out);
@@ -172,8 +221,8 @@ static enum status direct(struct drop_set *s, const struct victim *v, victim_lis
 static int younger_first(const void *a, const void *b)
 {
     const struct victim *x = a, *y = b;
-    oid_t o = x->foreign ? x->foreign->oid : x->item.table->oid;
-    oid_t p = y->foreign ? y->foreign->oid : y->item.table->oid;
+    oid_t o = x->function ? x->function->proc.oid : x->foreign ? x->foreign->oid : x->item.table->oid;
+    oid_t p = y->function ? y->function->proc.oid : y->foreign ? y->foreign->oid : y->item.table->oid;
     if (o != p) return o > p ? -1 : 1;
     int m = x->item.column ? x->item.column->number : 0;
     int n = y->item.column ? y->item.column->number : 0;
@@ -196,8 +245,8 @@ static enum status visit(struct drop_set *s, const struct victim *v, const struc
     if (because && !v->silent) {
         const char *words = item_words(s->ddl, v);
         ARENA_PUSH(a, &s->words, words);
-        ARENA_PUSH(a, &s->details,
-                   arena_printf(a, "%s depends on %s", words, item_words(s->ddl, because)));
+        const char *on = v->by_type ? type_words(s->ddl, v, because) : item_words(s->ddl, because);
+        ARENA_PUSH(a, &s->details, arena_printf(a, "%s depends on %s", words, on));
     }
     ARENA_PUSH(a, &s->items, *v);
     return OK;
@@ -238,6 +287,7 @@ static void note_contents(struct drop_set *s, const struct schema_def *n)
 {
     const struct table_def *t;
     size_t pos = 0;
+    ARENA_PUSH(s->ddl->a, &s->schemas, n->oid);
     while (catalog_next_table(s->ddl->s->catalog, &pos, &t))
         if (t->schema == n->oid) ARENA_PUSH(s->ddl->a, &s->contents, t->oid);
 }
@@ -250,8 +300,7 @@ static void tell_functions(struct drop_set *s, const struct schema_def *n, const
     size_t pos = 0;
     while (catalog_next_function(s->ddl->s->catalog, &pos, &f)) {
         if (f->schema != n->oid) continue;
-        const char *words = arena_printf(a, "%s %s", f->proc.kind == 'p' ? "procedure" : "function",
-                                         pl__signature(s->ddl->s, f, a));
+        const char *words = arena_printf(a, "function %s", pl__signature(s->ddl->s, f, a));
         ARENA_PUSH(a, &s->words, words);
         ARENA_PUSH(a, &s->details, arena_printf(a, "%s depends on %s", words, because));
     }
@@ -321,6 +370,7 @@ static enum status drop_default(struct ddl *d, const struct drop_item *item)
 
 static enum status drop_victim(struct ddl *d, const struct victim *v)
 {
+    if (v->function) return ddl__drop_function_of(d, v->function->proc.oid);
     const struct table_def *t = catalog_table_by_oid(d->s->catalog, v->item.table->oid);
     if (!t) return OK; /* gone with its table */
     if (v->foreign)

@@ -15,6 +15,7 @@ static enum status wrong_kind(const char *name, enum object_kind k, const char *
     FAIL(WRONG_OBJECT_TYPE, "\"%s\" is not a %s", name, lower_word(k));
     if (strcmp(is, "view") == 0) return error_hint("Use DROP VIEW to remove a view.");
     if (strcmp(is, "sequence") == 0) return error_hint("Use DROP SEQUENCE to remove a sequence.");
+    if (strcmp(is, "composite type") == 0) return error_hint("Use DROP TYPE to remove a type.");
     if (strcmp(is, "index") == 0) return error_hint("Use DROP INDEX to remove an index.");
     return error_hint("Use DROP TABLE to remove a table.");
 }
@@ -150,6 +151,7 @@ enum status ddl__drop(struct ddl *d, const struct ast_drop *n)
 {
     if (n->object == OBJECT_TABLE || n->object == OBJECT_VIEW || n->object == OBJECT_SEQUENCE)
         return drop_relations(d, n);
+    if (n->object == OBJECT_ROW_TYPE) return ddl__drop_types(d, n);
     if (n->object != OBJECT_INDEX && n->object != OBJECT_SCHEMA)
         return FAIL(FEATURE_NOT_SUPPORTED, "dropping this kind of object is not supported yet");
     if (n->object == OBJECT_SCHEMA) return drop_schemas(d, n);

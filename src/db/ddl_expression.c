@@ -70,8 +70,8 @@ static enum status explain_mismatch(struct ddl *d, const struct table_def *t,
     }
     strbuf_init(&want, d->a);
     strbuf_init(&have, d->a);
-    type_format(c->type, -1, &want);
-    type_format(e->type, -1, &have);
+    session__type_name(d->s, c->type, -1, &want);
+    session__type_name(d->s, e->type, -1, &have);
     FAIL(DATATYPE_MISMATCH, "column \"%s\" is of type %s but %s expression is of type %s", c->name,
          want.data, words, have.data);
     return error_hint("You will need to rewrite or cast the expression.");

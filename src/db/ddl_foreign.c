@@ -126,7 +126,7 @@ static const char *type_words(struct ddl *d, type_id type)
 {
     struct strbuf b;
     strbuf_init(&b, d->a);
-    type_format(type, -1, &b);
+    session__type_name(d->s, type, -1, &b);
     return b.data;
 }
 

@@ -2,6 +2,7 @@
 #include "db/ddl_routine_priv.h"
 
 #include "db/pl_priv.h"
+#include "types/record.h"
 
 struct making {
     struct ddl *d;
@@ -15,15 +16,6 @@ struct making {
 };
 
 /* --- types ---------------------------------------------------------------------------------- */
-
-static enum status table_named(struct ddl *d, const struct ast_type_name *t, oid_t *ret)
-{
-    const struct ast_range_var v = ddl__range_of(&t->names);
-    const struct table_def *table =
-        catalog_lookup(d->s->catalog, session__path(d->s), v.schema, v.name);
-    *ret = table && !t->array_dims ? table->oid : 0;
-    return OK;
-}
 
 /* t.c%TYPE */
 static enum status column_type(struct ddl *d, const struct ast_type_name *t, type_id *ret)
@@ -44,34 +36,24 @@ static enum status column_type(struct ddl *d, const struct ast_type_name *t, typ
                        type_get(c->type)->sql_name);
 }
 
-/* *ret_table: the type is its row type. */
 static enum status find_type(struct ddl *d, const struct ast_type_name *t, bool result,
-                             type_id *ret, oid_t *ret_table)
+                             type_id *ret)
 {
     struct bind_env env;
     struct ast_type_name plain = *t;
     int32_t typmod;
-    *ret_table = 0;
     if (t->pct_type) return column_type(d, t, ret);
     plain.setof = false;
     session__bind_env(d->s, &env, d->a, d->text);
     enum status st = bind_type(&env, &plain, ret, &typmod);
     if (st != UNDEFINED_OBJECT) return st;
-    struct error kept = *error_current();
-    TRY(table_named(d, t, ret_table));
-    if (!*ret_table && result) {
-        *error_current() = kept;
+    if (result) {
         (void)error_at(0);
         return st;
     }
-    if (!*ret_table) {
-        const struct ast_range_var v = ddl__range_of(&t->names);
-        return FAIL(UNDEFINED_OBJECT, "type %s%s%s%s does not exist", v.schema ? v.schema : "",
-                    v.schema ? "." : "", v.name, t->array_dims ? "[]" : "");
-    }
-    error_clear();
-    *ret = TYPE_RECORD;
-    return OK;
+    const struct ast_range_var v = ddl__range_of(&t->names);
+    return FAIL(UNDEFINED_OBJECT, "type %s%s%s%s does not exist", v.schema ? v.schema : "",
+                v.schema ? "." : "", v.name, t->array_dims ? "[]" : "");
 }
 
 static bool is_refused(type_id type)
@@ -118,16 +100,17 @@ static enum status add_argument(struct making *m, const struct ast_function_arg 
     struct proc_def *p = &m->def.proc;
     char mode = a->mode == 'd' ? 'i' : a->mode;
     type_id type;
-    oid_t table;
-    TRY(find_type(m->d, a->type, false, &type, &table));
+    TRY(find_type(m->d, a->type, false, &type));
     if (a->type->setof)
         return FAIL(INVALID_FUNCTION_DEFINITION, "functions cannot accept set arguments");
-    if (type == TYPE_RECORD)
-        return FAIL(FEATURE_NOT_SUPPORTED, "arguments of composite types are not supported yet");
+    if (type == TYPE_RECORD && m->def.language == 's')
+        return FAIL(INVALID_FUNCTION_DEFINITION, "SQL functions cannot have arguments of type record");
+    if (type == TYPE_RECORD && (mode == 'o' || mode == 't'))
+        return FAIL(FEATURE_NOT_SUPPORTED, "output arguments of type record are not supported");
     if (is_refused(type))
         return FAIL(INVALID_FUNCTION_DEFINITION, "%s functions cannot accept type %s",
                     m->def.language == 's' ? "SQL" : "PL/pgSQL", type_get(type)->sql_name);
-    bool polymorphic = type_get(type)->category == 'P';
+    bool polymorphic = type_get(type)->category == 'P' && type != TYPE_RECORD;
     if (polymorphic)
         return FAIL(FEATURE_NOT_SUPPORTED, "arguments of polymorphic types are not supported yet");
     if (mode == 'v')
@@ -172,7 +155,7 @@ static enum status add_arguments(struct making *m)
     return OK;
 }
 
-static enum status find_result(struct making *m)
+static enum status result_type(struct making *m)
 {
     struct proc_def *p = &m->def.proc;
     const struct ast_type_name *t = m->ast->result;
@@ -189,15 +172,12 @@ static enum status find_result(struct making *m)
     /* RETURNS TABLE arrives as SETOF of what its columns imply. */
     p->returns_set = t->setof;
     bool is_table = m->def.all_count && m->all_modes[m->def.all_count - 1] == 't';
-    if (is_table) {
-        p->result = implied;
-        return OK;
-    }
-    TRY(find_type(m->d, t, true, &p->result, &m->def.result_table));
+    if (is_table) return OK;
+    TRY(find_type(m->d, t, true, &p->result));
     if (m->out_count && p->result != implied) {
         struct strbuf b;
         strbuf_init(&b, m->d->a);
-        type_format(implied, -1, &b);
+        session__type_name(m->d->s, implied, -1, &b);
         return FAIL(INVALID_FUNCTION_DEFINITION,
                     "function result type must be %s because of OUT parameters", b.data);
     }
@@ -213,6 +193,16 @@ static enum status find_result(struct making *m)
         return error_hint("The arguments of the trigger can be accessed through TG_NARGS and TG_ARGV "
                           "instead.");
     }
+    return OK;
+}
+
+/* Rows of a relation are kept as records that know the relation. */
+static enum status find_result(struct making *m)
+{
+    TRY(result_type(m));
+    if (!type_is_row(m->def.proc.result)) return OK;
+    m->def.result_table = type_row_relation(m->def.proc.result);
+    m->def.proc.result = TYPE_RECORD;
     return OK;
 }
 

@@ -50,7 +50,7 @@ static const char *words(struct ddl *d, const struct ast_routine *r, const type_
     strbuf_addc(&b, '(');
     for (uint32_t i = 0; i < r->type_count; i++) {
         if (i) strbuf_addc(&b, ',');
-        type_format(types[i], -1, &b);
+        session__type_name(d->s, types[i], -1, &b);
     }
     strbuf_addc(&b, ')');
     return b.data;
@@ -270,6 +270,12 @@ static enum status drop_one(struct ddl *d, const struct function_def *f, bool ca
 enum status ddl__drop_function(struct ddl *d, const struct function_def *f)
 {
     return drop_one(d, f, false);
+}
+
+enum status ddl__drop_function_of(struct ddl *d, oid_t oid)
+{
+    const struct function_def *f = catalog_function_by_oid(d->s->catalog, oid);
+    return f ? drop_one(d, f, true) : OK;
 }
 
 enum status ddl__drop_functions(struct ddl *d, const struct ast_drop_function *n)

@@ -5,7 +5,10 @@
 
 const char *ddl__kind_word(const struct table_def *t)
 {
-    return t->kind == 'v' ? "view" : t->kind == 'S' ? "sequence" : "table";
+    return t->kind == 'v'   ? "view"
+           : t->kind == 'S' ? "sequence"
+           : t->kind == 'c' ? "composite type"
+                            : "table";
 }
 
 /* --- finding -------------------------------------------------------------------------------- */

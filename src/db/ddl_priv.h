@@ -26,6 +26,18 @@ struct table_edit {
     ARRAY(const struct constraint_def *) constraints;
 };
 
+/* --- ddl_function_find.c --- */
+/* With its triggers, which is told; if it is still there. */
+enum status ddl__drop_function_of(struct ddl *d, oid_t oid) MUST;
+
+/* --- ddl_row_type.c --- */
+bool ddl__column_holds(const struct column_def *c, oid_t relation);
+bool ddl__function_takes(const struct function_def *f, oid_t relation);
+/* 0A000 when a column holds rows of the table: its shape must stay. */
+enum status ddl__check_row_type(struct ddl *d, const struct table_def *t) MUST;
+enum status ddl__create_type(struct ddl *d, const struct ast_create_table *n) MUST;
+enum status ddl__drop_types(struct ddl *d, const struct ast_drop *n) MUST;
+
 /* --- ddl.c --- */
 void ddl__tag(char tag[64], const char *text);
 enum status ddl__notice(struct ddl *d, const char *fmt, ...) PRINTF(2, 3);

@@ -22,7 +22,7 @@ static const char *type_words(struct ddl *d, const struct column_def *c)
 {
     struct strbuf b;
     strbuf_init(&b, d->a);
-    type_format(c->type, c->typmod, &b);
+    session__type_name(d->s, c->type, c->typmod, &b);
     return b.data;
 }
 

@@ -246,6 +246,6 @@ enum status sys_is_table_privileges(struct sys_scan *x)
     size_t pos = 0;
     const struct table_def *t;
     while (sys_next_table(x, &pos, &t))
-        if (t->kind != 'S' && !sys_is_system(t)) TRY(emit_grants(x, t));
+        if (t->kind != 'S' && t->kind != 'c' && !sys_is_system(t)) TRY(emit_grants(x, t));
     return OK;
 }

@@ -2,6 +2,7 @@
  * PostgreSQL's views of those names compute. Constraints and privileges have their own file,
  * information_constraint.c. */
 #include "db/information_priv.h"
+#include "types/record.h"
 
 enum {
     CHARACTER_BYTES_MAX = 4,       /* of one character in UTF-8 */
@@ -31,7 +32,7 @@ enum status sys_is_tables(struct sys_scan *x)
     const struct table_def *t;
     while (sys_next_table(x, &pos, &t)) {
         bool table = t->kind == 'r', temporary = t->persistence == 't';
-        if (t->kind == 'S') continue;
+        if (t->kind == 'S' || t->kind == 'c') continue;
         TRY(SYS_EMIT(x, DB(x), T(sys_schema_name(x, t->schema)), T(t->name),
                      T(temporary ? "LOCAL TEMPORARY" : table ? "BASE TABLE" : "VIEW"), N, N, N, N,
                      N, YES_NO(table), T("NO"), N));
@@ -64,8 +65,9 @@ static struct sys_cell data_type(struct sys_scan *x, type_id type)
 {
     struct strbuf b;
     if (type_is_array(type) && type != TYPE_INT2VECTOR && type != TYPE_OIDVECTOR) return T("ARRAY");
+    if (type_is_row(type)) return T("USER-DEFINED");
     strbuf_init(&b, x->arena);
-    type_format(type, -1, &b);
+    session__type_name(x->s, type, -1, &b);
     return T(b.data);
 }
 
@@ -126,7 +128,7 @@ static struct sys_cell interval_type(struct sys_scan *x, type_id type, int32_t t
     struct strbuf b;
     if (type != TYPE_INTERVAL) return N;
     strbuf_init(&b, x->arena);
-    type_format(type, typmod, &b);
+    session__type_name(x->s, type, typmod, &b);
     char *space = strchr(b.data, ' ');
     if (!space) return N;
     for (char *p = space; *p; p++)
@@ -186,7 +188,7 @@ enum status sys_is_columns(struct sys_scan *x)
     size_t pos = 0;
     const struct table_def *t;
     while (sys_next_table(x, &pos, &t)) {
-        if (t->kind == 'S') continue;
+        if (t->kind == 'S' || t->kind == 'c') continue;
         for (uint16_t i = 0; i < t->column_count; i++)
             if (!t->columns[i].dropped) TRY(emit_column(x, t, &t->columns[i]));
     }

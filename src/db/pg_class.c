@@ -1,6 +1,7 @@
 /* pg_class, pg_attribute and pg_index: relations, their columns and their indexes, out of the
  * catalog's snapshot. System tables are told of like all others, as clients list them. */
 #include "db/system_priv.h"
+#include "types/record.h"
 
 /* --- pg_class -------------------------------------------------------------------------------- */
 
@@ -36,10 +37,12 @@ static struct sys_cell options_of(struct sys_scan *x, const struct table_def *t)
 
 static enum status emit_table(struct sys_scan *x, const struct table_def *t, bool triggers)
 {
-    bool table = t->kind == 'r', stored = t->kind != 'v', system = sys_is_system(t);
+    bool table = t->kind == 'r', stored = t->kind != 'v' && t->kind != 'c',
+         system = sys_is_system(t);
     double rows = t->kind == 'S' ? 1 : t->statistics.rows;
-    return SYS_EMIT(x, I(t->oid), T(t->name), I(t->schema), I(0), I(0), I(t->owner),
-                    I(table ? AM_HEAP : 0), I(stored ? t->oid : 0), I(0),
+    bool typed = t->kind != 'S' && !system;
+    return SYS_EMIT(x, I(t->oid), T(t->name), I(t->schema), I(typed ? type_row(t->oid) : 0), I(0),
+                    I(t->owner), I(table ? AM_HEAP : 0), I(stored ? t->oid : 0), I(0),
                     I(t->kind == 'S' ? 1 : t->statistics.pages), R(rows), I(0), I(0),
                     I(t->index_count > 0), I(0), C(t->persistence), C(t->kind),
                     I(t->kind == 'S' ? 3 : t->column_count), I(count_checks(t)),
@@ -171,7 +174,7 @@ enum status sys_pg_attribute(struct sys_scan *x)
     size_t pos = 0;
     const struct table_def *t;
     while (sys_next_table(x, &pos, &t)) {
-        if (t->kind != 'v') TRY(emit_system_columns(x, t->oid));
+        if (t->kind != 'v' && t->kind != 'c') TRY(emit_system_columns(x, t->oid));
         if (t->kind == 'S') TRY(emit_sequence_columns(x, t));
         else TRY(emit_columns(x, t));
         for (uint16_t i = 0; i < t->index_count; i++)

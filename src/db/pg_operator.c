@@ -159,6 +159,7 @@ oid_t sys_operator_class(type_id type)
     if (type == TYPE_VARCHAR) type = TYPE_TEXT;
     else if (t && t->rep == REP_U32 && type != TYPE_XID) type = TYPE_OID;
     else if (t && t->category == 'A' && type != TYPE_OIDVECTOR) type = TYPE_ANYARRAY;
+    else if (t && t->category == 'C') type = TYPE_RECORD;
     for (int i = 0; i < CLASSES; i++)
         if (classes[i].type == type && classes[i].method == AM_BTREE && classes[i].is_default)
             return classes[i].oid;

@@ -132,7 +132,7 @@ enum status sys_function_arguments(struct sys_call *c, const struct function_def
             expr_identifier(f->all_names[i], &b);
             strbuf_addc(&b, ' ');
         }
-        type_format(f->all_types[i], -1, &b);
+        session__type_name(c->s, f->all_types[i], -1, &b);
         if (identity || !in || mode == 'o' || at < first) continue;
         const char *shown;
         TRY(session__display_expression(c->s, NULL, f->defaults[at - first], c->a, &shown));
@@ -157,7 +157,7 @@ const char *sys_function_result(struct sys_call *c, const struct function_def *f
             any = true;
             expr_identifier(f->all_names[i], &b);
             strbuf_addc(&b, ' ');
-            type_format(f->all_types[i], -1, &b);
+            session__type_name(c->s, f->all_types[i], -1, &b);
         }
         strbuf_addc(&b, ')');
         return b.data;
@@ -166,7 +166,7 @@ const char *sys_function_result(struct sys_call *c, const struct function_def *f
     const struct table_def *t =
         f->result_table ? catalog_table_by_oid(c->s->catalog, f->result_table) : NULL;
     if (t) strbuf_adds(&b, sys_relation_name(c->s, t, false, c->a));
-    else type_format(f->proc.result, -1, &b);
+    else session__type_name(c->s, f->proc.result, -1, &b);
     return b.data;
 }
 

@@ -1,6 +1,7 @@
 /* pg_type, pg_proc and pg_aggregate: what is built in. Drivers read these to learn which types are
  * arrays and of what, so the OIDs of input, output and subscript functions are PostgreSQL's. */
 #include "db/system_priv.h"
+#include "types/record.h"
 
 struct io_function {
     oid_t oid;
@@ -72,12 +73,39 @@ static enum status emit_type(struct sys_scan *x, const struct type_info *t)
                     I(0), I(-1), I(0), I(sys_collation(t->id)), N, N, N);
 }
 
+/* The row type of a relation, and that of arrays of it, whose name is made free of others. */
+static enum status emit_row_type(struct sys_scan *x, const struct table_def *t, bool array)
+{
+    type_id row = type_row(t->oid);
+    const struct type_info *i = type_get(array ? type_get(row)->array : row);
+    const char *name = array ? arena_printf(x->arena, "_%.62s", t->name) : t->name;
+    const struct io_function *io = array ? array_io.functions : find_io(TYPE_RECORD)->functions;
+    return SYS_EMIT(x, I(i->id), T(name), I(t->schema), I(t->owner), I(-1), I(0),
+                    C(array ? 'b' : 'c'), C(array ? 'A' : 'C'), I(0), I(1), C(','),
+                    I(array ? 0 : t->oid), I(array ? PROC_ARRAY_SUBSCRIPT : 0), I(i->element),
+                    I(i->array), I(io[IO_INPUT].oid), I(io[IO_OUTPUT].oid), I(io[IO_RECEIVE].oid),
+                    I(io[IO_SEND].oid), I(0), I(0), I(array ? PROC_ARRAY_ANALYZE : 0), C('d'),
+                    C('x'), I(0), I(0), I(-1), I(0), I(0), N, N, N);
+}
+
+static enum status emit_row_types(struct sys_scan *x)
+{
+    const struct table_def *t;
+    size_t pos = 0;
+    while (sys_next_table(x, &pos, &t)) {
+        if (t->kind == 'S' || sys_is_system(t)) continue;
+        TRY(emit_row_type(x, t, false));
+        TRY(emit_row_type(x, t, true));
+    }
+    return OK;
+}
+
 enum status sys_pg_type(struct sys_scan *x)
 {
     int count;
     const struct type_info *list = type_list(&count);
     for (int i = 0; i < count; i++) TRY(emit_type(x, &list[i]));
-    return OK;
+    return emit_row_types(x);
 }
 
 /* --- pg_proc --------------------------------------------------------------------------------- */

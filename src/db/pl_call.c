@@ -46,43 +46,58 @@ void pl__run_release(struct pl_run *r)
     arena_release(&r->keep);
 }
 
-static void set_arguments(struct pl_run *r, const struct datum *args)
+static enum status set_arguments(struct pl_run *r, const struct datum *args)
 {
     uint32_t given = 0;
     for (uint16_t i = 0; i < r->code->all_count; i++) {
         char mode = r->code->all_modes[i];
         if (mode == 'o' && r->code->is_procedure) given++; /* what CALL says there is not asked */
         if (mode == 'o' || mode == 't') continue;
+        if (r->code->tree && r->code->types[i].is_record) {
+            r->value_names = NULL;
+            TRY(pl__assign_composite(r, i, &args[given], r->code->all_types[i]));
+            given++;
+            continue;
+        }
         r->vars[i] = args[given++]; /* they stay as long as the call */
     }
+    return OK;
+}
+
+struct pl_record *pl__returned_row(struct pl_run *r)
+{
+    const struct pl_code *c = r->code;
+    if (c->out_count != 1 || !c->types[c->outs[0]].is_record) return r->row;
+    struct pl_record *rec = &r->records[c->outs[0]];
+    return rec->is_null ? NULL : rec;
 }
 
 /* A row of OUT arguments, or the record that was returned. */
-static enum status give_row(struct pl_run *r)
+enum status pl__give_row(struct pl_run *r)
 {
     const struct pl_code *c = r->code;
+    const struct pl_record *row = pl__returned_row(r);
     struct datum *out = ARENA_ARRAY(&r->keep, struct datum, r->type_count + 1);
     for (uint32_t i = 0; i < r->type_count; i++) out[i].null = true;
-    if (c->out_count) {
+    if (c->out_count && !(c->out_count == 1 && c->types[c->outs[0]].is_record)) {
         for (uint32_t i = 0; i < c->out_count && i < r->type_count; i++)
-            out[i] = r->vars[c->outs[i]];
-    } else if (r->row) {
-        if (r->row->count != r->type_count) {
+            TRY(pl__variable(r, c->outs[i], &r->keep, &out[i]));
+    } else if (row) {
+        if (row->count != r->type_count) {
             FAIL(DATATYPE_MISMATCH, "returned record type does not match expected record type");
             return error_detail("Number of returned columns (%u) does not match expected column "
                                 "count (%u).",
-                                r->row->count, r->type_count);
+                                row->count, r->type_count);
         }
         for (uint32_t i = 0; i < r->type_count; i++) {
-            out[i] = r->row->values[i];
-            TRY(pl__cast(r->s, &out[i], r->row->types[i], r->row->typmods[i], r->types[i], -1,
-                         &r->keep));
+            out[i] = row->values[i];
+            TRY(pl__cast(r->s, &out[i], row->types[i], row->typmods[i], r->types[i], -1, &r->keep));
         }
     }
     return r->emit(r->emit_ctx, out);
 }
 
-static enum status run_code(struct pl_run *r)
+enum status pl__run_code(struct pl_run *r)
 {
     bool atomic = r->s->atomic;
     r->s->atomic = true;
@@ -103,11 +118,12 @@ enum status session__call_function(void *ctx, const struct function_def *f,
     }
     TRY(pl__code(s, f, NULL, &code));
     pl__run_init(&r, s, code);
-    set_arguments(&r, args);
     r.types = &code->result.type;
     r.type_count = 1;
-    enum status st = run_code(&r);
-    if (st == OK) {
+    bool row = code->result.is_record;
+    enum status st = set_arguments(&r, args);
+    if (st == OK) st = row ? pl__row_value(&r, f, a, ret) : pl__run_code(&r);
+    if (st == OK && !row) {
         if (code->tree && code->out_count == 1) r.value = r.vars[code->outs[0]];
         *ret = datum_copy(a, code->result.type, r.value);
     }
@@ -126,15 +142,15 @@ enum status session__call_set(void *ctx, const struct function_def *f, const str
     struct pl_run r;
     TRY(pl__code(s, f, NULL, &code));
     pl__run_init(&r, s, code);
-    set_arguments(&r, args);
     r.types = types;
     r.type_count = column_count;
     r.emit = emit;
     r.emit_ctx = emit_ctx;
-    enum status st = run_code(&r);
+    enum status st = set_arguments(&r, args);
+    if (st == OK) st = pl__run_code(&r);
     bool row = code->language == 'p' && !code->returns_set;
-    if (st == OK && row) st = give_row(&r);
-    if (st == OK && code->language == 's' && !code->returns_set && !r.returned) st = give_row(&r);
+    if (st == OK && row) st = pl__give_row(&r);
+    if (st == OK && code->language == 's' && !code->returns_set && !r.returned) st = pl__give_row(&r);
     pl__run_release(&r);
     pl__code_unref(code);
     return st;
@@ -237,7 +253,7 @@ enum status session__call_trigger(void *ctx, const struct trigger_call *c, struc
     pl__run_init(&r, s, code);
     r.trigger = c;
     set_variables(&r, c);
-    enum status st = run_code(&r);
+    enum status st = pl__run_code(&r);
     bool asks = (c->trigger->type & (TRIGGER_ROW | TRIGGER_BEFORE)) == (TRIGGER_ROW | TRIGGER_BEFORE);
     if (st == OK && asks) st = take_result(&r, c, a, row);
     pl__run_release(&r);
@@ -275,7 +291,7 @@ static const char *call_words(struct session *s, const struct ast_call *a, const
     strbuf_addc(&b, '(');
     for (uint32_t i = 0; i < a->function->args.count && i < e->arg_count; i++) {
         if (i) strbuf_adds(&b, ", ");
-        type_format(e->args[i]->type, -1, &b);
+        session__type_name(s, e->args[i]->type, -1, &b);
     }
     strbuf_addc(&b, ')');
     return b.data;
@@ -304,8 +320,8 @@ static enum status run_procedure(struct session *s, const struct expr *e,
         TRY(exec_constant(e->args[i], &s->exec, params, a, &values[i]));
     TRY(pl__code(s, proc_function(e->call.proc), NULL, &code));
     pl__run_init(ret, s, code);
-    set_arguments(ret, values);
-    return run_code(ret);
+    TRY(set_arguments(ret, values));
+    return pl__run_code(ret);
 }
 
 static void end_procedure(struct pl_run *r)
@@ -325,7 +341,8 @@ static enum status send_outs(struct session *s, struct pl_run *r, const struct r
     for (uint32_t i = 0; i < c->out_count; i++) {
         columns[i] = (struct result_column){.name = c->all_names[c->outs[i]],
                                             .type = c->all_types[c->outs[i]], .typmod = -1};
-        values[i] = datum_copy(&s->arena, columns[i].type, r->vars[c->outs[i]]);
+        TRY(pl__variable(r, c->outs[i], &s->arena, &values[i]));
+        values[i] = datum_copy(&s->arena, columns[i].type, values[i]);
     }
     TRY(sink->columns(sink->ctx, columns, c->out_count));
     return sink->row(sink->ctx, values, c->out_count);
@@ -386,7 +403,7 @@ enum status session__call(struct session *s, const struct ast_call *a, struct sl
 /* --- CALL in a body -------------------------------------------------------------------------- */
 
 static enum status take_outs(struct pl_run *r, const struct pl_sql *q, const struct ast_call *a,
-                             const struct pl_run *called)
+                             struct pl_run *called)
 {
     const struct pl_code *c = called->code;
     for (uint32_t i = 0; i < c->out_count; i++) {
@@ -404,7 +421,10 @@ static enum status take_outs(struct pl_run *r, const struct pl_sql *q, const str
         }
         const struct pl_target t = {.var = var,
                                     .field = used < ref->names.count ? ref->names.items[used] : NULL};
-        TRY(pl__assign(r, &t, &called->vars[at], c->all_types[at], -1));
+        struct datum d;
+        TRY(pl__variable(called, at, &r->temp, &d));
+        r->value_names = NULL;
+        TRY(pl__assign(r, &t, &d, c->all_types[at], -1));
     }
     return OK;
 }

@@ -3,6 +3,7 @@
 #include "db/pl_priv.h"
 
 #include "db/ddl_priv.h"
+#include "types/record.h"
 
 enum { CODES_MAX = 1000 };
 
@@ -149,7 +150,8 @@ static enum status row_type(struct session *s, struct pl_code *c, uint32_t at, s
     if (!n) return FAIL(SYNTAX_ERROR, "missing data type declaration");
     const struct table_def *t = find_table(s, n > 1 ? parts[n - 2] : NULL, parts[n - 1]);
     if (!t) return no_relation(parts, n);
-    *ret = (struct pl_type){.is_record = true, .type = TYPE_RECORD, .typmod = -1, .table = t->oid};
+    *ret = (struct pl_type){.is_record = true, .type = type_row(t->oid), .typmod = -1,
+                            .table = t->oid};
     return OK;
 }
 
@@ -158,7 +160,7 @@ static enum status named_type(struct session *s, struct pl_code *c, const char *
 {
     struct bind_env env;
     struct ast *ast;
-    const char *sql = arena_printf(&c->arena, "NULL::%s", text), *parts[3];
+    const char *sql = arena_printf(&c->arena, "NULL::%s", text);
     enum status st = sql_parse_expression(&c->arena, slice_of(sql), &ast);
     if (st != OK || ast->kind != AST_TYPE_CAST) {
         (void)error_at(0);
@@ -169,17 +171,11 @@ static enum status named_type(struct session *s, struct pl_code *c, const char *
     *ret = (struct pl_type){.typmod = -1};
     st = bind_type(&env, name, &ret->type, &ret->typmod);
     if (st == OK) {
-        ret->is_record = ret->type == TYPE_RECORD;
+        ret->is_record = type_is_composite(ret->type);
+        ret->table = ret->is_record ? type_row_relation(ret->type) : 0;
         return OK;
     }
-    (void)error_at(0);
-    uint32_t n = split(&c->arena, text, parts, 3);
-    const struct table_def *t =
-        st == UNDEFINED_OBJECT && n ? find_table(s, n > 1 ? parts[n - 2] : NULL, parts[n - 1]) : NULL;
-    if (!t) return st;
-    error_clear();
-    *ret = (struct pl_type){.is_record = true, .type = TYPE_RECORD, .typmod = -1, .table = t->oid};
-    return OK;
+    return error_at(0);
 }
 
 static enum status declared_type(struct session *s, struct pl_code *c, uint32_t i);
@@ -232,7 +228,7 @@ const char *pl__signature(struct session *s, const struct function_def *f, struc
     strbuf_addc(&b, '(');
     for (uint8_t i = 0; i < f->proc.arg_count; i++) {
         if (i) strbuf_addc(&b, ',');
-        type_format(f->proc.args[i], -1, &b);
+        session__type_name(s, f->proc.args[i], -1, &b);
     }
     strbuf_addc(&b, ')');
     return b.data;
@@ -266,7 +262,8 @@ static void given_types(struct pl_code *c)
     c->outs = ARENA_ARRAY(&c->arena, uint32_t, n + 1);
     for (uint32_t i = 0; i < n; i++) {
         type_id type = c->is_trigger ? trigger_types[i] : c->all_types[i];
-        c->types[i] = (struct pl_type){.is_record = type == TYPE_RECORD, .type = type, .typmod = -1};
+        c->types[i] = (struct pl_type){.is_record = type_is_composite(type), .type = type, .typmod = -1};
+        if (type_is_row(type)) c->types[i].table = type_row_relation(type);
         if (c->types[i].is_record) c->tree->vars[i].kind = PL_RECORD;
         if (!c->is_trigger && c->all_modes[i] != 'i' && c->all_modes[i] != 'v')
             c->outs[c->out_count++] = i;

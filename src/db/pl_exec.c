@@ -19,7 +19,7 @@ void pl__set_found(struct pl_run *r, bool found)
 
 /* --- assignment ----------------------------------------------------------------------------- */
 
-/* r := s, where both are records; a row made by ROW(…) or a subquery does not exist at run time. */
+/* r := s, where both are records. */
 static bool record_source(const struct pl_run *r, const struct pl_sql *q, uint32_t *ret)
 {
     const char *name = q->text + q->skip;
@@ -108,11 +108,8 @@ static enum status declare(struct pl_run *r, const struct pl_stmt *s)
         if (r->code->types[i].is_record) {
             pl__record_null(&r->records[i]);
             if (v->initial) {
-                uint32_t from;
-                if (!record_source(r, v->initial, &from))
-                    return FAIL(FEATURE_NOT_SUPPORTED,
-                                "values of composite types are not supported");
-                pl__record_copy(&r->records[i], &r->records[from]);
+                TRY(pl__eval(r, v->initial, &d, &type, &typmod));
+                TRY(pl__assign(r, &t, &d, type, typmod));
             }
             continue;
         }

@@ -4,6 +4,7 @@
  * without any of what a statement takes: no locks, no command, no arena of its own. */
 #include "db/past_priv.h"
 #include "db/pl_priv.h"
+#include "types/record.h"
 
 #include <stdio.h>
 
@@ -19,6 +20,8 @@ struct binding {
     ARRAY(struct datum) values; /* of refs, for moments of the past */
     struct exec_params params;
     struct arena *arena;
+    const char *const *row_names; /* as in struct pl_piece */
+    uint32_t row_count;
 };
 
 static struct expr *param(struct binding *b, uint32_t var, int32_t field, int location)
@@ -58,8 +61,12 @@ static enum status record(struct binding *b, uint32_t var, const char *field, in
                           struct expr **ret)
 {
     const struct pl_record *rec = &b->run->records[var];
-    if (!rec->shape) return unassigned(b->run->code->tree->vars[var].name);
+    if (!rec->shape && field) return unassigned(b->run->code->tree->vars[var].name);
     see(b, var);
+    if (!rec->shape) { /* as a whole it is NULL */
+        *ret = expr_const(b->arena, TYPE_RECORD, (struct datum){.null = true});
+        return OK;
+    }
     for (uint32_t i = 0; field && i < rec->count; i++)
         if (strcmp(rec->names[i], field) == 0) {
             *ret = param(b, var, (int32_t)i, location);
@@ -71,8 +78,10 @@ static enum status record(struct binding *b, uint32_t var, const char *field, in
     struct expr *e = ARENA_NEW(b->arena, struct expr);
     const char **names = ARENA_ARRAY(b->arena, const char *, rec->count + 1);
     e->kind = EXPR_ROW;
-    e->type = TYPE_RECORD;
+    e->type = rec->type;
     e->typmod = -1;
+    e->row_is_value = true;
+    e->row_may_lack = true;
     e->location = location;
     e->arg_count = rec->count;
     e->args = ARENA_ARRAY(b->arena, struct expr *, rec->count + 1);
@@ -102,6 +111,26 @@ static bool find_argument(const struct pl_code *c, const struct name_list *names
     return false;
 }
 
+/* The last name may be a field's: a.x, f.a.x. */
+static enum status argument(struct binding *b, struct bind_env *env, const struct name_list *names,
+                            int number, int location, struct expr **ret)
+{
+    const struct pl_code *c = b->run->code;
+    uint32_t var;
+    if (find_argument(c, names, number, &var)) {
+        *ret = param(b, var, -1, location);
+        return OK;
+    }
+    if (!names || names->count < 2) return OK;
+    const struct name_list row = {names->items, names->count - 1};
+    if (!find_argument(c, &row, number, &var) || !type_is_composite(c->all_types[var])) return OK;
+    if (bind_field(env, param(b, var, -1, location), names->items[names->count - 1], ret) == OK)
+        return OK;
+    error_clear();
+    *ret = NULL;
+    return OK;
+}
+
 static enum status variable(void *ctx, struct bind_env *env, const struct name_list *names,
                             int number, int location, struct expr **ret)
 {
@@ -110,13 +139,9 @@ static enum status variable(void *ctx, struct bind_env *env, const struct name_l
     uint32_t var, used = 1;
     char dollar[16];
     const char *one[1] = {dollar};
-    (void)env;
     *ret = NULL;
     if (b->refs.count > REFS_MAX) return FAIL(STATEMENT_TOO_COMPLEX, "too many variables in a statement");
-    if (c->language == 's') {
-        if (find_argument(c, names, number, &var)) *ret = param(b, var, -1, location);
-        return OK;
-    }
+    if (c->language == 's') return argument(b, env, names, number, location, ret);
     snprintf(dollar, sizeof dollar, "$%d", number);
     bool found = plpgsql_lookup(b->sql->names, names ? names->items : one, names ? names->count : 1,
                                 &var, &used);
@@ -172,7 +197,7 @@ static enum status fit_target(struct pl_run *r, const struct pl_target *t, struc
         type = r->records[t->var].types[at];
         typmod = r->records[t->var].typmods[at];
     }
-    if (t->subscript_count || type == TYPE_RECORD || q->command != CMD_SELECT) return OK;
+    if (t->subscript_count || type_is_composite(type) || q->command != CMD_SELECT) return OK;
     if (q->target_count != 1 || q->set_op != SETOP_NONE) return OK;
     struct error kept = *error_current();
     struct expr *e = q->targets[0].expr;
@@ -232,6 +257,12 @@ static enum status bind_piece(struct pl_run *r, struct binding *b, const struct 
     r->s->moment_params = outer;
     past_give_moments(r->s, &env, p);
     TRY(bound);
+    struct row_columns row;
+    if (q->command == CMD_SELECT && q->target_count == 1 &&
+        q->targets[0].expr->type == TYPE_RECORD && bind_row_columns(&env, q, q->targets[0].expr, &row)) {
+        b->row_names = row.names;
+        b->row_count = row.count;
+    }
     if (b->sql->target) TRY(fit_target(r, b->sql->target, &env, st->ast, q));
     type_id *types = ARENA_ARRAY(&p->arena, type_id, b->refs.count + 1);
     for (size_t i = 0; i < b->refs.count; i++) {
@@ -303,7 +334,8 @@ static enum status plan_piece(struct pl_run *r, struct pl_sql *q, struct pl_piec
     if (piece->plan) cached_plan_release(piece->plan);
     *piece = (struct pl_piece){.plan = p, .generation = r->s->settings.generation,
                                .refs = b.refs.data, .ref_count = (uint32_t)b.refs.count,
-                               .seen = b.seen.data, .seen_count = (uint32_t)b.seen.count};
+                               .seen = b.seen.data, .seen_count = (uint32_t)b.seen.count,
+                               .row_names = b.row_names, .row_count = b.row_count};
     r->plans++;
     r->changed_plans = true;
     r->s->moments = NULL; /* those that it was made for */
@@ -463,11 +495,20 @@ static enum status eval_query(struct pl_run *r, struct pl_sql *q, struct datum *
     return OK;
 }
 
+/* The plan that they lie in may be gone when they are asked for. */
+static const char *const *copy_names(struct pl_run *r, const struct pl_piece *p)
+{
+    const char **copy = ARENA_ARRAY(&r->temp, const char *, p->row_count + 1);
+    for (uint32_t i = 0; i < p->row_count; i++) copy[i] = arena_strdup(&r->temp, p->row_names[i]);
+    return copy;
+}
+
 enum status pl__eval(struct pl_run *r, struct pl_sql *q, struct datum *ret, type_id *ret_type,
                      int32_t *ret_typmod)
 {
     struct pl_piece *p;
     TRY(pl__prepare(r, q, &p));
+    r->value_names = p->row_names ? copy_names(r, p) : NULL;
     if (p->simple) {
         *ret_type = p->simple->type;
         *ret_typmod = p->simple->typmod;

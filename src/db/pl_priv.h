@@ -48,6 +48,8 @@ struct pl_piece {
     uint32_t ref_count;
     struct pl_seen *seen;
     uint32_t seen_count;
+    const char *const *row_names; /* its value is a record with these fields; NULL: not known */
+    uint32_t row_count;
 };
 
 /* An argument of a SQL function, by name. */
@@ -106,6 +108,7 @@ const char *pl__signature(struct session *s, const struct function_def *f, struc
 
 struct pl_record {
     uint64_t shape;             /* of names and types; 0: none yet */
+    type_id type;               /* a row type, or record */
     uint32_t count;
     const char *const *names;
     const type_id *types;
@@ -138,6 +141,9 @@ struct pl_run {
     /* the result */
     struct datum value;
     bool returned;
+    const char *const *value_names; /* of the last value's fields, in temp; NULL: not known */
+    bool null_row;              /* the row that is given is NULL as a whole */
+    bool any_row;               /* the result is a row that `types` do not tell of */
     struct pl_record *row;      /* of a function that gives rows, or a trigger; NULL: NULL */
     const type_id *types;       /* of emit */
     uint32_t type_count;
@@ -163,8 +169,8 @@ enum status pl__assign(struct pl_run *r, const struct pl_target *t, const struct
                        type_id type, int32_t typmod) MUST;
 /* As it is: of the variable's own type. */
 void pl__store(struct pl_run *r, uint32_t var, const struct datum *d);
-void pl__record_shape(struct pl_record *rec, uint32_t count, const char *const *names,
-                      const type_id *types, const int32_t *typmods);
+void pl__record_shape(struct pl_record *rec, type_id type, uint32_t count,
+                      const char *const *names, const type_id *types, const int32_t *typmods);
 void pl__record_store(struct pl_record *rec, const struct datum *values);
 void pl__record_of_table(struct pl_record *rec, const struct table_def *t);
 void pl__record_null(struct pl_record *rec);
@@ -181,6 +187,28 @@ enum status pl__assign_row(struct pl_run *r, const struct pl_targets *to,
                            const struct pl_columns *c, const struct datum *values) MUST;
 enum status pl__find_field(const struct pl_run *r, const struct pl_target *t, uint32_t *ret) MUST;
 void pl__columns(struct arena *a, const struct plan *p, struct pl_columns *ret);
+
+/* --- composite values (pl_row.c) --- */
+struct pl_row {
+    type_id type;
+    struct pl_columns columns;
+    const struct datum *values;
+};
+/* Its fields; `names` of a record's, NULL: none known. */
+enum status pl__open_row(struct pl_run *r, const struct datum *d, const char *const *names,
+                         struct arena *a, struct pl_row *ret) MUST;
+/* Of any variable; a record's is made in `a`. */
+enum status pl__variable(struct pl_run *r, uint32_t var, struct arena *a, struct datum *ret) MUST;
+/* To a record variable. */
+enum status pl__assign_composite(struct pl_run *r, uint32_t var, const struct datum *d,
+                                 type_id type) MUST;
+/* As the row that the function returns. */
+enum status pl__row_result(struct pl_run *r, const struct datum *d, type_id type,
+                           struct pl_record **ret) MUST;
+/* Runs a function that gives a row: the row as a value, in `a`. */
+enum status pl__row_value(struct pl_run *r, const struct function_def *f, struct arena *a,
+                          struct datum *ret) MUST;
+
 /* The value as text, in r->temp; NULL for NULL. */
 const char *pl__text(struct pl_run *r, const struct datum *d, type_id type);
 
@@ -262,6 +290,11 @@ void pl__run_release(struct pl_run *r);
 enum status pl__call(struct pl_run *r, const struct pl_stmt *s) MUST;
 /* The body of a PL/pgSQL function whose arguments are set; adds where an error was. */
 enum status pl__run_body(struct pl_run *r) MUST;
+/* Of either language. */
+enum status pl__run_code(struct pl_run *r) MUST;
+/* The row that a PL/pgSQL function returned, to emit; NULL: NULL, or there are OUT arguments. */
+enum status pl__give_row(struct pl_run *r) MUST;
+struct pl_record *pl__returned_row(struct pl_run *r);
 enum status pl__run_sql(struct pl_run *r) MUST;
 /* Plans its statements, and looks whether the last one gives what the function returns. */
 enum status pl__check_sql(struct session *s, const struct function_def *f, struct pl_code *c,

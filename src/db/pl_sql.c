@@ -1,26 +1,67 @@
 /* Functions in SQL: the statements of the body one after the other; the last one's rows are the result. */
 #include "db/pl_priv.h"
+#include "types/record.h"
 
 struct last {
     struct pl_run *run;
     const struct plan *plan;
     struct datum *out;
     bool any;
+    bool unwrap; /* its one column is the row itself */
 };
 
 static enum status no_match(struct pl_run *r, const char *detail)
 {
     struct strbuf b;
     strbuf_init(&b, &r->temp);
-    type_format(r->code->result.type, -1, &b);
+    session__type_name(r->s, r->code->result.table ? type_row(r->code->result.table)
+                                                   : r->code->result.type,
+                       -1, &b);
     FAIL(INVALID_FUNCTION_DEFINITION, "return type mismatch in function declared to return %s", b.data);
     return error_detail("%s", detail);
+}
+
+/* One column that is a row where a row is wanted. */
+static bool is_whole(const struct pl_run *r, const struct plan *p)
+{
+    type_id type = p->output_count == 1 ? p->output[0].type : (type_id)TYPE_NONE;
+    if (!r->code->result.is_record || !type_is_composite(type)) return false;
+    return type == r->code->result.table + TYPE_ROW_BIT || r->type_count != 1 || r->types[0] != type;
+}
+
+static enum status too_few(struct pl_run *r, uint32_t n)
+{
+    return no_match(r, n < r->type_count ? "Final statement returns too few columns."
+                                         : "Final statement returns too many columns.");
+}
+
+/* The row's fields, converted by position; a NULL row is NULLs. */
+static enum status convert_row(struct last *l, const struct datum *d)
+{
+    struct pl_run *r = l->run;
+    struct pl_row row;
+    for (uint32_t i = 0; i < r->type_count; i++) l->out[i] = (struct datum){.null = true};
+    r->null_row = d->null;
+    if (d->null) return OK;
+    TRY(pl__open_row(r, d, NULL, &r->temp, &row));
+    if (r->any_row && !r->type_count) {
+        r->types = arena_memdup(&r->keep, row.columns.types, row.columns.count * sizeof(type_id) + 1);
+        r->type_count = row.columns.count;
+        l->out = ARENA_ARRAY(&r->keep, struct datum, r->type_count + 1);
+    }
+    if (row.columns.count != r->type_count) return too_few(r, row.columns.count);
+    for (uint32_t i = 0; i < r->type_count; i++) {
+        l->out[i] = row.values[i];
+        TRY(pl__cast(r->s, &l->out[i], row.columns.types[i], -1, r->types[i], -1, &r->temp));
+    }
+    return OK;
 }
 
 /* Its columns are converted where an assignment would convert them. */
 static enum status convert(struct last *l, const struct datum *values)
 {
     struct pl_run *r = l->run;
+    if (l->unwrap) return convert_row(l, values);
     for (uint32_t i = 0; i < r->type_count; i++) {
         l->out[i] = values[i];
         TRY(pl__cast(r->s, &l->out[i], l->plan->output[i].type, l->plan->output[i].typmod,
@@ -49,12 +90,9 @@ static enum status check_result(struct pl_run *r, const struct plan *p)
         no_match(r, "Function's final statement must be SELECT or INSERT/UPDATE/DELETE RETURNING.");
         return INVALID_FUNCTION_DEFINITION;
     }
-    if (p->output_count == r->type_count) return OK;
-    return no_match(r, r->code->result.is_record
-                           ? p->output_count < r->type_count
-                                 ? "Final statement returns too few columns."
-                                 : "Final statement returns too many columns."
-                           : "Final statement must return exactly one column.");
+    if (p->output_count == r->type_count || is_whole(r, p)) return OK;
+    if (r->code->result.is_record) return too_few(r, p->output_count);
+    return no_match(r, "Final statement must return exactly one column.");
 }
 
 static enum status begin_rows(void *ctx, const struct plan *p)
@@ -64,14 +102,25 @@ static enum status begin_rows(void *ctx, const struct plan *p)
     return check_result(l->run, p);
 }
 
+/* A row of whatever the last statement gives. */
+static void adopt(struct pl_run *r, const struct plan *p)
+{
+    type_id *types = ARENA_ARRAY(&r->keep, type_id, p->output_count + 1);
+    for (uint32_t i = 0; i < p->output_count; i++) types[i] = p->output[i].type;
+    r->types = types;
+    r->type_count = p->output_count;
+}
+
 static enum status run_last(struct pl_run *r, struct pl_sql *q)
 {
     struct pl_piece *p;
     struct pl_ran ran;
     TRY(pl__prepare(r, q, &p));
+    if (r->any_row && p->plan->plan && !is_whole(r, p->plan->plan)) adopt(r, p->plan->plan);
     TRY(check_result(r, p->plan->plan));
     struct last l = {.run = r, .plan = p->plan->plan,
-                     .out = ARENA_ARRAY(&r->keep, struct datum, r->type_count + 1)};
+                     .out = ARENA_ARRAY(&r->keep, struct datum, r->type_count + 1),
+                     .unwrap = is_whole(r, p->plan->plan)};
     struct pl_rows rows = {begin_rows, take_row, &l};
     cached_plan_ref(p->plan);
     struct cached_plan *held = p->plan;
@@ -150,6 +199,7 @@ enum status pl__run_sql(struct pl_run *r)
 /* Its rows' columns go where assignment casts lead. */
 static enum status check_types(struct pl_run *r, const struct plan *p)
 {
+    if (is_whole(r, p)) return OK;
     for (uint32_t i = 0; i < r->type_count; i++) {
         struct bind_env env;
         struct expr e = {.kind = EXPR_PARAM, .type = p->output[i].type, .typmod = -1, .location = -1,
@@ -159,8 +209,8 @@ static enum status check_types(struct pl_run *r, const struct plan *p)
         struct strbuf has, want;
         strbuf_init(&has, &r->temp);
         strbuf_init(&want, &r->temp);
-        type_format(p->output[i].type, -1, &has);
-        type_format(r->types[i], -1, &want);
+        session__type_name(r->s, p->output[i].type, -1, &has);
+        session__type_name(r->s, r->types[i], -1, &want);
         if (!r->code->result.is_record)
             return no_match(r, arena_printf(&r->temp, "Actual return type is %s.", has.data));
         return no_match(r, arena_printf(&r->temp, "Final statement returns %s instead of %s at "

@@ -1,5 +1,6 @@
 /* SQL statements of a body, EXECUTE, and RETURN in its forms. */
 #include "db/pl_priv.h"
+#include "types/record.h"
 
 /* --- INTO ----------------------------------------------------------------------------------- */
 
@@ -182,11 +183,7 @@ static enum status return_row(struct pl_run *r, const struct pl_stmt *s)
     type_id type;
     int32_t typmod;
     TRY(pl__eval(r, s->sql, &d, &type, &typmod));
-    if (!d.null)
-        return FAIL(DATATYPE_MISMATCH,
-                    "cannot return non-composite value from function returning composite type");
-    r->row = NULL;
-    return OK;
+    return pl__row_result(r, &d, type, &r->row);
 }
 
 enum status pl__return(struct pl_run *r, const struct pl_stmt *s, struct pl_flow *flow)
@@ -235,8 +232,29 @@ static enum status give_row(struct pl_run *r, const struct pl_columns *c, const 
 
 static enum status next_out(struct pl_run *r)
 {
+    const struct pl_record *rec = pl__returned_row(r);
     struct datum *out = ARENA_ARRAY(&r->temp, struct datum, r->code->out_count + 1);
-    for (uint32_t i = 0; i < r->code->out_count; i++) out[i] = r->vars[r->code->outs[i]];
+    if (rec && r->code->result.is_record) {
+        const struct pl_columns c = {rec->count, rec->names, rec->types, rec->typmods};
+        return give_row(r, &c, rec->values);
+    }
+    for (uint32_t i = 0; i < r->code->out_count; i++)
+        TRY(pl__variable(r, r->code->outs[i], &r->temp, &out[i]));
+    return give(r, out);
+}
+
+static enum status next_row(struct pl_run *r, const struct datum *d, type_id type)
+{
+    struct pl_row row;
+    if (!type_is_composite(type) && !d->null)
+        return FAIL(DATATYPE_MISMATCH, "cannot return non-composite value from function returning "
+                                       "composite type");
+    if (!d->null) {
+        TRY(pl__open_row(r, d, r->value_names, &r->temp, &row));
+        return give_row(r, &row.columns, row.values);
+    }
+    struct datum *out = ARENA_ARRAY(&r->temp, struct datum, r->type_count + 1);
+    for (uint32_t i = 0; i < r->type_count; i++) out[i].null = true;
     return give(r, out);
 }
 
@@ -267,9 +285,7 @@ enum status pl__return_next(struct pl_run *r, const struct pl_stmt *s)
         return give_row(r, &columns, rec->values);
     }
     TRY(pl__eval(r, s->sql, &d, &type, &typmod));
-    if (c->result.is_record)
-        return FAIL(DATATYPE_MISMATCH,
-                    "cannot return non-composite value from function returning composite type");
+    if (c->result.is_record) return next_row(r, &d, type);
     TRY(pl__cast(r->s, &d, type, typmod, c->result.type, -1, &r->temp));
     return give(r, &d);
 }
@@ -300,8 +316,8 @@ static enum status check_columns(const struct pl_run *r, const struct pl_columns
         struct strbuf has, want;
         strbuf_init(&has, (struct arena *)(uintptr_t)&r->temp);
         strbuf_init(&want, (struct arena *)(uintptr_t)&r->temp);
-        type_format(c->types[i], -1, &has);
-        type_format(r->types[i], -1, &want);
+        session__type_name(r->s, c->types[i], -1, &has);
+        session__type_name(r->s, r->types[i], -1, &want);
         FAIL(DATATYPE_MISMATCH, "structure of query does not match function result type");
         return error_detail("Returned type %s does not match expected type %s in column %u.",
                             has.data, want.data, i + 1);

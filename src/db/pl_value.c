@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "types/array.h"
+#include "types/record.h"
 
 enum { LONG_BYTES = 4096, ROOM_BYTES = 64 << 10 };
 
@@ -134,10 +135,10 @@ static enum status null_refused(const struct pl_run *r, uint32_t var)
 
 /* --- records -------------------------------------------------------------------------------- */
 
-static uint64_t shape_of(uint32_t count, const char *const *names, const type_id *types,
-                         const int32_t *typmods)
+static uint64_t shape_of(type_id type, uint32_t count, const char *const *names,
+                         const type_id *types, const int32_t *typmods)
 {
-    uint64_t h = count + 1;
+    uint64_t h = hash_u64(count + 1 + ((uint64_t)type << 32));
     for (uint32_t i = 0; i < count; i++) {
         h = hash_u64(h ^ hash_bytes(names[i], strlen(names[i])));
         h = hash_u64(h ^ ((uint64_t)types[i] << 32 | (uint32_t)typmods[i]));
@@ -145,10 +146,10 @@ static uint64_t shape_of(uint32_t count, const char *const *names, const type_id
     return h ? h : 1;
 }
 
-void pl__record_shape(struct pl_record *rec, uint32_t count, const char *const *names,
-                      const type_id *types, const int32_t *typmods)
+void pl__record_shape(struct pl_record *rec, type_id type, uint32_t count,
+                      const char *const *names, const type_id *types, const int32_t *typmods)
 {
-    uint64_t shape = shape_of(count, names, types, typmods);
+    uint64_t shape = shape_of(type, count, names, types, typmods);
     if (rec->shape == shape) return;
     arena_clear(&rec->shapes);
     arena_clear(&rec->bytes[0]);
@@ -162,6 +163,7 @@ void pl__record_shape(struct pl_record *rec, uint32_t count, const char *const *
     rec->values = ARENA_ARRAY(a, struct datum, count + 1);
     for (uint32_t i = 0; i < count; i++) rec->values[i].null = true;
     rec->count = count;
+    rec->type = type;
     rec->shape = shape;
     rec->is_null = true;
 }
@@ -178,7 +180,7 @@ void pl__record_of_table(struct pl_record *rec, const struct table_def *t)
         types[n] = t->columns[i].type;
         typmods[n++] = t->columns[i].typmod;
     }
-    pl__record_shape(rec, n, names, types, typmods);
+    pl__record_shape(rec, type_row(t->oid), n, names, types, typmods);
 }
 
 void pl__record_store(struct pl_record *rec, const struct datum *values)
@@ -203,7 +205,7 @@ void pl__record_copy(struct pl_record *to, const struct pl_record *from)
         pl__record_null(to);
         return;
     }
-    pl__record_shape(to, from->count, from->names, from->types, from->typmods);
+    pl__record_shape(to, from->type, from->count, from->names, from->types, from->typmods);
     if (from->is_null) pl__record_null(to);
     else pl__record_store(to, from->values);
 }
@@ -294,13 +296,7 @@ enum status pl__assign(struct pl_run *r, const struct pl_target *t, const struct
     const struct pl_type *to = &r->code->types[t->var];
     if (t->field) return assign_field(r, t, d, type, typmod);
     if (t->subscript_count) return assign_element(r, t, d, type, typmod);
-    if (to->is_record) {
-        if (d->null) {
-            pl__record_null(&r->records[t->var]);
-            return OK;
-        }
-        return FAIL(DATATYPE_MISMATCH, "cannot assign non-composite value to a record variable");
-    }
+    if (to->is_record) return pl__assign_composite(r, t->var, d, type);
     struct datum v = *d;
     if (type != to->type || to->typmod >= 0)
         TRY(pl__cast(r->s, &v, type, typmod, to->type, to->typmod, &r->temp));
@@ -346,7 +342,8 @@ enum status pl__assign_row(struct pl_run *r, const struct pl_targets *to,
     const struct pl_type *type = &r->code->types[to->items[0].var];
     if (to->count == 1 && type->is_record && !to->items[0].field) {
         struct pl_record *rec = &r->records[to->items[0].var];
-        if (!type->table) pl__record_shape(rec, c->count, c->names, c->types, c->typmods);
+        if (!type->table)
+            pl__record_shape(rec, TYPE_RECORD, c->count, c->names, c->types, c->typmods);
         if (!values) {
             pl__record_null(rec);
             return OK;

@@ -244,7 +244,7 @@ static enum status read_param(struct session *s, struct portal *p, const struct 
     char *copy = arena_strndup(&p->arena, in->data.data, in->data.len);
     struct slice data = slice_make(copy, in->data.len);
     enum status result =
-        in->format == 1 ? value_from_binary(type, -1, data, &p->arena, &ret->v)
+        in->format == 1 ? value_from_binary(type, -1, data, s->settings.format.names, &p->arena, &ret->v)
                         : value_from_text(type, -1, data, &s->settings.format, &p->arena, &ret->v);
     if (result != OK) return error_where("unnamed portal parameter $%u", number), result;
     return OK;

@@ -370,6 +370,8 @@ enum status session__forbid_block(struct session *s, const char *what) MUST;
 /* The snapshot that the running statement binds against; s->catalog. */
 struct catalog *session__catalog(struct session *s);
 const struct search_path *session__path(struct session *s);
+/* format_type() with the names of row types (system_name.c). */
+void session__type_name(struct session *s, type_id type, int32_t typmod, struct strbuf *out);
 void session__path_front(struct session *s, oid_t schema);
 /* Takes the first lock of DDL in this transaction and moves to the newest snapshot. */
 enum status session__begin_ddl(struct session *s) MUST;

@@ -2,6 +2,7 @@
  * which names the search path finds. */
 #include "db/pl_priv.h"
 #include "db/system_function_priv.h"
+#include "sql/type_name.h"
 
 enum { NAME_PARTS_MAX = 3, TYPE_CID = 29 };
 
@@ -183,13 +184,13 @@ static const char *proc_text(struct session *s, oid_t oid, struct arena *a)
     return sys_quote(a, p->name);
 }
 
-static const char *type_text(type_id type, struct arena *a)
+static const char *type_text(struct session *s, type_id type, struct arena *a)
 {
     struct strbuf b;
     if (type == TYPE_CID) return "cid";
     if (!type_get(type)) return NULL;
     strbuf_init(&b, a);
-    type_format(type, -1, &b);
+    session__type_name(s, type, -1, &b);
     return b.data;
 }
 
@@ -198,7 +199,7 @@ static const char *reg_text(struct session *s, type_id type, oid_t oid, struct a
     const char *text = NULL;
     if (oid == 0) return "-";
     if (type == TYPE_REGCLASS) text = class_text(s, oid, a);
-    if (type == TYPE_REGTYPE) text = type_text(oid, a);
+    if (type == TYPE_REGTYPE) text = type_text(s, oid, a);
     if (type == TYPE_REGPROC) text = proc_text(s, oid, a);
     if (type == TYPE_REGNAMESPACE) {
         const struct schema_def *d = catalog_schema_by_oid(s->catalog, oid);
@@ -227,9 +228,25 @@ static enum status read_reg(void *ctx, type_id type, struct slice text, struct a
     return bind_reg_name(&env, type, text, ret);
 }
 
+static enum status row_columns(void *ctx, type_id type, struct arena *a, struct row_columns *ret)
+{
+    struct session *s = ctx;
+    if (type_row_table(s->catalog, type)) {
+        (void)type_row_columns(s->catalog, type, a, ret);
+        return OK;
+    }
+    return FAIL(UNDEFINED_OBJECT, "type with OID %u does not exist", type);
+}
+
+void session__type_name(struct session *s, type_id type, int32_t typmod, struct strbuf *out)
+{
+    type_name_print(s->catalog, session__path(s), type, typmod, out);
+}
+
 void session__fill_reg_names(struct session *s)
 {
-    s->reg_names = (struct reg_names){.ctx = s, .read = read_reg, .print = print_name};
+    s->reg_names = (struct reg_names){.ctx = s, .read = read_reg, .print = print_name,
+                                      .row_columns = row_columns};
     s->settings.format.names = &s->reg_names;
 }
 
@@ -247,7 +264,7 @@ static enum status format_type(struct sys_call *c)
         if (type == TYPE_BPCHAR_ARRAY) return sys_ret_text(c, "bpchar[]");
     }
     strbuf_init(&b, c->a);
-    type_format(type, typmod, &b);
+    session__type_name(c->s, type, typmod, &b);
     return sys_ret_text(c, b.data);
 }
 
@@ -324,7 +341,10 @@ static enum status get_serial_sequence(struct sys_call *c)
 
 static const char *kind_word(const struct table_def *t)
 {
-    return t->kind == 'v' ? "view" : t->kind == 'S' ? "sequence" : "table";
+    return t->kind == 'v'   ? "view"
+           : t->kind == 'S' ? "sequence"
+           : t->kind == 'c' ? "composite type"
+                            : "table";
 }
 
 static enum status describe_object(struct sys_call *c)

@@ -2,6 +2,7 @@
 #include "exec/eval.h"
 
 #include "exec/eval_priv.h"
+#include "types/record.h"
 
 enum { ARGS_ON_STACK = 8 };
 
@@ -89,7 +90,8 @@ static enum status eval_eager(struct execution *x, const struct expr *e, const s
             vec_init_const(&args[i], TYPE_INT4, eval__null(), a); /* open bound of a slice */
     }
     if (e->kind == EXPR_CALL) return eval__call_vector(x, e, args, in, a, ret);
-    if (e->kind == EXPR_NULL_TEST && args[0].form != VEC_CONST) {
+    if (e->kind == EXPR_NULL_TEST && args[0].form != VEC_CONST &&
+        (e->as_whole || !type_is_composite(args[0].type))) {
         null_test(e, &args[0], in, a, ret);
         return OK;
     }
@@ -134,7 +136,7 @@ enum status exec_eval(struct execution *x, const struct expr *e, const struct ba
     case EXPR_COALESCE: return eval__coalesce_vector(x, e, in, a, ret);
     case EXPR_SUBQUERY: return exec_subquery_eval_batch(x, e, in, a, ret);
     case EXPR_NULL_TEST:
-        if (e->args[0]->kind == EXPR_ROW) return null_test_row(x, e, in, a, ret);
+        if (e->args[0]->kind == EXPR_ROW && !e->as_whole) return null_test_row(x, e, in, a, ret);
         break;
     default: break;
     }

@@ -97,7 +97,9 @@ enum status eval__apply(struct execution *x, const struct expr *e, const struct 
 {
     switch (e->kind) {
     case EXPR_CALL: return exec_call(x, e, e->call.proc, args, e->arg_count, a, ret);
-    case EXPR_NULL_TEST: *ret = eval__bool(args[0].null != e->negated); return OK;
+    case EXPR_NULL_TEST: return eval__null_test(e, &args[0], a, ret);
+    case EXPR_ROW: return eval__record(e, args, a, ret);
+    case EXPR_FIELD: return eval__field(e, &args[0], a, ret);
     case EXPR_BOOLEAN_TEST:
         *ret = eval__bool(boolean_test(e->boolean_test, &args[0]));
         return OK;
@@ -178,8 +180,6 @@ enum status eval__sql_value(struct execution *x, const struct expr *e, struct ar
 enum status eval__unsupported(const struct expr *e)
 {
     switch (e->kind) {
-    case EXPR_ROW:
-        return FAIL(FEATURE_NOT_SUPPORTED, "values of composite types are not supported");
     case EXPR_COLUMN:
     case EXPR_AGGREGATE:
     case EXPR_WINDOW:

@@ -32,6 +32,8 @@ static inline bool eval__is_eager(const struct expr *e)
     case EXPR_ANY:
     case EXPR_IN_LIST:
     case EXPR_ARRAY:
+    case EXPR_ROW:
+    case EXPR_FIELD:
     case EXPR_SUBSCRIPT: return true;
     default: return false;
     }
@@ -64,6 +66,14 @@ enum status eval__set_vector(struct execution *x, const struct expr *e, const st
 enum status eval__array(const struct expr *e, const struct datum *args, struct arena *a,
                         struct datum *ret) MUST;
 enum status eval__subscript(const struct expr *e, const struct datum *args, struct arena *a,
+                            struct datum *ret) MUST;
+/* Composite values (eval_record.c). */
+enum status eval__record(const struct expr *e, const struct datum *args, struct arena *a,
+                         struct datum *ret) MUST;
+enum status eval__field(const struct expr *e, const struct datum *arg, struct arena *a,
+                        struct datum *ret) MUST;
+/* IS [NOT] NULL: of a composite value, of all its fields. */
+enum status eval__null_test(const struct expr *e, const struct datum *arg, struct arena *a,
                             struct datum *ret) MUST;
 /* Casts of one value, and fast ones of a vector: *ret_done false when there is no loop for it
  * (eval_cast.c). */

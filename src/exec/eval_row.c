@@ -98,7 +98,7 @@ enum status exec_eval_row(struct execution *x, const struct expr *e, const struc
     case EXPR_COALESCE: return row_coalesce(x, e, slots, a, ret);
     case EXPR_SUBQUERY: return exec_subquery_eval(x, e, slots, a, ret);
     case EXPR_NULL_TEST:
-        if (e->args[0]->kind == EXPR_ROW) return row_null_test(x, e, slots, a, ret);
+        if (e->args[0]->kind == EXPR_ROW && !e->as_whole) return row_null_test(x, e, slots, a, ret);
         break;
     default: break;
     }

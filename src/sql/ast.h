@@ -388,13 +388,26 @@ struct ast_window {
     uint32_t frame_options; /* PostgreSQL's FRAMEOPTION_ bits */
     struct ast *start_offset, *end_offset;
 };
+struct ast_search { /* SEARCH DEPTH | BREADTH FIRST BY columns SET sequence */
+    bool breadth;
+    struct name_list columns;
+    const char *sequence;
+    int location;
+};
+struct ast_cycle { /* CYCLE columns SET mark TO value DEFAULT otherwise USING path */
+    struct name_list columns;
+    const char *mark, *path;
+    struct ast *value, *otherwise;
+    int location;
+};
 struct ast_cte {
     struct ast node;
     const char *name;
     struct name_list columns;
     char materialized; /* 'd' default, 'a' always, 'n' never */
     struct ast *query;
-    bool unsupported_clause; /* SEARCH or CYCLE */
+    const struct ast_search *search; /* NULL */
+    const struct ast_cycle *cycle;   /* NULL */
 };
 struct ast_with {
     struct ast_list ctes;
@@ -525,6 +538,7 @@ struct ast_create_table {
     struct ast_list constraints; /* of ast_constraint */
     struct ast_list options;     /* WITH */
     bool if_not_exists;
+    bool is_type;                /* CREATE TYPE … AS (…) */
     bool inherits, partitioned;  /* given, and not ours yet */
     char on_commit;              /* 'n' none, 'p' preserve, 'd' delete, 'D' drop */
     const char *access_method, *tablespace;
@@ -631,6 +645,7 @@ enum object_kind {
     OBJECT_DATABASE,
     OBJECT_ROLE,
     OBJECT_MATERIALIZED_VIEW,
+    OBJECT_ROW_TYPE,
     OBJECT_OTHER,
 };
 struct ast_alter_table {

@@ -149,7 +149,7 @@ static void print_key(struct deparse *d, const struct expr *e)
     bool bare = e->type == TYPE_BOOL || e->type == TYPE_INT4 || e->type == TYPE_NUMERIC;
     if (e->kind != EXPR_CONST || !bare || strstr(d->out->data + from, "::")) return;
     strbuf_adds(d->out, "::");
-    deparse__type(d->out, e->type, e->typmod);
+    deparse__type(d, e->type, e->typmod);
 }
 
 static void print_aggregate(struct deparse *d, const struct expr *e)
@@ -199,7 +199,7 @@ static void print_cast(struct deparse *d, const struct expr *e, bool implicit)
         strbuf_addc(d->out, ')');
     }
     strbuf_adds(d->out, "::");
-    deparse__type(d->out, e->type, e->typmod);
+    deparse__type(d, e->type, e->typmod);
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
@@ -239,7 +239,7 @@ static void print_in_list(struct deparse *d, const struct expr *e)
     strbuf_addc(d->out, ']');
     if (as) {
         strbuf_adds(d->out, ")::");
-        deparse__type(d->out, as->array, -1);
+        deparse__type(d, as->array, -1);
     }
     strbuf_adds(d->out, "))");
 }
@@ -251,7 +251,7 @@ static void print_array(struct deparse *d, const struct expr *e)
     strbuf_addc(d->out, ']');
     if (e->arg_count) return;
     strbuf_adds(d->out, "::");
-    deparse__type(d->out, e->type, -1);
+    deparse__type(d, e->type, -1);
 }
 
 static void print_subscript(struct deparse *d, const struct expr *e)
@@ -400,6 +400,25 @@ static void print_any(struct deparse *d, const struct expr *e)
     strbuf_adds(d->out, "))");
 }
 
+static void print_row(struct deparse *d, const struct expr *e)
+{
+    bool named = e->type != TYPE_RECORD && d->options->mode == DEPARSE_STORAGE;
+    if (named) strbuf_addc(d->out, '(');
+    print_form(d, "ROW", e);
+    if (!named) return;
+    strbuf_adds(d->out, "::");
+    deparse__type(d, e->type, -1);
+    strbuf_addc(d->out, ')');
+}
+
+static void print_field(struct deparse *d, const struct expr *e)
+{
+    strbuf_addc(d->out, '(');
+    print(d, e->args[0], true);
+    strbuf_adds(d->out, ").");
+    deparse__identifier(d->out, e->field.name);
+}
+
 static void print(struct deparse *d, const struct expr *e, bool implicit)
 {
     const struct deparse_options *o = d->options;
@@ -424,7 +443,8 @@ static void print(struct deparse *d, const struct expr *e, bool implicit)
     case EXPR_IN_LIST: print_in_list(d, e); return;
     case EXPR_ARRAY: print_array(d, e); return;
     case EXPR_SUBSCRIPT: print_subscript(d, e); return;
-    case EXPR_ROW: print_form(d, "ROW", e); return;
+    case EXPR_ROW: print_row(d, e); return;
+    case EXPR_FIELD: print_field(d, e); return;
     case EXPR_SUBQUERY: print_subquery(d, e); return;
     case EXPR_AGGREGATE:
     case EXPR_WINDOW: print_aggregate(d, e); return;

@@ -2,6 +2,7 @@
  * is a quoted string and its type. A negative number is quoted too, since - would be an
  * operator. */
 #include "sql/deparse_priv.h"
+#include "sql/type_name.h"
 
 /* PostgreSQL's key words that are not free to be names, in order. */
 static const char *const keywords[] = {
@@ -60,11 +61,12 @@ void deparse__identifier(struct strbuf *out, const char *name)
     strbuf_addc(out, '"');
 }
 
-void deparse__type(struct strbuf *out, type_id type, int32_t typmod)
+void deparse__type(struct deparse *d, type_id type, int32_t typmod)
 {
-    if (typmod < 0 && type == TYPE_BPCHAR) strbuf_adds(out, "bpchar");
-    else if (typmod < 0 && type == TYPE_BPCHAR_ARRAY) strbuf_adds(out, "bpchar[]");
-    else type_format(type, typmod, out);
+    const struct deparse_options *o = d->options;
+    if (typmod < 0 && type == TYPE_BPCHAR) strbuf_adds(d->out, "bpchar");
+    else if (typmod < 0 && type == TYPE_BPCHAR_ARRAY) strbuf_adds(d->out, "bpchar[]");
+    else type_name_print(o->catalog, o->mode == DEPARSE_DISPLAY ? o->path : NULL, type, typmod, d->out);
 }
 
 static void quote(struct strbuf *out, struct slice text)
@@ -108,7 +110,7 @@ static bool object_name(const struct deparse_options *o, type_id type, oid_t oid
         return true;
     }
     if (type == TYPE_REGTYPE && type_get(oid)) {
-        type_format(oid, -1, out);
+        type_name_print(o->catalog, o->path, oid, -1, out);
         return true;
     }
     if (type == TYPE_REGPROC && proc_by_oid(oid)) name = proc_by_oid(oid)->name;
@@ -157,7 +159,7 @@ void deparse__const(struct deparse *d, const struct expr *e, bool label)
         strbuf_adds(d->out, "NULL");
         if (!label || e->type == TYPE_UNKNOWN) return;
         strbuf_adds(d->out, "::");
-        deparse__type(d->out, e->type, typmod);
+        deparse__type(d, e->type, typmod);
         return;
     }
     if (e->type == TYPE_BOOL) {
@@ -173,5 +175,5 @@ void deparse__const(struct deparse *d, const struct expr *e, bool label)
     strbuf_release(&text);
     if (bare || !label || e->type == TYPE_UNKNOWN) return;
     strbuf_adds(d->out, "::");
-    deparse__type(d->out, e->type, typmod);
+    deparse__type(d, e->type, typmod);
 }

@@ -15,7 +15,7 @@ struct deparse {
 /* Quoted when it must be. */
 void deparse__identifier(struct strbuf *out, const char *name);
 /* A type as a cast names it: `bpchar` is any length, `character` would be one. */
-void deparse__type(struct strbuf *out, type_id type, int32_t typmod);
+void deparse__type(struct deparse *d, type_id type, int32_t typmod);
 /* With `label`, ::type wherever the text alone would read as another type. */
 void deparse__const(struct deparse *d, const struct expr *e, bool label);
 

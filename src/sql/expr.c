@@ -4,6 +4,7 @@
 
 #include "sql/query.h"
 #include "types/cast.h"
+#include "types/record.h"
 
 struct expr *expr_const(struct arena *a, type_id type, struct datum d)
 {
@@ -91,7 +92,9 @@ static bool same_node(const struct expr *a, const struct expr *b)
     case EXPR_IN_LIST: return a->call.proc == b->call.proc;
     case EXPR_ANY: return a->any.proc == b->any.proc && a->any.all == b->any.all;
     case EXPR_BOOL: return a->bool_op == b->bool_op;
-    case EXPR_NULL_TEST: return a->negated == b->negated;
+    case EXPR_NULL_TEST: return a->negated == b->negated && a->as_whole == b->as_whole;
+    case EXPR_ROW: return a->row_may_lack == b->row_may_lack;
+    case EXPR_FIELD: return a->field.number == b->field.number;
     case EXPR_BOOLEAN_TEST: return a->boolean_test == b->boolean_test;
     case EXPR_CASE: return a->case_when.has_operand == b->case_when.has_operand;
     case EXPR_MIN_MAX: return a->least == b->least;
@@ -108,7 +111,6 @@ static bool same_node(const struct expr *a, const struct expr *b)
     case EXPR_SQL_VALUE: return a->sql_value == b->sql_value;
     case EXPR_COALESCE:
     case EXPR_ARRAY:
-    case EXPR_ROW:
     case EXPR_GROUPING: return true;
     }
     return false;
@@ -206,6 +208,7 @@ static bool has_fixed_text(type_id type)
 {
     const struct type_info *t = type_get(type);
     if (t && t->element && t->category == 'A') type = t->element;
+    if (type_is_composite(type)) return false;
     switch (type) {
     case TYPE_DATE:
     case TYPE_TIME:
@@ -217,8 +220,7 @@ static bool has_fixed_text(type_id type)
     case TYPE_REGTYPE:
     case TYPE_REGPROC:
     case TYPE_REGROLE:
-    case TYPE_REGNAMESPACE:
-    case TYPE_RECORD: return false;
+    case TYPE_REGNAMESPACE: return false;
     default: return true;
     }
 }

@@ -29,7 +29,8 @@ enum expr_kind {
     EXPR_IN_LIST,   /* args[0] = any of args[1..]; NOT IN when `negated` */
     EXPR_ARRAY,
     EXPR_SUBSCRIPT, /* args[0][args[1]]…; slice: args in pairs */
-    EXPR_ROW,
+    EXPR_ROW,       /* of a row type: as many args as that has columns */
+    EXPR_FIELD,     /* of the composite value args[0] */
     EXPR_SUBQUERY,
     EXPR_AGGREGATE,
     EXPR_WINDOW,
@@ -73,7 +74,11 @@ struct expr {
             bool all;
         } any;                                       /* ANY */
         uint8_t bool_op;                             /* BOOL: enum bool_op */
-        bool negated;                                /* NULL_TEST: IS NOT NULL */
+        struct {
+            bool negated;                            /* NULL_TEST: IS NOT NULL */
+            bool as_whole;                           /* NULL_TEST: of a composite value alone, whatever
+                                                        its fields are */
+        };
         uint8_t boolean_test;                        /* BOOLEAN_TEST */
         struct {
             bool has_operand;  /* args: [operand], (condition, result)…, else. With an operand the
@@ -112,7 +117,15 @@ struct expr {
             bool slice;
             uint32_t dims;
         } subscript;                                 /* SUBSCRIPT */
-        const char *const *row_names;                /* ROW: of its fields; NULL: not told */
+        struct {
+            const char *const *row_names;            /* of its fields; NULL: not told */
+            bool row_is_value;                       /* a relation's or a variable's, not written as ROW(…) */
+            bool row_may_lack;                       /* NULL when all fields are: of an outer join */
+        };                                           /* ROW */
+        struct {
+            uint32_t number;                         /* from 0 */
+            const char *name;
+        } field;                                     /* FIELD */
         uint8_t sql_value;                           /* SQL_VALUE: enum sql_value */
     };
 };

@@ -49,7 +49,7 @@ struct relation {
     const char *schema;
     const struct table_def *table;
     struct query *subquery;       /* SUBQUERY */
-    struct expr **records;        /* binder: rows that columns of type record were taken apart to */
+    const struct table_def *view; /* SUBQUERY: of a view; NULL */
     struct expr **functions;      /* FUNCTION: calls, one a function of ROWS FROM */
     uint32_t function_count;
     bool ordinality;
@@ -57,6 +57,7 @@ struct relation {
     uint32_t value_count;
     struct cte *cte;              /* CTE */
     uint32_t cte_levels_up;
+    uint32_t hidden;              /* binder: its last columns, that no star means */
     bool lateral;                 /* may refer to relations to its left */
     struct table_sample *sample;  /* TABLE: TABLESAMPLE; NULL: all rows */
     struct index_rule *rules;     /* TABLE: one an index of the table; NULL: none has any */

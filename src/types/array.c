@@ -5,6 +5,7 @@
  * reading checks every length before it is used. Integers are little-endian, as in rows. */
 #include "types/array.h"
 
+#include "types/element_priv.h"
 #include "types/numeric.h"
 #include "types/numeric_priv.h"
 
@@ -64,19 +65,19 @@ static enum status read_header(struct slice s, struct array_view *v)
     return OK;
 }
 
-static enum status read_element(enum rep rep, struct slice s, struct arena *a, union value *ret)
+bool element__read(enum rep rep, struct slice s, struct arena *a, union value *ret)
 {
     uint32_t width = fixed_width(rep);
     if (width > 0) {
-        if (s.len != width) return corrupt();
+        if (s.len != width) return false;
         memcpy(ret, s.data, width);
     } else if (rep == REP_NUMERIC) {
-        if (!numeric__store_valid(s)) return corrupt();
+        if (!numeric__store_valid(s)) return false;
         ret->numeric = numeric_load(s, a);
     } else {
         ret->bytes = bytes_ref(s.data, (uint32_t)s.len);
     }
-    return OK;
+    return true;
 }
 
 enum status array_open(const struct bytes *b, struct arena *a, struct array_view *ret)
@@ -96,7 +97,8 @@ enum status array_open(const struct bytes *b, struct arena *a, struct array_view
             continue;
         }
         if (len < 0 || (size_t)len > s.len - at) return corrupt();
-        TRY(read_element(rep, slice_make(s.data + at, (size_t)len), a, &v.elements[i].v));
+        if (!element__read(rep, slice_make(s.data + at, (size_t)len), a, &v.elements[i].v))
+            return corrupt();
         at += (size_t)len;
     }
     if (at != s.len) return corrupt();
@@ -104,7 +106,7 @@ enum status array_open(const struct bytes *b, struct arena *a, struct array_view
     return OK;
 }
 
-static void write_element(enum rep rep, const struct datum *d, struct strbuf *out)
+void element__write(enum rep rep, const struct datum *d, struct strbuf *out)
 {
     if (d->null) {
         put_u32(out, UINT32_MAX);
@@ -141,7 +143,7 @@ struct bytes array_make_view(struct arena *a, const struct array_view *v)
         put_u32(&out, (uint32_t)v->lower[i]);
     }
     enum rep rep = type_rep(v->element);
-    for (uint32_t i = 0; i < v->count; i++) write_element(rep, &v->elements[i], &out);
+    for (uint32_t i = 0; i < v->count; i++) element__write(rep, &v->elements[i], &out);
     ASSERT(out.len <= INT32_MAX);
     return bytes_ref(out.data, (uint32_t)out.len);
 }

@@ -5,13 +5,15 @@
  *             the digits in pairs, each 1 + pair, then 0. All of it inverted for negatives.
  *   interval  its length in microseconds at 30 days a month: 4 + 8 bytes, sign flipped
  *   arrays    each element as 2 + its key or 3 for NULL, then 1; then u8 dimensions, and of each
- *             i32 length and i32 lower bound. oidvector: u32 count before it all */
+ *             i32 length and i32 lower bound. oidvector: u32 count before it all
+ *   records   each field as 2, u32 type, then 2 and its key or 3 for NULL; then 1 */
 #include "types/key.h"
 
 #include "types/array.h"
 #include "types/datetime.h"
 #include "types/key_priv.h"
 #include "types/numeric.h"
+#include "types/record.h"
 #include "types/value_priv.h"
 
 static inline char *grow(struct strbuf *out, size_t n)
@@ -189,6 +191,23 @@ static void put_array(type_id type, const struct bytes *b, struct strbuf *out)
     arena_release(&arena);
 }
 
+static void put_record(const struct bytes *b, struct strbuf *out)
+{
+    struct record_view v;
+    struct arena arena;
+    arena_init(&arena, MEM_QUERY);
+    enum status s = record_open(b, &arena, &v);
+    ASSERT(s == OK);
+    for (uint32_t i = 0; i < v.count; i++) {
+        strbuf_addc(out, KEY_NOT_NULL); /* another field */
+        put_u32(out, v.types[i]);
+        strbuf_addc(out, v.fields[i].null ? KEY_NULL_LAST : KEY_NOT_NULL);
+        if (!v.fields[i].null) put_value(v.types[i], &v.fields[i].v, out);
+    }
+    strbuf_addc(out, KEY_ARRAY_END);
+    arena_release(&arena);
+}
+
 static void put_value(type_id type, const union value *v, struct strbuf *out)
 {
     switch (type_rep(type)) {
@@ -216,6 +235,8 @@ static void put_value(type_id type, const union value *v, struct strbuf *out)
     case REP_BYTES:
         if (type_is_array(type))
             put_array(type, &v->bytes, out);
+        else if (type_is_composite(type))
+            put_record(&v->bytes, out);
         else if (type == TYPE_BPCHAR)
             put_bytes(out, bytes_data(&v->bytes), value__trimmed_len(&v->bytes));
         else

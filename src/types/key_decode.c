@@ -3,10 +3,15 @@
  * scale, char(n)'s blanks, the split of an interval into months and days. */
 #include "types/key.h"
 
+#include "base/array.h"
+#include "base/fiber.h"
 #include "types/array.h"
 #include "types/datetime.h"
 #include "types/key_priv.h"
 #include "types/numeric.h"
+#include "types/record.h"
+
+enum { STACK_MIN = 64 << 10 };
 
 struct reader {
     const uint8_t *p, *end;
@@ -210,6 +215,26 @@ static enum status get_array(struct reader *r, type_id type, struct arena *a, st
     return OK;
 }
 
+static enum status get_record(struct reader *r, type_id type, struct arena *a, struct bytes *ret)
+{
+    ARRAY(type_id) types = {0};
+    ARRAY(struct datum) fields = {0};
+    uint8_t marker;
+    if (fiber_stack_left() < STACK_MIN) return corrupted();
+    while ((marker = get_u8(r)) != KEY_ARRAY_END) {
+        type_id t = (type_id)get_be(r, 4);
+        struct datum d = {0};
+        uint8_t null = get_u8(r);
+        if (marker != KEY_NOT_NULL || (null != KEY_NOT_NULL && null != KEY_NULL_LAST) || !type_get(t))
+            return corrupted();
+        d.null = null == KEY_NULL_LAST;
+        if (!d.null) TRY(get_value(r, t, a, &d.v));
+        ARENA_PUSH(a, &types, t);
+        ARENA_PUSH(a, &fields, d);
+    }
+    return record_make(a, type, types.data, fields.data, (uint32_t)types.count, ret);
+}
+
 static enum status get_value(struct reader *r, type_id type, struct arena *a, union value *ret)
 {
     uint8_t b;
@@ -238,6 +263,7 @@ static enum status get_value(struct reader *r, type_id type, struct arena *a, un
         ret->f64 = get_f64(r);
         return OK;
     case REP_BYTES:
+        if (type_is_composite(type)) return get_record(r, type, a, &ret->bytes);
         return type_is_array(type) ? get_array(r, type, a, &ret->bytes)
                                    : get_bytes(r, a, &ret->bytes);
     case REP_NUMERIC:

@@ -3,6 +3,8 @@
  * stands on hot paths, is two loads. */
 #include "types/type.h"
 
+#include "types/type_priv.h"
+
 /* X(oid, typname, format_type, typelem, typarray, typlen, category, preferred, byval, align,
  *   rep) */
 #define TYPES(X) \
@@ -115,7 +117,8 @@ _Static_assert(ROW_COUNT < 255, "row_of_oid is of bytes");
 
 const struct type_info *type_get(type_id id)
 {
-    if (id >= OID_END || !row_of_oid[id]) return NULL;
+    if (id >= OID_END) return type__row_get(id);
+    if (!row_of_oid[id]) return NULL;
     return &table[row_of_oid[id] - 1];
 }
 

@@ -80,6 +80,7 @@ enum {
     TYPE_REGTYPE_ARRAY = 2211,
     TYPE_REGCLASS_ARRAY = 2210,
     TYPE_UUID_ARRAY = 2951,
+    TYPE_RECORD_ARRAY = 2287,
 };
 
 /* How a value of the type lies in a `union value` and in a vector. */
@@ -109,7 +110,8 @@ struct type_info {
     char align;                 /* pg_type.typalign */
 };
 
-/* NULL for an unknown OID. */
+/* NULL for an unknown OID. Of a relation's row type (types/record.h) all but the name is told, whether or
+ * not there is such a relation. */
 const struct type_info *type_get(type_id id);
 /* By pg_type name ("int4", "_int4"); NULL when absent. SQL's spellings ("integer", "double
  * precision") arrive from the parser as pg_catalog names already. */
@@ -120,7 +122,7 @@ enum rep type_rep(type_id id);
 static inline bool type_is_array(type_id id)
 {
     const struct type_info *t = type_get(id);
-    return t && t->element != TYPE_NONE && t->category == 'A';
+    return t && t->element != TYPE_NONE && (t->category == 'A' || id == TYPE_RECORD_ARRAY);
 }
 static inline bool type_is_textual(type_id id)
 {

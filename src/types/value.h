@@ -119,12 +119,22 @@ bool value_identical(type_id type, const struct datum *a, const struct datum *b)
 /* Equal values (value_compare = 0) hash alike, over all integer widths too. */
 uint64_t value_hash(type_id type, const union value *v);
 
-/* What regclass, regtype … stand for is known to the session alone. */
+/* The columns of a row type; see types/record.h. */
+struct row_columns {
+    const type_id *types;
+    const int32_t *typmods;
+    const char *const *names; /* NULL: not told */
+    uint32_t count;
+};
+
+/* What regclass, regtype … stand for is known to the session alone, and so are row types. */
 struct reg_names {
     void *ctx;
     enum status (*read)(void *ctx, type_id type, struct slice text, struct arena *a,
                         uint32_t *ret) MUST;
     void (*print)(void *ctx, type_id type, uint32_t oid, struct strbuf *out);
+    enum status (*row_columns)(void *ctx, type_id type, struct arena *a,
+                               struct row_columns *ret) MUST;
 };
 static inline bool type_is_reg(type_id type)
 {
@@ -153,9 +163,11 @@ void value_to_text(type_id type, const union value *v, const struct format_optio
 enum status value_from_text(type_id type, int32_t typmod, struct slice text,
                             const struct format_options *fmt, struct arena *a,
                             union value *ret) MUST;
-/* Binary form, as PostgreSQL's send and receive functions (network order). */
+/* Binary form, as PostgreSQL's send and receive functions (network order). `names` NULL: bytes that the
+ * server wrote itself, so that a composite value is what it says. */
 void value_to_binary(type_id type, const union value *v, struct strbuf *out);
-enum status value_from_binary(type_id type, int32_t typmod, struct slice data, struct arena *a,
+enum status value_from_binary(type_id type, int32_t typmod, struct slice data,
+                              const struct reg_names *names, struct arena *a,
                               union value *ret) MUST;
 /* Fits a value of the type to a typmod: rounds numeric (22003 when too big), pads or cuts strings
  * (`explicit_cast` cuts silently), rounds times. typmod -1 is no change. */

@@ -6,6 +6,8 @@
 #include "types/array.h"
 #include "types/datetime.h"
 #include "types/numeric.h"
+#include "types/record.h"
+#include "types/value_priv.h"
 
 enum { NAME_BYTES_MAX = 63, ARRAY_HEADER = 12, TID_BYTES = 6 };
 /* PostgreSQL's ranges: 4714-11-24 BC to 5874897 for dates, to 294276 for timestamps. */
@@ -64,6 +66,8 @@ static void put_bytes(type_id type, const struct bytes *b, struct strbuf *out)
 {
     if (type_is_array(type))
         put_array(b, out);
+    else if (type_is_composite(type))
+        value__record_to_binary(b, out);
     else if (type == TYPE_CHAR1 && b->len == 0)
         strbuf_addc(out, '\0');
     else
@@ -182,8 +186,8 @@ static enum status get_dims(struct slice *s, struct array_view *v)
     return OK;
 }
 
-static enum status get_elements(struct slice *s, int32_t typmod, struct arena *a,
-                                struct array_view *v)
+static enum status get_elements(struct slice *s, int32_t typmod, const struct reg_names *names,
+                                struct arena *a, struct array_view *v)
 {
     v->elements = ARENA_ARRAY(a, struct datum, v->count);
     for (uint32_t i = 0; i < v->count; i++) {
@@ -195,7 +199,7 @@ static enum status get_elements(struct slice *s, int32_t typmod, struct arena *a
         if (v->elements[i].null) continue;
         if (len > s->len)
             return FAIL(INVALID_BINARY_REPRESENTATION, "insufficient data left in message");
-        TRY(value_from_binary(v->element, typmod, slice_make(s->data, len), a,
+        TRY(value_from_binary(v->element, typmod, slice_make(s->data, len), names, a,
                               &v->elements[i].v));
         s->data += len;
         s->len -= len;
@@ -203,8 +207,8 @@ static enum status get_elements(struct slice *s, int32_t typmod, struct arena *a
     return OK;
 }
 
-static enum status get_array(type_id type, int32_t typmod, struct slice s, struct arena *a,
-                             struct bytes *ret)
+static enum status get_array(type_id type, int32_t typmod, struct slice s,
+                             const struct reg_names *names, struct arena *a, struct bytes *ret)
 {
     struct array_view v = {.element = type_get(type)->element};
     if (s.len < ARRAY_HEADER) return too_short();
@@ -226,17 +230,19 @@ static enum status get_array(type_id type, int32_t typmod, struct slice s, struc
     s.data += ARRAY_HEADER;
     s.len -= ARRAY_HEADER;
     TRY(get_dims(&s, &v));
-    TRY(get_elements(&s, typmod, a, &v));
+    TRY(get_elements(&s, typmod, names, a, &v));
     TRY(want_len(s, 0));
     if (v.count == 0) v.ndim = 0;
     *ret = array_make_view(a, &v);
     return OK;
 }
 
-static enum status get_bytes(type_id type, int32_t typmod, struct slice s, struct arena *a,
-                             union value *ret)
+static enum status get_bytes(type_id type, int32_t typmod, struct slice s,
+                             const struct reg_names *names, struct arena *a, union value *ret)
 {
-    if (type_is_array(type)) return get_array(type, typmod, s, a, &ret->bytes);
+    if (type_is_array(type)) return get_array(type, typmod, s, names, a, &ret->bytes);
+    if (type_is_composite(type))
+        return value__record_from_binary(type, s, names, a, &ret->bytes);
     switch (type) {
     case TYPE_CHAR1:
         TRY(want_len(s, 1));
@@ -318,21 +324,22 @@ static enum status get_fixed(type_id type, const char *p, union value *v)
     }
 }
 
-enum status value_from_binary(type_id type, int32_t typmod, struct slice data, struct arena *a,
-                              union value *ret)
+enum status value_from_binary(type_id type, int32_t typmod, struct slice data,
+                              const struct reg_names *names, struct arena *a, union value *ret)
 {
     const struct type_info *t = type_get(type);
     union value v;
     memset(&v, 0, sizeof(v));
     if (t->rep == REP_NUMERIC) return numeric_from_binary(data, typmod, a, &ret->numeric);
     if (t->rep == REP_BYTES) {
-        TRY(get_bytes(type, typmod, data, a, &v));
+        TRY(get_bytes(type, typmod, data, names, a, &v));
     } else {
         TRY(want_len(data, type == TYPE_TID ? TID_BYTES : t->width));
         TRY(get_fixed(type, data.data, &v));
     }
-    /* the elements of an array were fitted one by one */
-    if (!type_is_array(type)) TRY(value_apply_typmod(type, typmod, false, a, &v));
+    /* the elements of an array and the fields of a row were fitted one by one */
+    if (!type_is_array(type) && !type_is_composite(type))
+        TRY(value_apply_typmod(type, typmod, false, a, &v));
     *ret = v;
     return OK;
 }

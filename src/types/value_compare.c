@@ -5,6 +5,7 @@
 #include "types/array.h"
 #include "types/datetime.h"
 #include "types/numeric.h"
+#include "types/record.h"
 #include "types/value_priv.h"
 
 static inline int cmp_i64(int64_t a, int64_t b) { return (a > b) - (a < b); }
@@ -90,6 +91,29 @@ static int cmp_arrays(type_id type, const struct bytes *a, const struct bytes *b
     return c;
 }
 
+/* Field by field: types first, so that any two values have an order; then the one with fewer fields. */
+static int cmp_fields(const struct record_view *x, const struct record_view *y)
+{
+    uint32_t n = x->count < y->count ? x->count : y->count;
+    int c = 0;
+    for (uint32_t i = 0; !c && i < n; i++) {
+        c = cmp_i64(x->types[i], y->types[i]);
+        if (!c) c = cmp_datums(x->types[i], &x->fields[i], &y->fields[i], 1);
+    }
+    return c ? c : cmp_i64(x->count, y->count);
+}
+
+static int cmp_records(const struct bytes *a, const struct bytes *b)
+{
+    struct record_view x, y;
+    struct arena arena;
+    arena_init(&arena, MEM_QUERY);
+    bool sound = record_open(a, &arena, &x) == OK && record_open(b, &arena, &y) == OK;
+    int c = sound ? cmp_fields(&x, &y) : bytes_cmp(a, b);
+    arena_release(&arena);
+    return c;
+}
+
 static int cmp_bytes(type_id type, const struct bytes *a, const struct bytes *b)
 {
     if (type == TYPE_TEXT || type == TYPE_VARCHAR) return bytes_cmp(a, b);
@@ -97,7 +121,8 @@ static int cmp_bytes(type_id type, const struct bytes *a, const struct bytes *b)
         struct bytes x = value__trimmed(a), y = value__trimmed(b);
         return bytes_cmp(&x, &y);
     }
-    return type_is_array(type) ? cmp_arrays(type, a, b) : bytes_cmp(a, b);
+    if (type_is_array(type)) return cmp_arrays(type, a, b);
+    return type_is_composite(type) ? cmp_records(a, b) : bytes_cmp(a, b);
 }
 
 int value_compare(type_id type, const union value *a, const union value *b)
@@ -148,13 +173,29 @@ static uint64_t hash_array(const struct bytes *b)
     return h;
 }
 
+static uint64_t hash_record(const struct bytes *b)
+{
+    struct record_view v;
+    struct arena arena;
+    uint64_t h = VALUE_HASH_NULL;
+    arena_init(&arena, MEM_QUERY);
+    if (record_open(b, &arena, &v) != OK) h = value__hash_bytes(b);
+    else
+        for (uint32_t i = 0; i < v.count; i++)
+            h = hash_combine(h, v.fields[i].null ? VALUE_HASH_NULL
+                                                 : value_hash(v.types[i], &v.fields[i].v));
+    arena_release(&arena);
+    return h;
+}
+
 static uint64_t hash_text(type_id type, const struct bytes *b)
 {
     if (type == TYPE_BPCHAR) {
         struct bytes t = value__trimmed(b);
         return value__hash_bytes(&t);
     }
-    return type_is_array(type) ? hash_array(b) : value__hash_bytes(b);
+    if (type_is_array(type)) return hash_array(b);
+    return type_is_composite(type) ? hash_record(b) : value__hash_bytes(b);
 }
 
 uint64_t value_hash(type_id type, const union value *v)

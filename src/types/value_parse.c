@@ -7,6 +7,7 @@
 
 #include "types/datetime.h"
 #include "types/numeric.h"
+#include "types/record.h"
 #include "types/value_priv.h"
 
 enum { NAME_BYTES_MAX = 63, TID_OFFSET_MAX = 65535 };
@@ -222,8 +223,6 @@ static enum status read_bytes(type_id type, int32_t typmod, struct slice text,
     case TYPE_VOID:
         ret->bytes = bytes_ref("", 0);
         return OK;
-    case TYPE_RECORD:
-        return FAIL(FEATURE_NOT_SUPPORTED, "input of anonymous composite types is not implemented");
     case TYPE_ANYARRAY:
     case TYPE_ANYCOMPATIBLEARRAY:
     case TYPE_TRIGGER:
@@ -234,6 +233,8 @@ static enum status read_bytes(type_id type, int32_t typmod, struct slice text,
     default:
         if (type_is_array(type))
             return value__array_from_text(type, typmod, text, fmt, a, &ret->bytes);
+        if (type_is_composite(type))
+            return value__record_from_text(type, text, fmt, a, &ret->bytes);
         ret->bytes = bytes_from_slice(a, text);
         return value_apply_typmod(type, typmod, false, a, ret);
     }

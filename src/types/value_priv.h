@@ -72,5 +72,16 @@ void value__array_to_text(type_id type, const struct bytes *b, const struct form
 enum status value__array_from_text(type_id type, int32_t typmod, struct slice text,
                                    const struct format_options *fmt, struct arena *a,
                                    struct bytes *ret) MUST;
+/* value_record.c */
+void value__record_to_text(const struct bytes *b, const struct format_options *fmt,
+                           struct strbuf *out);
+enum status value__record_from_text(type_id type, struct slice text,
+                                    const struct format_options *fmt, struct arena *a,
+                                    struct bytes *ret) MUST;
+void value__record_to_binary(const struct bytes *b, struct strbuf *out);
+enum status value__record_from_binary(type_id type, struct slice s, const struct reg_names *names,
+                                      struct arena *a, struct bytes *ret) MUST;
+enum status value__row_columns(type_id type, const struct reg_names *names, struct arena *a,
+                               struct row_columns *ret) MUST;
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "types/datetime.h"
 #include "types/numeric.h"
+#include "types/record.h"
 #include "types/value_priv.h"
 
 enum { INT_DIGITS_MAX = 20, UUID_CHARS = 36 };
@@ -68,6 +69,8 @@ static void add_bytes(type_id type, const struct bytes *b, const struct format_o
         add_char1(out, b);
     else if (type_is_array(type))
         value__array_to_text(type, b, fmt, out);
+    else if (type_is_composite(type))
+        value__record_to_text(b, fmt, out);
     else
         strbuf_add(out, bytes_data(b), b->len);
 }

@@ -60,7 +60,7 @@ static void check_binary(struct arena *a, type_id t, const union value *v)
     union value again;
     strbuf_init(&bytes, a);
     value_to_binary(t, v, &bytes);
-    if (value_from_binary(t, -1, strbuf_slice(&bytes), a, &again) != OK)
+    if (value_from_binary(t, -1, strbuf_slice(&bytes), NULL, a, &again) != OK)
         fuzz_fail("%s does not take its own bytes: %s", type_get(t)->name,
                   error_current()->message);
     FUZZ_CHECK(value_compare(t, v, &again) == 0);
@@ -165,7 +165,7 @@ static void run(struct arena *a, struct fuzz_input *in)
         break;
     }
     case 3:
-        if (value_from_binary(t, -1, fuzz_rest(in), a, &v) == OK) check_value(a, t, &v);
+        if (value_from_binary(t, -1, fuzz_rest(in), NULL, a, &v) == OK) check_value(a, t, &v);
         break;
     case 4: foreign_row(a, in); break;
     case 5: foreign_key(a, in, what >> 4, t); break;

@@ -8,6 +8,7 @@
 #include "base/vector.h"
 #include "types/datetime.h"
 #include "types/numeric.h"
+#include "types/record.h"
 
 /* --- loops ---------------------------------------------------------------------------------- */
 
@@ -258,6 +259,7 @@ ORDER_SIX(span, BY_TYPE(TYPE_INTERVAL))
 ORDER_SIX(uuid, BY_TYPE(TYPE_UUID))
 ORDER_SIX(oids, BY_TYPE(TYPE_OIDVECTOR))
 ORDER_SIX(array, array_order(args, &order))
+ORDER_SIX(record, record_compare(&args[0].v.bytes, &args[1].v.bytes, &order))
 ORDER_SIX(date_ts, date_timestamp_order(c, args, &order))
 ORDER_SIX(date_tz, date_timestamptz_order(c, args, &order))
 ORDER_SIX(ts_tz, timestamp_timestamptz_order(c, args, &order))
@@ -305,7 +307,8 @@ const struct proc_binding exec__compare_functions[] = {
     SIX_AS("bpchar_pattern_", "", padded_), SIX_AS("numeric_", "", num_),
     SIX_SCALAR("char", "", char1_), SIX_SCALAR("interval_", "", span_),
     SIX_SCALAR("uuid_", "", uuid_), SIX_SCALAR("oidvector", "", oids_),
-    SIX_SCALAR("array_", "", array_), SIX_SCALAR("date_", "_timestamp", date_ts_),
+    SIX_SCALAR("array_", "", array_), SIX_SCALAR("record_", "", record_),
+    SIX_SCALAR("date_", "_timestamp", date_ts_),
     SIX_SCALAR("date_", "_timestamptz", date_tz_), SIX_SCALAR("timestamp_", "_timestamptz", ts_tz_),
     SIX_SCALAR("timestamp_", "_date", ts_date_), SIX_SCALAR("timestamptz_", "_date", tz_date_),
     SIX_SCALAR("timestamptz_", "_timestamp", tz_ts_),

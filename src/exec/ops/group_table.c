@@ -1,6 +1,7 @@
 #include "exec/ops/group_table.h"
 
 #include "base/hash.h"
+#include "types/record.h"
 
 enum { FIRST_ROWS = 64, FIRST_SLOTS = 256, NO_PLACE = 64, SHORT_BYTES = 3, AHEAD = 8,
        CHECK_SLOTS = 1 << 15 };
@@ -25,7 +26,9 @@ static uint32_t packed_bits(type_id type)
     case REP_I32:
     case REP_U32: return 32;
     case REP_I64: return 64;
-    case REP_BYTES: return type_is_array(type) ? NO_PLACE + 1 : 2 + 8 * SHORT_BYTES;
+    case REP_BYTES:
+        if (type_is_array(type) || type_is_composite(type)) return NO_PLACE + 1;
+        return 2 + 8 * SHORT_BYTES;
     default: return NO_PLACE + 1;
     }
 }

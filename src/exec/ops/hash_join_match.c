@@ -2,6 +2,7 @@
 #include "exec/ops/hash_join_priv.h"
 
 #include "types/numeric.h"
+#include "types/record.h"
 
 static inline uint32_t left_at(const struct vec *v, uint32_t row)
 {
@@ -58,7 +59,7 @@ static void match_column(struct join_run *j, const struct vec *l, const struct v
     case REP_I64: MATCH(int64_t, *a == *b); break;
     case REP_NUMERIC: MATCH(struct numeric, numerics_equal(a, b)); break;
     case REP_BYTES:
-        if (l->type != TYPE_BPCHAR && !type_is_array(l->type)) {
+        if (l->type != TYPE_BPCHAR && !type_is_array(l->type) && !type_is_composite(l->type)) {
             MATCH(struct bytes, bytes_eq(a, b));
             break;
         }

@@ -1,5 +1,6 @@
 /* Operators that keep rows as they come: FILTER, PROJECT, PROJECT_SET, LIMIT. */
 #include "exec/ops/ops_priv.h"
+#include "types/record.h"
 
 struct pipe {
     struct execution *x;
@@ -76,6 +77,8 @@ struct function_values {
     struct execution *x;
     struct arena *arena;
     type_id type;
+    const type_id *fields;  /* of a function that gives rows: what they consist of; else NULL */
+    uint32_t field_count;
     ARRAY(struct datum) list;
     size_t at;
 };
@@ -83,7 +86,10 @@ struct function_values {
 static enum status keep_value(void *ctx, const struct datum *row)
 {
     struct function_values *v = ctx;
-    ARENA_PUSH(v->arena, &v->list, datum_copy(v->arena, v->type, *row));
+    struct datum d = {0};
+    if (v->fields) TRY(record_make(v->arena, v->type, v->fields, row, v->field_count, &d.v.bytes));
+    else d = datum_copy(v->arena, v->type, *row);
+    ARENA_PUSH(v->arena, &v->list, d);
     return (v->list.count & 255) == 0 ? exec_check(v->x) : OK;
 }
 
@@ -104,11 +110,25 @@ static enum status run_set(struct execution *x, const struct expr *e, struct set
 {
     const struct exec_session *s = x->session;
     struct function_values *v = ARENA_NEW(c->ctx.arena, struct function_values);
+    const struct function_def *f = proc_function(e->call.proc);
     *v = (struct function_values){.x = x, .arena = c->ctx.arena, .type = e->type};
     c->ctx.state = v;
     if (c->done) return OK;
     TRY(exec_check_stack());
-    return s->call_set(s->ctx, proc_function(e->call.proc), c->args, &e->type, 1, keep_value, v);
+    if (f->proc.result != TYPE_RECORD)
+        return s->call_set(s->ctx, f, c->args, &e->type, 1, keep_value, v);
+    struct function_column *columns =
+        ARENA_ARRAY(c->ctx.arena, struct function_column, TABLE_COLUMNS_MAX);
+    uint32_t n = catalog_function_columns(s->catalog, f, columns, TABLE_COLUMNS_MAX);
+    type_id *types = ARENA_ARRAY(c->ctx.arena, type_id, n + 1);
+    if (!n)
+        return FAIL(FEATURE_NOT_SUPPORTED,
+                    "function %s gives rows without saying of what, which is supported in FROM alone",
+                    f->proc.name);
+    for (uint32_t i = 0; i < n; i++) types[i] = columns[i].type;
+    v->fields = types;
+    v->field_count = n;
+    return s->call_set(s->ctx, f, c->args, types, n, keep_value, v);
 }
 
 static enum status start_column(struct set_pipe *p, const struct expr *e, const struct datum *in,

@@ -1,5 +1,7 @@
 /* Rows that come from no table: one empty row, VALUES, functions, virtual tables, APPEND. */
 #include "exec/ops/ops_priv.h"
+#include "sql/type_name.h"
+#include "types/record.h"
 
 enum status op__result(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
@@ -78,7 +80,7 @@ struct set_call {
     struct call_ctx ctx;
     struct datum *args;
     uint32_t arg_count, column_count;
-    bool done, plain;
+    bool done, plain, opens; /* opens: its value is a row, whose fields are the columns */
     struct function_rows *rows; /* of a function of the catalog; NULL */
 };
 
@@ -140,6 +142,11 @@ static enum status start_call(struct execution *x, const struct plan_node *n, ui
 {
     *c = (struct set_call){.column_count = 1};
     bool in_catalog = e->kind == EXPR_CALL && proc_function(e->call.proc);
+    if (type_is_row(e->type)) {
+        struct row_columns of;
+        c->opens = true;
+        c->column_count = type_row_columns(x->session->catalog, e->type, a, &of);
+    }
     c->plain = e->kind != EXPR_CALL ||
                (!e->call.proc->returns_set && !(in_catalog && e->type == TYPE_RECORD));
     if (c->plain) return OK;
@@ -147,7 +154,7 @@ static enum status start_call(struct execution *x, const struct plan_node *n, ui
         c->impl = srf_impl(e->call.proc->id);
         if (!c->impl || !c->impl->next)
             return FAIL(FEATURE_NOT_SUPPORTED, "function %s is not supported", e->call.proc->name);
-        c->column_count = c->impl->column_count;
+        if (!c->opens) c->column_count = c->impl->column_count;
     }
     c->ctx = (struct call_ctx){.session = x->session, .arena = a, .keep = x->arena, .expr = e};
     c->arg_count = e->arg_count;
@@ -159,9 +166,30 @@ static enum status start_call(struct execution *x, const struct plan_node *n, ui
     return in_catalog ? run_function(x, n, first, a, e, c) : OK;
 }
 
+static enum status next_value(struct execution *x, const struct expr *e, struct arena *a,
+                              struct set_call *c, struct datum *ret)
+{
+    if (!c->plain) return c->impl->next(&c->ctx, c->args, c->arg_count, ret, &c->done);
+    c->done = c->ctx.state != NULL;
+    if (c->done) return OK;
+    c->ctx.state = c;
+    return exec_eval_row(x, e, NULL, a, ret);
+}
+
+static enum status open_row(const struct set_call *c, const struct datum *value, struct arena *a,
+                            struct datum *ret)
+{
+    struct record_view v = {0};
+    if (!value->null) TRY(record_open(&value->v.bytes, a, &v));
+    for (uint32_t i = 0; i < c->column_count; i++)
+        ret[i] = i < v.count ? v.fields[i] : (struct datum){.null = true};
+    return OK;
+}
+
 static enum status next_row(struct execution *x, const struct expr *e, struct arena *a,
                             struct set_call *c, struct datum *ret)
 {
+    struct datum value;
     if (c->done) return OK;
     if (c->rows) {
         c->done = c->rows->at >= c->rows->list.count;
@@ -169,11 +197,9 @@ static enum status next_row(struct execution *x, const struct expr *e, struct ar
             memcpy(ret, c->rows->list.data[c->rows->at++], c->column_count * sizeof *ret);
         return OK;
     }
-    if (!c->plain) return c->impl->next(&c->ctx, c->args, c->arg_count, ret, &c->done);
-    c->done = c->ctx.state != NULL;
-    if (c->done) return OK;
-    c->ctx.state = c;
-    return exec_eval_row(x, e, NULL, a, ret);
+    if (!c->opens) return next_value(x, e, a, c, ret);
+    TRY(next_value(x, e, a, c, &value));
+    return c->done ? OK : open_row(c, &value, a, ret);
 }
 
 /* Rows are written by the functions' own widths, so a column list that is no fit is caught here. */

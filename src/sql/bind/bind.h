@@ -85,6 +85,11 @@ enum status bind_as_of(struct bind_env *env, const struct ast_as_of *a, uint64_t
 enum status bind_trigger_when(struct bind_env *env, const struct ast *ast,
                               const struct table_def *t, uint8_t type, struct expr **ret,
                               struct query **ret_query) MUST;
+/* The fields of a composite value of the query; false: that cannot be told. One by name: 42703, 42809. */
+bool bind_row_columns(struct bind_env *env, const struct query *q, const struct expr *e,
+                      struct row_columns *ret);
+enum status bind_field(struct bind_env *env, struct expr *row, const char *name,
+                       struct expr **ret) MUST;
 /* A type as written: name, modifiers, [] ; 42704 `type "x" does not exist`. serial is not a type here. */
 enum status bind_type(struct bind_env *env, const struct ast_type_name *t, type_id *ret,
                       int32_t *ret_typmod) MUST;

@@ -3,6 +3,7 @@
  * function goes on to aggregate.c. */
 #include "sql/bind/query_priv.h"
 #include "sql/bind/resolve_priv.h"
+#include "types/record.h"
 
 /* Parameter names of the functions that people call by them. */
 enum { NAMED_ARGS_MAX = 7 };
@@ -296,7 +297,8 @@ static enum status coerce_arguments(struct call *c, const struct candidate *chos
         uint32_t at = chosen->order ? chosen->order[i] : i;
         struct expr *e = c->args[i];
         enum status code = bind__coerce(s, e, declared[i], -1, CAST_IMPLICIT, -1, &e);
-        if (code == CANNOT_COERCE) return no_function(c, false);
+        bool is_told = c->args[i]->type == TYPE_RECORD && type_is_row(declared[i]);
+        if (code == CANNOT_COERCE && !is_told) return no_function(c, false);
         TRY(code);
         /* pg_typeof('x') is the one that tells. */
         if (e->type == TYPE_UNKNOWN && strcmp(p->symbol, "pg_typeof") != 0)
@@ -332,7 +334,6 @@ static enum status plain_only(const struct call *c)
     return bind__at(c->scope, f->node.location, WRONG_OBJECT_TYPE);
 }
 
-/* Composite values do not exist at run time: who gives rows stands in FROM. */
 static enum status check_function(const struct call *c, const struct proc_def *p)
 {
     int location = c->ast->node.location;
@@ -341,11 +342,16 @@ static enum status check_function(const struct call *c, const struct proc_def *p
         error_hint("To call a procedure, use CALL.");
         return bind__at(c->scope, location, WRONG_OBJECT_TYPE);
     }
-    if (!proc_function(p) || p->result != TYPE_RECORD || c->place == PLACE_FROM || p->kind == 'p')
-        return OK;
-    FAIL(FEATURE_NOT_SUPPORTED, "function %s gives rows, which are supported in FROM alone", p->name);
-    error_hint("Use SELECT ... FROM %s(...).", p->name);
-    return bind__at(c->scope, location, FEATURE_NOT_SUPPORTED);
+    return OK;
+}
+
+/* What gives rows of a table is a value of its row type, but in FROM, where it stands for columns. */
+static type_id result_type(const struct call *c, const struct call_site *site)
+{
+    const struct function_def *f = proc_function(site->proc);
+    bool row = f && f->result_table && c->place != PLACE_FROM &&
+               catalog_table_by_oid(c->scope->env->catalog, f->result_table);
+    return row ? type_row(f->result_table) : site->result;
 }
 
 static enum status plain_call(struct call *c, const struct call_site *site, struct expr **ret)
@@ -355,7 +361,7 @@ static enum status plain_call(struct call *c, const struct call_site *site, stru
     TRY(check_function(c, site->proc));
     if (site->proc->returns_set)
         TRY(bind__check_set(s, site->args, site->arg_count, c->place, c->ast->node.location));
-    struct expr *e = bind__new(s, EXPR_CALL, site->result, c->ast->node.location, 0);
+    struct expr *e = bind__new(s, EXPR_CALL, result_type(c, site), c->ast->node.location, 0);
     e->args = site->args;
     e->arg_count = site->arg_count;
     e->call.proc = site->proc;
@@ -363,6 +369,26 @@ static enum status plain_call(struct call *c, const struct call_site *site, stru
     e->call.sql_syntax = c->ast->sql_syntax;
     *ret = e;
     return OK;
+}
+
+enum status bind__call_on(struct scope *s, const char *name, struct expr *row, struct expr **ret)
+{
+    const struct ast_function f = {.node = {AST_FUNCTION, row->location}, .name = {&name, 1},
+                                   .args = {.count = 1}};
+    struct call c = {.scope = s, .ast = &f, .place = PLACE_OTHER, .name = name, .count = 1};
+    struct candidate *list;
+    uint32_t n;
+    type_id given = row->type;
+    *ret = NULL;
+    c.args = &row;
+    c.given = &given;
+    TRY(find_candidates(&c, &list, &n));
+    n = bind__choose(list, n, &given, 1);
+    if (n != 1 || !proc_function(list[0].def) || ((const struct proc_def *)list[0].def)->kind != 'f')
+        return OK;
+    struct call_site site = {.ast = &f, .proc = list[0].def, .place = PLACE_OTHER};
+    TRY(coerce_arguments(&c, &list[0], &site));
+    return plain_call(&c, &site, ret);
 }
 
 enum status bind__call(struct scope *s, const struct ast_function *f, enum place place,
@@ -381,6 +407,12 @@ enum status bind__call(struct scope *s, const struct ast_function *f, enum place
     n = bind__choose(list, n, c.given, c.count);
     if (n == 0 && target)
         return bind__coerce(s, c.args[0], target, -1, CAST_EXPLICIT, f->node.location, ret);
+    struct row_columns fields;
+    bool may_be_field = n == 0 && c.count == 1 && f->name.count == 1 && !f->arg_names && !f->over &&
+                        !f->star && !f->distinct && !f->filter && type_is_composite(c.given[0]);
+    if (may_be_field && bind__row_columns(s, c.args[0], &fields))
+        for (uint32_t i = 0; i < fields.count; i++)
+            if (strcmp(fields.names[i], c.name) == 0) return bind__field(s, c.args[0], c.name, ret);
     if (n != 1) return no_function(&c, n > 1);
     struct call_site site = {.ast = f, .proc = list[0].def, .place = place,
                              .direct_count = c.direct_count};

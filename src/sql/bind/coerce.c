@@ -7,12 +7,14 @@
  * A typmod (varchar(10)) is a second step, CAST_TYPMOD over the cast, since it errs by other
  * rules; of an array it is part of CAST_ARRAY, whose typmod is the element's. */
 #include "sql/bind/resolve_priv.h"
+#include "sql/type_name.h"
+#include "types/record.h"
 
 const char *bind__type_words(const struct scope *s, type_id type)
 {
     struct strbuf b;
     strbuf_init(&b, s->env->arena);
-    type_format(type, -1, &b);
+    type_name_print(s->env->catalog, s->env->path, type, -1, &b);
     return b.data ? b.data : "";
 }
 
@@ -60,6 +62,11 @@ static bool find_way(type_id from, type_id to, enum cast_context context, enum c
         *ret = c->binary ? CAST_RELABEL : c->function_oid ? CAST_FUNCTION : CAST_TEXT_IO;
         return true;
     }
+    *ret = CAST_RELABEL;
+    if (type_is_row(from) && to == TYPE_RECORD) return true;
+    if (from == TYPE_RECORD && type_is_row(to)) return true; /* as far as it is a ROW(…) */
+    if (to == TYPE_RECORD_ARRAY && type_is_row(element_of(from))) return true;
+    if (type_is_composite(from) && type_is_composite(to)) return false;
     type_id from_element = element_of(from), to_element = element_of(to);
     if (from_element && to_element && to != TYPE_OIDVECTOR && to != TYPE_INT2VECTOR) {
         enum cast_method inner;
@@ -257,6 +264,8 @@ enum status bind__coerce(struct scope *s, struct expr *e, type_id to, int32_t ty
     enum cast_method method = CAST_TEXT_IO;
     if (e->type != TYPE_UNKNOWN && !find_way(e->type, to, context, &method))
         return no_way(s, e->type, to, context, location >= 0 ? location : e->location);
+    if (e->type == TYPE_RECORD && type_is_row(to))
+        return bind__coerce_row(s, e, to, context, location, ret);
     if (method == CAST_ARRAY) {
         *ret = cast_node(s, e, to, typmod, method, is_explicit, location);
         return OK;
@@ -272,12 +281,9 @@ enum status bind_coerce_assignment(struct bind_env *env, struct expr *e, type_id
 {
     struct scope s = {.env = env};
     enum status code = bind__coerce(&s, e, type, typmod, CAST_ASSIGNMENT, -1, ret);
-    if (code != CANNOT_COERCE) return code;
-    struct strbuf wanted;
-    strbuf_init(&wanted, env->arena);
-    type_format(type, -1, &wanted);
+    if (code != CANNOT_COERCE || (e->type == TYPE_RECORD && type_is_row(type))) return code;
     FAIL(DATATYPE_MISMATCH, "column \"%s\" is of type %s but expression is of type %s", column,
-         wanted.data, bind__type_words(&s, e->type));
+         bind__type_words(&s, type), bind__type_words(&s, e->type));
     error_hint("You will need to rewrite or cast the expression.");
     return bind__at(&s, e->location, DATATYPE_MISMATCH);
 }
@@ -329,7 +335,7 @@ enum status bind__coerce_common(struct scope *s, struct expr *e, type_id to, con
                                 struct expr **ret)
 {
     enum status code = bind__coerce(s, e, to, -1, CAST_IMPLICIT, -1, ret);
-    if (code != CANNOT_COERCE) return code;
+    if (code != CANNOT_COERCE || (e->type == TYPE_RECORD && type_is_row(to))) return code;
     return bind__at(s, e->location,
                     FAIL(CANNOT_COERCE, "%s could not convert type %s to %s", construct,
                          bind__type_words(s, e->type), bind__type_words(s, to)));

@@ -3,6 +3,7 @@
  * columns, then the right side may read them. What PostgreSQL forbids in a right side is looked for
  * afterwards, in recursion.c. */
 #include "sql/bind/query_priv.h"
+#include "sql/type_name.h"
 
 /* The items of one WITH, and which of them is being bound. */
 struct cte_list {
@@ -36,7 +37,7 @@ enum status bind__cte_left_done(struct scope *s, struct cte_item *item, const st
     TRY(set_columns(item, s, left));
     item->cte.query = s->query;
     item->state = CTE_RIGHT;
-    return OK;
+    return bind__search_cycle_right(item);
 }
 
 static enum status no_clause(struct scope *s, const struct ast *ast, const char *clause)
@@ -51,7 +52,7 @@ static const char *full_words(struct scope *s, type_id type, int32_t typmod)
 {
     struct strbuf b;
     strbuf_init(&b, s->env->arena);
-    type_format(type, typmod, &b);
+    type_name_print(s->env->catalog, s->env->path, type, typmod, &b);
     return arena_strndup(s->env->arena, b.data, b.len);
 }
 
@@ -89,19 +90,19 @@ static enum status bind_item(struct cte_item *item)
     struct scope *s = item->owner;
     struct cte_item *outer = item->list->current;
     struct query *q;
-    if (item->ast->unsupported_clause)
-        return bind__at(s, item->ast->node.location,
-                        FAIL(FEATURE_NOT_SUPPORTED, "SEARCH and CYCLE clauses are not supported"));
     if (item->ast->query->kind != AST_SELECT)
         return bind__at(
             s, item->ast->node.location,
             FAIL(FEATURE_NOT_SUPPORTED, "data-modifying statements in WITH are not supported"));
     const struct ast_select *ast = AST(item->ast->query, ast_select);
+    TRY(bind__search_cycle(item, ast, &ast));
     item->state = CTE_LEFT;
     item->union_form = item->may_recurse && ast->op == SETOP_UNION;
     item->list->current = item;
     TRY(bind__select_in(s->env, s, ast, false, item->union_form ? item : NULL, &q));
     item->list->current = outer;
+    if (item->rewrite && !item->cte.recursive)
+        return bind__at(s, item->ast->node.location, FAIL(SYNTAX_ERROR, "WITH query is not recursive"));
     if (item->cte.recursive) TRY(check_recursive(item, q));
     else TRY(set_columns(item, s, q));
     item->cte.query = q;

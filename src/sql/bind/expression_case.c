@@ -212,30 +212,6 @@ static enum status subscript(struct scope *s, struct expr *array, const struct a
     return OK;
 }
 
-/* The name of a field of a row: of its column, when the row is a whole relation's, else f1, f2 … */
-static const char *field_name(struct scope *s, const struct expr *row, uint32_t i)
-{
-    return row->row_names ? row->row_names[i] : arena_printf(s->env->arena, "f%u", i + 1);
-}
-
-static enum status field(struct scope *s, struct expr *row, const char *name, struct expr **ret)
-{
-    if (row->kind != EXPR_ROW)
-        return bind__at(s, row->location,
-                        FAIL(WRONG_OBJECT_TYPE,
-                             "column notation .%s applied to type %s, which is not a composite "
-                             "type",
-                             name, bind__type_words(s, row->type)));
-    for (uint32_t i = 0; i < row->arg_count; i++)
-        if (strcmp(field_name(s, row, i), name) == 0) {
-            *ret = row->args[i];
-            return OK;
-        }
-    return bind__at(s, row->location,
-                    FAIL(UNDEFINED_COLUMN, "could not identify column \"%s\" in record data type",
-                         name));
-}
-
 /* name[n], n a constant, is the byte n from 0 on. */
 static enum status name_byte(struct scope *s, const struct ast_indirection *x, enum place place,
                              struct expr **ret)
@@ -273,7 +249,7 @@ enum status bind__indirection(struct scope *s, const struct ast_indirection *x, 
                 return bind__at(s, e->location,
                                 FAIL(FEATURE_NOT_SUPPORTED,
                                      "row expansion via \"*\" is not supported here"));
-            TRY(field(s, e, x->steps[i].field, &e));
+            TRY(bind__field(s, e, x->steps[i].field, &e));
             i++;
             continue;
         }
@@ -305,11 +281,5 @@ enum status bind__row_star(struct scope *s, const struct ast_indirection *x, enu
         return bind__at(s, e->location,
                         FAIL(FEATURE_NOT_SUPPORTED,
                              "row expansion via \"*\" is not supported in a view"));
-    if (e->kind != EXPR_ROW)
-        return FAIL(WRONG_OBJECT_TYPE, "type %s is not composite", bind__type_words(s, e->type));
-    *ret = ARENA_ARRAY(s->env->arena, struct target, e->arg_count + 1);
-    *ret_count = e->arg_count;
-    for (uint32_t i = 0; i < e->arg_count; i++)
-        (*ret)[i] = (struct target){.name = field_name(s, e, i), .expr = e->args[i]};
-    return OK;
+    return bind__fields(s, e, ret, ret_count);
 }

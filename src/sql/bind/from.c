@@ -7,6 +7,8 @@
 #include "sql/bind/query_priv.h"
 
 #include "base/fiber.h"
+#include "sql/type_name.h"
+#include "types/record.h"
 
 uint32_t bind__add_relation(struct scope *s, struct relation *r, bool columns_visible,
                             bool name_visible)
@@ -87,6 +89,9 @@ enum status bind__find_table(struct scope *s, const struct ast_range_var *rv,
     struct bind_env *env = s->env;
     TRY(check_database(s, rv));
     const struct table_def *t = catalog_lookup(env->catalog, env->path, rv->schema, rv->name);
+    if (t && t->kind == 'c')
+        return bind__at(s, rv->node.location,
+                        FAIL(WRONG_OBJECT_TYPE, "\"%s\" is a composite type", t->name));
     if (t) {
         if (!env->moment) bind__note_table(env, t); /* nobody changes what was */
         if (env->noting && rv->node.location >= 0)
@@ -159,6 +164,7 @@ static enum status bind_view(struct scope *s, const struct table_def *t, struct 
     r->kind = REL_SUBQUERY;
     r->subquery = q;
     r->table = NULL;
+    r->view = t;
     r->column_count = 0;
     columns_of_query(s, r, q);
     uint32_t n = 0;
@@ -210,6 +216,7 @@ static enum status bind_range_var(struct scope *s, const struct ast_range_var *r
         r->alias = rv->alias.name ? rv->alias.name : rv->name;
         r->cte = c;
         r->cte_levels_up = levels;
+        r->hidden = bind__hidden_columns((const struct cte_item *)(void *)c);
         r->column_count = c->column_count;
         r->columns = arena_memdup(s->env->arena, c->columns, c->column_count * sizeof *c->columns);
         c->references++;
@@ -350,6 +357,22 @@ static bool function_row(struct scope *s, const struct ast_range_function *f, st
     return true;
 }
 
+/* A value of a row type stands for its fields. */
+static enum status row_columns(struct scope *s, struct relation *r, const struct expr *call)
+{
+    struct row_columns c;
+    uint32_t n = type_row_columns(s->env->catalog, call->type, s->env->arena, &c);
+    if (!type_is_row(call->type)) return OK;
+    struct rel_column *all = ARENA_ARRAY(s->env->arena, struct rel_column,
+                                         r->column_count + n + r->function_count + 6);
+    memcpy(all, r->columns, r->column_count * sizeof *all);
+    r->columns = all;
+    for (uint32_t i = 0; i < n; i++)
+        r->columns[r->column_count++] =
+            (struct rel_column){.name = c.names[i], .type = c.types[i], .typmod = c.typmods[i]};
+    return OK;
+}
+
 /* The name of a function's only OUT argument names its column; NULL: it has none, or no such one. */
 static const char *out_name(const struct expr *call)
 {
@@ -369,7 +392,7 @@ static enum status record_columns(struct scope *s, const struct ast_range_functi
 {
     if (function_row(s, f, r, call)) return OK;
     if (call->type != TYPE_RECORD) {
-        if (f->column_defs.count == 0) return OK;
+        if (f->column_defs.count == 0) return row_columns(s, r, call);
         return bind__at(s, f->column_defs.items[0]->location,
                         FAIL(SYNTAX_ERROR, "a column definition list is only allowed for functions "
                                            "returning \"record\""));
@@ -402,6 +425,7 @@ static enum status function_columns(struct scope *s, const struct ast_range_func
         TRY(record_columns(s, f, r, e));
         if (e->type == TYPE_RECORD && function_of(e) && !f->column_defs.count) continue;
         if (e->type == TYPE_RECORD) break;
+        if (type_is_row(e->type)) continue;
         const char *name = bind__target_name(list->data[i]);
         /* The alias of a lone function that returns scalars names its column too. */
         if (f->alias.name && r->function_count == 1) name = f->alias.name;

@@ -2,6 +2,7 @@
  * level two columns of a bare name are an error. Items of the FROM list that is being bound are
  * visible to LATERAL items alone. */
 #include "sql/bind/resolve_priv.h"
+#include "types/record.h"
 
 static const struct relation *relation_at(const struct scope *s, size_t i)
 {
@@ -18,24 +19,13 @@ struct expr *bind__column(struct scope *s, uint32_t relation, uint32_t column, i
     return e;
 }
 
-/* The same, `levels_up` above who asks; a row of a subquery is the row of its fields. */
+/* The same, `levels_up` above who asks. */
 static struct expr *outer_column(struct scope *level, uint32_t relation, uint32_t column,
                                  uint32_t levels_up, int location)
 {
-    bool record = level->query->relations[relation]->columns[column].type == TYPE_RECORD;
-    struct expr *row = record ? bind__record_column(level, relation, column, location) : NULL;
-    if (!row) {
-        struct expr *e = bind__column(level, relation, column, location);
-        e->column.levels_up = levels_up;
-        return e;
-    }
-    struct expr *copy = bind__new(level, EXPR_ROW, TYPE_RECORD, location, row->arg_count);
-    copy->row_names = row->row_names;
-    for (uint32_t i = 0; i < row->arg_count; i++) {
-        copy->args[i] = bind__column(level, relation, row->args[i]->column.column, location);
-        copy->args[i]->column.levels_up = levels_up;
-    }
-    return copy;
+    struct expr *e = bind__column(level, relation, column, location);
+    e->column.levels_up = levels_up;
+    return e;
 }
 
 static bool is_hidden(const struct scope *level, const struct name_item *n)
@@ -164,24 +154,6 @@ static enum status split_names(struct scope *s, const struct name_list *names, u
                          whole.data));
 }
 
-/* t as a value: the row of its columns. */
-static struct expr *whole_row(const struct found_relation *f, int location)
-{
-    struct scope *level = f->level;
-    const struct relation *r = level->query->relations[f->relation];
-    struct expr *e = bind__new(level, EXPR_ROW, TYPE_RECORD, location, r->column_count);
-    const char **names = ARENA_ARRAY(level->env->arena, const char *, r->column_count + 1);
-    e->arg_count = 0;
-    for (uint32_t i = 0; i < r->column_count; i++) {
-        if (!*r->columns[i].name) continue; /* a field of a row that was taken apart */
-        names[e->arg_count] = r->columns[i].name;
-        e->args[e->arg_count] = bind__column(level, f->relation, i, location);
-        e->args[e->arg_count++]->column.levels_up = f->levels_up;
-    }
-    e->row_names = names;
-    return e;
-}
-
 static enum status no_columns_here(struct scope *s, const char *column, enum place place,
                                    int location)
 {
@@ -238,7 +210,7 @@ enum status bind__column_ref(struct scope *s, const struct ast_column_ref *ref, 
 {
     if (s->env->variable && ref->names.count > 0) {
         TRY(variable_ref(s, ref, ret));
-        if (*ret && (!ref->star || (*ret)->kind == EXPR_ROW)) return OK;
+        if (*ret && (!ref->star || type_is_composite((*ret)->type))) return OK;
     }
     return column_ref(s, ref, place, ret);
 }
@@ -258,7 +230,7 @@ static enum status column_ref(struct scope *s, const struct ast_column_ref *ref,
         TRY(split_names(s, &ref->names, count, location, &schema, &relation));
         TRY(find_relation(s, schema, relation, location, &found));
         if (!found.level) return bind__no_relation(s, relation, location);
-        *ret = whole_row(&found, location);
+        *ret = bind__whole_row(found.level, found.relation, found.levels_up, location);
         return OK;
     }
     const char *column = ref->names.items[count - 1];
@@ -267,13 +239,16 @@ static enum status column_ref(struct scope *s, const struct ast_column_ref *ref,
         if (*ret) return OK;
         TRY(find_relation(s, NULL, column, location, &found));
         if (!found.level) return no_columns_here(s, column, place, location);
-        *ret = whole_row(&found, location);
+        *ret = bind__whole_row(found.level, found.relation, found.levels_up, location);
         return OK;
     }
     TRY(split_names(s, &ref->names, count - 1, location, &schema, &relation));
     TRY(find_relation(s, schema, relation, location, &found));
     if (!found.level) return bind__no_relation(s, relation, location);
     TRY(column_of(s, found.level, found.relation, column, found.levels_up, location, ret));
+    if (*ret) return OK;
+    TRY(bind__call_on(s, column,
+                      bind__whole_row(found.level, found.relation, found.levels_up, location), ret));
     return *ret ? OK : bind__no_column(s, relation, column, location);
 }
 
@@ -285,9 +260,8 @@ static void add_columns(struct scope *s, struct scope *level, uint32_t relation,
                         int location, target_array *out)
 {
     const struct relation *r = level->query->relations[relation];
-    for (uint32_t i = 0; i < r->column_count; i++) {
+    for (uint32_t i = 0; i + r->hidden < r->column_count; i++) {
         struct target t = {.name = r->columns[i].name};
-        if (!*t.name) continue; /* a field of a row that was taken apart */
         t.expr = outer_column(level, relation, i, levels_up, location);
         if (r->kind == REL_TABLE && r->table && r->columns[i].attnum > 0) {
             t.origin_table = r->table->oid;
@@ -387,14 +361,7 @@ enum status bind__expand_star(struct scope *s, const struct ast_column_ref *ref,
         struct found_relation found = {0};
         struct expr *row = NULL;
         if (s->env->variable) TRY(variable_ref(s, ref, &row));
-        if (row && row->kind == EXPR_ROW) {
-            for (uint32_t i = 0; i < row->arg_count; i++)
-                ARENA_PUSH(s->env->arena, &out,
-                           (struct target){.expr = row->args[i], .name = row->row_names[i]});
-            *ret = out.data;
-            *ret_count = (uint32_t)out.count;
-            return OK;
-        }
+        if (row && type_is_composite(row->type)) return bind__fields(s, row, ret, ret_count);
         TRY(split_names(s, &ref->names, ref->names.count, location, &schema, &relation));
         TRY(find_relation(s, schema, relation, location, &found));
         if (!found.level) return bind__no_relation(s, relation, location);

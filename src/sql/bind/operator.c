@@ -2,6 +2,7 @@
  * and is equal. The forms that syntax makes of them (IN, BETWEEN, rows …) are in
  * operator_form.c. */
 #include "sql/bind/resolve_priv.h"
+#include "types/record.h"
 
 static enum status operator_error(struct scope *s, const char *name, type_id left, type_id right,
                                   bool many, int location)
@@ -164,6 +165,7 @@ const struct operator_def *bind__btree_operator(const char *name, type_id type)
     case TYPE_REGROLE: return operator_exact(name, TYPE_OID, TYPE_OID);
     default: break;
     }
+    if (type_is_composite(type)) return operator_exact(name, TYPE_RECORD, TYPE_RECORD);
     if (!type_is_array(type) || !bind__btree_operator(name, type_get(type)->element)) return NULL;
     return operator_exact(name, TYPE_ANYARRAY, TYPE_ANYARRAY);
 }

@@ -4,6 +4,7 @@
  * a < c OR (a = c AND b < d), which is NULL in just the cases where the standard wants it. Bound
  * operands that are used twice are shared between the uses: bound trees do not change. */
 #include "sql/bind/resolve_priv.h"
+#include "types/record.h"
 
 struct expr *bind__bool(struct scope *s, enum bool_op op, struct expr **args, uint32_t count,
                         int location)
@@ -94,7 +95,7 @@ static enum status row_compare(struct scope *s, const char *name, struct expr *l
 enum status bind__compare(struct scope *s, const char *name, struct expr *left, struct expr *right,
                           int location, struct expr **ret)
 {
-    if (left && left->kind == EXPR_ROW && right->kind == EXPR_ROW)
+    if (left && bind__is_row_syntax(left) && bind__is_row_syntax(right))
         return row_compare(s, name, left, right, location, ret);
     return bind__apply_operator(s, name, left, right, location, ret);
 }
@@ -125,7 +126,7 @@ static enum status equality_as(struct scope *s, enum expr_kind kind, const char 
 static enum status is_distinct(struct scope *s, struct expr *left, struct expr *right, int location,
                                struct expr **ret)
 {
-    if (left->kind != EXPR_ROW || right->kind != EXPR_ROW)
+    if (!bind__is_row_syntax(left) || !bind__is_row_syntax(right))
         return equality_as(s, EXPR_DISTINCT, "IS DISTINCT FROM", left, right, location, ret);
     uint32_t n = left->arg_count;
     TRY(check_widths(s, left, right, location));
@@ -146,6 +147,7 @@ static enum status bind_distinct(struct scope *s, const struct ast_operator *o, 
         struct expr *e = bind__new(s, EXPR_NULL_TEST, TYPE_BOOL, location, 1);
         TRY(bind__resolve_unknown(s, is_null_constant(o->right) ? left : right, &e->args[0]));
         e->negated = !negated;
+        e->as_whole = true;
         *ret = e;
         return OK;
     }
@@ -174,7 +176,7 @@ static enum status in_list(struct scope *s, struct expr *left, struct expr **ite
     all[0] = left;
     memcpy(all + 1, items, n * sizeof *items);
     for (uint32_t i = 0; i <= n; i++)
-        if (all[i]->type == TYPE_RECORD) return OK;
+        if (type_is_composite(all[i]->type)) return OK;
     if (bind__common_type(s, all, n + 1, "IN", &type) != OK) {
         error_clear();
         return OK;
@@ -266,7 +268,7 @@ static enum status bind_between(struct scope *s, const struct ast_operator *o, e
 static enum status bind_plain(struct scope *s, const struct ast_operator *o, struct expr *left,
                               struct expr *right, struct expr **ret)
 {
-    if (left && left->kind == EXPR_ROW && right->kind == EXPR_ROW)
+    if (left && bind__is_row_syntax(left) && bind__is_row_syntax(right))
         return row_compare(s, o->name.items[o->name.count - 1], left, right, o->node.location, ret);
     return bind__operator(s, &o->name, left, right, o->node.location, ret);
 }
@@ -285,7 +287,7 @@ enum status bind__ast_operator(struct scope *s, const struct ast_operator *o, en
     default: break;
     }
     if (o->left) TRY(bind__expression(s, o->left, place, &left));
-    if (left && left->kind == EXPR_ROW && o->form == OPER_PLAIN &&
+    if (left && bind__is_row_syntax(left) && o->form == OPER_PLAIN &&
         o->right->kind == AST_SUBLINK && AST(o->right, ast_sublink)->type == SUBLINK_SCALAR)
         return bind__row_sublink(s, name, left, AST(o->right, ast_sublink), place,
                                  o->node.location, ret);

@@ -18,7 +18,15 @@ struct cte_item {
     enum cte_state state;
     bool may_recurse, union_form;
     int reference_location;        /* the last reference to itself */
+    struct cte_rewrite *rewrite;   /* SEARCH, CYCLE (search_cycle.c); NULL */
 };
+
+/* The item's query with the columns of SEARCH and CYCLE; and its right side, once the left one is bound. */
+enum status bind__search_cycle(struct cte_item *item, const struct ast_select *ast,
+                               const struct ast_select **ret) MUST;
+enum status bind__search_cycle_right(struct cte_item *item) MUST;
+/* How many of the item's last columns a star does not mean: within itself those. */
+uint32_t bind__hidden_columns(const struct cte_item *item);
 
 /* One item of FROM: its relations are added to the query and its names to scope->names. */
 enum status bind__from_item(struct scope *s, const struct ast *ast, struct from_item **ret) MUST;

@@ -1,108 +1,274 @@
-/* Columns of a subquery that are rows, and the one function that makes such: composite values do not
- * exist at run time, so they are taken apart while binding. What a query asks of such a column are its
- * fields, as in (keys).x: each becomes a column of the subquery, which no name means. */
+/* Composite values: what a row consists of, as far as it can be told while binding, its fields, a
+ * relation as a value, and rows made values of a row type. A value of type record says what it is only
+ * as it is there; here it is looked for where the value comes from: through subqueries, WITH, joins. */
 #include "sql/bind/query_priv.h"
 
-static struct expr *call_of(struct scope *s, const char *name, struct ast *arg, struct ast *more,
-                            enum place place, int location, enum status *ret)
+#include "base/fiber.h"
+#include "sql/type_name.h"
+#include "types/record.h"
+
+/* --- what a row consists of ------------------------------------------------------------------- */
+
+static bool shape_of(struct scope *s, const struct query *q, const struct expr *e,
+                     struct row_columns *ret);
+
+static bool column_shape(struct scope *s, const struct query *q, const struct expr *e,
+                         struct row_columns *ret)
 {
-    const char **names = ARENA_ARRAY(s->env->arena, const char *, 2);
-    struct ast **args = ARENA_ARRAY(s->env->arena, struct ast *, 2);
-    struct expr *e = NULL;
-    names[0] = "pg_catalog";
-    names[1] = name;
-    args[0] = arg;
-    args[1] = more;
-    struct ast_function call = {.node = {AST_FUNCTION, location}, .name = {names, 2},
-                                .args = {args, more ? 2 : 1}};
-    if (*ret == OK) *ret = bind__call(s, &call, place, &e);
+    for (uint32_t i = 0; i < e->column.levels_up && q; i++) q = q->parent;
+    if (!q || e->column.relation >= q->relation_count) return false;
+    const struct relation *r = q->relations[e->column.relation];
+    const struct query *sub = r->kind == REL_CTE ? r->cte->query : r->subquery;
+    uint32_t at = e->column.column;
+    if (at >= r->column_count) return false;
+    if (r->kind == REL_JOIN) return shape_of(s, q, r->join_columns[at], ret);
+    if (r->kind == REL_VALUES) return r->value_count && shape_of(s, q, r->values[0][at], ret);
+    if (r->kind != REL_CTE && r->kind != REL_SUBQUERY) return false;
+    while (sub && sub->set_op != SETOP_NONE) sub = sub->left;
+    for (uint32_t i = 0, n = 0; sub && i < sub->target_count; i++)
+        if (!sub->targets[i].junk && n++ == at) return shape_of(s, sub, sub->targets[i].expr, ret);
+    return false;
+}
+
+static void row_shape(struct scope *s, const struct expr *row, struct row_columns *ret)
+{
+    struct arena *a = s->env->arena;
+    type_id *types = ARENA_ARRAY(a, type_id, row->arg_count + 1);
+    int32_t *typmods = ARENA_ARRAY(a, int32_t, row->arg_count + 1);
+    const char **names = ARENA_ARRAY(a, const char *, row->arg_count + 1);
+    for (uint32_t i = 0; i < row->arg_count; i++) {
+        types[i] = row->args[i]->type;
+        typmods[i] = row->args[i]->typmod;
+        names[i] = row->row_names ? row->row_names[i] : arena_printf(a, "f%u", i + 1);
+    }
+    *ret = (struct row_columns){types, typmods, names, row->arg_count};
+}
+
+static bool function_shape(struct scope *s, const struct function_def *f, struct row_columns *ret)
+{
+    struct arena *a = s->env->arena;
+    struct function_column *c = ARENA_ARRAY(a, struct function_column, TABLE_COLUMNS_MAX);
+    uint32_t n = catalog_function_columns(s->env->catalog, f, c, TABLE_COLUMNS_MAX);
+    type_id *types = ARENA_ARRAY(a, type_id, n + 1);
+    int32_t *typmods = ARENA_ARRAY(a, int32_t, n + 1);
+    const char **names = ARENA_ARRAY(a, const char *, n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        types[i] = c[i].type;
+        typmods[i] = c[i].typmod;
+        names[i] = *c[i].name ? c[i].name : arena_printf(a, "column%u", i + 1);
+    }
+    *ret = (struct row_columns){types, typmods, names, n};
+    return n > 0;
+}
+
+static bool shape_of(struct scope *s, const struct query *q, const struct expr *e,
+                     struct row_columns *ret)
+{
+    if (fiber_stack_left() < BIND_STACK_MIN) return false;
+    if (type_is_row(e->type)) return type_row_columns(s->env->catalog, e->type, s->env->arena, ret) > 0;
+    if (e->type != TYPE_RECORD) return false;
+    switch (e->kind) {
+    case EXPR_ROW: row_shape(s, e, ret); return true;
+    case EXPR_COLUMN: return column_shape(s, q, e, ret);
+    case EXPR_SUBQUERY:
+        return e->subquery.type == SUBLINK_SCALAR &&
+               shape_of(s, e->subquery.query, e->subquery.query->targets[0].expr, ret);
+    case EXPR_CAST: return e->cast.method == CAST_RELABEL && shape_of(s, q, e->args[0], ret);
+    case EXPR_CALL:
+        return proc_function(e->call.proc) && function_shape(s, proc_function(e->call.proc), ret);
+    default: return false;
+    }
+}
+
+bool bind__row_columns(struct scope *s, const struct expr *e, struct row_columns *ret)
+{
+    return shape_of(s, s->query, e, ret);
+}
+
+bool bind_row_columns(struct bind_env *env, const struct query *q, const struct expr *e,
+                      struct row_columns *ret)
+{
+    struct scope s = {.env = env};
+    return shape_of(&s, q, e, ret);
+}
+
+/* --- fields ----------------------------------------------------------------------------------- */
+
+static struct expr *field_of(struct scope *s, struct expr *row, const struct row_columns *c,
+                             uint32_t i)
+{
+    if (row->kind == EXPR_ROW) return row->args[i];
+    struct expr *e = bind__new(s, EXPR_FIELD, c->types[i], row->location, 1);
+    e->typmod = c->typmods[i];
+    e->args[0] = row;
+    e->field.number = i;
+    e->field.name = c->names[i];
     return e;
 }
 
-bool bind__is_expand_array(const struct ast_function *f)
+/* The relation that the value is of, by name; NULL: of none. */
+static const char *relation_name(const struct scope *s, const struct expr *row)
 {
-    return f->name.count == 2 && f->args.count == 1 && !f->over && !f->star &&
-           strcmp(f->name.items[0], "information_schema") == 0 &&
-           strcmp(f->name.items[1], "_pg_expandarray") == 0;
+    const struct expr *e = row->kind == EXPR_ROW && row->row_is_value && row->arg_count ? row->args[0]
+                                                                                     : NULL;
+    const struct query *q = s->query;
+    if (!e || e->kind != EXPR_COLUMN) return NULL;
+    for (uint32_t i = 0; i < e->column.levels_up && q; i++) q = q->parent;
+    return q ? q->relations[e->column.relation]->alias : NULL;
 }
 
-/* Elements as x, their positions from 1 as n: what drivers read the columns of a key with. */
-enum status bind__expand_array(struct scope *s, const struct ast_function *f, enum place place,
-                               struct expr **ret)
+static enum status no_field(struct scope *s, const struct expr *row, const char *name)
 {
-    static const char *const names[] = {"x", "n"};
-    struct ast *arg = f->args.items[0];
-    struct ast_const first = {.node = {AST_CONST, -1}, .type = CONST_INT, .ival = 1};
-    int location = f->node.location;
-    enum status st = OK;
-    struct expr *x = call_of(s, "unnest", arg, NULL, place, location, &st);
-    struct expr *n = call_of(s, "generate_subscripts", arg, &first.node, place, location, &st);
-    struct expr *lower = call_of(s, "array_lower", arg, &first.node, place, location, &st);
-    TRY(st);
-    struct expr *one = bind__new(s, EXPR_CONST, TYPE_INT4, -1, 0);
-    one->constant.v.i32 = 1;
-    TRY(bind__apply_operator(s, "-", n, lower, location, &n));
-    TRY(bind__apply_operator(s, "+", n, one, location, &n));
-    struct expr *row = bind__new(s, EXPR_ROW, TYPE_RECORD, location, 2);
-    row->args[0] = x;
-    row->args[1] = n;
-    row->row_names = names;
-    *ret = row;
+    const char *relation = relation_name(s, row);
+    int location = bind__begin(row);
+    if (relation)
+        return bind__at(s, location, FAIL(UNDEFINED_COLUMN, "column %s.%s does not exist", relation, name));
+    if (row->type == TYPE_RECORD)
+        return bind__at(s, location,
+                        FAIL(UNDEFINED_COLUMN, "could not identify column \"%s\" in record data type",
+                             name));
+    if (type_is_row(row->type))
+        return bind__at(s, location,
+                        FAIL(UNDEFINED_COLUMN, "column \"%s\" not found in data type %s", name,
+                             bind__type_words(s, row->type)));
+    return bind__at(s, location,
+                    FAIL(WRONG_OBJECT_TYPE,
+                         "column notation .%s applied to type %s, which is not a composite type",
+                         name, bind__type_words(s, row->type)));
+}
+
+enum status bind__field(struct scope *s, struct expr *row, const char *name, struct expr **ret)
+{
+    struct row_columns c;
+    if (bind__row_columns(s, row, &c))
+        for (uint32_t i = 0; i < c.count; i++)
+            if (strcmp(c.names[i], name) == 0) {
+                *ret = field_of(s, row, &c, i);
+                return OK;
+            }
+    if (type_is_composite(row->type)) {
+        TRY(bind__call_on(s, name, row, ret));
+        if (*ret) return OK;
+    }
+    return no_field(s, row, name);
+}
+
+enum status bind_field(struct bind_env *env, struct expr *row, const char *name, struct expr **ret)
+{
+    struct query none = {0};
+    struct scope s = {.env = env, .query = &none};
+    return bind__field(&s, row, name, ret);
+}
+
+enum status bind__fields(struct scope *s, struct expr *row, struct target **ret, uint32_t *ret_count)
+{
+    struct row_columns c;
+    if (!type_is_composite(row->type))
+        return FAIL(WRONG_OBJECT_TYPE, "type %s is not composite", bind__type_words(s, row->type));
+    if (!bind__row_columns(s, row, &c))
+        return FAIL(WRONG_OBJECT_TYPE, "record type has not been registered");
+    *ret = ARENA_ARRAY(s->env->arena, struct target, c.count + 1);
+    *ret_count = c.count;
+    for (uint32_t i = 0; i < c.count; i++)
+        (*ret)[i] = (struct target){.name = c.names[i], .expr = field_of(s, row, &c, i)};
     return OK;
 }
 
-static bool can_spread(const struct query *q)
+/* --- a relation as a value -------------------------------------------------------------------- */
+
+static bool holds(const struct from_item *f, uint32_t relation)
 {
-    if (q->command != CMD_SELECT || q->set_op != SETOP_NONE || q->distinct || q->has_group) return false;
-    for (uint32_t i = 0; i < q->target_count; i++)
-        if (q->targets[i].junk) return false;
-    return true;
+    if (f->kind == FROM_RELATION) return f->relation == relation;
+    return f->relation == relation || holds(f->left, relation) || holds(f->right, relation);
 }
 
-/* Adds the fields of the row to the subquery and to what the relation shows of it; the row as the
- * outer query sees it. */
-static struct expr *spread(struct scope *level, uint32_t relation, const struct expr *row,
-                           int location)
+/* Does an outer join put NULLs where the relation has no row? */
+static bool may_lack(const struct from_item *f, uint32_t relation)
 {
-    struct arena *a = level->env->arena;
-    struct relation *r = level->query->relations[relation];
-    struct query *q = r->subquery;
-    uint32_t had = r->column_count, n = row->arg_count;
-    struct target *targets = ARENA_ARRAY(a, struct target, had + n);
-    struct rel_column *columns = ARENA_ARRAY(a, struct rel_column, had + n);
-    memcpy(targets, q->targets, had * sizeof *targets);
-    memcpy(columns, r->columns, had * sizeof *columns);
-    struct expr *out = bind__new(level, EXPR_ROW, TYPE_RECORD, location, n);
-    const char **names = ARENA_ARRAY(a, const char *, n + 1);
-    for (uint32_t i = 0; i < n; i++) {
-        const struct expr *e = row->args[i];
-        names[i] = row->row_names ? row->row_names[i] : arena_printf(a, "f%u", i + 1);
-        targets[had + i] = (struct target){.expr = row->args[i], .name = ""};
-        columns[had + i] = (struct rel_column){.name = "", .type = e->type, .typmod = e->typmod};
-    }
-    q->targets = targets;
-    q->target_count = had + n;
-    r->columns = columns;
-    r->column_count = had + n;
-    for (uint32_t i = 0; i < n; i++) out->args[i] = bind__column(level, relation, had + i, location);
-    out->row_names = names;
-    return out;
+    if (f->kind == FROM_RELATION || f->relation == relation || !holds(f, relation)) return false;
+    bool left = holds(f->left, relation);
+    if (f->join == JOIN_FULL || f->join == (left ? JOIN_RIGHT : JOIN_LEFT)) return true;
+    return may_lack(left ? f->left : f->right, relation);
 }
 
-struct expr *bind__record_column(struct scope *level, uint32_t relation, uint32_t column,
-                                 int location)
+/* The row type, where the relation offers just what its table has. */
+static type_id type_of(const struct relation *r)
 {
-    struct relation *r = level->query->relations[relation];
-    if (r->kind != REL_SUBQUERY || !r->subquery || !can_spread(r->subquery)) return NULL;
-    if (r->subquery->target_count != r->column_count) return NULL;
-    struct target *t = &r->subquery->targets[column];
-    if (t->expr->kind == EXPR_ROW) {
-        r->records = r->records ? r->records : ARENA_ARRAY(level->env->arena, struct expr *,
-                                                           TABLE_COLUMNS_MAX + 1);
-        r->records[column] = spread(level, relation, t->expr, location);
-        t = &r->subquery->targets[column];
-        t->expr = bind__new(level, EXPR_CONST, TYPE_TEXT, -1, 0); /* nobody reads it any more */
-        t->expr->constant.null = true;
+    uint32_t live = 0;
+    const struct table_def *t = r->kind == REL_TABLE ? r->table : r->kind == REL_SUBQUERY ? r->view : NULL;
+    if (!t || r->versions || r->moment || t->oid >= TYPE_ROW_ARRAY_BIT) return TYPE_RECORD;
+    for (uint16_t i = 0; i < t->column_count; i++) live += !t->columns[i].dropped;
+    return live == r->column_count ? type_row(t->oid) : (type_id)TYPE_RECORD;
+}
+
+static type_id function_type(const struct scope *level, const struct relation *r)
+{
+    const struct expr *e = r->function_count == 1 && !r->ordinality ? r->functions[0] : NULL;
+    if (e && type_is_row(e->type)) return e->type;
+    const struct function_def *f = e && e->kind == EXPR_CALL ? proc_function(e->call.proc) : NULL;
+    const struct table_def *t =
+        f && f->result_table ? catalog_table_by_oid(level->env->catalog, f->result_table) : NULL;
+    return t ? type_row(t->oid) : (type_id)TYPE_RECORD;
+}
+
+struct expr *bind__whole_row(struct scope *level, uint32_t relation, uint32_t levels_up,
+                             int location)
+{
+    const struct relation *r = level->query->relations[relation];
+    type_id type = r->kind == REL_FUNCTION ? function_type(level, r) : type_of(r);
+    struct expr *e = bind__new(level, EXPR_ROW, type, location, r->column_count);
+    const char **names = ARENA_ARRAY(level->env->arena, const char *, r->column_count + 1);
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        names[i] = r->columns[i].name;
+        e->args[i] = bind__column(level, relation, i, location);
+        e->args[i]->column.levels_up = levels_up;
     }
-    return r->records ? r->records[column] : NULL;
+    e->row_names = names;
+    e->row_is_value = true;
+    for (uint32_t i = 0; i < level->query->from_count && !e->row_may_lack; i++)
+        e->row_may_lack = level->query->from[i] && may_lack(level->query->from[i], relation);
+    return e;
+}
+
+/* --- rows as values of a row type ------------------------------------------------------------- */
+
+static enum status no_row_cast(struct scope *s, const struct expr *row, type_id to, int location,
+                               const char *detail)
+{
+    FAIL(CANNOT_COERCE, "cannot cast type %s to %s", bind__type_words(s, row->type),
+         bind__type_words(s, to));
+    if (detail) error_detail("%s", detail);
+    return bind__at(s, location, CANNOT_COERCE);
+}
+
+enum status bind__coerce_row(struct scope *s, struct expr *row, type_id to,
+                             enum cast_context context, int location, struct expr **ret)
+{
+    struct row_columns c;
+    struct arena *a = s->env->arena;
+    int at = location >= 0 ? location : row->location;
+    if (row->kind != EXPR_ROW) return no_row_cast(s, row, to, at, NULL);
+    (void)type_row_columns(s->env->catalog, to, a, &c);
+    struct expr *made = arena_memdup(a, row, sizeof *row);
+    made->args = ARENA_ARRAY(a, struct expr *, c.count + 1);
+    made->type = to;
+    made->row_names = NULL;
+    made->location = at;
+    made->arg_count = c.count;
+    for (uint32_t i = 0; i < c.count; i++) {
+        if (i >= row->arg_count)
+            return no_row_cast(s, row, to, at, "Input has too few columns.");
+        enum status st = bind__coerce(s, row->args[i], c.types[i], c.typmods[i], context, -1,
+                                      &made->args[i]);
+        if (st == OK) continue;
+        if (st != CANNOT_COERCE) return st;
+        return no_row_cast(s, row, to, location >= 0 ? location : row->args[i]->location,
+                           arena_printf(a, "Cannot cast type %s to %s in column %u.",
+                                        bind__type_words(s, row->args[i]->type),
+                                        bind__type_words(s, c.types[i]), i + 1));
+    }
+    if (row->arg_count > c.count)
+        return no_row_cast(s, row, to, at, "Input has too many columns.");
+    *ret = made;
+    return OK;
 }

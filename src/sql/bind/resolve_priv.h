@@ -100,6 +100,9 @@ enum status bind__no_sets(struct scope *s, struct expr *const *items, uint32_t c
 
 enum status bind__call(struct scope *s, const struct ast_function *f, enum place place,
                        struct expr **ret) MUST;
+/* A function of the catalog over a composite value, written as one of its fields; *ret NULL: none. */
+enum status bind__call_on(struct scope *s, const char *name, struct expr *row,
+                          struct expr **ret) MUST;
 /* An aggregate or window function of a resolved call: its clauses, and where it may stand. */
 struct call_site {
     const struct ast_function *ast;
@@ -122,15 +125,30 @@ struct expr *bind__move_up(struct scope *s, struct scope *owner, uint32_t levels
 /* Is a REL_JOIN's column that stands for this one made by bind__move_up? */
 bool bind__is_moved_aggregate(const struct expr *e);
 
-/* --- record.c --------------------------------------------------------------------------------- */
+/* --- record.c, expand_array.c ----------------------------------------------------------------- */
 
 /* information_schema._pg_expandarray(array) */
 bool bind__is_expand_array(const struct ast_function *f);
 enum status bind__expand_array(struct scope *s, const struct ast_function *f, enum place place,
                                struct expr **ret) MUST;
-/* A subquery's column of type record, as the row of its fields; NULL: it stays a column. */
-struct expr *bind__record_column(struct scope *level, uint32_t relation, uint32_t column,
-                                 int location);
+/* The fields of a composite value; false: that cannot be told. */
+bool bind__row_columns(struct scope *s, const struct expr *e, struct row_columns *ret);
+/* One by name: 42703, 42809. All of them, as targets. */
+enum status bind__field(struct scope *s, struct expr *row, const char *name,
+                        struct expr **ret) MUST;
+enum status bind__fields(struct scope *s, struct expr *row, struct target **ret,
+                         uint32_t *ret_count) MUST;
+/* A relation of the level as a value. */
+struct expr *bind__whole_row(struct scope *level, uint32_t relation, uint32_t levels_up,
+                             int location);
+/* Of type record to a row type: a ROW(…) alone can be, field by field. */
+enum status bind__coerce_row(struct scope *s, struct expr *row, type_id to,
+                             enum cast_context context, int location, struct expr **ret) MUST;
+/* Written as ROW(…) or (a, b): syntax may look into it. */
+static inline bool bind__is_row_syntax(const struct expr *e)
+{
+    return e->kind == EXPR_ROW && !e->row_is_value && e->type == TYPE_RECORD;
+}
 
 /* --- sublink.c, expression_case.c ------------------------------------------------------------- */
 

@@ -48,7 +48,7 @@ static enum status bind_tests(struct scope *s, const struct ast *test, enum plac
 {
     struct expr *e;
     TRY(bind__expression(s, test, place, &e));
-    if (e->kind == EXPR_ROW) {
+    if (bind__is_row_syntax(e)) {
         *ret = e->args;
         *ret_count = e->arg_count;
         return OK;

@@ -1,5 +1,6 @@
 /* Types as written: a name, modifiers, brackets. SQL's own spellings arrive as pg_catalog names. */
-#include "sql/bind/resolve_priv.h"
+#include "sql/bind/query_priv.h"
+#include "types/record.h"
 
 enum { TYPMODS_MAX = 3 }; /* one more than any type takes: its own code refuses */
 
@@ -21,6 +22,15 @@ static enum status no_type(struct bind_env *env, const struct ast_type_name *t)
     return type_at(env, t, FAIL(UNDEFINED_OBJECT, "type \"%s\" does not exist", b.data));
 }
 
+/* A relation's: its rows'. */
+static const struct type_info *row_type(struct bind_env *env, const char *schema, const char *name)
+{
+    const struct table_def *r = catalog_lookup(env->catalog, env->path, schema, name);
+    if (!r || r->kind == 'S' || r->oid >= TYPE_ROW_ARRAY_BIT) return NULL;
+    if (r->virtual_id < 0) bind__note_table(env, r);
+    return type_get(type_row(r->oid));
+}
+
 static enum status find_type(struct bind_env *env, const struct ast_type_name *t,
                              const struct type_info **ret)
 {
@@ -31,13 +41,14 @@ static enum status find_type(struct bind_env *env, const struct ast_type_name *t
              t->names.items[0], t->names.items[1], name);
         return type_at(env, t, FEATURE_NOT_SUPPORTED);
     }
-    if (t->names.count == 2 && strcmp(t->names.items[0], "pg_catalog") != 0) {
-        const char *schema = t->names.items[0];
+    const char *schema = t->names.count == 2 ? t->names.items[0] : NULL;
+    if (schema && strcmp(schema, "pg_catalog") != 0) {
         if (!catalog_schema(env->catalog, env->path->database, slice_of(schema)))
             return type_at(env, t,
                            FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", schema));
         found = NULL;
     }
+    if (!found) found = row_type(env, schema, name);
     if (!found) return no_type(env, t);
     *ret = found;
     return OK;

@@ -184,6 +184,10 @@ static void copy_object_name(struct copy *c, const Node *n, struct name_list *re
     }
     const char *parts[3];
     uint32_t count = 0;
+    if (nodeTag(n) == T_TypeName) {
+        copy__names(c, ((const TypeName *)n)->names, ret);
+        return;
+    }
     if (nodeTag(n) == T_RangeVar) {
         const RangeVar *v = (const RangeVar *)n;
         if (v->catalogname) parts[count++] = v->catalogname;
@@ -211,7 +215,7 @@ static enum status copy_grant(struct copy *c, const GrantStmt *s, struct ast **r
     const char *object_name;
     *ret = NULL;
     enum object_kind object = copy__object_kind(s->objtype, &object_name);
-    if (object == OBJECT_OTHER) {
+    if (object == OBJECT_OTHER || object == OBJECT_ROW_TYPE) {
         struct ast_unsupported *u = NODE_NEW(c, ast_unsupported, AST_UNSUPPORTED, -1);
         u->what = arena_printf(c->arena, "%s ON %s", s->is_grant ? "GRANT" : "REVOKE", object_name);
         *ret = &u->node;
@@ -248,7 +252,8 @@ static struct ast *copy_rename(struct copy *c, const RenameStmt *s)
     enum object_kind of = copy__object_kind(s->relationType, &name);
     if (s->renameType == OBJECT_TABCONSTRAINT) of = OBJECT_TABLE;
     bool part = object == OBJECT_COLUMN || object == OBJECT_CONSTRAINT;
-    if (object == OBJECT_OTHER || (part && of == OBJECT_OTHER)) return NULL;
+    if (object == OBJECT_OTHER || object == OBJECT_ROW_TYPE || (part && of == OBJECT_OTHER))
+        return NULL;
     struct ast_rename *n = NODE_NEW(c, ast_rename, AST_RENAME, -1);
     n->object = object;
     n->relation_object = part ? of : object;
@@ -306,7 +311,7 @@ static struct ast *copy_comment(struct copy *c, const CommentStmt *s)
 {
     const char *name;
     enum object_kind object = copy__object_kind(s->objtype, &name);
-    if (object == OBJECT_OTHER) return NULL;
+    if (object == OBJECT_OTHER || object == OBJECT_ROW_TYPE) return NULL;
     struct ast_comment *n = NODE_NEW(c, ast_comment, AST_COMMENT, -1);
     n->object = object;
     n->text = copy__string(c, s->comment);
@@ -328,6 +333,7 @@ enum status copy__ddl(struct copy *c, const Node *n, struct ast **ret)
     *ret = NULL;
     switch (nodeTag(n)) {
     case T_CreateStmt: return copy__create_table(c, (const CreateStmt *)n, ret);
+    case T_CompositeTypeStmt: return copy__create_type(c, (const CompositeTypeStmt *)n, ret);
     case T_CreateTableAsStmt: return copy__create_table_as(c, (const CreateTableAsStmt *)n, ret);
     case T_AlterTableStmt: return copy__alter_table(c, (const AlterTableStmt *)n, ret);
     case T_IndexStmt: return copy_index(c, (const IndexStmt *)n, ret);

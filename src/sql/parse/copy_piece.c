@@ -140,6 +140,29 @@ enum status copy__window(struct copy *c, const WindowDef *w, struct ast_window *
     return copy__node(c, w->endOffset, &n->end_offset);
 }
 
+static enum status copy_search_cycle(struct copy *c, const CommonTableExpr *e, struct ast_cte *n)
+{
+    const CTESearchClause *s = e->search_clause;
+    const CTECycleClause *y = e->cycle_clause;
+    if (s) {
+        struct ast_search *made = ARENA_NEW(c->arena, struct ast_search);
+        made->breadth = s->search_breadth_first;
+        copy__names(c, s->search_col_list, &made->columns);
+        made->sequence = copy__string(c, s->search_seq_column);
+        made->location = s->location;
+        n->search = made;
+    }
+    if (!y) return OK;
+    struct ast_cycle *made = ARENA_NEW(c->arena, struct ast_cycle);
+    copy__names(c, y->cycle_col_list, &made->columns);
+    made->mark = copy__string(c, y->cycle_mark_column);
+    made->path = copy__string(c, y->cycle_path_column);
+    made->location = y->location;
+    n->cycle = made;
+    TRY(copy__node(c, y->cycle_mark_value, &made->value));
+    return copy__node(c, y->cycle_mark_default, &made->otherwise);
+}
+
 static enum status copy_cte(struct copy *c, const CommonTableExpr *e, struct ast **ret)
 {
     static const char materialized[] = {[CTEMaterializeDefault] = 'd',
@@ -150,7 +173,7 @@ static enum status copy_cte(struct copy *c, const CommonTableExpr *e, struct ast
     n->name = copy__string(c, e->ctename);
     copy__names(c, e->aliascolnames, &n->columns);
     n->materialized = materialized[e->ctematerialized];
-    n->unsupported_clause = e->search_clause || e->cycle_clause;
+    TRY(copy_search_cycle(c, e, n));
     return copy__node(c, e->ctequery, &n->query);
 }
 

@@ -79,6 +79,7 @@ enum status copy__select(struct copy *c, const SelectStmt *s, struct ast_select 
 /* --- copy_ddl.c, copy_table.c: *ret is NULL when the kind is not theirs ------------------------ */
 enum status copy__ddl(struct copy *c, const Node *n, struct ast **ret) MUST;
 enum status copy__create_table(struct copy *c, const CreateStmt *s, struct ast **ret) MUST;
+enum status copy__create_type(struct copy *c, const CompositeTypeStmt *s, struct ast **ret) MUST;
 enum status copy__create_table_as(struct copy *c, const CreateTableAsStmt *s,
                                   struct ast **ret) MUST;
 enum status copy__alter_table(struct copy *c, const AlterTableStmt *s, struct ast **ret) MUST;

@@ -190,6 +190,23 @@ enum status copy__create_table_as(struct copy *c, const CreateTableAsStmt *s, st
     return copy__node(c, s->query, &n->query);
 }
 
+/* A table without rows. */
+enum status copy__create_type(struct copy *c, const CompositeTypeStmt *s, struct ast **ret)
+{
+    struct ast_create_table *n = NODE_NEW(c, ast_create_table, AST_CREATE_TABLE, -1);
+    *ret = &n->node;
+    n->is_type = true;
+    n->table = copy__range_var(c, s->typevar);
+    n->columns.count = (uint32_t)list_count(s->coldeflist);
+    n->columns.items = ARENA_ARRAY(c->arena, struct ast *, n->columns.count + 1);
+    for (uint32_t i = 0; i < n->columns.count; i++) {
+        struct ast_column_def *d;
+        TRY(copy__column_def(c, (const ColumnDef *)list_item(s->coldeflist, (int)i), &d));
+        n->columns.items[i] = &d->node;
+    }
+    return OK;
+}
+
 /* --- ALTER TABLE ---------------------------------------------------------------------------- */
 
 /* What the commands that we do not have are called. */
@@ -316,7 +333,7 @@ enum status copy__alter_table(struct copy *c, const AlterTableStmt *s, struct as
     const char *name;
     enum object_kind object = copy__object_kind(s->objtype, &name);
     *ret = NULL;
-    if (object == OBJECT_OTHER) return OK;
+    if (object == OBJECT_OTHER || object == OBJECT_ROW_TYPE) return OK;
     struct ast_alter_table *n = NODE_NEW(c, ast_alter_table, AST_ALTER_TABLE, -1);
     *ret = &n->node;
     n->object = object;

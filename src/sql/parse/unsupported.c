@@ -49,7 +49,7 @@ static const struct {
     [OBJECT_TSDICTIONARY] = {"TEXT SEARCH DICTIONARY", OBJECT_OTHER},
     [OBJECT_TSPARSER] = {"TEXT SEARCH PARSER", OBJECT_OTHER},
     [OBJECT_TSTEMPLATE] = {"TEXT SEARCH TEMPLATE", OBJECT_OTHER},
-    [OBJECT_TYPE] = {"TYPE", OBJECT_OTHER},
+    [OBJECT_TYPE] = {"TYPE", OBJECT_ROW_TYPE},
     [OBJECT_USER_MAPPING] = {"USER MAPPING", OBJECT_OTHER},
     [PG_OBJECT_VIEW] = {"VIEW", OBJECT_VIEW},
 };
@@ -89,7 +89,6 @@ static const struct {
     {T_CreatePLangStmt, "CREATE LANGUAGE"},
     {T_CreateDomainStmt, "CREATE DOMAIN"},
     {T_AlterDomainStmt, "ALTER DOMAIN"},
-    {T_CompositeTypeStmt, "CREATE TYPE"},
     {T_CreateEnumStmt, "CREATE TYPE ... AS ENUM"},
     {T_CreateRangeStmt, "CREATE TYPE ... AS RANGE"},
     {T_AlterEnumStmt, "ALTER TYPE"},

@@ -7,6 +7,7 @@
 #include "sql/plan/plan_priv.h"
 #include "sql/querymap.h"
 #include "types/datetime.h"
+#include "types/record.h"
 
 struct fold {
     const struct planner_env *env;
@@ -49,12 +50,13 @@ static bool may_evaluate(const struct expr *e)
     case EXPR_BOOLEAN_TEST:
     case EXPR_MIN_MAX:
     case EXPR_COALESCE:
-    case EXPR_SUBSCRIPT: break;
+    case EXPR_SUBSCRIPT:
+    case EXPR_FIELD: break;
     default: return false;
     }
     for (uint32_t i = 0; i < e->arg_count; i++)
         if (!e->args[i] || e->args[i]->kind != EXPR_CONST) return false;
-    return e->type != TYPE_RECORD && expr_is_constant(e);
+    return !type_is_composite(e->type) && expr_is_constant(e);
 }
 
 static struct expr *evaluate(struct fold *f, struct expr *e)
@@ -142,12 +144,9 @@ static struct expr *fold_not(struct fold *f, struct expr *e)
     if (t != 2) return make_bool(f, !t);
     if (is_bool(a, BOOL_NOT)) return a->args[0];
     if (a->kind == EXPR_CALL) made = negated_call(f, a);
-    if (a->kind == EXPR_NULL_TEST && a->args[0]->type != TYPE_RECORD) {
-        const struct type_info *t_arg = type_get(a->args[0]->type);
-        if (t_arg && t_arg->category != 'C') {
-            made = with_args(f, a, a->args, a->arg_count);
-            made->negated = !a->negated;
-        }
+    if (a->kind == EXPR_NULL_TEST && (a->as_whole || !type_is_composite(a->args[0]->type))) {
+        made = with_args(f, a, a->args, a->arg_count);
+        made->negated = !a->negated;
     }
     if (is_bool(a, BOOL_AND) || is_bool(a, BOOL_OR)) {
         struct expr **args = ARENA_ARRAY(f->arena, struct expr *, a->arg_count);

@@ -2,6 +2,7 @@
  * removes them again, so the join may as well be inner: then it takes part in the choice of the order,
  * and conditions go down on both sides. */
 #include "sql/plan/pullup.h"
+#include "types/record.h"
 
 struct simplify {
     struct planner *p;
@@ -63,7 +64,7 @@ static void rejects(const struct simplify *s, const struct expr *e, uint64_t *se
         unite(s, set, all);
     } else if (e->kind == EXPR_BOOL) {
         null_with(s, e->args[0], set);
-    } else if (e->kind == EXPR_NULL_TEST && e->negated && e->args[0]->type != TYPE_RECORD) {
+    } else if (e->kind == EXPR_NULL_TEST && e->negated && !type_is_composite(e->args[0]->type)) {
         null_with(s, e->args[0], set);
     } else {
         null_with(s, e, set);

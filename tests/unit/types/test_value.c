@@ -72,7 +72,7 @@ static void text_forms(void **state)
             value_to_text(t, &v, &format_default, &text);
             assert_string_equal(text.data, cases[i].out);
             value_to_binary(t, &v, &wire);
-            assert_int_equal(value_from_binary(t, cases[i].typmod, strbuf_slice(&wire), &a, &w),
+            assert_int_equal(value_from_binary(t, cases[i].typmod, strbuf_slice(&wire), NULL, &a, &w),
                              OK);
             assert_int_equal(value_compare(t, &v, &w), 0);
             assert_true(value_hash(t, &v) == value_hash(t, &w));
@@ -108,13 +108,13 @@ static void binary_errors(void **state)
     struct arena a;
     union value v;
     arena_init(&a, MEM_TEST);
-    assert_int_equal(value_from_binary(TYPE_INT4, -1, SLICE("abc"), &a, &v), PROTOCOL_VIOLATION);
-    assert_int_equal(value_from_binary(TYPE_INT4, -1, SLICE("abcde"), &a, &v),
+    assert_int_equal(value_from_binary(TYPE_INT4, -1, SLICE("abc"), NULL, &a, &v), PROTOCOL_VIOLATION);
+    assert_int_equal(value_from_binary(TYPE_INT4, -1, SLICE("abcde"), NULL, &a, &v),
                      INVALID_BINARY_REPRESENTATION);
-    assert_int_equal(value_from_binary(TYPE_TEXT, -1, SLICE("\xc0\x80"), &a, &v),
+    assert_int_equal(value_from_binary(TYPE_TEXT, -1, SLICE("\xc0\x80"), NULL, &a, &v),
                      CHARACTER_NOT_IN_REPERTOIRE);
     assert_int_equal(value_from_binary(TYPE_INT4_ARRAY, -1,
-                                       SLICE("\0\0\0\1\0\0\0\0\0\0\0\x17\x7f\0\0\0\0\0\0\1"), &a,
+                                       SLICE("\0\0\0\1\0\0\0\0\0\0\0\x17\x7f\0\0\0\0\0\0\1"), NULL, &a,
                                        &v), PROTOCOL_VIOLATION);
     arena_release(&a);
 }
