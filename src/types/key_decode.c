@@ -159,19 +159,25 @@ static enum status get_numeric(struct reader *r, struct arena *a, struct numeric
     }
 }
 
-/* As days and microseconds; months only where 32 bits of days do not hold it. */
+static __int128 into_i32(__int128 n)
+{
+    return n > INT32_MAX ? INT32_MAX : n < INT32_MIN ? INT32_MIN : n;
+}
+
+/* As days and microseconds; months only where 32 bits of days do not hold it. At the ends of the range all
+ * three are full. */
 static enum status get_interval(struct reader *r, struct interval *ret)
 {
     __int128 us = (__int128)get_i32(r) * ((__int128)1 << 64);
     us |= (__int128)get_be(r, 8);
     __int128 days = us / US_PER_DAY, months = 0;
-    if (days > INT32_MAX || days < INT32_MIN) {
-        months = days / 30;
-        days %= 30;
+    if (into_i32(days) != days) {
+        months = into_i32(days / 30);
+        days = into_i32(days - months * 30);
     }
-    if (months > INT32_MAX || months < INT32_MIN) return corrupted();
-    *ret = (struct interval){.us = (int64_t)(us % US_PER_DAY), .days = (int32_t)days,
-                             .months = (int32_t)months};
+    us -= (months * 30 + days) * US_PER_DAY;
+    if (us > INT64_MAX || us < INT64_MIN) return corrupted();
+    *ret = (struct interval){.us = (int64_t)us, .days = (int32_t)days, .months = (int32_t)months};
     return OK;
 }
 

@@ -341,7 +341,7 @@ static enum status wait_lockers(struct txn *t, struct relation_lock_entry *e, ui
 
 enum status txn_wait_lockers(struct txn *t, uint64_t relation, enum relation_lock mode)
 {
-    relation |= (uint64_t)branch_id(t->branch) << BRANCH_SHIFT;
+    relation = branch_own(t->branch, relation);
     struct relation_lock_entry *e = find_entry(t->store, relation);
     struct lockers l = {.wanted = lock__conflicts[mode]};
     spin_lock(&e->lock);
