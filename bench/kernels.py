@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """The loops that queries spend their time in, one thread: expressions over batches, the tables of joins
-and groups, the sorter, each beside the memory bandwidth that the same run measures. What is counted
-stands at the head of bench/micro/kernels*.c.
+and groups, the sorter, the encodings of columns, each beside the memory bandwidth that the same run
+measures. What is counted stands at the head of bench/micro/kernels*.c.
 
 usage: kernels.py BENCH_KERNELS [--rounds 3] [--rows 4000000] [--ms 300]
-                  [--part all|expressions|tables|sorter] [--dir DIR] [--json FILE]"""
+                  [--part all|expressions|tables|sorter|columns] [--dir DIR] [--json FILE]"""
 import argparse
 import os
 import re
@@ -41,7 +41,7 @@ def main():
     a.add_argument("--rounds", type=int, default=3)
     a.add_argument("--rows", type=int, default=4000000, help="of large tables, and that are sorted")
     a.add_argument("--ms", type=int, default=300, help="that a figure takes at least")
-    a.add_argument("--part", default="all", choices=["all", "expressions", "tables", "sorter"])
+    a.add_argument("--part", default="all", choices=["all", "expressions", "tables", "sorter", "columns"])
     a.add_argument("--dir", help="for a small database of its own")
     a.add_argument("--json")
     o = a.parse_args()

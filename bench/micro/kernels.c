@@ -1,13 +1,14 @@
 /* The loops that queries spend their time in, one thread, each beside the bandwidth of the memory:
- * expressions over batches of 2,048 rows, the tables of joins and groups, the sorter. All of it is the
- * engine's own code, driven as its operators drive it; expressions are bound and planned from SQL.
+ * expressions over batches of 2,048 rows, the tables of joins and groups, the sorter, the encodings of
+ * columns. All of it is the engine's own code, driven as its operators drive it; expressions are bound
+ * and planned from SQL.
  *
  * A line is a name, rows/s, bytes a row (what must be read and written at least: inputs, results and
  * the entries of a table), and the share of memory bandwidth that this is. The columns of expressions
  * lie in the core's cache, as a scan leaves them there, so that a share above 100 % means that memory
  * would be the limit. The head of each part says what is counted.
  *
- * usage: bench_kernels [--rows N] [--ms N] [--part expressions|tables|sorter] [--dir DIR] [--seed N]
+ * usage: bench_kernels [--rows N] [--ms N] [--part expressions|tables|sorter|columns] [--dir DIR] [--seed N]
  *                      [--clock wall|cpu] */
 #include "kernels.h"
 
@@ -61,5 +62,6 @@ int main(int argc, char **argv)
     if (all || !strcmp(part, "expressions")) kernels_expressions(&k);
     if (all || !strcmp(part, "tables")) kernels_hash_tables(&k);
     if (all || !strcmp(part, "sorter")) kernels_sorter(&k);
+    if (all || !strcmp(part, "columns")) kernels_columns(&k);
     return 0;
 }

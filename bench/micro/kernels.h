@@ -20,5 +20,6 @@ void kernels_figure(const struct kernels *k, const char *name, uint64_t rows, in
 void kernels_expressions(struct kernels *k);
 void kernels_hash_tables(struct kernels *k);
 void kernels_sorter(struct kernels *k);
+void kernels_columns(struct kernels *k);
 
 #endif

@@ -231,6 +231,42 @@ def segment(out):
             ">I", (i * 8 << 4) | (7 << 1) | (i & 1)) + bytes([i]))
 
 
+def column(out):
+    """docs/format/column.md: small blocks by hand, and patches to those that the target encodes."""
+    def block(body, rows, encoding=1, nulls=0, null_count=0, null_bytes=b""):
+        return struct.pack("<BBHHHII", encoding, nulls, rows, null_count, 0,
+                           16 + len(null_bytes) + len(body), len(null_bytes)) + null_bytes + body
+
+    def ints(encoding, width, rows, base, body=b""):
+        return struct.pack("<BBHIq", encoding, width, rows, 16 + len(body), base) + body
+
+    plain = struct.pack("<BxxxHxxIIIxxxx", 0, 4, 24 + 16 + 16, 12, 12) + ints(0, 0, 4, 3) + b"abcdefghijkl\0\0\0\0"
+    whole = {
+        "nulls": (2, block(b"", 9, 0, 0, 9)),
+        "constant": (2, block(ints(0, 0, 2048, 7), 2048)),
+        "packed": (3, block(ints(1, 3, 100, -5, bytes(range(192))), 100)),
+        "delta": (3, block(ints(2, 2, 10, 5, struct.pack("<q", 1) + bytes(128)), 10)),
+        "runs": (2, block(ints(3, 1, 10, 5, struct.pack("<IIHHHxx", 3, 0, 2, 5, 10) + b"\1\2\3" + bytes(5)), 10)),
+        "null_runs": (3, block(ints(0, 0, 10, 7), 10, 1, 2, 3, struct.pack("<HHHH", 1, 3, 5, 6))),
+        "null_bits": (3, block(ints(0, 0, 10, 7), 10, 1, 1, 2, struct.pack("<Q", 5))),
+        "floats": (6, block(struct.pack("<BBBBHHII", 1, 8, 2, 0, 10, 1, 48, 0) + ints(0, 0, 10, 7) +
+                            struct.pack("<Hxxxxxxd", 4, 1e300), 10, 2)),
+        "numerics": (7, block(struct.pack("<HHI", 0, 0, 0) + ints(0, 0, 10, 7) + ints(0, 0, 10, 2), 10, 3)),
+        "strings": (8, block(plain, 4, 4)),
+        "uuids": (11, block(bytes(range(48)), 3, 6)),
+    }
+    for name, (kind, data) in whole.items():
+        write(out, "column", name, bytes([kind, 0]) + data)
+    write(out, "column", "dictionary", bytes([8, 1]) + struct.pack("<BxxxIIxxxx", 1, 4, 16 + 16 + len(plain)) +
+          block(plain, 4, 4))
+    write(out, "column", "symbols", bytes([8, 1]) + struct.pack("<BxxxIIxxxx", 2, 2, 24) + b"\2\1\3abcd\0")
+    for kind in range(12):
+        for shape in range(4):
+            for k in range(3):
+                write(out, "column", "patched-%02d-%d-%d" % (kind, shape, k), bytes([kind, 2 + shape]) + struct.pack(
+                    ">IHHI", kind * 977 + k, 0, 255, shape * 31 + k * 7919))
+
+
 def store(out):
     def piece(kind, data):
         return bytes([kind]) + struct.pack(">H", len(data)) + data
@@ -314,7 +350,7 @@ def main():
     dictionary(out)
     pg_session(out, texts)
     pg_start(out)
-    for make in (types, segment, store, copy, config, pattern, backup):
+    for make in (types, segment, column, store, copy, config, pattern, backup):
         make(out)
     open(os.path.join(out, "seeds.stamp"), "w").close()
 
