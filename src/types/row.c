@@ -199,6 +199,7 @@ bool row_get(const struct row_layout *l, struct slice row, uint16_t column, stru
 struct column_job {
     const struct row_layout *l;
     const struct slice *rows;
+    const uint16_t *sel; /* which rows; NULL: the first ones */
     uint32_t count, at;
     uint16_t column;
     bool present; /* and not NULL, in all the rows */
@@ -227,20 +228,25 @@ static void set_missing(const struct column_job *j, uint32_t i)
  * have the column have its slot at the same place, and nothing to ask. */
 #define EACH_ROW(j, ctype, store)                                                                  \
     do {                                                                                           \
-        ctype *to = VEC_DATA((j)->out, ctype) + (j)->at;                                           \
+        ctype *first = VEC_DATA((j)->out, ctype) + (j)->at, *to = first;                           \
         uint32_t slot_at = (j)->l->slot_offset[(j)->column];                                       \
-        if ((j)->present) {                                                                        \
-            slot_at += head_bytes((j)->l->column_count);                                           \
-            for (uint32_t i = 0; i < (j)->count; i++, to++) {                                      \
-                struct slice row = (j)->rows[i];                                                   \
-                const char *slot = row.data + slot_at;                                             \
-                store;                                                                             \
-            }                                                                                      \
-            break;                                                                                 \
+        if ((j)->present) slot_at += head_bytes((j)->l->column_count);                             \
+        for (uint32_t i = 0; (j)->present && !(j)->sel && i < (j)->count; i++, to++) {             \
+            struct slice row = (j)->rows[i];                                                       \
+            const char *slot = row.data + slot_at;                                                 \
+            store;                                                                                 \
         }                                                                                          \
-        for (uint32_t i = 0; i < (j)->count; i++, to++) {                                          \
+        for (uint32_t i = 0; (j)->present && (j)->sel && i < (j)->count; i++) {                    \
+            struct slice row = (j)->rows[(j)->sel[i]];                                             \
+            const char *slot = row.data + slot_at;                                                 \
+            to = first + (j)->sel[i];                                                              \
+            store;                                                                                 \
+        }                                                                                          \
+        for (uint32_t k = 0; !(j)->present && k < (j)->count; k++) {                               \
+            uint32_t i = (j)->sel ? (j)->sel[k] : k;                                               \
             struct slice row = (j)->rows[i];                                                       \
             uint16_t n = load_count(row.data);                                                     \
+            to = first + i;                                                                        \
             if (__builtin_expect((j)->column >= n, 0)) {                                           \
                 set_missing((j), i);                                                               \
                 continue;                                                                          \
@@ -304,13 +310,15 @@ static inline uint64_t null_word(const char *row, uint32_t bytes)
 }
 
 /* Columns, of the first 64, that all the rows have: bit set. */
-static uint64_t find_present(const struct row_layout *l, const struct slice *rows, uint32_t count)
+static uint64_t find_present(const struct row_layout *l, const struct slice *rows,
+                             const uint16_t *sel, uint32_t count)
 {
     uint64_t nulls = 0;
     uint32_t bytes = head_bytes(l->column_count) - HEADER_BYTES;
     bool whole = true;
     for (uint32_t i = 0; i < count; i++) {
-        if (check_row(l, rows[i]) == l->column_count) nulls |= null_word(rows[i].data, bytes);
+        struct slice row = rows[sel ? sel[i] : i];
+        if (check_row(l, row) == l->column_count) nulls |= null_word(row.data, bytes);
         else whole = false;
     }
     return whole ? ~nulls : 0;
@@ -320,7 +328,7 @@ static void decode_rows(const struct row_layout *l, const struct slice *rows, ui
                         const uint16_t *columns, uint16_t column_count,
                         const struct datum *missing, uint32_t at, struct vec *out)
 {
-    uint64_t present = find_present(l, rows, count);
+    uint64_t present = find_present(l, rows, NULL, count);
     for (uint16_t k = 0; k < column_count; k++) {
         uint16_t column = columns[k];
         struct column_job job = {.l = l, .rows = rows, .count = count, .at = at, .column = column,
@@ -343,6 +351,33 @@ void row_decode_batch(const struct row_layout *l, const struct slice *rows, uint
     for (uint32_t i = 0; i < count; i += ROWS_AT_ONCE) {
         uint32_t n = count - i < ROWS_AT_ONCE ? count - i : ROWS_AT_ONCE;
         decode_rows(l, rows + i, n, columns, column_count, missing, at + i, out);
+    }
+}
+
+static void decode_picks(const struct row_layout *l, const struct slice *rows, const uint16_t *sel,
+                         uint32_t count, uint32_t at, const uint16_t *columns,
+                         const uint16_t *picks, uint32_t pick_count, const struct datum *missing,
+                         struct vec *out)
+{
+    uint64_t present = find_present(l, rows, sel, count);
+    for (uint32_t k = 0; k < pick_count; k++) {
+        uint16_t column = columns[picks[k]];
+        struct column_job job = {.l = l, .rows = rows, .sel = sel, .count = count, .at = at,
+                                 .column = column, .missing = missing ? &missing[column] : NULL,
+                                 .out = &out[picks[k]],
+                                 .present = column < NULLS_WORD_COLUMNS && present >> column & 1};
+        decode_column(&job);
+    }
+}
+
+void row_decode_picks(const struct row_layout *l, const struct slice *rows, const uint16_t *sel,
+                      uint32_t count, const uint16_t *columns, const uint16_t *picks,
+                      uint32_t pick_count, const struct datum *missing, struct vec *out)
+{
+    for (uint32_t i = 0; i < count && pick_count; i += ROWS_AT_ONCE) {
+        uint32_t n = count - i < ROWS_AT_ONCE ? count - i : ROWS_AT_ONCE;
+        if (sel) decode_picks(l, rows, sel + i, n, 0, columns, picks, pick_count, missing, out);
+        else decode_picks(l, rows + i, NULL, n, i, columns, picks, pick_count, missing, out);
     }
 }
 

@@ -37,6 +37,11 @@ bool row_get(const struct row_layout *l, struct slice row, uint16_t column, stru
 void row_decode_batch(const struct row_layout *l, const struct slice *rows, uint32_t count,
                       const uint16_t *columns, uint16_t column_count, const struct datum *missing,
                       uint32_t at, struct vec *out);
+/* The same for rows sel[0 .. count) alone (NULL: the first `count`), each to its own position, and for
+ * columns[p] into out[p] alone, for each p of `picks`. The vectors have no NULLs yet. */
+void row_decode_picks(const struct row_layout *l, const struct slice *rows, const uint16_t *sel,
+                      uint32_t count, const uint16_t *columns, const uint16_t *picks,
+                      uint32_t pick_count, const struct datum *missing, struct vec *out);
 /* True when the bytes are a well-formed row of that layout. For readers of foreign bytes. */
 bool row_valid(const struct row_layout *l, struct slice row);
 

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "exec/ops/row_filter.h"
 #include "exec/ops/sample.h"
+#include "exec/ops/scan_filter.h"
 #include "types/row.h"
 
 enum { FIRST_ROWS = 64 };
@@ -18,6 +19,7 @@ struct scan_state {
     struct datum *missing; /* by table column; NULL: none has one */
     struct slice *keys, *rows, *entry_rows;
     uint32_t room; /* for rows, in the three */
+    struct scan_steps steps;
     uint64_t seed; /* of TABLESAMPLE */
     bool seeded;
 };
@@ -57,6 +59,7 @@ static struct scan_state *scan_state(struct execution *x, const struct plan_node
     for (uint32_t i = 0; i < n->column_count; i++) types[i] = n->columns[i].type;
     s->types = types;
     s->missing = op__missing(x->arena, t);
+    scan_steps_make(&s->steps, x, n);
     return s;
 }
 
@@ -105,15 +108,9 @@ static enum status emit(struct scan_run *r, struct slice *keys, struct slice *ro
     b.columns = ARENA_ARRAY(s->batch, struct vec, n->column_count + 1);
     for (uint32_t c = 0; c < n->scan.fetch_count; c++)
         vec_init_flat_rows(&b.columns[c], s->types[c], count, s->batch);
-    row_decode_batch(n->scan.table->layout, rows, count, n->scan.fetch,
-                     (uint16_t)n->scan.fetch_count, s->missing, 0, b.columns);
     fill_constant_slots(r, &b, keys, count);
-    if (n->filter) {
-        uint16_t *sel = arena_alloc(s->batch, count * sizeof *sel);
-        TRY(exec_filter(r->x, n->filter, &b, s->batch, sel, &b.count));
-        b.sel = sel;
-        if (r->x->stats) r->x->stats[n->id].removed += count - b.count;
-    }
+    TRY(scan_steps_run(&s->steps, r->x, n, rows, s->missing, s->batch, &b));
+    if (r->x->stats) r->x->stats[n->id].removed += count - b.count;
     return op__push(r->x, r->out, &b);
 }
 

@@ -103,6 +103,58 @@ static void round_trip(void **state)
     arena_release(&a);
 }
 
+/* Some rows and some columns go to their own places and leave the others as they are; old rows among them. */
+static void picks(void **state)
+{
+    (void)state;
+    enum { N = 300, LAST = 2 };
+    static const type_id ids[LAST + 1] = {TYPE_INT4, TYPE_TEXT, TYPE_INT8};
+    struct arena a;
+    struct rng rng;
+    struct slice rows[N];
+    uint16_t sel[N], columns[LAST + 1] = {2, 0, 1}, wanted[2] = {2, 0};
+    struct datum values[N][LAST + 1] = {0}, missing[LAST + 1] = {0};
+    struct vec out[LAST + 1];
+    const char *seed = getenv("SEED");
+    rng_seed(&rng, seed ? strtoull(seed, NULL, 10) : 1);
+    arena_init(&a, MEM_TEST);
+    missing[LAST].v.i64 = 42;
+    for (int round = 0; round < 20; round++) {
+        uint32_t count = 0;
+        bool old_rows = round % 2;
+        for (uint32_t i = 0; i < N; i++) {
+            struct strbuf b;
+            bool old = old_rows && rng_below(&rng, 3) == 0;
+            for (uint32_t c = 0; c <= LAST; c++) values[i][c] = random_datum(&rng, ids[c], &a);
+            strbuf_init(&b, &a);
+            row_encode(row_layout_new(&a, ids, old ? LAST : LAST + 1), values[i], &b);
+            rows[i] = strbuf_slice(&b);
+            if (old) values[i][LAST] = missing[LAST];
+            if (rng_below(&rng, 4) == 0) sel[count++] = (uint16_t)i;
+        }
+        for (uint32_t c = 0; c <= LAST; c++) {
+            vec_init_flat(&out[c], ids[columns[c]], &a);
+            memset(out[c].data, 0x5a, (size_t)N * out[c].width);
+        }
+        bool all = round % 5 == 0;
+        row_decode_picks(row_layout_new(&a, ids, LAST + 1), rows, all ? NULL : sel, all ? N : count, columns,
+                         wanted, 2, missing, out);
+        for (uint32_t i = 0, k = 0; i < N; i++) {
+            bool in = all || (k < count && sel[k] == i);
+            k += !all && in;
+            for (uint32_t w = 0; w < 2; w++) {
+                const struct vec *v = &out[wanted[w]];
+                const char *at = (const char *)v->data + (size_t)i * v->width;
+                struct datum d = vec_get(v, i);
+                if (in) assert_same(ids[columns[wanted[w]]], &values[i][columns[wanted[w]]], &d);
+                else assert_true(!nulls_get(v->nulls, i) && *at == 0x5a);
+            }
+            assert_int_equal(((const char *)out[1].data)[(size_t)i * out[1].width], 0x5a);
+        }
+    }
+    arena_release(&a);
+}
+
 /* A row of fewer columns, read under a layout that gained some. */
 static void added_columns(void **state)
 {
@@ -172,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip),
+        cmocka_unit_test(picks),
         cmocka_unit_test(added_columns),
         cmocka_unit_test(forms),
     };

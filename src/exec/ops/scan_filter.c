@@ -1,0 +1,65 @@
+#include "exec/ops/scan_filter.h"
+
+#include "types/row.h"
+
+enum { DENSE_OF_8 = 7 }; /* from so many kept rows on, all are decoded: no row has to be picked */
+
+struct slots_read {
+    uint64_t *set;
+    bool all; /* a subquery reads what it likes */
+};
+
+static bool note_slot(void *ctx, const struct expr *e)
+{
+    struct slots_read *r = ctx;
+    if (!e) return true;
+    if (e->kind == EXPR_SLOT) r->set[e->slot / 64] |= 1ull << e->slot % 64;
+    if (e->kind == EXPR_SUBQUERY) r->all = true;
+    return expr_walk(e, note_slot, r);
+}
+
+static void add_step(struct scan_steps *s, struct execution *x, const struct plan_node *n,
+                     const struct expr *condition, uint64_t *done)
+{
+    uint32_t slots = n->scan.fetch_count;
+    struct scan_step *step = &s->steps[s->count++];
+    struct slots_read r = {ARENA_ARRAY(x->arena, uint64_t, n->column_count / 64 + 1), !condition};
+    if (condition) (void)note_slot(&r, condition);
+    step->condition = condition;
+    step->slots = ARENA_ARRAY(x->arena, uint16_t, slots + 1);
+    for (uint32_t i = 0; i < slots; i++) {
+        uint64_t bit = 1ull << i % 64;
+        if ((!r.all && !(r.set[i / 64] & bit)) || done[i / 64] & bit) continue;
+        done[i / 64] |= bit;
+        step->slots[step->slot_count++] = (uint16_t)i;
+    }
+}
+
+void scan_steps_make(struct scan_steps *s, struct execution *x, const struct plan_node *n)
+{
+    const struct expr *f = n->filter;
+    bool is_and = f && f->kind == EXPR_BOOL && f->bool_op == BOOL_AND;
+    uint64_t *done = ARENA_ARRAY(x->arena, uint64_t, n->column_count / 64 + 1);
+    s->steps = ARENA_ARRAY(x->arena, struct scan_step, (is_and ? f->arg_count : 1) + 1);
+    for (uint32_t i = 0; is_and && i < f->arg_count; i++) add_step(s, x, n, f->args[i], done);
+    if (f && !is_and) add_step(s, x, n, f, done);
+    add_step(s, x, n, NULL, done);
+}
+
+enum status scan_steps_run(const struct scan_steps *s, struct execution *x,
+                           const struct plan_node *n, const struct slice *rows,
+                           const struct datum *missing, struct arena *a, struct batch *b)
+{
+    uint16_t *sel = n->filter ? arena_alloc(a, b->rows * sizeof *sel) : NULL;
+    for (uint32_t i = 0; i < s->count && b->count; i++) {
+        const struct scan_step *step = &s->steps[i];
+        bool dense = !b->sel || b->count >= b->rows / 8 * DENSE_OF_8;
+        row_decode_picks(n->scan.table->layout, rows, dense ? NULL : b->sel,
+                         dense ? b->rows : b->count, n->scan.fetch, step->slots, step->slot_count,
+                         missing, b->columns);
+        if (!step->condition) break;
+        TRY(exec_filter(x, step->condition, b, a, sel, &b->count));
+        b->sel = sel;
+    }
+    return OK;
+}

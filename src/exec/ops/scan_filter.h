@@ -1,0 +1,26 @@
+/* A scan's filter, and its columns as they are needed: what the first condition reads is decoded of all
+ * rows, all else only of rows that the conditions before it have kept. */
+#ifndef HELIOS_EXEC_OPS_SCAN_FILTER_H
+#define HELIOS_EXEC_OPS_SCAN_FILTER_H
+
+#include "exec/ops/ops_priv.h"
+
+/* One of the conditions, and the slots that it is the first to read. */
+struct scan_step {
+    const struct expr *condition; /* NULL: none, what the plan above reads */
+    uint16_t *slots;
+    uint32_t slot_count;
+};
+struct scan_steps {
+    struct scan_step *steps;
+    uint32_t count;
+};
+
+/* In the execution's arena; the last step has no condition. */
+void scan_steps_make(struct scan_steps *s, struct execution *x, const struct plan_node *n);
+/* Decodes the rows into b's columns, whose vectors are made, and leaves in b those that pass. */
+enum status scan_steps_run(const struct scan_steps *s, struct execution *x,
+                           const struct plan_node *n, const struct slice *rows,
+                           const struct datum *missing, struct arena *a, struct batch *b) MUST;
+
+#endif
