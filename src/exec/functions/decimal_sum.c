@@ -63,7 +63,7 @@ enum status exec__decimal_merge(struct decimal_sum *s, struct arena *keep,
     if (!s->count) s->scale = o->scale;
     if (s->scale == o->scale) {
         s->sum += o->sum;
-    } else if (o->sum) {
+    } else if (o->sum || o->scale > s->scale) { /* a zero has a scale, too */
         struct numeric n;
         TRY(exec__numeric_from_i128(keep, o->sum, o->scale, &n));
         if (!s->others) s->others = numeric_sum_new(keep);
