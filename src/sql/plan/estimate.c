@@ -173,12 +173,21 @@ static double distinct_of(const struct plan_node *input, const struct expr *e)
     return n > 0 ? n : e->type == TYPE_BOOL ? 2 : 0;
 }
 
+/* Has the expression another value in each row of its table? */
+static bool is_unique(const struct plan_node *input, const struct expr *e)
+{
+    struct column_facts f;
+    if (!column_facts_of(NULL, input, e, &f) || f.distinct <= 0) return false;
+    return !f.statistics || f.statistics->distinct == -1;
+}
+
 double group_rows(const struct plan_node *input, struct expr *const *groups, uint32_t n)
 {
     double product = 1, known = 1;
-    bool unknown = false;
+    bool unknown = false, unique = false;
     for (uint32_t i = 0; i < n; i++) {
         double one = distinct_of(input, groups[i]);
+        unique |= one >= input->rows && is_unique(input, groups[i]);
         if (one == 0) {
             unknown = true;
             one = DISTINCT_DEFAULT;
@@ -190,7 +199,7 @@ double group_rows(const struct plan_node *input, struct expr *const *groups, uin
     }
     /* Nothing known at all: a tenth, as long as that is more than the default would give. */
     if (unknown && known == 1 && input->rows / 10 > product) product = input->rows / 10;
-    double rows = stats_distinct_among(product, input->rows);
+    double rows = unique ? input->rows : stats_distinct_among(product, input->rows);
     return rows < 1 ? 1 : rows;
 }
 
