@@ -399,6 +399,7 @@ enum status make_scan(struct level *l, uint32_t relation, struct access_path *pa
     TRY(rewrite_range(l, &node->scan.range)); /* over what is given: l->current is that */
     for (uint32_t i = 0; i < n; i++)
         if (!is_keyed(path, conjuncts[i])) ARENA_PUSH(p->arena, &rest, conjuncts[i]);
+    order_conditions(l, rest.data, (uint32_t)rest.count);
     condition = make_and(p, rest.data, (uint32_t)rest.count);
     if (path->range.equal_count >= 2) {
         node->rows = path->rows * condition_fraction(p, l, NULL, condition);

@@ -208,6 +208,11 @@ double group_rows(const struct plan_node *input, struct expr *const *groups, uin
 void node_column_facts(struct plan_node *n, uint32_t column, const struct plan_node *input,
                        const struct expr *e);
 
+/* Puts the conditions of a table's filter in the order in which they are to be looked at
+ * (condition_order.c). */
+void order_conditions(struct level *l, struct expr **items, uint32_t n);
+/* Raises no error, whatever the row. */
+bool cannot_fail(const struct expr *e);
 /* Adds to the conjuncts what equalities with constants imply (implied.c). */
 void add_implied(struct level *l);
 /* Conditions whose subqueries can be joins (semijoin.c, decorrelate.c): taken out of the level's
