@@ -426,6 +426,7 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
         const struct timezone *zone;
         bool as_of;
         struct parallel_options parallel;
+        enum group_below_mode group_below;
     } fixed;
     memset(&fixed, 0, sizeof fixed);
     fixed.database = s->database_oid;
@@ -438,6 +439,7 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
     fixed.zone = f->zone;
     fixed.as_of = s->settings.as_of != 0;
     fixed.parallel = s->settings.parallel;
+    fixed.group_below = s->settings.group_below;
     strbuf_add(out, &version, sizeof version);
     strbuf_add(out, &fixed, sizeof fixed);
     strbuf_add(out, path->schemas, path->count * sizeof *path->schemas);

@@ -133,6 +133,7 @@ struct settings {
     bool default_read_only, default_deferrable;
     enum commit_mode commit_mode;
     struct parallel_options parallel;
+    enum group_below_mode group_below;
     enum plan_mode plan_mode;
     uint64_t as_of;                /* helios.as_of: a commit timestamp; 0: now */
     uint64_t generation;           /* rises when what plans depend on changes: path, zone, styles */

@@ -198,6 +198,7 @@ struct query {
     uint32_t returning_count;
     struct trigger_rule *triggers; /* that may fire, by name; NULL: none */
     uint32_t trigger_count;
+    bool settled;                 /* the planner's: where it groups is decided */
 };
 
 #endif

@@ -92,6 +92,42 @@ ANALYSED = [
     ("select 1 from line a, part p, skew k where a.part + p.id = k.id", ["Hash Join", "Nested Loop"], []),
 ]
 
+GROUPED = """
+create table star_dim (id int primary key, name text, kind int);
+create table star_fact (id int primary key, d int, v int, x float8, far int);
+insert into star_dim select i, 'd' || i % 9, i % 3 from generate_series(1, 100) i;
+insert into star_fact select i, i % 100, i % 1000, i, i * 7 % 50000 from generate_series(1, 50000) i;
+analyze star_dim;
+analyze star_fact;
+"""
+TWICE = ["HashAggregate", "Hash Join", "  ->  HashAggregate"]
+
+# grouped below the join: few groups of many rows, and an answer that is the same to the letter
+BELOW = [
+    ("select d.name, sum(f.v), count(*), avg(f.v) from star_fact f join star_dim d on f.d = d.id group by d.name", TWICE, []),
+    ("select count(*) from star_fact f join star_fact g on f.d = g.d", ["->  HashAggregate"], []),
+    ("select d.id, count(f.id) from star_dim d left join star_fact f on f.d = d.id group by d.id",
+     ["Hash Left Join", "->  HashAggregate"], []),
+    ("select d.name, sum(d.kind) from star_fact f join star_dim d on f.d = d.id group by d.name", TWICE, []),
+    # not so: as many groups as rows; a sum of floats; a division that might fail; an aggregate of a list
+    ("select d.name, sum(f.v) from star_fact f join star_dim d on f.far = d.id group by d.name", ["Hash Join"],
+     ["->  HashAggregate"]),
+    ("select d.name, sum(f.x) from star_fact f join star_dim d on f.d = d.id group by d.name", ["Hash Join"],
+     ["->  HashAggregate"]),
+    ("select d.name, sum(100 / f.v) from star_fact f join star_dim d on f.d = d.id group by d.name", ["Hash Join"],
+     ["->  HashAggregate"]),
+    ("select d.name, array_agg(f.v) from star_fact f join star_dim d on f.d = d.id group by d.name", ["Hash Join"],
+     ["->  HashAggregate"]),
+]
+
+# the order of conditions: what leaves out more for less comes first, and nothing passes what may fail
+ORDERED = [
+    ("select 1 from star_fact where x > 5 and d <> 3 and v = 7", ["(v = 7)", "AND (d <> 3)"], []),
+    ("select 1 from star_fact where 10 / d > 2 and v = 7 and 10 / v > 1",
+     ["((v = 7) AND ((10 / d) > 2) AND ((10 / v) > 1))"], []),
+]
+
+
 SPECIAL = """
 create table doc (id int primary key, name text, state int, at timestamp, k int unique deferrable);
 insert into doc select i, 'Name ' || i, case when i % 50 = 0 then 1 else 2 end, timestamp '2024-01-01' + i * interval '1 hour', i
@@ -195,6 +231,23 @@ def check_estimates(c):
             off.append(f"{estimate} estimated of {rows}: {tail}")
     assert not off, "\n".join(off)
     check_plans(c, ANALYSED)
+
+
+def check_grouped(c):
+    c.execute("set max_parallel_workers_per_gather = 0")
+    c.execute(GROUPED)
+    check_plans(c, BELOW)
+    check_plans(c, ORDERED)
+    for sql, shown, _ in BELOW:
+        rows = []
+        for mode in ("off", "auto", "force"):
+            c.execute("set helios.group_below = " + mode)
+            c.execute(sql)
+            rows.append(sorted(map(repr, c.fetchall())))
+            assert mode != "off" or "->  HashAggregate" not in show(c, sql), sql
+        assert rows[0] == rows[1] == rows[2] or "array_agg" in sql, (sql, rows)
+    c.execute("reset helios.group_below")
+    c.execute("reset max_parallel_workers_per_gather")
 
 
 def check_cancel(c):
@@ -314,6 +367,7 @@ def main():
         c.execute(SETUP)
         check_plans(c, PLANS)
         check_estimates(c)
+        check_grouped(c)
         check_special(c)
         check_cancel(c)
         check_custom(c, server)

@@ -14,6 +14,9 @@ struct parallel_options {
     bool (*is_mergeable)(const struct proc_def *proc); /* aggregates: states can be merged */
 };
 
+/* Grouping below joins (group_below.c): where it is clearly cheaper, never, or wherever it can be. */
+enum group_below_mode { GROUP_BELOW_AUTO, GROUP_BELOW_OFF, GROUP_BELOW_FORCE };
+
 /* What the planner wants to know of storage, without knowing storage: filled by db. */
 struct planner_env {
     struct arena *arena;
@@ -26,6 +29,7 @@ struct planner_env {
     enum status (*evaluate)(void *ctx, const struct expr *e, struct arena *a, struct datum *ret);
     void *evaluate_ctx;
     struct parallel_options parallel;
+    enum group_below_mode group_below;
     const struct datum *param_values; /* the plan is for these alone; NULL: for any */
     const struct waiter *waiter; /* whose cancellation ends planning; NULL: nobody's */
     uint64_t memory_limit_bytes; /* of the arena; OUT_OF_MEMORY beyond; 0: no limit */

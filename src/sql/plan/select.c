@@ -2,6 +2,7 @@
  * select list with its set-returning functions, DISTINCT, ORDER BY, LIMIT, and the set operations. */
 #include "base/fiber.h"
 #include "sql/plan/decorrelate.h"
+#include "sql/plan/group_below.h"
 #include "sql/plan/pullup.h"
 
 /* --- what is read --------------------------------------------------------------------------- */
@@ -504,6 +505,7 @@ enum status plan_select(struct planner *p, struct query *q, struct plan_node **r
         return FAIL(FEATURE_NOT_SUPPORTED, "data-modifying statements in WITH are not supported yet");
     pull_up(p, q);
     simplify_outer(p, q);
+    TRY(group_below(p, q, &q));
     l = level_new(p, q);
     mark_columns(l);
     TRY(plan_rows(l, &ordered));
