@@ -3,8 +3,9 @@
 
     alone.py HELIOSD [--seed N] [--rounds N] [--queries N]
 
-Each query runs with batches of 2048, 3 and 1 rows, without keys and indexes, with little memory, with no
-worker, one and two, also in little memory and batches of 3, through a view, the view's own text, and PREPARE. Besides, whatever a
+Each query runs with batches of 2048, 3 and 1 rows, grouped below joins wherever that can be, without keys and
+indexes, with little memory, with no worker, one and two, also in little memory and batches of 3, through a view, the
+view's own text, and PREPARE. Besides, whatever a
 condition is, its rows, those of its negation and those where it is NULL are all rows (ternary logic
 partitioning), and counting where it holds is counting how often it is true."""
 import argparse
@@ -57,6 +58,7 @@ def variants(server, small):
     out = [Variant("plain", Connection(server)),
            Variant("batches of 1", Connection(server, ["set helios.batch_rows = 1"])),
            Variant("batches of 3", Connection(server, ["set helios.batch_rows = 3"])),
+           Variant("grouped below joins", Connection(server, ["set helios.group_below = force"])),
            Variant("no index", Connection(server, ["set search_path = bare"])),
            Variant("little memory", Connection(small)),
            Variant("little memory, batches of 3", Connection(small, ["set helios.batch_rows = 3"]))]
@@ -117,6 +119,9 @@ class Check:
         parts = " union all ".join("%s where %s" % (head, w % p) for w in ("%s", "not %s", "(%s) is null"))
         c = self.all[0].connection
         a, b = c.run(whole), c.run(parts)
+        if b.code == "42803":  # it holds an aggregate of this query's rows, which WHERE may not
+            self.tally["partition: (wrong)"] += 1
+            return
         why = difference(b, a, False)
         self.tally["partition: %s" % (why or "same")] += 1
         if why and why[0] != "(" and why != "tag":

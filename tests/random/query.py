@@ -302,6 +302,55 @@ class Queries(Expressions):
             having = having or " having true"
         return Node("select", "select ", self.targets(items), " from ", node, where, group, having)
 
+    def plain_aggregate(self, kind, scope):
+        """An aggregate of a column: such as can be worked out before a join as well as after it."""
+        r = self.r
+        leaf = lambda k: self.leaf(k, scope)  # noqa: E731
+        distinct = r.choice(["", "", "", "", "distinct "])
+        choice = {
+            "bigint": [("count(*)",), ("count(*)",), ("count(", distinct, leaf(r.choice(COMMON)), ")"),
+                       ("sum(", distinct, leaf("int"), ")")],
+            "numeric": [("sum(", leaf("numeric"), ")"), ("avg(", leaf("int"), ")"), ("avg(", leaf("numeric"), ")"),
+                        ("sum(", leaf("bigint"), ")"), ("avg(", leaf("bigint"), ")"),
+                        ("sum(", leaf("numeric"), " * (1 - ", leaf("numeric"), "))")],
+            "bool": [("bool_and(", leaf("bool"), ")"), ("bool_or(", leaf("bool"), ")")],
+            "int": [("bit_and(", leaf("int"), ")"), ("max(", leaf("int"), ")"), ("min(", leaf("int"), ")")],
+        }.get(kind) or [(r.choice(["min(", "max("]), leaf(kind), ")")]
+        parts = r.choice(choice)
+        if r.random() < .2:
+            parts = (*parts, optional(" filter (where ", self.condition(scope, 0), ")"))
+        return Node(kind, *parts)
+
+    def star_select(self, kinds, outer):
+        """Tables joined by equal columns, grouped by columns, with plain aggregates."""
+        r = self.r
+        kept, self.query_depth = self.query_depth, 0
+        node, columns = self.table_item(outer)
+        for _ in range(r.choice([1, 1, 1, 2])):
+            item, more = self.table_item(outer)
+            word = r.choice(["join", "join", "join", "left join", "left join", "right join", "full join"])
+            on = self.join_condition(columns, more, outer, plain=True)
+            node, columns = Node("from", node, " %s " % word, item, " on ", on), columns + more
+        scope = Scope(columns)
+        where = optional(" where ", self.condition(scope, 1)) if r.random() < .4 else ""
+        pool = [(t, k) for t, k in columns if k in COMMON]
+        keys = r.sample(pool, min(len(pool), r.choice([0, 1, 1, 2, 3])))
+        over = Scope(keys)
+        over.calls = lambda k, d: self.plain_aggregate(k, scope)
+        items = []
+        for k in kinds:
+            found = [t for t, t_kind in keys if t_kind == k]
+            if found and r.random() < .5:
+                items.append(Node(k, r.choice(found)))
+            else:
+                items.append(self.plain_aggregate(k, scope) if r.random() < .8 else self.expr(k, over, 1))
+        group = " group by " + ", ".join(t for t, _ in keys) if keys else ""
+        having = optional(" having ", self.condition(over, 1)) if r.random() < .2 else ""
+        if not keys:
+            having = having or " having true"
+        self.query_depth = kept
+        return Node("select", "select ", self.targets(items), " from ", node, where, group, having)
+
     def call_or_case(self, kind, scope):
         from expression import BY_RESULT
         if self.r.random() < .3 or kind not in BY_RESULT:
@@ -329,9 +378,11 @@ class Queries(Expressions):
         dice = r.random()
         if dice < .14:
             return self.set_operation(kinds, outer, lower)
-        if dice < .42:
-            return self.grouped_select(kinds, outer)
+        if dice < .22:
+            return self.star_select(kinds, outer)
         if dice < .45:
+            return self.grouped_select(kinds, outer)
+        if dice < .48:
             return self.distinct_on(kinds, outer)
         return self.plain_select(kinds, outer)
 
@@ -374,6 +425,14 @@ class Queries(Expressions):
         recursive = ""
         for _ in range(r.choice([1, 1, 2])):
             name = self.name("w")
+            if r.random() < .12:
+                recursive = "recursive "
+                t, word = r.choice(self.tables).name, r.choice(["join", "join", "left join"])
+                items.append(Node("cte", "%s(n, m) as (select 0, k from %s union %s select n + 1, %s.k from %s %s %s"
+                                  " on %s.id = m where n < %d)" % (name, t, r.choice(["all", ""]), t, name, word, t, t,
+                                                                r.randint(1, 4))))
+                self.ctes.append((name, [("n", "int"), ("m", "int")]))
+                continue
             if r.random() < .25:
                 recursive = "recursive "
                 items.append(Node("cte", "%s(n, m) as (select 1, 0 union %s select n + 1, (m * 3 + n) %% 7 from %s"
