@@ -229,22 +229,31 @@ static void set_missing(const struct column_job *j, uint32_t i)
 #define EACH_ROW(j, ctype, store)                                                                  \
     do {                                                                                           \
         ctype *first = VEC_DATA((j)->out, ctype) + (j)->at, *to = first;                           \
-        uint32_t slot_at = (j)->l->slot_offset[(j)->column];                                       \
-        if ((j)->present) slot_at += head_bytes((j)->l->column_count);                             \
-        for (uint32_t i = 0; (j)->present && !(j)->sel && i < (j)->count; i++, to++) {             \
-            struct slice row = (j)->rows[i];                                                       \
-            const char *slot = row.data + slot_at;                                                 \
-            store;                                                                                 \
+        const struct slice *rows = (j)->rows; /* the stores might be to *j, for all that is known */\
+        const uint16_t *sel = (j)->sel;                                                            \
+        uint32_t count = (j)->count, slot_at = (j)->l->slot_offset[(j)->column];                   \
+        if ((j)->present && !sel) {                                                                \
+            slot_at += head_bytes((j)->l->column_count);                                           \
+            for (uint32_t i = 0; i < count; i++, to++) {                                           \
+                struct slice row = rows[i];                                                        \
+                const char *slot = row.data + slot_at;                                             \
+                store;                                                                             \
+            }                                                                                      \
+            break;                                                                                 \
         }                                                                                          \
-        for (uint32_t i = 0; (j)->present && (j)->sel && i < (j)->count; i++) {                    \
-            struct slice row = (j)->rows[(j)->sel[i]];                                             \
-            const char *slot = row.data + slot_at;                                                 \
-            to = first + (j)->sel[i];                                                              \
-            store;                                                                                 \
+        if ((j)->present) {                                                                        \
+            slot_at += head_bytes((j)->l->column_count);                                           \
+            for (uint32_t i = 0; i < count; i++) {                                                 \
+                struct slice row = rows[sel[i]];                                                   \
+                const char *slot = row.data + slot_at;                                             \
+                to = first + sel[i];                                                               \
+                store;                                                                             \
+            }                                                                                      \
+            break;                                                                                 \
         }                                                                                          \
-        for (uint32_t k = 0; !(j)->present && k < (j)->count; k++) {                               \
-            uint32_t i = (j)->sel ? (j)->sel[k] : k;                                               \
-            struct slice row = (j)->rows[i];                                                       \
+        for (uint32_t k = 0; k < count; k++) {                                                     \
+            uint32_t i = sel ? sel[k] : k;                                                         \
+            struct slice row = rows[i];                                                            \
             uint16_t n = load_count(row.data);                                                     \
             to = first + i;                                                                        \
             if (__builtin_expect((j)->column >= n, 0)) {                                           \

@@ -2,7 +2,9 @@
 
 #include "types/row.h"
 
-enum { DENSE_OF_8 = 7 }; /* from so many kept rows on, all are decoded: no row has to be picked */
+/* Where so many rows of eight stay, all are decoded: none has to be picked, and what is decoded at once is
+ * read from the first cache. */
+enum { DENSE_OF_8 = 5, TRIAL_ROWS = 4096 };
 
 struct slots_read {
     uint64_t *set;
@@ -44,22 +46,34 @@ void scan_steps_make(struct scan_steps *s, struct execution *x, const struct pla
     for (uint32_t i = 0; is_and && i < f->arg_count; i++) add_step(s, x, n, f->args[i], done);
     if (f && !is_and) add_step(s, x, n, f, done);
     add_step(s, x, n, NULL, done);
+    s->all_count = n->scan.fetch_count;
+    s->all = ARENA_ARRAY(x->arena, uint16_t, s->all_count + 1);
+    for (uint32_t i = 0; i < s->all_count; i++) s->all[i] = (uint16_t)i;
 }
 
-enum status scan_steps_run(const struct scan_steps *s, struct execution *x,
+static void decode(const struct plan_node *n, const struct slice *rows, const struct batch *b,
+                   const uint16_t *slots, uint32_t slot_count, const struct datum *missing)
+{
+    bool dense = !b->sel || b->count >= b->rows / 8 * DENSE_OF_8;
+    row_decode_picks(n->scan.table->layout, rows, dense ? NULL : b->sel, dense ? b->rows : b->count,
+                     n->scan.fetch, slots, slot_count, missing, b->columns);
+}
+
+enum status scan_steps_run(struct scan_steps *s, struct execution *x,
                            const struct plan_node *n, const struct slice *rows,
                            const struct datum *missing, struct arena *a, struct batch *b)
 {
     uint16_t *sel = n->filter ? arena_alloc(a, b->rows * sizeof *sel) : NULL;
+    bool at_once = s->in >= TRIAL_ROWS && s->out >= s->in / 8 * DENSE_OF_8;
+    s->in += b->rows;
+    if (at_once) decode(n, rows, b, s->all, s->all_count, missing);
     for (uint32_t i = 0; i < s->count && b->count; i++) {
         const struct scan_step *step = &s->steps[i];
-        bool dense = !b->sel || b->count >= b->rows / 8 * DENSE_OF_8;
-        row_decode_picks(n->scan.table->layout, rows, dense ? NULL : b->sel,
-                         dense ? b->rows : b->count, n->scan.fetch, step->slots, step->slot_count,
-                         missing, b->columns);
+        if (!at_once) decode(n, rows, b, step->slots, step->slot_count, missing);
         if (!step->condition) break;
         TRY(exec_filter(x, step->condition, b, a, sel, &b->count));
         b->sel = sel;
     }
+    s->out += b->count;
     return OK;
 }

@@ -14,12 +14,15 @@ struct scan_step {
 struct scan_steps {
     struct scan_step *steps;
     uint32_t count;
+    uint16_t *all;        /* slots, for the case that nearly all rows pass */
+    uint32_t all_count;
+    uint64_t in, out;     /* rows so far */
 };
 
 /* In the execution's arena; the last step has no condition. */
 void scan_steps_make(struct scan_steps *s, struct execution *x, const struct plan_node *n);
 /* Decodes the rows into b's columns, whose vectors are made, and leaves in b those that pass. */
-enum status scan_steps_run(const struct scan_steps *s, struct execution *x,
+enum status scan_steps_run(struct scan_steps *s, struct execution *x,
                            const struct plan_node *n, const struct slice *rows,
                            const struct datum *missing, struct arena *a, struct batch *b) MUST;
 
