@@ -310,26 +310,31 @@ static void clear_nulls(uint64_t *nulls, uint32_t at, uint32_t count)
 
 enum { NULLS_WORD_COLUMNS = 64 };
 
-/* The null bits of a row's first columns. */
-static inline uint64_t null_word(const char *row, uint32_t bytes)
-{
-    uint64_t w = 0;
-    memcpy(&w, row + HEADER_BYTES, bytes < sizeof w ? bytes : sizeof w);
-    return w;
-}
-
 /* Columns, of the first 64, that all the rows have: bit set. */
 static uint64_t find_present(const struct row_layout *l, const struct slice *rows,
                              const uint16_t *sel, uint32_t count)
 {
     uint64_t nulls = 0;
-    uint32_t bytes = head_bytes(l->column_count) - HEADER_BYTES;
-    bool whole = true;
+    uint16_t columns = l->column_count;
+    uint32_t bytes = head_bytes(columns) - HEADER_BYTES;
+    uint32_t least = head_bytes(columns) + l->fixed_bytes[columns];
+    bool whole = true, has_word = least >= HEADER_BYTES + sizeof nulls; /* where the null bits are */
+    ASSERT(has_word || bytes <= 1);
     for (uint32_t i = 0; i < count; i++) {
         struct slice row = rows[sel ? sel[i] : i];
-        if (check_row(l, row) == l->column_count) nulls |= null_word(row.data, bytes);
-        else whole = false;
+        uint64_t word = 0;
+        ASSERT(row.len >= HEADER_BYTES);
+        if (!whole || load_count(row.data) != columns) {
+            (void)check_row(l, row);
+            whole = false;
+            continue;
+        }
+        ASSERT(row.len >= least);
+        if (has_word) memcpy(&word, row.data + HEADER_BYTES, sizeof word);
+        else if (bytes) word = (uint8_t)row.data[HEADER_BYTES];
+        nulls |= word;
     }
+    if (bytes < sizeof nulls) nulls &= (1ull << bytes * 8) - 1;
     return whole ? ~nulls : 0;
 }
 

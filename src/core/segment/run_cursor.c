@@ -148,9 +148,12 @@ static uint32_t end_of(const struct run_cursor *c, struct slice limit)
     return segment__lower_bound(&c->s, limit, UINT64_MAX);
 }
 
-static bool same_key(const struct segment *s, uint32_t a, uint32_t b)
+/* Versions of a key come newest first, so keys need not be looked at where the later entry is no older. */
+static inline bool same_key(const struct segment *s, uint32_t later, uint32_t earlier)
 {
-    return s->heads[a] == s->heads[b] && slice_eq(segment__key(s, a), segment__key(s, b));
+    return s->h->ts_bytes && s->heads[later] == s->heads[earlier] &&
+           segment__ts(s, later) < segment__ts(s, earlier) &&
+           slice_eq(segment__key(s, later), segment__key(s, earlier));
 }
 
 /* Of a history run: when the version of that row ended. */
@@ -208,6 +211,25 @@ enum status run_cursor_next_seen(struct run_cursor *c, uint64_t snapshot, bool h
     }
 }
 
+enum { ROWS_AHEAD = 12 };
+
+/* Each entry is a row of its own, and all are seen. */
+static uint32_t take_all(const struct segment *s, uint32_t from, uint32_t to, struct slice *rows)
+{
+    const uint32_t *offsets = s->offsets;
+    for (uint32_t i = from; i < to; i++) {
+        const char *record = s->records + (offsets[i] >> 1);
+        const char *end = s->records + (offsets[i + 1] >> 1);
+        uint32_t ahead = i + ROWS_AHEAD < to ? i + ROWS_AHEAD : to;
+        __builtin_prefetch(s->records + (offsets[ahead] >> 1));
+        uint16_t key_len;
+        memcpy(&key_len, record, sizeof key_len);
+        record += sizeof key_len + key_len;
+        rows[i - from] = slice_make(record, (size_t)(end - record));
+    }
+    return to - from;
+}
+
 uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct slice *keys,
                          struct slice *rows, struct slice *ret_key)
 {
@@ -215,6 +237,11 @@ uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct 
     uint32_t end = end_of(c, q->limit), n = 0, given = c->entry, i = c->entry;
     bool all_visible = s->h->max_ts <= q->snapshot;
     ASSERT(c->where == AT_ENTRY);
+    if (all_visible && !s->h->ts_bytes && !s->h->tombstones && !q->history && !keys) {
+        given = (end - i < q->max ? end : i + q->max) - 1;
+        n = take_all(s, i, given + 1, rows);
+        i = given + 1;
+    }
     for (; i < end && n < q->max; i++) {
         if (!all_visible && segment__ts(s, i) > q->snapshot) continue;
         if (i > c->entry && same_key(s, i, given)) continue;
