@@ -111,6 +111,13 @@ static enum status write_run(struct tree *t, struct memory *m, bool bottom, stru
     return st == OK ? blocks_sync(f->blocks) : st;
 }
 
+/* A tree that is being made is not in the manifest until its commit is, and then with the branch that it belongs to.
+ * Of its memtables only those go before that in which all was taken back. */
+static bool is_told(const struct tree *t)
+{
+    return __atomic_load_n(&t->created, __ATOMIC_ACQUIRE);
+}
+
 /* The manifest first, then the shape; both under manifest_mutex, so that a rewrite of the manifest
  * sees them agree. */
 static enum status install(struct tree *t, struct memory *m, struct run_edit *e)
@@ -122,7 +129,7 @@ static enum status install(struct tree *t, struct memory *m, struct run_edit *e)
     ASSERT(t->shape->memories[last] == m && last > 0);
     e->replay_lsn = __atomic_load_n(&t->shape->memories[last - 1]->first_lsn, __ATOMIC_ACQUIRE);
     enum status st = OK;
-    if (!t->dropped && !t->drop_logged) {
+    if (!t->dropped && !t->drop_logged && is_told(t)) {
         POINT("flush.before_manifest");
         st = forest__log_edit(f, t, e);
         POINT("flush.after_manifest");
@@ -161,6 +168,7 @@ enum status tree_flush(struct tree *t, bool *ret_worked)
     struct run_edit e = {.tree = t->id, .rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED)};
     enum status st = m && f->wal ? wal_flush(f->wal) : OK;
     if (m && st == OK) st = write_run(t, m, bottom, &e);
+    if (m && st == OK && e.added.count && !is_told(t)) m = NULL;
     uint64_t bytes = 0; /* counted now: once installed, a merge may take the runs away */
     for (size_t i = 0; m && st == OK && i < e.added.count; i++)
         bytes += run_bytes(e.added.data[i]->run);
