@@ -12,8 +12,9 @@ enum { PREPARED_META_BYTES_MAX = 1024 };
 
 /* Durable on return; *ret_id names it from then on, across restarts, too. `meta` is the caller's own, kept
  * with it. Whatever comes back, t is not the caller's any more: an error has rolled it back.
- * FEATURE_NOT_SUPPORTED for what cannot be prepared: trees made or dropped, bulk loads, and advisory locks
- * of the session's level on what the transaction has locked, too. OUT_OF_MEMORY: they are too large. */
+ * FEATURE_NOT_SUPPORTED for what cannot be prepared: bulk loads, hooks (txn_on_end), and advisory locks
+ * of the session's level on what the transaction has locked, too. OUT_OF_MEMORY: they are too large.
+ * SERIALIZATION_FAILURE of SERIALIZABLE ones, as a commit: the second phase has none. */
 enum status txn_prepare(struct txn *t, struct slice meta, uint64_t *ret_id) MUST;
 
 /* Commits it or rolls it back, durable on return. UNDEFINED_OBJECT (no message): there is none of that id. */
@@ -21,6 +22,8 @@ enum status prepared_resolve(struct store *s, uint64_t id, bool commit, uint64_t
 
 struct prepared_info {
     uint64_t id, txn;
+    uint32_t branch;   /* 0: the main line */
+    bool catalog;      /* it has written to the tree that is not tracked: store_untrack_tree */
     struct slice meta; /* until the call returns */
 };
 /* In order of preparing. */

@@ -7,6 +7,7 @@
 #include "core/prepared.h"
 
 #include "core/txn.h"
+#include "db/db_line_priv.h"
 #include "db/system_priv.h"
 
 enum { GID_BYTES = 200, META_BYTES = 16 };
@@ -15,6 +16,8 @@ struct gid {
     struct gid *next;
     uint64_t id, txn;
     oid_t owner, database;
+    uint32_t branch;     /* 0: main */
+    bool ddl;
     int64_t prepared_us; /* µs since 2000-01-01 UTC */
     bool busy;           /* being prepared, or ended */
     char name[GID_BYTES];
@@ -96,6 +99,8 @@ static enum status load_one(void *ctx, const struct prepared_info *i)
     memcpy(g->name, i->meta.data + META_BYTES, i->meta.len - META_BYTES);
     g->id = i->id;
     g->txn = i->txn;
+    g->branch = i->branch;
+    g->ddl = i->catalog;
     append(p, g);
     return OK;
 }
@@ -122,10 +127,6 @@ static enum status check_session(struct session *s)
     }
     if (s->exports)
         return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a transaction that has exported snapshots");
-    if (s->own_catalog)
-        return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a transaction that has executed DDL");
-    if (s->line->branch)
-        return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a transaction in a branch");
     return OK;
 }
 
@@ -144,6 +145,8 @@ static enum status reserve(struct two_phase *p, struct session *s, const char *n
         memcpy(g->name, name, strlen(name));
         g->owner = s->user_oid;
         g->database = s->database_oid;
+        g->branch = branch_id(s->line->branch);
+        g->ddl = s->own_catalog != NULL;
         g->prepared_us = db__now_us(s->db);
         g->txn = txn_id(s->txn);
         g->busy = true;
@@ -196,7 +199,36 @@ static enum status judge(const struct session *s, const struct gid *g, const cha
         (void)FAIL(FEATURE_NOT_SUPPORTED, "prepared transaction belongs to another database");
         return error_hint("Connect to the database where the transaction was prepared to finish it.");
     }
+    if (g->branch != branch_id(s->line->branch)) {
+        (void)FAIL(FEATURE_NOT_SUPPORTED, "prepared transaction belongs to another branch");
+        return error_hint("Go into the branch where the transaction was prepared to finish it.");
+    }
     return OK;
+}
+
+/* What is published is what the store has then: nobody else can have changed the catalog since it was prepared. */
+static enum status load_catalog(struct session *s, struct catalog **ret)
+{
+    struct txn_options o = {.isolation = READ_COMMITTED, .read_only = true, .branch = s->line->branch};
+    struct txn *t;
+    TRY(txn_begin(s->db->store, &o, &t));
+    txn_statement_begin(t);
+    enum status st = catalog_load(t, ret);
+    txn_statement_end(t);
+    txn_abort(t);
+    return st;
+}
+
+static enum status commit_ddl(struct session *s, const struct gid *g)
+{
+    struct catalog *c = NULL;
+    uint64_t ts;
+    db_line__begin_publishing(s->line);
+    enum status st = prepared_resolve(s->db->store, g->id, true, &ts);
+    if (st == OK) st = load_catalog(s, &c);
+    if (st == OK) db_line__publish(s->line, c, ts);
+    db_line__end_publishing(s->line);
+    return st;
 }
 
 enum status session__end_prepared(struct session *s, const struct ast_transaction *a, char tag[64])
@@ -216,7 +248,7 @@ enum status session__end_prepared(struct session *s, const struct ast_transactio
     if (st == OK) g->busy = true;
     fmutex_unlock(&p->mutex);
     TRY(st);
-    st = prepared_resolve(s->db->store, g->id, commit, &ts);
+    st = g->ddl && commit ? commit_ddl(s, g) : prepared_resolve(s->db->store, g->id, commit, &ts);
     ASSERT(st != UNDEFINED_OBJECT);
     forget(p, g);
     return st;

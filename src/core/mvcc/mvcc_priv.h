@@ -296,7 +296,8 @@ enum redo_op {
     REDO_PUT = 1, REDO_DELETE, REDO_CREATE, REDO_DROP, REDO_RUN,
     REDO_CREATE_IN,
     REDO_PREPARE, REDO_RESOLVE, /* of prepared transactions; inside of PREPARE alone: */
-    REDO_LOCK, REDO_RELATION, REDO_ADVISORY, /* lsm/redo.h has more */
+    REDO_LOCK, REDO_RELATION, REDO_ADVISORY,
+    REDO_BRANCH = 14, REDO_RANGE, /* 12 and 13: lsm/redo.h */
 };
 enum { REDO_TREE_BYTES = 9, REDO_ROW_BYTES = 17, REDO_RUN_BYTES = 17 };
 /* The end of a prepared transaction that is rolled back. */
@@ -345,6 +346,16 @@ enum status ssi__read_range(struct txn *t, tree_id tree, struct slice lower,
 enum status ssi__write(struct txn *t, tree_id tree, struct slice key) MUST;
 enum status ssi__write_range(struct txn *t, tree_id tree, struct slice first,
                              struct slice last) MUST;
+/* Of one that is prepared, over a restart: calls fn with each range that it has read or written, and the way back. It
+ * cannot fail any more, and nobody knows what it had to do with those that have ended: others fail for it. */
+struct ssi_told {
+    uint64_t tree;          /* and branch */
+    struct slice from, to;
+    uint8_t end, kind;      /* enum range_end, ssi_kind */
+};
+void ssi__tell(struct txn *t, void (*fn)(void *ctx, const struct ssi_told *r), void *ctx);
+void ssi__revive(struct txn *t);
+enum status ssi__revive_range(struct txn *t, const struct ssi_told *r) MUST;
 /* Of any transaction. */
 enum status ssi__drop_tree(struct txn *t, tree_id tree) MUST;
 

@@ -3,8 +3,11 @@
  * One is a transaction like any other, which belongs to nobody: its versions in flight and its locks are what
  * holds others off. Its record stays in the log until it is ended. A commit logs the rows once more, as
  * every commit does, so that the record is not needed after it; a checkpoint copies a record that
- * has grown old. Versions in flight cannot be flushed: they are carried to the next memtable. */
+ * has grown old. Versions in flight cannot be flushed: they are carried to the next memtable. Trees that it has made
+ * are not in the manifest, and hold nothing but such versions, until it commits. */
 #include "core/mvcc/prepared_priv.h"
+
+#include "core/mvcc/ssi_priv.h"
 
 #include "base/mem.h"
 #include "base/point.h"
@@ -47,6 +50,7 @@ static struct prepared_txn *take(struct store *s, size_t at)
 static void release(struct prepared_txn *p)
 {
     lock_owner_free(p->owner);
+    store_close_branch(p->branch);
     mem_free(MEM_TXN, p);
 }
 
@@ -54,11 +58,8 @@ static void release(struct prepared_txn *p)
 
 static enum status check(struct store *s, const struct txn *t)
 {
-    if (t->options.isolation > REPEATABLE_READ)
-        return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a SERIALIZABLE transaction");
-    if (t->changes.count || t->hooks.count)
-        return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a transaction that has created or dropped "
-                                           "tables, indexes or sequences");
+    if (t->hooks.count)
+        return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a transaction that has altered sequences");
     if (t->loads.count) {
         (void)FAIL(FEATURE_NOT_SUPPORTED,
                    "cannot PREPARE a transaction that has loaded many rows in one statement");
@@ -80,10 +81,12 @@ enum status txn_prepare(struct txn *t, struct slice meta, uint64_t *ret_id)
     lsn_t end;
     enum status st = check(s, t);
     if (st == OK) st = advisory__hand_over(t, &p->owner);
+    if (st == OK && t->ssi) st = ssi__prepare(t); /* from here on others fail for it */
     if (st == OK) {
         if (t->straddles) txn__drop_straddling(t);
         t->straddles = false;
         p->txn = t;
+        p->branch = store_ref_branch(t->branch);
         p->bytes = t->bytes;
         /* On the list before the log has it: its record must not be recycled. */
         p->lsn = wal_appended_lsn(s->wal).v;
@@ -148,6 +151,16 @@ enum status prepared_resolve(struct store *s, uint64_t id, bool commit, uint64_t
     return st;
 }
 
+static bool writes_catalog(const struct txn *t)
+{
+    tree_id catalog = __atomic_load_n(&t->store->ssi->untracked, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < t->writes.count; i++) {
+        const struct write_entry *w = &t->writes.data[i];
+        if (w->version && (w->tree->id == catalog || (w->tree->base && w->tree->base == catalog))) return true;
+    }
+    return false;
+}
+
 enum status prepared_each(struct store *s, enum status (*fn)(void *ctx, const struct prepared_info *p),
                           void *ctx)
 {
@@ -156,7 +169,8 @@ enum status prepared_each(struct store *s, enum status (*fn)(void *ctx, const st
     for (size_t i = 0; i < s->prepared.count && st == OK; i++) {
         const struct prepared_txn *p = s->prepared.data[i];
         if (!is_settled(p)) continue;
-        struct prepared_info info = {p->id, p->txn->id, slice_make(p->meta, p->meta_len)};
+        struct prepared_info info = {p->id, p->txn->id, branch_id(p->branch), writes_catalog(p->txn),
+                                     slice_make(p->meta, p->meta_len)};
         st = fn(ctx, &info);
     }
     fmutex_unlock(&s->prepared_mutex);

@@ -5,13 +5,17 @@
  *   u8 LOCK | u64 tree | u32 key bytes | u32 0 | u8 strength | key
  *   u8 RELATION | u64 relation | u8 modes, bit m - 1 for mode m
  *   u8 ADVISORY | u64 0 | u32 database, high, low, form | u8 shared
+ *   u8 BRANCH | u64 branch                             the first of all; none: the main line
+ *   u8 CREATE, DROP | u64 tree
+ *   u8 RANGE | u64 tree | u32 bytes from, to | u8 end | u8 kind | from | to    of SERIALIZABLE ones, branch_own in
+ *                                                      the tree; an empty one of tree 0: it is SERIALIZABLE
  *
  * It is a record of its own. Flags: 1 keeps its key, 2 is an insert. Little-endian. */
 #include "core/mvcc/prepared_priv.h"
 
 #include "base/mem.h"
 
-enum { PREPARE_BYTES = 13, ENTRY_BYTES = 18, RELATION_BYTES = 10, ADVISORY_BYTES = 26 };
+enum { PREPARE_BYTES = 13, ENTRY_BYTES = 18, RELATION_BYTES = 10, ADVISORY_BYTES = 26, RANGE_BYTES = 19 };
 enum { FLAG_KEEPS_KEY = 1, FLAG_INSERT = 2 };
 
 struct record {
@@ -70,6 +74,27 @@ static void add_locks(struct record *r, struct store *s, const struct prepared_t
 }
 _Static_assert(sizeof(struct advisory_key) == 16, "as the record has it");
 
+/* Copied: another tree's readers may move it. */
+static void add_range(void *ctx, const struct ssi_told *t)
+{
+    struct record *r = ctx;
+    uint32_t lens[2] = {(uint32_t)t->from.len, (uint32_t)t->to.len};
+    uint8_t *p = head(r, REDO_RANGE, t->tree, RANGE_BYTES + t->from.len + t->to.len);
+    memcpy(p + 9, lens, sizeof lens);
+    p[17] = t->end;
+    p[18] = t->kind;
+    if (lens[0]) memcpy(p + RANGE_BYTES, t->from.data, lens[0]);
+    if (lens[1]) memcpy(p + RANGE_BYTES + lens[0], t->to.data, lens[1]);
+}
+
+static void add_ranges(struct record *r, struct txn *t)
+{
+    static const struct ssi_told mark = {0};
+    if (!t->ssi) return;
+    add_range(r, &mark);
+    ssi__tell(t, add_range, r);
+}
+
 enum status prepared__log(struct store *s, struct prepared_txn *p, lsn_t *ret_end)
 {
     struct txn *t = p->txn;
@@ -78,10 +103,15 @@ enum status prepared__log(struct store *s, struct prepared_txn *p, lsn_t *ret_en
     arena_init(&r.arena, MEM_TXN);
     memcpy(head(&r, REDO_PREPARE, p->id, PREPARE_BYTES) + 9, &p->meta_len, 4);
     ARENA_PUSH(&r.arena, &r.parts, slice_make(p->meta, p->meta_len));
+    if (p->branch) head(&r, REDO_BRANCH, branch_id(p->branch), REDO_TREE_BYTES);
+    for (size_t i = 0; i < t->changes.count; i++)
+        head(&r, t->changes.data[i].drop ? REDO_DROP : REDO_CREATE, t->changes.data[i].tree->id,
+             REDO_TREE_BYTES);
     epoch_enter(t->slot);
     for (size_t i = 0; i < t->writes.count; i++)
         if (t->writes.data[i].version) add_version(&r, t, &t->writes.data[i]);
     add_locks(&r, s, p);
+    add_ranges(&r, t);
     enum status st = wal_append(s->wal, r.parts.data, (uint32_t)r.parts.count, false, &ts, ret_end);
     epoch_exit(t->slot);
     arena_release(&r.arena);
@@ -125,27 +155,98 @@ static enum status revive_version(struct store *s, struct prepared_txn *p, uint6
     return OK;
 }
 
+static enum status revive_range(struct prepared_txn *p, uint64_t lsn, struct slice *rest)
+{
+    struct ssi_told r;
+    uint32_t lens[2];
+    if (rest->len < RANGE_BYTES) return malformed(lsn);
+    memcpy(&r.tree, rest->data + 1, 8);
+    memcpy(lens, rest->data + 9, sizeof lens);
+    if ((uint64_t)lens[0] + lens[1] > rest->len - RANGE_BYTES) return malformed(lsn);
+    r.end = (uint8_t)rest->data[17];
+    r.kind = (uint8_t)rest->data[18];
+    r.from = slice_make(rest->data + RANGE_BYTES, lens[0]);
+    r.to = slice_make(r.from.data + lens[0], lens[1]);
+    if (r.tree) TRY(ssi__revive_range(p->txn, &r));
+    else ssi__revive(p->txn);
+    rest->data += RANGE_BYTES + (size_t)lens[0] + lens[1];
+    rest->len -= RANGE_BYTES + (size_t)lens[0] + lens[1];
+    return OK;
+}
+
+/* Its place in `writes` is where the trees' rows begin: they come behind all of these. */
+static enum status revive_change(struct store *s, struct prepared_txn *p, uint64_t lsn, bool drop,
+                                 tree_id id)
+{
+    struct tree *tree = forest_tree(s->forest, id);
+    if (drop && !tree) return malformed(lsn);
+    if (!tree) {
+        TRY(forest_add(s->forest, id, lsn, &tree));
+        tree->branch = branch_id(p->branch);
+    }
+    ARRAY_PUSH(&p->txn->changes, (struct tree_change){tree, drop});
+    ARRAY_PUSH(&p->txn->writes, (struct write_entry){.tree = tree});
+    return OK;
+}
+
+static enum status revive_relation(struct prepared_txn *p, uint64_t lsn, struct slice rest)
+{
+    uint64_t relation;
+    if (rest.len < RELATION_BYTES) return malformed(lsn);
+    memcpy(&relation, rest.data + 1, 8);
+    return txn__hold_relation(p->txn, relation, (uint8_t)rest.data[9]);
+}
+
+static enum status revive_advisory(struct prepared_txn *p, uint64_t lsn, struct slice rest)
+{
+    struct advisory_key k;
+    bool held;
+    if (rest.len < ADVISORY_BYTES) return malformed(lsn);
+    memcpy(&k, rest.data + 9, sizeof k);
+    TRY(advisory_lock(p->txn, &k, rest.data[25], ADVISORY_TRANSACTION, false, &held));
+    return held ? OK : malformed(lsn);
+}
+
 static enum status revive_entry(struct store *s, struct prepared_txn *p, uint64_t lsn,
                                 struct slice *rest)
 {
-    const uint8_t *at = (const uint8_t *)rest->data;
-    size_t used = at[0] == REDO_RELATION ? RELATION_BYTES : ADVISORY_BYTES;
-    if (at[0] == REDO_PUT || at[0] == REDO_DELETE || at[0] == REDO_LOCK)
-        return revive_version(s, p, lsn, rest);
-    if ((at[0] != REDO_RELATION && at[0] != REDO_ADVISORY) || rest->len < used) return malformed(lsn);
-    if (at[0] == REDO_RELATION) {
-        uint64_t relation;
-        memcpy(&relation, at + 1, 8);
-        TRY(txn__hold_relation(p->txn, relation, at[9]));
-    } else {
-        struct advisory_key k;
-        bool held;
-        memcpy(&k, at + 9, sizeof k);
-        TRY(advisory_lock(p->txn, &k, at[25], ADVISORY_TRANSACTION, false, &held));
-        if (!held) return malformed(lsn);
+    uint64_t number;
+    size_t used = REDO_TREE_BYTES;
+    if (rest->len < REDO_TREE_BYTES) return malformed(lsn);
+    memcpy(&number, rest->data + 1, 8);
+    switch ((uint8_t)rest->data[0]) {
+    case REDO_PUT:
+    case REDO_DELETE:
+    case REDO_LOCK: return revive_version(s, p, lsn, rest);
+    case REDO_RANGE: return revive_range(p, lsn, rest);
+    case REDO_CREATE:
+    case REDO_DROP: TRY(revive_change(s, p, lsn, rest->data[0] == REDO_DROP, number)); break;
+    case REDO_RELATION:
+        TRY(revive_relation(p, lsn, *rest));
+        used = RELATION_BYTES;
+        break;
+    case REDO_ADVISORY:
+        TRY(revive_advisory(p, lsn, *rest));
+        used = ADVISORY_BYTES;
+        break;
+    default: return malformed(lsn);
     }
     rest->data += used;
     rest->len -= used;
+    return OK;
+}
+
+/* The branch that it is in, if the record says so: that cannot have been dropped. */
+static enum status revive_branch(struct store *s, struct prepared_txn *p, uint64_t lsn,
+                                 struct slice *rest)
+{
+    uint64_t id;
+    if (rest->len < REDO_TREE_BYTES || (uint8_t)rest->data[0] != REDO_BRANCH) return OK;
+    memcpy(&id, rest->data + 1, 8);
+    p->branch = id <= UINT32_MAX ? store_open_branch_id(s, (uint32_t)id) : NULL;
+    if (!p->branch) return malformed(lsn);
+    rest->data += REDO_TREE_BYTES;
+    rest->len -= REDO_TREE_BYTES;
     return OK;
 }
 
@@ -161,10 +262,12 @@ enum status prepared__revive(struct store *s, uint64_t lsn, struct slice record,
     struct prepared_txn *p = prepared__new(id, slice_make(record.data + PREPARE_BYTES, meta));
     p->lsn = lsn;
     p->owner = lock_owner_new(s, 0, 0);
-    struct txn_options o = {.isolation = READ_COMMITTED, .owner = p->owner};
-    enum status st = txn_begin(s, &o, &p->txn);
     struct slice rest = slice_make(record.data + PREPARE_BYTES + meta,
                                    record.len - PREPARE_BYTES - meta);
+    enum status in = revive_branch(s, p, lsn, &rest);
+    struct txn_options o = {.isolation = READ_COMMITTED, .owner = p->owner, .branch = p->branch};
+    enum status st = txn_begin(s, &o, &p->txn);
+    if (st == OK) st = in;
     while (st == OK && rest.len) st = revive_entry(s, p, lsn, &rest);
     p->ready = true;
     prepared__add(s, p); /* after an error, too: the store's close frees it */

@@ -9,6 +9,7 @@ struct prepared_txn {
     uint64_t id, lsn;      /* of its record, or of the newest copy */
     struct txn *txn;
     struct lock_owner *owner;
+    struct branch *branch; /* a handle, as long as it is prepared; NULL: the main line */
     uint64_t bytes;        /* of its rows */
     bool ready, ending;    /* guarded by store.prepared_mutex: its record is durable; its end is */
     uint32_t meta_len;

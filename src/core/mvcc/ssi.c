@@ -250,6 +250,25 @@ void ssi__begin(struct txn *t)
     else t->ssi = x;
 }
 
+/* It is taken for a pivot: with an arrow to who committed first of all, and one from who committed after that. */
+void ssi__revive(struct txn *t)
+{
+    struct ssi *g = t->store->ssi;
+    struct sx *x = ssi__sx_new(g);
+    x->txn = t;
+    x->id = t->id;
+    spin_lock(&g->lock);
+    x->floor = x->snapshot = __atomic_load_n(&t->store->visible_ts, __ATOMIC_SEQ_CST);
+    x->begin_seq = g->seq;
+    x->prepare_seq = ++g->seq;
+    x->prepared = true;
+    x->out_seq = 0;
+    x->out_ts = x->in_seq = 1;
+    sx_list__push(&g->active, x);
+    spin_unlock(&g->lock);
+    t->ssi = x;
+}
+
 /* Under the lock: it is in none of the lists of those that live. */
 static void unlink_arrows(struct sx *x)
 {

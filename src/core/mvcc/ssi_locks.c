@@ -226,6 +226,37 @@ enum status ssi__write_range(struct txn *t, tree_id tree, struct slice first, st
     return put(t, SSI_WRITE, tree, &r);
 }
 
+/* --- of those that are prepared ----------------------------------------------------------------- */
+
+void ssi__tell(struct txn *t, void (*fn)(void *ctx, const struct ssi_told *r), void *ctx)
+{
+    struct sx *x = t->ssi;
+    for (struct ssi_slot *s = x->slots; s; s = s->next) {
+        struct ssi_bucket *b = bucket_of(x->ssi, s->tree);
+        spin_lock(&b->lock);
+        for (uint8_t k = 0; k < SSI_KINDS; k++)
+            for (const struct ssi_range *n = s->first[k]; n; n = n->next) {
+                struct ssi_told told = {s->tree, n->r.from, n->r.to, (uint8_t)n->r.end, k};
+                fn(ctx, &told);
+            }
+        spin_unlock(&b->lock);
+    }
+}
+
+enum status ssi__revive_range(struct txn *t, const struct ssi_told *r)
+{
+    struct sx *x = t->ssi;
+    struct key_range range = {r->from, r->to, (enum range_end)r->end};
+    if (!x || r->kind >= SSI_KINDS || r->end > END_NONE)
+        return FAIL(DATA_CORRUPTED, "a prepared transaction's record holds a range that is not one");
+    struct ssi_slot *s = slot_of(x, r->tree);
+    struct ssi_bucket *b = bucket_of(x->ssi, r->tree);
+    spin_lock(&b->lock);
+    (void)put_range(make_tree(b, r->tree), s, (enum ssi_kind)r->kind, x, &range);
+    spin_unlock(&b->lock);
+    return OK;
+}
+
 /* --- trees that go ----------------------------------------------------------------------------- */
 
 static void read_all(void *ctx, struct sx *x)

@@ -23,9 +23,12 @@ struct run {
     struct lines sure, unsure;
     bool in_doubt;
     struct pledges pledges;
+    enum { MIX_NONE, MIX_PREPARING, MIX_PREPARED, MIX_ENDING } mix; /* the transaction 'mix', of … */
+    int mix_line;
+    bool inside; /* a block: in the branch already */
     struct moment moments[MOMENTS];
     int64_t clock_us;
-    int merges, refused, past;
+    int merges, refused, past, mixed;
     bool trace;
     char last[512];
 };
@@ -46,7 +49,7 @@ static enum status enter(struct run *r, const struct line *l)
 {
     char name[16];
     line_name(l, name);
-    return sql(r, "use branch %s", name);
+    return r->inside ? OK : sql(r, "use branch %s", name);
 }
 
 static int below(struct run *r, int n)
@@ -197,6 +200,68 @@ static enum status make_or_drop(struct run *r, struct lines *m, int at)
                   "create index on made%d (batch)", i, i % 2 ? "not null" : "primary key", i);
 }
 
+/* --- in two phases ----------------------------------------------------------------------------- */
+
+static enum status maintain(struct run *r)
+{
+    bool worked = true;
+    if (below(r, 2)) return db_checkpoint(r->d.db);
+    for (int i = 0; i < 4 && worked; i++) TRY(store_maintain(r->d.db->store, &worked));
+    return OK;
+}
+
+static enum status end_mix(struct run *r, bool commit)
+{
+    TRY(enter(r, &r->unsure.all[r->mix_line]));
+    r->mix = MIX_ENDING;
+    TRY(sql(r, "%s prepared 'mix'", commit ? "commit" : "rollback"));
+    r->mix = MIX_NONE;
+    if (!commit) r->unsure = r->sure;
+    return OK;
+}
+
+/* Rows and definitions of any line; it ends at once, or after a while, or after a power loss. */
+static enum status prepare_mix(struct run *r, struct lines *m, int at)
+{
+    struct line *l = &m->all[at];
+    r->mix_line = at;
+    TRY(enter(r, l));
+    TRY(sql(r, "begin isolation level %s", below(r, 2) ? "serializable" : "read committed"));
+    r->inside = true;
+    enum status st = OK;
+    for (int i = below(r, 3); i >= 0 && st == OK; i--) {
+        int what = below(r, 5);
+        st = what == 0   ? alter_table(r, m, l)
+             : what == 1 ? make_or_drop(r, m, at)
+             : what == 2 ? fill_table(r, m, l)
+             : what == 3 ? write_child(r, l)
+                         : write_rows(r, m, l);
+    }
+    r->inside = false;
+    TRY(st);
+    r->mix = MIX_PREPARING;
+    TRY(sql(r, "prepare transaction 'mix'"));
+    r->mix = MIX_PREPARED;
+    for (int i = below(r, 4); i > 0; i--) TRY(maintain(r));
+    return end_mix(r, below(r, 3) > 0);
+}
+
+/* After a loss: what was prepared is there, and ends. */
+static void check_mix(struct run *r)
+{
+    assert_int_equal(sql(r, "select count(*) from pg_prepared_xacts where gid = 'mix'"), OK);
+    bool there = atoi(r->d.rows.data) > 0;
+    if (!there && r->mix == MIX_PREPARED) fail_msg("'mix' was prepared and is gone");
+    if (there && r->mix == MIX_NONE) fail_msg("'mix' has ended and is back");
+    r->mix = MIX_NONE;
+    if (!there) return;
+    enum status st = end_mix(r, below(r, 2));
+    if (st != OK) fail_msg("%s: %s: %s", r->last, status_name(st), error_current()->message);
+    r->sure = r->unsure;
+    r->in_doubt = false;
+    r->mixed++;
+}
+
 /* --- the past ---------------------------------------------------------------------------------- */
 
 static void advance(struct run *r, int64_t us)
@@ -311,6 +376,8 @@ static bool holds(struct run *r, const struct lines *m)
 
 static void check(struct run *r)
 {
+    r->inside = false;
+    check_mix(r);
     bool right = holds(r, &r->sure);
     if (!right && r->in_doubt && holds(r, &r->unsure)) {
         right = true;
@@ -326,18 +393,10 @@ static void check(struct run *r)
 
 /* --- the mix ----------------------------------------------------------------------------------- */
 
-static enum status maintain(struct run *r)
-{
-    bool worked = true;
-    if (below(r, 2)) return db_checkpoint(r->d.db);
-    for (int i = 0; i < 4 && worked; i++) TRY(store_maintain(r->d.db->store, &worked));
-    return OK;
-}
-
 static enum status change(struct run *r, struct lines *m, int at)
 {
     struct line *l = &m->all[at];
-    switch (below(r, 24)) {
+    switch (below(r, 26)) {
     case 0:
     case 1: return fork_line(r, m, at);
     case 2: return drop_line(r, m, at);
@@ -354,6 +413,8 @@ static enum status change(struct run *r, struct lines *m, int at)
     case 13:
     case 14:
     case 15: return write_child(r, l);
+    case 16:
+    case 17: return prepare_mix(r, m, at);
     default: return write_rows(r, m, l);
     }
 }
@@ -430,7 +491,7 @@ static void run_seed(uint64_t seed, uint64_t rounds)
     r->sure.all[0].alive = true;
     for (uint64_t i = 0; i < rounds; i++) lose_power(r);
     print_message("  %d merges, %d refused, %d looks at the past, %llu prepared survived\n", r->merges,
-                  r->refused, r->past, (unsigned long long)r->pledges.survived);
+                  r->refused, r->past, (unsigned long long)r->pledges.survived + (unsigned)r->mixed);
     sim_db_release(&r->d);
     mem_free(MEM_TEST, r);
 }
