@@ -10,7 +10,8 @@
  *
  * - A session that was cut at X begins on the next block with a resume record that says so: go on.
  * - If any later flush begins with a whole header, then everything before it was synced once, and
- *   what lies at X has been damaged since: DATA_CORRUPTED.
+ *   what lies at X has been damaged since: DATA_CORRUPTED. But for a resume record on the next block, itself
+ *   torn: its session found the end at X, and the power went again.
  * - Else the flush at X was never acknowledged: a torn tail.
  *
  * The resume record is synced before anything is appended. It makes the session's number larger
@@ -213,11 +214,29 @@ static enum status fail_damaged(struct wal *w, uint64_t lsn, uint64_t later)
                         (unsigned long long)lsn, (unsigned long long)later);
 }
 
+/* At the block behind k->lsn, where no record counts: does a resume record begin there that was not written whole? */
+static enum status is_torn_resume(struct walk *k, uint64_t lsn, bool *ret)
+{
+    struct wal_header h;
+    struct slice payload;
+    const char *p;
+    *ret = false;
+    if (lsn != wal__block_up(k->lsn)) return OK;
+    TRY(wal__reader_get(&k->reader, lsn, WAL_HEADER_BYTES, &p));
+    if (!wal__get_header(p, lsn, &h) || h.kind != WAL_RESUME) return OK;
+    enum status st = read_record(k, lsn, &h, &payload);
+    *ret = st == NOT_FOUND;
+    return *ret ? OK : st;
+}
+
 /* The end of the log is at k->lsn, unless a later flush says otherwise. */
 static enum status check_tail(struct walk *k)
 {
     uint64_t later;
+    bool torn = false;
     enum status st = find_flush(k, k->lsn + 1, &later);
+    if (st == OK) TRY(is_torn_resume(k, later, &torn));
+    if (torn) st = find_flush(k, later + 1, &later);
     if (st == END_OF_DATA) return OK;
     TRY(st);
     return fail_damaged(k->reader.w, k->lsn, later);

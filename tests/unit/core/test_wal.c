@@ -315,6 +315,35 @@ static void leavings_never_count(void **state)
     sim_free(os);
 }
 
+/* The power goes while the log is opened, and again while it is opened after that: neither session's resume record
+ * is whole. */
+static void resume_is_torn_twice(void **state)
+{
+    (void)state;
+    const char *path = "wal/0000000000000000.wal";
+    const struct sim_options o = {.seed = seed_of_run, .keep_permille = 1000};
+    struct os *os = sim_new(&o);
+    struct pair p = {.done = true};
+    const struct slice first = SLICE("first");
+    lsn_t end;
+    hlc_init(&p.clock, os);
+    assert_int_equal(open_pair(os, &p), 0);
+    assert_int_equal(wal_append(p.wal, &first, 1, false, &p.ts, &end), OK);
+    assert_int_equal(wal_flush(p.wal), OK);
+    wal_abandon(p.wal);
+    assert_int_equal(open_pair(os, &p), 1);
+    wal_abandon(p.wal);
+    assert_int_equal(sim_flip_bit(os, path, 2 * 4096 + 48 + 5, 1), OK); /* the pad behind it */
+    assert_int_equal(open_pair(os, &p), 1);
+    wal_abandon(p.wal);
+    assert_int_equal(sim_flip_bit(os, path, 3 * 4096 + 41, 1), OK); /* what it says */
+    for (int lives = 0; lives < 3; lives++) {
+        assert_int_equal(open_pair(os, &p), 1);
+        wal_close(p.wal);
+    }
+    sim_free(os);
+}
+
 static void missing_file(void **state)
 {
     (void)state;
@@ -500,7 +529,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crash_everywhere),
         cmocka_unit_test(damage_is_told),
-        cmocka_unit_test(leavings_never_count),
+        cmocka_unit_test(leavings_never_count), cmocka_unit_test(resume_is_torn_twice),
         cmocka_unit_test(missing_file),
         cmocka_unit_test(failure_is_sticky),
         cmocka_unit_test(disk_full_is_not_the_end),
