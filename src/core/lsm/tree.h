@@ -174,8 +174,10 @@ enum status forest_log_start(struct forest *f, const struct log_start *at) MUST;
 /* Calls fn for each tree, in an epoch section of its own: a tree stays while fn has it. */
 enum status forest_each(struct forest *f, enum status (*fn)(void *ctx, struct tree *t),
                         void *ctx) MUST;
-/* All but the log, for store_verify. `idle`: no flush or compaction runs. */
-enum status forest_verify(struct forest *f, bool idle, const struct verify_sink *sink) MUST;
+/* All but the log, for store_verify. `idle`: no flush or compaction runs. `newest`: the last commit that is durable,
+ * read atomically, as it goes on. */
+enum status forest_verify(struct forest *f, bool idle, const uint64_t *newest,
+                          const struct verify_sink *sink) MUST;
 /* The same for trees that are due (asked in the section), but fn runs outside of it, the tree kept by a
  * reference: for long work, which must not hold up what others retire. */
 enum status forest_each_due(struct forest *f, bool (*due)(struct tree *t),

@@ -4,6 +4,7 @@
  * compacted or dropped meanwhile; so no epoch section and no lock is held over the reading. Extents
  * are held against each other for all trees at one moment, under the mutex of the manifest. */
 #include "core/lsm/tree_priv.h"
+#include "core/lsm/verify_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,22 +146,40 @@ static enum status verify_shape(uint64_t id, const struct shape *s, const struct
     return tell(sink, object, "levels", runs, levels);
 }
 
-/* A copy of the tree's shape, or NULL when there is no such tree. */
-static struct shape *copy_shape(struct forest *f, tree_id id)
+static enum status verify_versions(struct forest *f, uint64_t id, const struct shape *s, uint64_t fork,
+                                   uint64_t newest, const struct verify_sink *sink)
 {
+    char object[64], problem[VERSIONS_PROBLEM_BYTES];
+    struct verify_finding x = {.object = object, .kind = "versions"};
+    snprintf(object, sizeof object, "tree %llu", (unsigned long long)id);
+    enum status st = verify__versions(f, id, s, fork, newest, sink, problem, &x.checked);
+    if (st != OK && error_current()->code != DATA_CORRUPTED) return st;
+    if (st != OK) error_clear(); /* it was told of the run */
+    x.problem = problem[0] ? problem : NULL;
+    return st == OK || x.problem ? sink->found(sink->ctx, &x) : OK;
+}
+
+/* A copy of the tree's shape, or NULL when there is no such tree. *ret_fork: of the branch whose overlay it is; 0. */
+static struct shape *copy_shape(struct forest *f, tree_id id, uint64_t *ret_fork)
+{
+    *ret_fork = 0;
     struct epoch_slot *slot = epoch_slot_new(f->o.epoch);
     epoch_enter(slot);
     struct tree *t = forest_tree(f, id);
     struct shape *s = t && !__atomic_load_n(&t->dropped, __ATOMIC_ACQUIRE)
                           ? shape__copy(tree_shape(t)) : NULL;
+    fmutex_lock(&f->branches_mutex);
+    const struct branch *b = s && t->base ? forest_branch(f, t->branch) : NULL;
+    if (b) *ret_fork = b->fork_ts;
+    fmutex_unlock(&f->branches_mutex);
     epoch_exit(slot);
     epoch_slot_free(slot);
     return s;
 }
 
-enum status forest_verify(struct forest *f, bool idle, const struct verify_sink *sink)
+enum status forest_verify(struct forest *f, bool idle, const uint64_t *newest, const struct verify_sink *sink)
 {
-    uint64_t batches = 0, end = __atomic_load_n(&f->next_tree, __ATOMIC_RELAXED);
+    uint64_t batches = 0, fork, end = __atomic_load_n(&f->next_tree, __ATOMIC_RELAXED);
     TRY(tell(sink, "superblock", "checksum", 1, blocks_verify(f->blocks)));
     fmutex_lock(&f->manifest_mutex);
     enum status st = manifest_verify(f->manifest, &batches);
@@ -168,11 +187,12 @@ enum status forest_verify(struct forest *f, bool idle, const struct verify_sink 
     TRY(tell(sink, "manifest", "checksum", batches, st));
     TRY(verify_extents(f, idle, sink));
     for (tree_id id = 1; id < end; id++) {
-        struct shape *s = copy_shape(f, id);
+        struct shape *s = copy_shape(f, id, &fork);
         if (!s) continue;
         st = verify_shape(id, s, sink);
+        if (st == OK) st = verify_versions(f, id, s, fork, __atomic_load_n(newest, __ATOMIC_SEQ_CST), sink);
         shape__free(s);
         TRY(st);
     }
-    return OK;
+    return verify__branches(f, __atomic_load_n(newest, __ATOMIC_SEQ_CST), sink);
 }

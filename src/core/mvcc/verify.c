@@ -20,5 +20,5 @@ enum status store_verify(struct store *s, const struct verify_sink *sink)
 {
     epoch_collect(s->epoch); /* gives back what only waited for that */
     TRY(verify_log(s, sink));
-    return forest_verify(s->forest, s->o.background == NULL, sink);
+    return forest_verify(s->forest, s->o.background == NULL, &s->visible_ts, sink);
 }
