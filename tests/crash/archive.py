@@ -296,6 +296,8 @@ def at_commits(place, targets):
         other, told = place.restored(base, "--archive", place.archive)
         with other:
             same(whole_state(other), before, "latest")
+            for n in [backup_ts, *place.random.sample(after, 2)]:
+                same(contents(other, n), contents(server, n), "the past of the restored, transaction %d" % n)
             q = connect(other).cursor()
             q.execute("commit prepared 'kept'")
             q.execute("select note from accounts where id = 3")

@@ -117,12 +117,12 @@ enum status forest_copy_begin(struct forest *f, struct forest_copy *ret)
     ret->log_start = f->log_start;
     ret->store = f->store_number;
     ret->lsn = wal_appended_lsn(f->wal).v;
-    if (st != OK) f->whole_log--;
-    fmutex_unlock(&f->manifest_mutex);
     for (size_t i = 0; i < ret->runs.count && st == OK; i++)
         if (!ret->runs.data[i].ref)
             st = FAIL(INTERNAL_ERROR, "run %llu of the manifest is not there",
                       (unsigned long long)ret->runs.data[i].id);
+    if (st != OK) f->whole_log--;
+    fmutex_unlock(&f->manifest_mutex);
     if (st != OK) forest_copy_end(ret);
     return st;
 }
