@@ -130,6 +130,8 @@ struct sequence_def {
     uint64_t tree;            /* holds its value: one row */
 };
 
+enum { VIRTUAL_TRANSITION = 1 << 20 }; /* a transition table, for as long as its trigger runs */
+
 /* PostgreSQL's bits of pg_trigger.tgtype. */
 enum trigger_bit { TRIGGER_ROW = 1, TRIGGER_BEFORE = 2, TRIGGER_INSERT = 4, TRIGGER_DELETE = 8,
                    TRIGGER_UPDATE = 16, TRIGGER_TRUNCATE = 32, TRIGGER_INSTEAD = 64 };
@@ -146,6 +148,8 @@ struct trigger_def {
     const char *const *args;
     const char *when_sql;     /* in storage form, over relations old and new; NULL */
     const char *comment;
+    const char *old_table, *new_table; /* transition tables, by name; NULL */
+    oid_t from;               /* the table that a constraint trigger's constraint refers to; 0 */
 };
 
 struct table_statistics { /* from ANALYZE; rows < 0: never analysed */
@@ -174,7 +178,7 @@ struct table_def {
     uint16_t trigger_count;
     const char *view_sql;     /* of a view: its query as written, names resolved at use */
     const struct sequence_def *sequence;
-    int32_t virtual_id;       /* >= 0: rows come from catalog/virtual.h; -1 */
+    int32_t virtual_id;       /* >= 0: rows come from catalog/virtual.h, or it is VIRTUAL_TRANSITION; -1 */
     const char *options;      /* reloptions as text array body "fillfactor=100", NULL */
     const char *acl;          /* aclitem[] text, NULL: default */
     const char *comment;

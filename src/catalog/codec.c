@@ -5,7 +5,8 @@
 #include "catalog/catalog_priv.h"
 
 enum {
-    FORMAT_VERSION = 4,
+    FORMAT_VERSION = 5,
+    FORMAT_WITHOUT_TRANSITIONS = 4, /* of triggers */
     FORMAT_WITHOUT_TRIGGERS = 3,
     FORMAT_WITHOUT_SET_COLUMNS = 2, /* of foreign keys */
     FORMAT_WITHOUT_STATISTICS = 1,
@@ -245,6 +246,10 @@ static void walk_trigger(struct codec *c, struct trigger_def *g)
     texts(c, &g->args, g->arg_count);
     text(c, &g->when_sql);
     text(c, &g->comment);
+    if (c->version <= FORMAT_WITHOUT_TRANSITIONS) return;
+    text(c, &g->old_table);
+    text(c, &g->new_table);
+    FIELD(c, g->from);
 }
 
 static void walk_triggers(struct codec *c, struct table_def *t)

@@ -65,29 +65,71 @@ static enum status find_table(struct ddl *d, const struct ast_range_var *v, enum
 
 /* --- CREATE --------------------------------------------------------------------------------- */
 
+static enum status check_transitions(const struct ast_create_trigger *n)
+{
+    uint8_t events = n->type & (TRIGGER_INSERT | TRIGGER_UPDATE | TRIGGER_DELETE | TRIGGER_TRUNCATE);
+    if (n->type & (TRIGGER_BEFORE | TRIGGER_INSTEAD))
+        return FAIL(INVALID_OBJECT_DEFINITION,
+                    "transition table name can only be specified for an AFTER trigger");
+    if (events & TRIGGER_TRUNCATE)
+        return FAIL(INVALID_OBJECT_DEFINITION,
+                    "TRUNCATE triggers with transition tables are not supported");
+    if (events & (events - 1))
+        return FAIL(FEATURE_NOT_SUPPORTED,
+                    "transition tables cannot be specified for triggers with more than one event");
+    if (n->columns.count)
+        return FAIL(FEATURE_NOT_SUPPORTED,
+                    "transition tables cannot be specified for triggers with column lists");
+    if (n->new_table && !(events & (TRIGGER_INSERT | TRIGGER_UPDATE)))
+        return FAIL(INVALID_OBJECT_DEFINITION,
+                    "NEW TABLE can only be specified for an INSERT or UPDATE trigger");
+    if (n->old_table && !(events & (TRIGGER_DELETE | TRIGGER_UPDATE)))
+        return FAIL(INVALID_OBJECT_DEFINITION,
+                    "OLD TABLE can only be specified for a DELETE or UPDATE trigger");
+    if (n->old_table && n->new_table && strcmp(n->old_table, n->new_table) == 0)
+        return FAIL(INVALID_OBJECT_DEFINITION, "OLD TABLE name and NEW TABLE name cannot be the same");
+    return OK;
+}
+
+static enum status view_cannot(const struct table_def *t, const char *detail)
+{
+    FAIL(WRONG_OBJECT_TYPE, "\"%s\" is a view", t->name);
+    return error_detail("%s", detail);
+}
+
+static enum status check_view(const struct ast_create_trigger *n, const struct table_def *t)
+{
+    bool instead = n->type & TRIGGER_INSTEAD;
+    if (n->row && !instead)
+        return view_cannot(t, "Views cannot have row-level BEFORE or AFTER triggers.");
+    if (n->type & TRIGGER_TRUNCATE) return view_cannot(t, "Views cannot have TRUNCATE triggers.");
+    if (instead && !n->row)
+        return FAIL(FEATURE_NOT_SUPPORTED, "INSTEAD OF triggers must be FOR EACH ROW");
+    if (instead && n->when)
+        return FAIL(FEATURE_NOT_SUPPORTED, "INSTEAD OF triggers cannot have WHEN conditions");
+    if (instead && n->columns.count)
+        return FAIL(FEATURE_NOT_SUPPORTED, "INSTEAD OF triggers cannot have column lists");
+    if (n->old_table || n->new_table)
+        return view_cannot(t, "Triggers on views cannot have transition tables.");
+    return OK;
+}
+
 static enum status check_table(const struct ast_create_trigger *n, const struct table_def *t)
 {
     if (t->kind == 'S')
         return FAIL(WRONG_OBJECT_TYPE, "relation \"%s\" cannot have triggers", t->name),
                error_detail("This operation is not supported for sequences.");
-    if (t->kind == 'v') {
-        if (!(n->type & TRIGGER_INSTEAD) && n->row) {
-            FAIL(WRONG_OBJECT_TYPE, "\"%s\" is a view", t->name);
-            return error_detail("Views cannot have row-level BEFORE or AFTER triggers.");
-        }
-        return FAIL(FEATURE_NOT_SUPPORTED, "triggers on views are not supported yet");
-    }
+    if (t->kind == 'c')
+        return FAIL(WRONG_OBJECT_TYPE, "relation \"%s\" cannot have triggers", t->name),
+               error_detail("This operation is not supported for composite types.");
+    if (t->kind == 'v') return check_view(n, t);
     if (n->type & TRIGGER_INSTEAD) {
         FAIL(WRONG_OBJECT_TYPE, "\"%s\" is a table", t->name);
         return error_detail("Tables cannot have INSTEAD OF triggers.");
     }
     if (n->row && (n->type & TRIGGER_TRUNCATE))
         return FAIL(FEATURE_NOT_SUPPORTED, "TRUNCATE FOR EACH ROW triggers are not supported");
-    if (n->old_table || n->new_table)
-        return FAIL(FEATURE_NOT_SUPPORTED, "transition tables of triggers are not supported yet");
-    if (n->from)
-        return FAIL(FEATURE_NOT_SUPPORTED, "constraint triggers with FROM are not supported yet");
-    return OK;
+    return n->old_table || n->new_table ? check_transitions(n) : OK;
 }
 
 static enum status find_function(struct ddl *d, const struct name_list *names,
@@ -180,6 +222,7 @@ enum status ddl__create_trigger(struct ddl *d, const struct ast_create_trigger *
     struct trigger_def g = {.name = n->name, .args = n->args.items,
                             .arg_count = (uint16_t)n->args.count, .deferrable = n->deferrable,
                             .initially_deferred = n->initially_deferred,
+                            .old_table = n->old_table, .new_table = n->new_table,
                             .type = (uint8_t)(n->type | (n->row ? TRIGGER_ROW : 0))};
     TRY(find_table(d, n->table, LOCK_SHARE_ROW_EXCLUSIVE, &t));
     TRY(check_table(n, t));
@@ -187,6 +230,11 @@ enum status ddl__create_trigger(struct ddl *d, const struct ast_create_trigger *
         return FAIL(NAME_TOO_LONG, "name \"%s\" is too long", n->name);
     if (n->args.count > 1000) return FAIL(PROGRAM_LIMIT_EXCEEDED, "too many arguments of a trigger");
     g.table = t->oid;
+    if (n->from) {
+        const struct table_def *from;
+        TRY(ddl__find(d, n->from, 0, false, &from));
+        g.from = from->oid;
+    }
     TRY(store_when(d, n, t, &g));
     TRY(find_function(d, &n->function, &f));
     g.function = f->proc.oid;

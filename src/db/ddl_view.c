@@ -101,5 +101,7 @@ enum status ddl__create_view(struct ddl *d, const struct ast_create_view *n)
     e.def.owner = old->owner;
     e.def.acl = old->acl;
     e.def.comment = old->comment;
+    e.def.triggers = old->triggers;
+    e.def.trigger_count = old->trigger_count;
     return ddl__edit_put(d, &e, NULL);
 }

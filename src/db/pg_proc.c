@@ -2,6 +2,7 @@
  * their definitions as CREATE statements. */
 #include "db/pl_priv.h"
 #include "db/system_function_priv.h"
+#include "db/system_priv.h"
 
 enum { LANGUAGE_SQL = 14, LANGUAGE_PLPGSQL = 13500, ARGS_TEXT_MAX = FUNCTION_ARGS_MAX };
 
@@ -86,10 +87,11 @@ enum status sys_pg_trigger(struct sys_scan *x)
         for (uint16_t i = 0; i < t->trigger_count; i++) {
             const struct trigger_def *g = t->triggers[i];
             TRY(SYS_EMIT(x, I(g->oid), I(t->oid), I(0), T(g->name), I(g->function), I(g->type),
-                         C(g->enabled), I(0), I(0), I(0), I(g->constraint), I(g->deferrable),
+                         C(g->enabled), I(0), I(g->from), I(0), I(g->constraint), I(g->deferrable),
                          I(g->initially_deferred), I(g->arg_count),
                          V(sys_vector_int2(x->arena, g->columns, g->column_count)),
-                         V(packed_args(x->arena, g)), T(g->when_sql), N, N));
+                         V(packed_args(x->arena, g)), T(g->when_sql), T(g->old_table),
+                         T(g->new_table)));
         }
     return OK;
 }
@@ -273,10 +275,15 @@ static enum status triggerdef(struct sys_call *c, const struct table_def *t,
     strbuf_adds(&b, g->type & TRIGGER_BEFORE ? " BEFORE" : g->type & TRIGGER_INSTEAD ? " INSTEAD OF" : " AFTER");
     add_events(&b, t, g);
     strbuf_addf(&b, " ON %s ", sys_relation_name(c->s, t, !pretty, c->a));
+    const struct table_def *from = g->from ? catalog_table_by_oid(c->s->catalog, g->from) : NULL;
+    if (from) strbuf_addf(&b, "FROM %s ", sys_relation_name(c->s, from, false, c->a));
     if (g->constraint)
         strbuf_adds(&b, !g->deferrable           ? "NOT DEFERRABLE INITIALLY IMMEDIATE "
                         : g->initially_deferred ? "DEFERRABLE INITIALLY DEFERRED "
                                                 : "DEFERRABLE INITIALLY IMMEDIATE ");
+    if (g->old_table || g->new_table) strbuf_adds(&b, "REFERENCING ");
+    if (g->old_table) strbuf_addf(&b, "OLD TABLE AS %s ", sys_quote(c->a, g->old_table));
+    if (g->new_table) strbuf_addf(&b, "NEW TABLE AS %s ", sys_quote(c->a, g->new_table));
     strbuf_addf(&b, "FOR EACH %s ", g->type & TRIGGER_ROW ? "ROW" : "STATEMENT");
     TRY(add_when(c, t, g, pretty, &b));
     add_call(c, g, &b);

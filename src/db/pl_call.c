@@ -99,10 +99,14 @@ enum status pl__give_row(struct pl_run *r)
 
 enum status pl__run_code(struct pl_run *r)
 {
-    bool atomic = r->s->atomic;
-    r->s->atomic = true;
+    struct session *s = r->s;
+    bool atomic = s->atomic;
+    struct pl_transitions own, *outer = s->transitions;
+    s->atomic = true;
+    s->transitions = pl__transitions(r, &own);
     enum status st = r->code->language == 's' ? pl__run_sql(r) : pl__run_body(r);
-    r->s->atomic = atomic;
+    s->transitions = outer;
+    s->atomic = atomic;
     return st;
 }
 
@@ -254,7 +258,7 @@ enum status session__call_trigger(void *ctx, const struct trigger_call *c, struc
     r.trigger = c;
     set_variables(&r, c);
     enum status st = pl__run_code(&r);
-    bool asks = (c->trigger->type & (TRIGGER_ROW | TRIGGER_BEFORE)) == (TRIGGER_ROW | TRIGGER_BEFORE);
+    bool asks = (c->trigger->type & TRIGGER_ROW) && (c->trigger->type & (TRIGGER_BEFORE | TRIGGER_INSTEAD));
     if (st == OK && asks) st = take_result(&r, c, a, row);
     pl__run_release(&r);
     pl__code_unref(code);

@@ -290,6 +290,8 @@ void pl__run_release(struct pl_run *r);
 enum status pl__call(struct pl_run *r, const struct pl_stmt *s) MUST;
 /* The body of a PL/pgSQL function whose arguments are set; adds where an error was. */
 enum status pl__run_body(struct pl_run *r) MUST;
+/* The transition tables that the run's trigger gives names to, into *room; NULL: none. */
+struct pl_transitions *pl__transitions(struct pl_run *r, struct pl_transitions *room);
 /* Of either language. */
 enum status pl__run_code(struct pl_run *r) MUST;
 /* The row that a PL/pgSQL function returned, to emit; NULL: NULL, or there are OUT arguments. */

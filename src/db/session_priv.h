@@ -307,6 +307,7 @@ struct session {
     struct rng random;
     struct exec_session exec;
     struct pl_state *pl;             /* functions that were called (pl_priv.h); NULL: none */
+    struct pl_transitions *transitions; /* of the trigger whose function runs; NULL */
     const struct result_sink *sink;  /* of the outermost statement that runs: where notices go */
     const type_id *param_types;      /* of the utility statement that runs; NULL: not told */
     bool atomic;                     /* a function or trigger may not end the transaction */
@@ -371,6 +372,14 @@ enum status session__forbid_block(struct session *s, const char *what) MUST;
 /* The snapshot that the running statement binds against; s->catalog. */
 struct catalog *session__catalog(struct session *s);
 const struct search_path *session__path(struct session *s);
+/* Transition tables of the trigger whose function runs (pl_transition.c). */
+struct pl_transitions {
+    const struct table_def *tables[2]; /* NULL: not named */
+    struct transition_rows *rows[2];
+};
+enum status session__scan_transition(struct session *s, const struct table_def *t, struct arena *a,
+                                     enum status (*emit)(void *ctx, const struct datum *row),
+                                     void *ctx) MUST;
 /* format_type() with the names of row types (system_name.c). */
 void session__type_name(struct session *s, type_id type, int32_t typmod, struct strbuf *out);
 void session__path_front(struct session *s, oid_t schema);

@@ -68,6 +68,7 @@ void session__bind_env(struct session *s, struct bind_env *env, struct arena *a,
                              .parse_expression = parse_expression,
                              .io_function = sys_io_function_oid};
     past_bind_env(s, env);
+    if (s->transitions) memcpy(env->transitions, s->transitions->tables, sizeof env->transitions);
     s->settings.format.now_us = s->txn_us;
 }
 

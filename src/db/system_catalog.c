@@ -101,6 +101,7 @@ enum status virtual_scan(void *ctx, const struct table_def *t, struct arena *a,
                          void *emit_ctx)
 {
     struct session *s = ctx;
+    if (t->virtual_id == VIRTUAL_TRANSITION) return session__scan_transition(s, t, a, emit, emit_ctx);
     bool standard = t->schema == OID_SCHEMA_INFORMATION_SCHEMA;
     struct sys_scan x = {.s = s, .catalog = s->catalog, .table = t, .arena = a, .emit = emit,
                          .emit_ctx = emit_ctx,

@@ -10,6 +10,7 @@
 
 struct execution;
 struct foreign_event;
+struct transition_rows;
 struct os;
 
 /* operation, start_scn, start_time, end_scn, end_time, row */
@@ -23,7 +24,12 @@ struct trigger_call {
     const struct table_def *table;
     uint8_t event;            /* TRIGGER_INSERT … TRIGGER_TRUNCATE */
     const struct datum *old, *new; /* a value a table column; NULL: none */
+    struct transition_rows *old_rows, *new_rows; /* of REFERENCING; NULL: none */
 };
+/* Their rows, one by one, a value a table column. */
+enum status exec_transition_scan(struct transition_rows *t, struct arena *a,
+                                 enum status (*emit)(void *ctx, const struct datum *row),
+                                 void *ctx) MUST;
 
 /* What functions and operators may ask of the session that runs them; filled by db. All pointers
  * may be asked at any time during the statement. */

@@ -247,6 +247,7 @@ struct plan_node {
             const struct trigger_rule *triggers; /* NULL: nothing is asked of a row */
             uint32_t trigger_count;
             uint8_t trigger_types[2];    /* bits of all: of BEFORE triggers, of AFTER triggers */
+            uint8_t transition_events;   /* whose rows are kept, for transition tables */
             struct expr **returning;     /* over: new (or old, DELETE) row ++ input slots */
             uint32_t returning_count;
         } dml;

@@ -148,6 +148,8 @@ static enum status change_all(struct foreign_run *r, const struct foreign_event 
     struct action a = {.run = r, .what = what};
     struct foreign_matches found;
     if (!n) return FAIL(INTERNAL_ERROR, "table \"%s\" is not in the plan", t->name);
+    bool delete = what == 'c' && events[0].kind == FOREIGN_DELETED;
+    TRY(trigger_before_action(r->x, n, delete ? TRIGGER_DELETE : TRIGGER_UPDATE));
     TRY(foreign__referring(r, events, count, &found));
     if (!found.count) return OK;
     dml_init(&a.dml, r->x, n, false);

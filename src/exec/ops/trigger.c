@@ -1,9 +1,25 @@
 #include "exec/ops/trigger.h"
 
+#include "exec/ops/transition.h"
+
 /* Rows of AFTER triggers are copied: the batch that they came in is gone when they are fired. */
+struct transition {
+    const struct table_def *table;
+    uint8_t event;
+    struct transition_rows *old, *new; /* as the event has them */
+};
+
+/* A table that referential actions changed. */
+struct acted {
+    const struct plan_node *node;
+    uint8_t event;
+};
+
 struct trigger_queue {
     struct arena *arena;
     ARRAY(struct trigger_call) events;
+    ARRAY(struct transition) transitions;
+    ARRAY(struct acted) acted;
 };
 
 static bool assigns(const struct trigger_def *g, uint8_t event, const bool *assigned)
@@ -55,7 +71,8 @@ enum status trigger_before_row(struct dml_run *d, uint8_t event, const bool *ass
         bool fires = is_of(g, event, true, true) && assigns(g, event, assigned);
         if (fires) TRY(holds(d->x, &dml->triggers[i], d->table, old, row, d->arena, &fires));
         if (!fires) continue;
-        const struct trigger_call call = {g, d->table, event, old, row};
+        const struct trigger_call call = {.trigger = g, .table = d->table, .event = event, .old = old,
+                                          .new = row};
         const struct datum *made = row;
         TRY(s->call_trigger(s->ctx, &call, d->arena, &made));
         *ret_skip = made == NULL;
@@ -108,6 +125,29 @@ static const struct datum *copy_row(struct arena *a, const struct table_def *t,
     return copy;
 }
 
+/* Those of the table and event; made when first asked for, as there may be no row at all. */
+static struct transition *transition_of(struct execution *x, const struct table_def *t, uint8_t event)
+{
+    struct trigger_queue *q = queue_of(x);
+    for (size_t i = 0; i < q->transitions.count; i++) {
+        struct transition *s = &q->transitions.data[i];
+        if (s->event == event && s->table->oid == t->oid) return s;
+    }
+    struct transition made = {.table = t, .event = event};
+    if (event != TRIGGER_INSERT) made.old = transition_new(x, t);
+    if (event != TRIGGER_DELETE) made.new = transition_new(x, t);
+    ARENA_PUSH(q->arena, &q->transitions, made);
+    return &ARRAY_LAST(&q->transitions);
+}
+
+static void give_transitions(struct execution *x, struct trigger_call *c)
+{
+    if (!c->trigger->old_table && !c->trigger->new_table) return;
+    const struct transition *s = transition_of(x, c->table, c->event);
+    c->old_rows = s->old;
+    c->new_rows = s->new;
+}
+
 enum status trigger_after_row(struct dml_run *d, uint8_t event, const bool *assigned,
                                const struct datum *old, const struct datum *row)
 {
@@ -115,18 +155,25 @@ enum status trigger_after_row(struct dml_run *d, uint8_t event, const bool *assi
     const struct dml *dml = d->dml;
     struct trigger_queue *q = queue_of(d->x);
     const struct datum *kept_old = NULL, *kept_new = NULL;
+    if (dml->transition_events & event) {
+        const struct transition *of = transition_of(d->x, d->table, event);
+        if (of->old) TRY(transition_add(of->old, old));
+        if (of->new) TRY(transition_add(of->new, row));
+    }
     for (uint32_t i = 0; i < dml->trigger_count; i++) {
         const struct trigger_def *g = dml->triggers[i].def;
         bool fires = is_of(g, event, true, false) && assigns(g, event, assigned), put = false;
         if (fires) TRY(holds(d->x, &dml->triggers[i], d->table, old, row, d->arena, &fires));
         if (!fires) continue;
-        struct trigger_call call = {g, d->table, event, old, row};
+        struct trigger_call call = {.trigger = g, .table = d->table, .event = event, .old = old,
+                                    .new = row};
         if (g->deferrable && s->defer_trigger) TRY(s->defer_trigger(s->ctx, &call, &put));
         if (put) continue;
         if (!kept_old) kept_old = copy_row(q->arena, d->table, old);
         if (!kept_new) kept_new = copy_row(q->arena, d->table, row);
         call.old = kept_old;
         call.new = kept_new;
+        give_transitions(d->x, &call);
         ARENA_PUSH(q->arena, &q->events, call);
     }
     return OK;
@@ -142,8 +189,9 @@ static enum status fire_statement(struct execution *x, const struct plan_node *n
         bool fires = is_of(g, event, false, before) && assigns(g, event, dml->column_changed);
         if (fires) TRY(holds(x, &dml->triggers[i], dml->table, NULL, NULL, x->arena, &fires));
         if (!fires) continue;
-        const struct trigger_call call = {g, dml->table, event, NULL, NULL};
+        struct trigger_call call = {.trigger = g, .table = dml->table, .event = event};
         const struct datum *none = NULL;
+        give_transitions(x, &call);
         TRY(s->call_trigger(s->ctx, &call, x->arena, &none));
     }
     return OK;
@@ -154,14 +202,32 @@ enum status trigger_before_statement(struct execution *x, const struct plan_node
     return n->dml.triggers ? fire_statement(x, n, event, true) : OK;
 }
 
-/* Those of tables that referential actions changed were queued last. */
-static enum status fire_waiting(struct execution *x)
+static bool is_own(const struct plan_node *n, const struct table_def *t, uint8_t event)
+{
+    uint8_t own = n->kind == PLAN_UPDATE ? TRIGGER_UPDATE : n->kind == PLAN_DELETE ? TRIGGER_DELETE : 0;
+    return n->dml.table->oid == t->oid && (own & event);
+}
+
+enum status trigger_before_action(struct execution *x, const struct plan_node *n, uint8_t event)
+{
+    if (!n->dml.triggers || (x->plan && is_own(x->plan->root, n->dml.table, event))) return OK;
+    struct trigger_queue *q = queue_of(x);
+    for (size_t i = 0; i < q->acted.count; i++)
+        if (q->acted.data[i].event == event && q->acted.data[i].node->dml.table == n->dml.table)
+            return OK;
+    ARENA_PUSH(q->arena, &q->acted, (struct acted){n, event});
+    return fire_statement(x, n, event, true);
+}
+
+/* Of the statement's own table, or of those that referential actions changed. */
+static enum status fire_waiting(struct execution *x, const struct table_def *own, bool is_first)
 {
     struct trigger_queue *q = x->triggers;
     const struct exec_session *s = x->session;
     struct arena *a = exec_arena(x);
     for (size_t i = 0; i < q->events.count; i++) {
         const struct datum *ignored = NULL;
+        if ((q->events.data[i].table->oid == own->oid) != is_first) continue;
         TRY(s->call_trigger(s->ctx, &q->events.data[i], a, &ignored));
         arena_clear(a);
         TRY(exec_check(x));
@@ -172,8 +238,12 @@ static enum status fire_waiting(struct execution *x)
 enum status trigger_finish(struct execution *x, const struct plan_node *n, uint8_t events)
 {
     static const uint8_t order[] = {TRIGGER_UPDATE, TRIGGER_DELETE, TRIGGER_INSERT};
-    if (x->triggers) TRY(fire_waiting(x));
+    if (x->triggers) TRY(fire_waiting(x, n->dml.table, true));
     for (size_t i = 0; n->dml.triggers && i < sizeof order; i++)
         if (events & order[i]) TRY(fire_statement(x, n, order[i], false));
+    if (!x->triggers) return OK;
+    TRY(fire_waiting(x, n->dml.table, false));
+    for (size_t i = 0; i < x->triggers->acted.count; i++)
+        TRY(fire_statement(x, x->triggers->acted.data[i].node, x->triggers->acted.data[i].event, false));
     return OK;
 }

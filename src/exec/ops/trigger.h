@@ -21,13 +21,20 @@ const bool *trigger_changed(struct dml_run *d, const bool *assigned, const struc
                              const struct datum *row);
 enum status trigger_before_statement(struct execution *x, const struct plan_node *n,
                                       uint8_t event) MUST;
+/* Of a table that a referential action is about to change, n its node: the first time its BEFORE STATEMENT
+ * triggers; the AFTER ones at the end. */
+enum status trigger_before_action(struct execution *x, const struct plan_node *n, uint8_t event) MUST;
 /* Fires what waits, then AFTER STATEMENT triggers of these events. */
 enum status trigger_finish(struct execution *x, const struct plan_node *n, uint8_t events) MUST;
+
+/* INSERT, UPDATE, DELETE of a view (instead.c). */
+enum status op__instead(struct execution *x, const struct plan_node *n,
+                        const struct exec_sink *out) MUST;
 
 /* Has the node such triggers? `after`: AFTER ones, else BEFORE ones. */
 static inline bool trigger_has(const struct dml *d, bool after)
 {
-    return d->triggers && (d->trigger_types[after] & TRIGGER_ROW);
+    return d->triggers && ((d->trigger_types[after] & TRIGGER_ROW) || (after && d->transition_events));
 }
 
 #endif

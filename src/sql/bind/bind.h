@@ -61,6 +61,8 @@ struct bind_env {
     enum status (*past)(void *ctx, const struct expr *e, uint64_t *ret);
     enum status (*catalog_at)(void *ctx, uint64_t ts, const struct catalog **ret);
     void *past_ctx;
+    /* Tables that a trigger's function sees by these names; NULL: none. */
+    const struct table_def *transitions[2];
     /* Names that are no columns: variables of a function that the text stands in. *ret NULL: there is none of
      * that name. `number` > 0: $n, without names. NULL: no variables here. */
     bind_variable variable;

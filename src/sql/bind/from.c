@@ -87,6 +87,12 @@ enum status bind__find_table(struct scope *s, const struct ast_range_var *rv,
                              const struct table_def **ret)
 {
     struct bind_env *env = s->env;
+    for (int i = 0; i < 2 && !rv->schema && !rv->catalog; i++) {
+        if (!env->transitions[i] || strcmp(env->transitions[i]->name, rv->name) != 0) continue;
+        env->once = true; /* another trigger may mean other rows by the name */
+        *ret = env->transitions[i];
+        return OK;
+    }
     TRY(check_database(s, rv));
     const struct table_def *t = catalog_lookup(env->catalog, env->path, rv->schema, rv->name);
     if (t && t->kind == 'c')
@@ -175,6 +181,15 @@ static enum status bind_view(struct scope *s, const struct table_def *t, struct 
         r->columns[n++].name = t->columns[i].name;
     }
     r->column_count = n;
+    return OK;
+}
+
+enum status bind__view_target(struct scope *s, const struct table_def *t, struct relation *r)
+{
+    uint32_t n = 0;
+    TRY(bind_view(s, t, r));
+    for (uint16_t i = 0; i < t->column_count; i++)
+        if (!t->columns[i].dropped) r->columns[n++].attnum = t->columns[i].number;
     return OK;
 }
 

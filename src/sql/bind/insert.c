@@ -268,6 +268,8 @@ enum status bind__insert(struct bind_env *env, const struct ast_insert *ast, str
     q->insert_columns = in.columns;
     q->insert_column_count = in.column_count;
     TRY(bind__table_rules(&s, q->table, true));
+    if (ast->on_conflict && q->table->kind == 'v')
+        return FAIL(FEATURE_NOT_SUPPORTED, "ON CONFLICT is not supported for views");
     if (ast->on_conflict) TRY(bind__on_conflict(&s, ast->on_conflict));
     s.names.count = 0;
     bind__show_target(&s);

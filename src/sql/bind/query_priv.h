@@ -42,6 +42,8 @@ enum status bind__alias_columns(struct relation *r, const struct name_list *name
 enum status bind__name_conflicts(struct scope *s, size_t a, size_t a_end, size_t b,
                                  size_t b_end) MUST;
 void bind__note_table(struct bind_env *env, const struct table_def *t);
+/* A view that is to be changed, by triggers: its rows are those of its query. */
+enum status bind__view_target(struct scope *s, const struct table_def *t, struct relation *r) MUST;
 /* 42P01 and its like; never NULL when OK. */
 enum status bind__find_table(struct scope *s, const struct ast_range_var *rv,
                              const struct table_def **ret) MUST;

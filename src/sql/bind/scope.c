@@ -36,12 +36,28 @@ struct relation *bind__relation_of_table(struct bind_env *env, const struct tabl
     return r;
 }
 
+/* Does a trigger of the view do it? */
+static bool has_instead(const struct table_def *t, enum command command)
+{
+    uint8_t event = command == CMD_INSERT   ? TRIGGER_INSERT
+                    : command == CMD_UPDATE ? TRIGGER_UPDATE
+                                            : TRIGGER_DELETE;
+    for (uint16_t i = 0; i < t->trigger_count; i++)
+        if ((t->triggers[i]->type & TRIGGER_INSTEAD) && (t->triggers[i]->type & event) &&
+            t->triggers[i]->enabled != 'D' && t->triggers[i]->enabled != 'R')
+            return true;
+    return false;
+}
+
 /* What cannot be changed, in the words of the statement that tries. */
 static enum status check_writable(const struct scope *s, const struct table_def *t)
 {
     enum command command = s->query->command;
+    if (t->virtual_id == VIRTUAL_TRANSITION)
+        return FAIL(WRONG_OBJECT_TYPE, "relation \"%s\" cannot be the target of a modifying statement",
+                    t->name);
     if (t->kind == 'S') return FAIL(WRONG_OBJECT_TYPE, "cannot change sequence \"%s\"", t->name);
-    if (t->kind == 'v') {
+    if (t->kind == 'v' && !has_instead(t, command)) {
         bool insert = command == CMD_INSERT, update = command == CMD_UPDATE;
         const char *verb = insert ? "insert into" : update ? "update" : "delete from";
         const char *doing = insert ? "inserting into" : update ? "updating" : "deleting from";
@@ -70,10 +86,11 @@ enum status bind__target_table(struct scope *s, const struct ast_range_var *rv, 
     TRY(check_writable(s, t));
     s->query->table = t;
     struct relation *r = bind__relation_of_table(s->env, t, rv->alias.name);
+    if (t->kind == 'v' && s->query->command != CMD_INSERT) TRY(bind__view_target(s, t, r));
     *ret_relation = bind__add_relation(s, r, visible, visible);
     /* PostgreSQL lets no item of FROM read the row that is being changed. */
     if (visible) ARRAY_LAST(&s->names).lateral_ok = false;
-    return bind__index_rules(s, *ret_relation);
+    return t->kind == 'v' ? OK : bind__index_rules(s, *ret_relation);
 }
 
 uint32_t bind__table_column(const struct table_def *t, const char *name)

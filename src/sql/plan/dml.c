@@ -53,6 +53,8 @@ static void plan_triggers(struct level *l, struct plan_node *n)
         struct row_slots r = {l->planner, &list[i], q->table};
         if (list[i].when) list[i].when = to_slot(&r, list[i].when);
         n->dml.trigger_types[!(list[i].def->type & TRIGGER_BEFORE)] |= list[i].def->type;
+        if (list[i].def->old_table || list[i].def->new_table)
+            n->dml.transition_events |= list[i].def->type;
     }
     n->dml.triggers = list;
     n->dml.trigger_count = q->trigger_count;
@@ -210,12 +212,14 @@ static enum status plan_change(struct level *l, enum plan_kind kind, struct plan
     add_target(l);
     query_columns(q, mark_used, l);
     l->used_whole[0] = true;
-    l->key_slots[0] = 0;
+    if (q->relations[0]->kind == REL_TABLE) l->key_slots[0] = 0;
+    for (uint32_t i = 0; q->relations[0]->kind != REL_TABLE && i < q->relations[0]->column_count; i++)
+        mark_used(l, q, 0, i); /* triggers of a view are given the whole row */
     TRY(plan_from(l));
     n->left = l->current.node;
     n->rows = n->left->rows;
     n->cost_total = n->left->cost_total;
-    n->dml.key_slot = (uint32_t)key_slot(&l->current);
+    if (q->relations[0]->kind == REL_TABLE) n->dml.key_slot = (uint32_t)key_slot(&l->current);
     n->dml.column_slots = ARENA_ARRAY(p->arena, int32_t, columns);
     for (uint32_t i = 0; i < columns; i++) n->dml.column_slots[i] = -1;
     for (uint32_t i = 0; i < q->relations[0]->column_count; i++)

@@ -29,9 +29,10 @@ struct level *level_new(struct planner *p, struct query *q)
 
 uint32_t table_column_of(const struct relation *r, uint32_t column)
 {
+    const struct table_def *t = r->table ? r->table : r->view; /* a view that is changed */
     int16_t number = r->columns[column].attnum;
-    for (uint32_t i = 0; i < r->table->column_count; i++)
-        if (r->table->columns[i].number == number) return i;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (t->columns[i].number == number) return i;
     UNREACHABLE();
 }
 
