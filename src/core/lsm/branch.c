@@ -59,8 +59,10 @@ static enum status make_overlay(struct branch *b, const struct tree *base, struc
     t->base = base->id;
     t->retention_us = __atomic_load_n(&base->retention_us, __ATOMIC_RELAXED);
     POINT("branch.before_overlay");
-    enum status st = forest_redo_overlay(f, t);
+    lsn_t end;
+    enum status st = forest_redo_overlay(f, t, &end);
     if (st == OK) st = forest_log_create(f, t);
+    if (st == OK && f->wal) st = wal_wait(f->wal, end, false);
     if (st != OK) {
         forest_remove(f, t, true);
         return st;

@@ -36,35 +36,79 @@ enum status forest_redo_unbranch(struct forest *f, uint32_t branch, lsn_t *ret_e
     return append(f, slice_make(record, sizeof record), ret_end);
 }
 
-enum status forest_redo_overlay(struct forest *f, const struct tree *t)
+enum status forest_redo_overlay(struct forest *f, const struct tree *t, lsn_t *ret_end)
 {
     struct strbuf out;
-    lsn_t end;
     strbuf_init(&out, NULL);
     forest__encode_owner(t, &out);
-    enum status st = append(f, strbuf_slice(&out), &end);
+    enum status st = append(f, strbuf_slice(&out), ret_end);
     strbuf_release(&out);
-    return st == OK && f->wal ? wal_wait(f->wal, end, false) : st;
+    return st;
+}
+
+/* --- what the log may lack, at the open ------------------------------------------------------------ */
+
+struct relog {
+    struct strbuf out;  /* entries */
+    struct strbuf record;
+};
+
+static void add_entry(struct relog *r)
+{
+    uint64_t bytes = r->record.len;
+    strbuf_addc(&r->out, REDO_FOREST);
+    strbuf_add(&r->out, &bytes, sizeof bytes);
+    strbuf_add(&r->out, r->record.data, r->record.len);
+    strbuf_clear(&r->record);
+}
+
+/* One that has rows is in the log: they are, after it. */
+static enum status relog_overlay(void *ctx, struct tree *t)
+{
+    const struct shape *s = tree_shape(t);
+    bool empty = s->memory_count == 1 && memtable_key_count(s->memories[0]->table) == 0;
+    for (int l = 0; l < LISTS; l++) empty = empty && !s->levels[l].count;
+    if (!t->base || !t->created || !empty) return OK;
+    struct relog *r = ctx;
+    forest__encode_owner(t, &r->record);
+    add_entry(r);
+    return OK;
+}
+
+static void relog_branches(struct forest *f, struct relog *r)
+{
+    struct strbuf list;
+    strbuf_init(&list, NULL);
+    strbuf_addc(&list, (char)KIND_BRANCHES);
+    strbuf_add(&list, &f->next_branch, sizeof f->next_branch);
+    for (size_t i = 0; i < f->branches.count; i++) {
+        strbuf_add(&list, &f->branches.data[i]->id, sizeof(uint32_t));
+        forest__encode_branch(f->branches.data[i], &r->record);
+        add_entry(r);
+    }
+    strbuf_add(&r->record, list.data, list.len);
+    add_entry(r);
+    strbuf_release(&list);
 }
 
 enum status forest_redo_branches(struct forest *f)
 {
-    struct strbuf out;
+    struct relog r;
+    uint64_t ts;
     lsn_t end;
-    enum status st = OK;
-    strbuf_init(&out, NULL);
-    strbuf_addc(&out, (char)KIND_BRANCHES);
-    fmutex_lock(&f->branches_mutex);
-    strbuf_add(&out, &f->next_branch, sizeof f->next_branch);
-    for (size_t i = 0; i < f->branches.count; i++) {
-        uint32_t id = f->branches.data[i]->id;
-        strbuf_add(&out, &id, sizeof id);
-    }
-    if (f->next_branch > 1) st = append(f, strbuf_slice(&out), &end);
-    fmutex_unlock(&f->branches_mutex);
-    strbuf_release(&out);
+    if (f->next_branch <= 1) return OK;
+    strbuf_init(&r.out, NULL);
+    strbuf_init(&r.record, NULL);
+    relog_branches(f, &r);
+    enum status st = forest_each(f, relog_overlay, &r);
+    struct slice all = strbuf_slice(&r.out);
+    if (st == OK) st = wal_append(f->wal, &all, 1, false, &ts, &end);
+    strbuf_release(&r.out);
+    strbuf_release(&r.record);
     return st;
 }
+
+/* --- runs ------------------------------------------------------------------------------------------ */
 
 struct part_writer {
     struct forest *forest;

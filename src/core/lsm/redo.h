@@ -15,9 +15,10 @@ enum { REDO_FOREST = 12, REDO_PART, REDO_FOREST_BYTES = 9, REDO_PART_BYTES = 41,
 /* Under branches_mutex, so that numbers rise in the log; not durable yet. */
 enum status forest_redo_branch(struct forest *f, const struct branch *b, lsn_t *ret_end) MUST;
 enum status forest_redo_unbranch(struct forest *f, uint32_t branch, lsn_t *ret_end) MUST;
-/* Durable on return: before anyone writes to it. */
-enum status forest_redo_overlay(struct forest *f, const struct tree *t) MUST;
-/* Which branches there are; nothing where there never was one. */
+/* Before anyone writes to it; not durable yet. */
+enum status forest_redo_overlay(struct forest *f, const struct tree *t, lsn_t *ret_end) MUST;
+/* At the open, while nobody else is there: what the manifest knows of branches, and the log perhaps not, since a
+ * crash came between the two. Nothing where there never was a branch. */
 enum status forest_redo_branches(struct forest *f) MUST;
 /* The bytes of a run that its transaction is about to commit. */
 enum status forest_redo_run(struct forest *f, const struct loaded_run *l) MUST;

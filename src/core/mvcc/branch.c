@@ -178,14 +178,13 @@ enum status store_create_branch(struct store *s, struct branch *parent, struct s
     enum status logged = st == OK ? forest_redo_branch(f, b, &end) : st;
     fmutex_unlock(&f->branches_mutex);
     TRY(st);
-    if (logged == OK) logged = wal_wait(s->wal, end, false);
-    st = logged == OK ? forest_log_branch(f, b) : logged;
+    st = logged == OK ? forest_log_branch(f, b) : logged; /* while the log is being flushed */
     fmutex_lock(&f->branches_mutex);
     *ret_id = b->id;
     b->handles--;
     if (st != OK) forget_new(f, b, logged == OK);
     fmutex_unlock(&f->branches_mutex);
-    return st;
+    return st == OK ? wal_wait(s->wal, end, false) : st;
 }
 
 static bool has_children(const struct forest *f, const struct branch *b)
@@ -243,8 +242,8 @@ enum status store_mark_branch(struct branch *b, uint64_t keep, uint64_t ts)
     lsn_t end;
     enum status st = forest_redo_branch(f, b, &end);
     fmutex_unlock(&f->branches_mutex);
-    if (st == OK) st = wal_wait(f->wal, end, false);
-    return st == OK ? forest_log_branch(f, b) : st;
+    if (st == OK) st = forest_log_branch(f, b);
+    return st == OK ? wal_wait(f->wal, end, false) : st;
 }
 
 /* --- handles ----------------------------------------------------------------------------------- */
