@@ -41,7 +41,7 @@ def campaigns():
            "sequences", "sqlstates", "transaction_ddl", "transactions", "update"]
     every = [unit("core", n) for n in ("blocks", "cache", "wal_batch", "between", "ssi", "history",
                                        "recovery", "concurrency", "manifest", "memtable", "run",
-                                       "wal", "past", "store")]
+                                       "wal", "past", "store", "backup")]
     every += [unit("base", "hlc"),
               unit("core", "recovery", "core-recovery, other seeds", SEED="1000"),
               unit("core", "store", "core-store, other seeds", SEED="1000")]
