@@ -240,7 +240,7 @@ static enum status open_filter(struct run *r)
     struct segment_header *h;
     if (!r->meta.filter.blocks) return OK;
     TRY(read_resident(r, r->meta.filter, SEGMENT_FILTER, &h));
-    if (!h->count || (uint64_t)h->count * FILTER_BLOCK_BYTES != h->body_bytes)
+    if (!h->count || (uint64_t)h->count * BLOOM_BLOCK_BYTES != h->body_bytes)
         return corrupted(r, r->meta.filter, "its entry count is out of range");
     r->filter = (uint32_t *)(h + 1);
     r->filter_blocks = h->count;
@@ -366,13 +366,13 @@ uint32_t run__find_segment(const struct run *r, struct slice key)
 
 bool run_may_contain(const struct run *r, struct slice key, uint64_t key_hash)
 {
-    if (r->filter && !filter__may_contain(r->filter, r->filter_blocks, key_hash)) return false;
+    if (r->filter && !bloom_may_contain(r->filter, r->filter_blocks, key_hash)) return false;
     return slice_cmp(key, r->meta.min_key) >= 0 && slice_cmp(key, r->meta.max_key) <= 0;
 }
 
 bool run_filter_allows(const struct run *r, uint64_t key_hash)
 {
-    return !r->filter || filter__may_contain(r->filter, r->filter_blocks, key_hash);
+    return !r->filter || bloom_may_contain(r->filter, r->filter_blocks, key_hash);
 }
 
 uint64_t run_key_hash(struct slice key)

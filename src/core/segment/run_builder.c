@@ -196,10 +196,10 @@ static enum status seal_fences(struct run_builder *b)
 static enum status seal_filter(struct run_builder *b)
 {
     if (!b->hashes.count) return OK;
-    uint32_t blocks = filter__block_count(b->hashes.count, b->o.filter_bits);
-    size_t bytes = (size_t)blocks * FILTER_BLOCK_BYTES;
+    uint32_t blocks = bloom_blocks(b->hashes.count, b->o.filter_bits);
+    size_t bytes = (size_t)blocks * BLOOM_BLOCK_BYTES;
     uint32_t *words = mem_alloc(MEM_RUN, bytes);
-    for (size_t i = 0; i < b->hashes.count; i++) filter__add(words, blocks, b->hashes.data[i]);
+    for (size_t i = 0; i < b->hashes.count; i++) bloom_add(words, blocks, b->hashes.data[i]);
     struct segment_header h = {.kind = SEGMENT_FILTER, .tree = b->o.tree, .count = blocks};
     size_t start = b->chunk.len;
     segment__seal(&h, slice_make(words, bytes), false, &b->chunk);

@@ -1,7 +1,8 @@
-/* Segments and filters, as the files of this folder share them (docs/format/segment.md). */
+/* Segments, as the files of this folder share them (docs/format/segment.md). */
 #ifndef HELIOS_CORE_SEGMENT_SEGMENT_PRIV_H
 #define HELIOS_CORE_SEGMENT_SEGMENT_PRIV_H
 
+#include "core/filter/bloom.h"
 #include "core/segment/run.h"
 
 enum segment_kind { SEGMENT_ROWS = 1, SEGMENT_FENCES = 2, SEGMENT_FILTER = 3 };
@@ -132,13 +133,6 @@ static inline size_t segment_rows__bytes(const struct segment_rows *r)
     return r->records.len + 16 * r->offsets.count;
 }
 void segment_rows__release(struct segment_rows *r);
-
-/* --- filters: split-block Bloom --------------------------------------------------------------- */
-
-enum { FILTER_BLOCK_BYTES = 32 };
-uint32_t filter__block_count(uint64_t keys, unsigned bits_per_key);
-void filter__add(uint32_t *words, uint32_t blocks, uint64_t hash);
-bool filter__may_contain(const uint32_t *words, uint32_t blocks, uint64_t hash);
 
 /* --- the meta blob ---------------------------------------------------------------------------- */
 
