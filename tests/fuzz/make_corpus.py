@@ -267,6 +267,13 @@ def column(out):
                     ">IHHI", kind * 977 + k, 0, 255, shape * 31 + k * 7919))
 
 
+def column_segment(out):
+    write(out, "column_segment", "whole", b"")
+    for i in range(60):
+        where = (i * 7919 % 4096) << 4 | (i % 4) | 12 * (i % 3 > 0)
+        write(out, "column_segment", "patched-%02d" % i, struct.pack(">IBBI", where, i * 37 % 256, i % 3, i * 104729))
+
+
 def store(out):
     def piece(kind, data):
         return bytes([kind]) + struct.pack(">H", len(data)) + data
@@ -350,7 +357,7 @@ def main():
     dictionary(out)
     pg_session(out, texts)
     pg_start(out)
-    for make in (types, segment, column, store, copy, config, pattern, backup):
+    for make in (types, segment, column, column_segment, store, copy, config, pattern, backup):
         make(out)
     open(os.path.join(out, "seeds.stamp"), "w").close()
 

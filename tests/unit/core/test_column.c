@@ -72,9 +72,10 @@ static struct numeric numeric_of(enum shape shape, int64_t n, struct arena *a)
     static const char *const odd[] = {
         "NaN", "Infinity", "-Infinity", "123456789012345678901234567890.123",
         "0.00000000000000000001",
-        "-99999999999999999999", "0", "0.0000", "-1.50", "1.5", "999999999999999999", "7e-40"};
+        "-99999999999999999999", "0", "0.0000", "-1.50", "1.5", "999999999999999999", "7e-40",
+        "-0.005", "120000.365", "-0.001", "24000.0"};
     struct numeric x;
-    assert_int_equal(numeric_from_text(slice_of(odd[below(12)]), -1, a, &x), OK);
+    assert_int_equal(numeric_from_text(slice_of(odd[below(16)]), -1, a, &x), OK);
     return x;
 }
 
@@ -428,11 +429,47 @@ static void damage_is_told(void **state)
     assert_true(refused > 100);
 }
 
+/* Lengths that do not fit the bytes of the strings are found when they are read. */
+static void lengths_must_add_up(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct vec v;
+    struct strbuf out;
+    struct column_block *b;
+    struct column_hint hint = {{0}};
+    arena_init(&a, MEM_TEST);
+    strbuf_init(&out, NULL);
+    vec_init_flat(&v, TYPE_TEXT, &a);
+    for (uint32_t i = 0; i < 8; i++) vec_set(&v, i, (struct datum){.v.bytes = bytes_ref("abc", 3)});
+    struct column_options o = column_options_default;
+    o.strings = 1 << STRINGS_PLAIN;
+    column_encode(TYPE_TEXT, &v, 8, NULL, &o, &hint, &out);
+    assert_int_equal(column_open(TYPE_TEXT, strbuf_slice(&out), NULL, &a, &b), OK);
+    assert_int_equal(b->strings.encoding, STRINGS_PLAIN);
+    assert_int_equal(b->strings.lengths.encoding, INTS_CONST);
+    size_t length = sizeof(struct block_header) + sizeof(struct strings_header) +
+                    offsetof(struct ints_header, base);
+    for (int64_t len = 0; len < 7; len++) {
+        struct vec read;
+        memcpy(out.data + length, &len, sizeof len);
+        assert_int_equal(column_open(TYPE_TEXT, strbuf_slice(&out), NULL, &a, &b), OK);
+        enum status st = column_read(b, NULL, 8, true, &a, &read);
+        assert_int_equal(st, len == 3 ? OK : DATA_CORRUPTED);
+        struct datum d = vec_get(&v, 0);
+        uint64_t mask[COLUMN_MASK_WORDS];
+        st = column_test(b, &(struct column_test){COLUMN_EQ, 1, &d}, mask);
+        assert_int_equal(st, len == 3 ? OK : DATA_CORRUPTED);
+    }
+    strbuf_release(&out);
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_come_back), cmocka_unit_test(dictionaries_are_sorted),
         cmocka_unit_test(equal_but_not_alike), cmocka_unit_test(long_strings_make_short_blocks),
-        cmocka_unit_test(damage_is_told)};
+        cmocka_unit_test(lengths_must_add_up), cmocka_unit_test(damage_is_told)};
     return cmocka_run_group_tests(tests, set_seed, NULL);
 }
