@@ -108,6 +108,24 @@ static inline int64_t column__int_of(enum rep rep, const union value *v)
 
 /* The code of a value that was among those learnt. */
 uint32_t column__code_of(const struct column_shared *s, const union value *v);
+/* Values that were met lately, by their 16 bytes: what is alike there is the same value, be it by a
+ * pointer. Zeroed is empty. */
+enum { RECENT_SLOTS = 128 };
+struct recent_values {
+    struct {
+        uint64_t words[2];
+        uint32_t code; /* + 1; 0: free */
+    } slots[RECENT_SLOTS];
+};
+static inline uint32_t *column__recent(struct recent_values *r, const union value *v, bool *ret_met)
+{
+    uint64_t w[2];
+    memcpy(w, v, sizeof w);
+    uint32_t at = (uint32_t)((w[0] * 0x9e3779b97f4a7c15u ^ w[1] * 0xd6e8feb86659fd93u) >> 57);
+    *ret_met = r->slots[at].code && r->slots[at].words[0] == w[0] && r->slots[at].words[1] == w[1];
+    memcpy(r->slots[at].words, w, sizeof w);
+    return &r->slots[at].code;
+}
 /* Codes of all rows, checked: the greatest is the NULL. */
 enum status column__codes(const struct column_block *b, const uint16_t *sel, uint32_t n,
                           uint32_t *codes) MUST;

@@ -99,10 +99,16 @@ static void put_codes(const struct vec *v, uint32_t n, const struct column_share
 {
     int64_t codes[INTS_MAX];
     struct ints_options io = ints_options(o);
+    struct recent_values recent = {0};
     struct datum d;
+    bool met;
     for (uint32_t i = 0; i < n; i++) {
         vec_load(v, i, &d);
-        codes[i] = d.null ? s->dictionary_count : column__code_of(s, &d.v);
+        codes[i] = s->dictionary_count;
+        if (d.null) continue;
+        uint32_t *code = column__recent(&recent, &d.v, &met);
+        if (!met) *code = column__code_of(s, &d.v) + 1;
+        codes[i] = *code - 1;
     }
     ints__encode(codes, n, &io, out);
 }
@@ -121,9 +127,9 @@ static void put_floats(const struct vec *v, enum rep rep, uint32_t n,
         if (nulls_get(v->nulls, i))
             memcpy(values + i * bytes, values + (i < first ? first : i - 1) * bytes, bytes);
     struct floats_options fo = {.ints = ints_options(o), .allowed = o->floats};
-    struct floats_hint fh = {hint->bytes[0], hint->bytes[1], hint->bytes[2]};
+    struct floats_hint fh = {hint->bytes[0], hint->bytes[1], hint->bytes[2], hint->bytes[3]};
     floats__encode(values, n, bytes, &fo, &fh, out);
-    *hint = (struct column_hint){{fh.up, fh.down, fh.known}};
+    *hint = (struct column_hint){{fh.up, fh.down, fh.known, fh.skip}};
 }
 
 static void put_numerics(const struct vec *v, uint32_t n, const struct column_options *o,

@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "base/vector.h"
 
-enum { POWER_MAX = 18, SAMPLE = 32, EXCEPTION_BYTES = 10 };
+enum { POWER_MAX = 18, SAMPLE = 32, EXCEPTION_BYTES = 10, SKIP_BLOCKS = 15 };
 
 static const double tens[POWER_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,
                                            1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13,
@@ -74,13 +74,18 @@ static bool find_powers(const double *v, uint32_t n, bool single, struct floats_
     }
     uint64_t least = limit;
     hint->known = false;
+    if (hint->skip) {
+        hint->skip--;
+        return false;
+    }
     for (unsigned up = 0; up <= POWER_MAX; up++)
         for (unsigned down = 0; down <= up; down++) {
             uint64_t bits = estimate(v, take, stride, up, down, single, &exceptions);
             if (bits >= least) continue;
             least = bits;
-            *hint = (struct floats_hint){(uint8_t)up, (uint8_t)down, true};
+            *hint = (struct floats_hint){(uint8_t)up, (uint8_t)down, true, 0};
         }
+    if (!hint->known) hint->skip = SKIP_BLOCKS;
     return hint->known;
 }
 

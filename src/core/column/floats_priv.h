@@ -35,6 +35,7 @@ struct floats {
 struct floats_hint {
     uint8_t up, down;
     bool known;
+    uint8_t skip; /* for so many blocks decimals are not tried again */
 };
 struct floats_options {
     struct ints_options ints;

@@ -74,11 +74,16 @@ static bool collect(struct collector *c, const struct vec *vecs, const uint32_t 
     enum rep rep = type_rep(c->s->type);
     bool ints = column__int_bytes(rep) != 0;
     struct datum d;
+    bool met;
     for (uint32_t k = 0; k < count; k++) {
+        struct recent_values recent = {0}; /* of this block: its least and greatest are asked for */
         int64_t min = INT64_MAX, max = INT64_MIN;
         for (uint32_t i = 0; i < rows[k]; i++) {
             vec_load(&vecs[k], i, &d);
             if (d.null) continue;
+            uint32_t *code = column__recent(&recent, &d.v, &met);
+            if (met) continue;
+            *code = 1;
             if (!collect_value(c, &d.v)) return false;
             if (!ints) continue;
             int64_t v = column__int_of(rep, &d.v);
