@@ -48,8 +48,9 @@ static enum status placed(const struct column_segment *s, uint32_t at, enum stat
 {
     char wrong[160];
     if (st != DATA_CORRUPTED) return st;
-    strncpy(wrong, error_current()->message, sizeof wrong - 1);
-    wrong[sizeof wrong - 1] = '\0';
+    size_t len = strnlen(error_current()->message, sizeof wrong - 1);
+    memcpy(wrong, error_current()->message, len);
+    wrong[len] = '\0';
     return corrupted(s, at, wrong);
 }
 
