@@ -167,6 +167,47 @@ static double compared(const struct column_facts *f, type_id type, const union v
     return p < 0 ? 0 : p;
 }
 
+/* --- the beginning of a text ------------------------------------------------------------------ */
+
+static bool integer_const(const struct expr *e, int64_t *ret)
+{
+    if (e->kind != EXPR_CONST || e->constant.null || e->type != TYPE_INT4) return false;
+    *ret = e->constant.v.i32;
+    return true;
+}
+
+/* substring(column from 1 for n), left(column, n) */
+static bool prefix_of(struct scope *s, const struct expr *e, struct column_facts *ret, int64_t *ret_len)
+{
+    int64_t first = 1;
+    if (e->kind != EXPR_CALL || e->call.op || e->arg_count < 2) return false;
+    const char *name = e->call.proc->name;
+    bool part = (strcmp(name, "substring") == 0 || strcmp(name, "substr") == 0) && e->arg_count == 3;
+    if (!part && !(strcmp(name, "left") == 0 && e->arg_count == 2)) return false;
+    if (part && !(integer_const(e->args[1], &first) && first == 1)) return false;
+    return integer_const(e->args[e->arg_count - 1], ret_len) && *ret_len > 0 &&
+           column_facts_of(s->level, s->input, e->args[0], ret) && type_is_textual(ret->type);
+}
+
+/* As many rows begin so as match the pattern of that. Negative: it is no such expression. */
+static double prefix_equal(struct scope *s, const struct expr *e, type_id type, const union value *v)
+{
+    struct column_facts f;
+    int64_t len, chars = 0;
+    if (!v || !type_is_textual(type) || !prefix_of(s, e, &f, &len)) return -1;
+    struct slice text = bytes_slice(&v->bytes);
+    struct strbuf pattern;
+    strbuf_init(&pattern, s->arena);
+    for (size_t i = 0; i < text.len; i++) {
+        chars += ((uint8_t)text.data[i] & 0xc0) != 0x80;
+        if (text.data[i] == '%' || text.data[i] == '_' || text.data[i] == '\\') strbuf_addc(&pattern, '\\');
+        strbuf_addc(&pattern, text.data[i]);
+    }
+    if (chars > len) return 0;
+    if (chars == len) strbuf_addc(&pattern, '%');
+    return stats_like(&f, strbuf_slice(&pattern), false);
+}
+
 static double operator_fraction(struct scope *s, const struct expr *e)
 {
     enum comparison c = comparison_of(e->call.op->name);
@@ -193,6 +234,10 @@ static double operator_fraction(struct scope *s, const struct expr *e)
     }
     if (c == CMP_NONE) return op[0] == '~' ? FRACTION_MATCH : op[0] == '!' ? 1 - FRACTION_MATCH
                                                                            : FRACTION_RANGE;
+    if (!column && (c == CMP_EQ || c == CMP_NE)) {
+        double p = prefix_equal(s, a, type, known ? &v : NULL);
+        if (p >= 0) return c == CMP_EQ ? p : 1 - p;
+    }
     if (!column) return default_comparison(c);
     if (column_facts_of(s->level, s->input, b, &g)) return pair_fraction(&f, &g, c);
     return compared(&f, type, known ? &v : NULL, c);
@@ -208,7 +253,9 @@ static double list_fraction(struct scope *s, const struct expr *e)
         union value v;
         bool null = false, known = known_value(s, e->args[i], &type, &v, &null);
         if (null) continue;
-        sum += !column ? FRACTION_EQUAL : stats_equal(&f, known ? type : TYPE_NONE, known ? &v : NULL);
+        double one = column ? stats_equal(&f, known ? type : TYPE_NONE, known ? &v : NULL)
+                            : prefix_equal(s, e->args[0], known ? type : TYPE_NONE, known ? &v : NULL);
+        sum += one < 0 ? FRACTION_EQUAL : one;
     }
     if (sum > 1) sum = 1;
     if (!e->call.op || strcmp(e->call.op->name, "<>") != 0) return sum;

@@ -7,6 +7,7 @@
 #include "types/pattern.h"
 
 enum { MATCH_BOUNDS_MIN = 20 };
+#define BOUND_SHARE 0.6          /* of the values for which a bound that matches stands */
 #define MATCH_ONE_MORE_BYTE 0.2 /* of the rows with a prefix, those with one given byte behind it */
 
 static double clamp(double x)
@@ -212,6 +213,8 @@ double stats_like(const struct column_facts *f, struct slice pattern, bool ignor
         others = 0.5 / s->histogram_count;
     else if (hits && (fixed || !prefix.len))
         others = sampled;
+    else if (s->histogram_count >= MATCH_BOUNDS_MIN && guess < sampled * BOUND_SHARE)
+        others = sampled * BOUND_SHARE; /* where a prefix lies in its bucket says little of words */
     return clamp(sum + other_rows(s) * clamp(others));
 }
 
