@@ -8,6 +8,8 @@
  * The table is locked against writers, so what is scanned stays; all writes are the transaction's
  * own and vanish with it. Beyond store_load_threshold they go on as a bulk load. */
 #include "db/ddl_priv.h"
+
+#include "base/fiber.h"
 #include "types/key.h"
 
 enum { SCAN_ROWS = 256 };
@@ -30,6 +32,7 @@ static enum status scan_cursor(struct ddl *d, const struct row_scan *q, struct c
     struct datum *row = ARENA_ARRAY(d->a, struct datum, q->table->column_count + 1);
     for (;;) {
         uint32_t n;
+        fiber_yield(); /* whoever waits for this core goes first, and may cancel it */
         TRY(session__check_interrupts(d->s));
         fiber_yield(); /* those who wait for this core go first */
         TRY(cursor_next(c, keys, rows, SCAN_ROWS, &n));

@@ -2,6 +2,8 @@
  * of one key stand side by side. */
 #include "db/ddl_priv.h"
 
+#include "base/fiber.h"
+
 enum { SCAN_ROWS = 256 };
 
 struct unique_scan {
@@ -29,6 +31,7 @@ static enum status look(struct unique_scan *u, struct cursor *c)
     struct slice keys[SCAN_ROWS], rows[SCAN_ROWS];
     uint32_t n;
     do {
+        fiber_yield();
         TRY(session__check_interrupts(u->ddl->s));
         fiber_yield();
         TRY(cursor_next(c, keys, rows, SCAN_ROWS, &n));

@@ -167,6 +167,64 @@ def drain(db):
     raise AssertionError("canceled again and again")
 
 
+SHARED_ROWS = 20000
+SHARED_SCAN = 256    # rows between two looks at who else is there
+SHARED = """
+create table shared (id int primary key, g int);
+insert into shared select i, i from generate_series(1, %d) i;
+create sequence passed;
+""" % SHARED_ROWS
+
+
+def passed(c):
+    c.execute("select case when is_called then last_value else 0 end from passed")
+    return c.fetchone()[0]
+
+
+def check_turns(binary):
+    """One thread serves all: who rewrites a table lets the others have their turns, and stops where it is
+    canceled. How far it is, a sequence tells that each row calls."""
+    with Server(binary, ["front_workers=1"]) as server:
+        dsn = dict(host=server.host, port=server.port, user="postgres", dbname="postgres")
+        busy, other = psycopg2.connect(**dsn), psycopg2.connect(**dsn)
+        busy.autocommit = other.autocommit = True
+        c, o = busy.cursor(), other.cursor()
+        for sql in SHARED.split(";"):
+            if sql.strip():
+                c.execute(sql)
+        rewrite = "alter table shared alter column g type bigint using" \
+                  " nextval('passed') + length(repeat('x', 3000 + g % 7)) - 3000"
+        inside, ended = 0, 0
+        for cancel in (False, True) * 4:
+            c.execute("select setval('passed', 1, false)")
+            c.execute("alter table shared alter column g type int using 1")
+            state = []
+            worker = threading.Thread(target=lambda s=state: s.append(run(c, rewrite)[0]))
+            worker.start()
+            at = 0
+            while worker.is_alive():
+                at = passed(o)
+                inside += 0 < at < SHARED_ROWS
+                if cancel and at > 0:
+                    busy.cancel()
+                    at = passed(o)
+                    break
+            worker.join()
+            after = passed(o)
+            if cancel and state == ["57014"]:
+                ended += 1
+                assert after - at <= 2 * SHARED_SCAN, "%d rows after the cancel" % (after - at)
+            else:
+                assert state in (["ok"], ["57014"]), state
+            if inside and ended:
+                break
+        busy.close()
+        other.close()
+        assert inside, "nobody was served while a table was rewritten"
+        assert ended, "no rewrite was canceled"
+        print("others had %d turns within rewrites of a table, %d were canceled at once" % (inside, ended))
+
+
 def main():
     rows = int(sys.argv[2]) if len(sys.argv) > 2 else ROWS
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1 << 30)
@@ -198,6 +256,8 @@ def main():
             worst = max(worst, len(late))
         db.close()
     assert worst, "nothing was canceled"
+    if not words:
+        check_turns(sys.argv[1])
 
 
 main()

@@ -6,6 +6,7 @@
  * What is published belongs to the transaction (txn.loads) and is undone as its writes are. */
 #include "core/mvcc/load_priv.h"
 
+#include "base/fiber.h"
 #include "base/mem.h"
 
 enum { POLL_EVERY = 4096, THRESHOLD_MAX = 4 << 20, THRESHOLD_PART = 32, ALL_PART = 2,
@@ -186,7 +187,9 @@ static void found(struct check *c, const struct load_item *i)
 
 static enum status poll(size_t i)
 {
-    if (i % POLL_EVERY == POLL_EVERY - 1 && waiter_canceled(waiter_self()))
+    if (i % POLL_EVERY != POLL_EVERY - 1) return OK;
+    fiber_yield(); /* who cancels may wait for this thread */
+    if (waiter_canceled(waiter_self()))
         return FAIL(QUERY_CANCELED, "canceling statement due to user request");
     return OK;
 }

@@ -71,18 +71,6 @@ void load_buffer__add(struct load_buffer *b, uint32_t part, struct slice key, st
     b->bytes += sizeof *i + sizeof e + key.len + row.len;
 }
 
-/* Equal keys lie side by side, in the order of the input. */
-static const struct load_item *find_twice(const struct load_part *p)
-{
-    const struct load_item *first = NULL;
-    for (size_t i = 1; i < p->entries.count; i++) {
-        const struct load_entry *e = &p->entries.data[i];
-        if (e->head != e[-1].head || !slice_eq(load_key(e->item), load_key(e[-1].item))) continue;
-        if (!first || e->item->tag < first->tag) first = e->item;
-    }
-    return first;
-}
-
 /* Asked now and then: whoever loads may have been canceled, and, when he writes himself, have others wait. */
 static enum status go_on(const uint32_t *stop)
 {
@@ -92,6 +80,21 @@ static enum status go_on(const uint32_t *stop)
 }
 
 enum { SORT_PIECE = 1 << 13, POLL_ENTRIES = 512 };
+
+/* Equal keys lie side by side, in the order of the input. */
+static enum status find_twice(const struct load_part *p, const uint32_t *stop,
+                              const struct load_item **ret)
+{
+    const struct load_item *first = NULL;
+    for (size_t i = 1; i < p->entries.count; i++) {
+        const struct load_entry *e = &p->entries.data[i];
+        if (i % SORT_PIECE == 0) TRY(go_on(stop));
+        if (e->head != e[-1].head || !slice_eq(load_key(e->item), load_key(e[-1].item))) continue;
+        if (!first || e->item->tag < first->tag) first = e->item;
+    }
+    *ret = first;
+    return OK;
+}
 
 static void merge(const struct load_entry *a, size_t na, const struct load_entry *b, size_t nb,
                   struct load_entry *to)
@@ -184,7 +187,7 @@ static enum status write_part(struct load_part *p, struct forest *f, const uint3
     struct run_builder *b;
     if (!p->entries.count) return OK;
     if (p->unsorted) TRY(sort_part(p, stop));
-    p->twice = find_twice(p);
+    TRY(find_twice(p, stop, &p->twice));
     if (p->twice) return OK;
     TRY(run_builder_new(&o, &b));
     enum status st = add_all(b, p, stop);
