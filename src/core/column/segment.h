@@ -46,7 +46,7 @@ struct column_rows {
     const struct slice *keys;
     const uint64_t *ts;
     const bool *tombstones;     /* NULL: none is */
-    const struct vec *columns;  /* as in the options; of a tombstone anything */
+    const struct vec *columns;  /* as in the options; of a tombstone any value */
 };
 
 enum status column_segment_writer_new(const struct column_segment_options *o,

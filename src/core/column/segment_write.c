@@ -106,55 +106,64 @@ static size_t row_bytes(const struct column_segment_writer *w, const struct colu
     return all + strings;
 }
 
-/* The version before it in order is the newer one of the same key, if it is of that key. */
-static int64_t end_of(const struct column_segment_writer *w, struct slice key)
+/* Key and versions of row i, which comes after all others. */
+static void put_version(struct column_segment_writer *w, struct row_block *b, uint32_t at,
+                        const struct column_rows *rows, uint32_t i)
 {
-    bool same = w->rows && slice_eq(strbuf_slice(&w->last_key), key);
-    return same ? (int64_t)w->last_ts : INT64_MAX;
+    struct vec *ours = b->columns + w->o.column_count;
+    struct slice key = rows->keys[i];
+    uint64_t ts = rows->ts[i];
+    bool dead = rows->tombstones && rows->tombstones[i];
+    int order = w->rows ? slice_cmp(strbuf_slice(&w->last_key), key) : -1;
+    ASSERT(order < 0 || (order == 0 && w->last_ts > ts));
+    vec_set(&ours[0], at, (struct datum){.v.bytes = bytes_from_slice(&w->arena, key)});
+    VEC_DATA(&ours[1], int64_t)[at] = (int64_t)ts;
+    /* The version before it in order is the newer one of the same key, if it is of that key. */
+    VEC_DATA(&ours[2], int64_t)[at] = order ? INT64_MAX : (int64_t)w->last_ts;
+    VEC_DATA(&ours[3], uint8_t)[at] = dead;
+    for (uint32_t c = 0; dead && c < w->o.column_count; c++)
+        vec_set(&b->columns[c], at, (struct datum){.null = true});
+    if (!w->rows || ts < w->min_ts) w->min_ts = ts;
+    if (!w->rows || ts > w->max_ts) w->max_ts = ts;
+    w->last_ts = ts;
+    strbuf_clear(&w->last_key);
+    strbuf_add(&w->last_key, key.data, key.len);
+    w->tombstones += dead;
+    w->rows++;
 }
 
-static void put_row(struct column_segment_writer *w, struct row_block *b,
-                    const struct column_rows *rows, uint32_t i)
+/* Rows from i on that the newest block, or a new one, has room for. */
+static uint32_t fitting(struct column_segment_writer *w, const struct column_rows *rows, uint32_t i,
+                        struct row_block **ret)
 {
-    const uint16_t sel = (uint16_t)i;
-    struct slice key = rows->keys[i];
-    bool dead = rows->tombstones && rows->tombstones[i];
-    uint32_t at = b->rows, c = w->o.column_count;
-    for (uint32_t k = 0; k < c; k++) {
-        if (dead) vec_set(&b->columns[k], at, (struct datum){.null = true});
-        else vec_gather(&b->columns[k], at, &rows->columns[k], &sel, 1, &w->arena);
+    struct row_block *b = NULL;
+    uint32_t n = 0;
+    for (; i + n < rows->count && w->rows + n < COLUMN_SEGMENT_ROWS_MAX; n++) {
+        size_t strings, bytes = row_bytes(w, rows, i + n, &strings);
+        if (w->rows + n && w->bytes + bytes > w->o.bytes) break;
+        if (!b) b = block_for(w, strings);
+        bool room = b->rows + n < COLUMN_BLOCK_ROWS && b->bytes + strings <= BLOCK_BYTES_AIM;
+        if (!room && b->rows + n) break;
+        b->bytes += strings;
+        w->bytes += bytes;
     }
-    int64_t begin = (int64_t)rows->ts[i], end = end_of(w, key);
-    struct datum d = {.v.bytes = bytes_from_slice(&w->arena, key)};
-    vec_set(&b->columns[c], at, d);
-    VEC_DATA(&b->columns[c + 1], int64_t)[at] = begin;
-    VEC_DATA(&b->columns[c + 2], int64_t)[at] = end;
-    VEC_DATA(&b->columns[c + 3], uint8_t)[at] = dead;
-    b->rows++;
-    w->tombstones += dead;
+    *ret = b;
+    return n;
 }
 
 void column_segment_add(struct column_segment_writer *w, const struct column_rows *rows,
                         uint32_t *ret_taken)
 {
-    uint32_t i = 0;
+    uint16_t sel[BATCH_ROWS];
+    uint32_t i = 0, n;
+    struct row_block *b;
     ASSERT(rows->count <= BATCH_ROWS);
-    for (; i < rows->count && w->rows < COLUMN_SEGMENT_ROWS_MAX; i++) {
-        size_t strings, bytes = row_bytes(w, rows, i, &strings);
-        if (w->rows && w->bytes + bytes > w->o.bytes) break;
-        struct slice key = rows->keys[i];
-        int order = w->rows ? slice_cmp(strbuf_slice(&w->last_key), key) : -1;
-        ASSERT(order < 0 || (order == 0 && w->last_ts > rows->ts[i]));
-        struct row_block *b = block_for(w, strings);
-        put_row(w, b, rows, i);
-        b->bytes += strings;
-        w->bytes += bytes;
-        w->last_ts = rows->ts[i];
-        strbuf_clear(&w->last_key);
-        strbuf_add(&w->last_key, key.data, key.len);
-        if (!w->rows || rows->ts[i] < w->min_ts) w->min_ts = rows->ts[i];
-        if (!w->rows || rows->ts[i] > w->max_ts) w->max_ts = rows->ts[i];
-        w->rows++;
+    for (; (n = fitting(w, rows, i, &b)) > 0; i += n) {
+        for (uint32_t k = 0; k < n; k++) sel[k] = (uint16_t)(i + k);
+        for (uint32_t c = 0; c < w->o.column_count; c++)
+            vec_gather(&b->columns[c], b->rows, &rows->columns[c], sel, n, &w->arena);
+        for (uint32_t k = 0; k < n; k++) put_version(w, b, b->rows + k, rows, i + k);
+        b->rows += n;
     }
     *ret_taken = i;
 }
