@@ -333,12 +333,65 @@ static void damage_is_told(void **state)
     teardown(f);
 }
 
+/* Long strings make row blocks of few rows, and a segment that is full takes no more. */
+static void long_rows_make_short_blocks(void **state)
+{
+    (void)state;
+    static const struct column_spec text = {1, TYPE_TEXT, 0};
+    enum { LEN = 3 << 20, COUNT = 8 };
+    struct fixture *f = setup(SEGMENT_COLUMN);
+    struct column_segment_options o = {.tree = TREE, .kind = SEGMENT_COLUMN, .columns = &text,
+                                       .column_count = 1};
+    struct column_segment_writer *w;
+    struct slice keys[COUNT];
+    uint64_t ts[COUNT];
+    struct vec v;
+    char *one = arena_alloc(&f->arena, LEN), names[COUNT];
+    for (uint32_t i = 0; i < LEN; i++) one[i] = (char)('a' + i % 7 + rng_below(&f->rng, 3));
+    vec_init_flat(&v, TYPE_TEXT, &f->arena);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        names[i] = (char)('a' + i);
+        keys[i] = slice_make(&names[i], 1);
+        ts[i] = 10;
+        vec_set(&v, i, (struct datum){.v.bytes = bytes_ref(one, LEN - i)});
+    }
+    assert_int_equal(column_segment_writer_new(&o, &w), OK);
+    uint32_t taken, rest;
+    column_segment_add(w, &(struct column_rows){COUNT, keys, ts, NULL, &v}, &taken);
+    assert_int_equal(taken, 5); /* of 16 MiB */
+    v.data = VEC_DATA(&v, struct bytes) + taken;
+    struct column_rows more = {COUNT - taken, keys + taken, ts + taken, NULL, &v};
+    column_segment_add(w, &more, &rest);
+    assert_int_equal(rest, 0);
+    f->segments = 0;
+    write_segment(f, w);
+    column_segment_writer_free(w);
+    struct column_segment *s;
+    open_segment(f, 0, &s);
+    assert_int_equal(column_segment_rows(s), taken);
+    assert_int_equal(column_segment_block_count(s), taken);
+    assert_int_equal(column_segment_verify(s), OK);
+    struct page_pins pins = {0};
+    for (uint32_t k = 0; k < taken; k++) {
+        struct column_block *b;
+        struct vec read;
+        assert_int_equal(column_segment_block(s, 0, k, &pins, &f->arena, &b), OK);
+        assert_int_equal(column_read(b, NULL, 1, true, &f->arena, &read), OK);
+        struct slice is = bytes_slice(&VEC_DATA(&read, struct bytes)[0]);
+        assert_true(slice_eq(is, slice_make(one, LEN - k)));
+    }
+    page_pins_free(&pins);
+    column_segment_close(s);
+    teardown(f);
+}
+
 int main(void)
 {
     const char *s = getenv("SEED");
     seed = s ? strtoull(s, NULL, 10) : (uint64_t)time(NULL);
     printf("seed %llu\n", (unsigned long long)seed);
     const struct CMUnitTest tests[] = {cmocka_unit_test(segments_come_back),
+                                       cmocka_unit_test(long_rows_make_short_blocks),
                                        cmocka_unit_test(damage_is_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
