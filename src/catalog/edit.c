@@ -48,6 +48,19 @@ enum status catalog_put_table(struct catalog *base, struct txn *t, const struct 
     return put(base, t, OBJ_TABLE, def->oid, def, ret);
 }
 
+enum status catalog_with_table(struct catalog *base, const struct table_def *def,
+                               struct catalog **ret)
+{
+    struct strbuf bytes;
+    struct object *o = NULL;
+    strbuf_init(&bytes, NULL);
+    catalog__encode(OBJ_TABLE, def, &bytes);
+    enum status s = catalog__decode(OBJ_TABLE, def->oid, strbuf_slice(&bytes), &o);
+    strbuf_release(&bytes);
+    if (s == OK) *ret = catalog__replace(base, def->oid, o);
+    return s;
+}
+
 enum status catalog_put_schema(struct catalog *base, struct txn *t, const struct schema_def *def,
                                struct catalog **ret)
 {

@@ -54,6 +54,9 @@ enum status catalog_put_role(struct catalog *base, struct txn *t, const struct r
                              struct catalog **ret) MUST;
 enum status catalog_put_function(struct catalog *base, struct txn *t,
                                  const struct function_def *def, struct catalog **ret) MUST;
+/* A snapshot of memory alone, in which the table is so. */
+enum status catalog_with_table(struct catalog *base, const struct table_def *def,
+                               struct catalog **ret) MUST;
 enum status catalog_remove(struct catalog *base, struct txn *t, oid_t oid,
                            struct catalog **ret) MUST;
 

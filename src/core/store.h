@@ -209,6 +209,10 @@ void store_load_free(struct load *l); /* may be NULL; unfinished: what was not w
  * space is freed after commit, when no snapshot needs it. */
 enum status store_create_tree(struct txn *t, tree_id *ret) MUST;
 enum status store_drop_tree(struct txn *t, tree_id tree) MUST;
+/* The commit that made a tree, and that of the newest of all; 0: it was not in this process. What a snapshot
+ * of before reads in the tree is nothing. */
+uint64_t store_tree_made(struct store *s, tree_id tree);
+uint64_t store_newest_tree(const struct store *s);
 /* As store_create_tree, but of that number, which no tree has or ever had: of a backup. */
 enum status store_restore_tree(struct txn *t, tree_id tree) MUST;
 /* What is read and written there is not SERIALIZABLE's to watch, nor is an empty key of any tree: the

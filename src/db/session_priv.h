@@ -321,6 +321,7 @@ struct session {
     bool has_lastval;
     oid_t lastval_sequence;
     int64_t deadline_us;             /* statement_timeout, monotonic; 0 none */
+    struct narrowed *narrowed;       /* what an old snapshot sees of the catalog (narrowed.c); NULL */
     uint32_t in_function;            /* statements that functions run, within each other */
     struct build_progress build;
     /* for pg_stat_activity */
@@ -340,6 +341,15 @@ enum session_state session__state(const struct session *s);
 
 /* Names of catalog objects for the session's format (system_name.c). */
 void session__fill_reg_names(struct session *s);
+
+/* The catalog `now` as the transaction may use it, for one that keeps a snapshot: an index that is younger tells
+ * nothing of what that sees, so it is not valid. A reference; `now` is taken over. */
+struct catalog *narrowed__of(struct session *s, struct catalog *now);
+/* Is this catalog made of the newest one that is published? */
+bool narrowed__is_newest(const struct session *s, const struct catalog *c);
+/* Has the transaction a snapshot that is older than some tree? */
+bool narrowed__wanted(const struct session *s);
+void narrowed__forget(struct session *s);
 
 /* Starts a transaction when none is open. */
 enum status session__ensure_txn(struct session *s) MUST;

@@ -261,6 +261,7 @@ static bool same_table(const struct catalog *now, const struct table_def *t)
 static bool is_stale(struct session *s, const struct cached_plan *p)
 {
     if (s->own_catalog || db_line__catalog_is_newest(s->line, p->catalog)) return false;
+    if (narrowed__is_newest(s, p->catalog)) return false;
     struct catalog *now = db_line__catalog(s->line);
     bool stale = false;
     for (uint32_t i = 0; i < p->plan->table_count && !stale; i++) {

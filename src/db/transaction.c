@@ -32,6 +32,9 @@ static void refresh_catalog(struct session *s)
 {
     if (s->own_catalog) {
         if (s->catalog != s->own_catalog) use_catalog(s, catalog_ref(s->own_catalog));
+    } else if (narrowed__wanted(s)) {
+        if (!narrowed__is_newest(s, s->catalog))
+            use_catalog(s, narrowed__of(s, db_line__catalog(s->line)));
     } else if (!db_line__catalog_is_newest(s->line, s->catalog)) {
         use_catalog(s, db_line__catalog(s->line));
     }
@@ -107,6 +110,7 @@ static void free_savepoints(struct session *s, struct savepoint *until)
 
 static void ended(struct session *s, bool committed, const struct result_sink *sink)
 {
+    narrowed__forget(s);
     free_savepoints(s, NULL);
     session__end_deferred(s);
     session__notify_ended(s);

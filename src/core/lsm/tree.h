@@ -77,6 +77,7 @@ struct tree {
     uint64_t floor;          /* atomic: what was superseded by then is gone */
     uint64_t logged_floor;   /* guarded by manifest_mutex */
     int64_t retention_us;    /* atomic: of its history; RETENTION_DEFAULT: the forest's */
+    uint64_t made_ts;        /* atomic: by that commit of this process; 0: earlier, or not yet */
     uint64_t retired_ts;     /* atomic: dropped then, and kept for reads of the past; 0: not */
     uint32_t branch;         /* whose it is: 0 the main line's; immutable once it is shown */
     tree_id base;            /* of an overlay: what it lies over; 0: none */

@@ -35,12 +35,22 @@ static bool drop_tree(struct txn *t, struct tree *tree, uint64_t ts)
     return true;
 }
 
+/* Before anyone is told of the tree. */
+static void note_made(struct store *s, struct tree *tree, uint64_t ts)
+{
+    uint64_t newest = __atomic_load_n(&s->newest_tree_ts, __ATOMIC_RELAXED);
+    __atomic_store_n(&tree->made_ts, ts, __ATOMIC_RELEASE);
+    while (newest < ts && !__atomic_compare_exchange_n(&s->newest_tree_ts, &newest, ts, false,
+                                                       __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {}
+}
+
 bool txn__apply_changes(struct txn *t, uint64_t ts)
 {
     struct store *s = t->store;
     bool whole = true;
     for (size_t i = 0; i < t->changes.count; i++) {
         struct tree_change *c = &t->changes.data[i];
+        if (!c->drop) note_made(s, c->tree, ts);
         if (c->drop || logged(forest_log_create(s->forest, c->tree))) continue;
         whole = false;
         __atomic_store_n(&c->tree->created, true, __ATOMIC_RELEASE);

@@ -39,6 +39,22 @@ enum status store_drop_tree(struct txn *t, tree_id id)
     return OK;
 }
 
+uint64_t store_newest_tree(const struct store *s)
+{
+    return __atomic_load_n(&s->newest_tree_ts, __ATOMIC_ACQUIRE);
+}
+
+uint64_t store_tree_made(struct store *s, tree_id id)
+{
+    struct epoch_slot *slot = epoch_slot_new(s->epoch);
+    epoch_enter(slot);
+    const struct tree *tree = forest_tree(s->forest, id);
+    uint64_t ts = tree ? __atomic_load_n(&tree->made_ts, __ATOMIC_ACQUIRE) : 0;
+    epoch_exit(slot);
+    epoch_slot_free(slot);
+    return ts;
+}
+
 enum status store_restore_tree(struct txn *t, tree_id id)
 {
     struct tree *tree;
