@@ -32,7 +32,7 @@ static enum status add_unique(struct ddl *d, const struct table_def *t,
     ddl__edit(d, t, &e);
     TRY(ddl__add_key(d, &e, c, &x));
     for (uint16_t i = 0; x->primary && i < x->key_count; i++)
-        TRY(ddl__verify_not_null(d, t, (uint16_t)(x->columns[i].column - 1)));
+        TRY(ddl__prove_not_null(d, t, (uint16_t)(x->columns[i].column - 1)));
     TRY(ddl__build_index(d, t, x));
     return ddl__edit_put(d, &e, NULL);
 }
@@ -51,6 +51,7 @@ enum status ddl__add_constraint(struct ddl *d, oid_t table, const struct ast_alt
     const struct table_def *t = ddl__table(d, table);
     const struct ast_constraint *c = cmd->constraint;
     TRY(ddl__refuse_constraint(d, c));
+    if (c->index_name) return ddl__add_using_index(d, t, c);
     switch (c->type) {
     case CON_CHECK: return add_check(d, t, c);
     case CON_UNIQUE: return add_unique(d, t, c);
@@ -128,18 +129,25 @@ enum status ddl__alter_constraint(struct ddl *d, oid_t table, const struct ast_a
 
 /* --- VALIDATE ------------------------------------------------------------------------------- */
 
+enum status ddl__find_validated(const struct table_def *t, const char *name,
+                                const struct constraint_def **ret)
+{
+    const struct constraint_def *k = *ret = table_constraint(t, slice_of(name));
+    if (!k)
+        return FAIL(UNDEFINED_OBJECT, "constraint \"%s\" of relation \"%s\" does not exist",
+                    name, t->name);
+    if (k->kind == 'c' || k->kind == 'f') return OK;
+    return FAIL(WRONG_OBJECT_TYPE,
+                "constraint \"%s\" of relation \"%s\" is not a foreign key or check constraint",
+                name, t->name);
+}
+
 enum status ddl__validate_constraint(struct ddl *d, oid_t table, const struct ast_alter_cmd *cmd)
 {
     const struct table_def *t = ddl__table(d, table);
-    const struct constraint_def *k = table_constraint(t, slice_of(cmd->name));
+    const struct constraint_def *k;
     struct table_edit e;
-    if (!k)
-        return FAIL(UNDEFINED_OBJECT, "constraint \"%s\" of relation \"%s\" does not exist",
-                    cmd->name, t->name);
-    if (k->kind != 'c' && k->kind != 'f')
-        return FAIL(WRONG_OBJECT_TYPE,
-                    "constraint \"%s\" of relation \"%s\" is not a foreign key or check constraint",
-                    cmd->name, t->name);
+    TRY(ddl__find_validated(t, cmd->name, &k));
     if (k->validated) return OK;
     if (k->kind == 'f') TRY(ddl__lock(d, k->foreign_table, LOCK_ROW_SHARE));
     TRY(k->kind == 'f' ? ddl__verify_foreign(d, k) : ddl__verify_check(d, t, k));

@@ -34,7 +34,7 @@ static enum status set_default(struct ddl *d, struct table_edit *e, struct colum
 static enum status set_not_null(struct ddl *d, struct table_edit *e, struct column_def *c)
 {
     if (c->not_null) return OK;
-    TRY(ddl__verify_not_null(d, ddl__table(d, e->def.oid), (uint16_t)(c->number - 1)));
+    TRY(ddl__prove_not_null(d, ddl__table(d, e->def.oid), (uint16_t)(c->number - 1)));
     c->not_null = true;
     return ddl__edit_put(d, e, NULL);
 }
@@ -275,6 +275,31 @@ static enum status alter_index(struct ddl *d, const struct ast_alter_table *n)
     return OK;
 }
 
+/* PostgreSQL's: who looks at rows that are there, or at what only planning asks, lets others write. */
+static enum relation_lock lock_of(const struct ast_alter_cmd *c)
+{
+    switch (c->type) {
+    case ALTER_VALIDATE_CONSTRAINT:
+    case ALTER_SET_STATISTICS:
+    case ALTER_SET_OPTIONS:
+    case ALTER_RESET_OPTIONS: return LOCK_SHARE_UPDATE_EXCLUSIVE;
+    case ALTER_TRIGGERS: return LOCK_SHARE_ROW_EXCLUSIVE;
+    case ALTER_ADD_CONSTRAINT:
+        return c->constraint->type == CON_FOREIGN ? LOCK_SHARE_ROW_EXCLUSIVE : LOCK_ACCESS_EXCLUSIVE;
+    default: return LOCK_ACCESS_EXCLUSIVE;
+    }
+}
+
+static enum relation_lock strongest(const struct ast_alter_table *n)
+{
+    enum relation_lock lock = n->cmds.count ? LOCK_ACCESS_SHARE : LOCK_ACCESS_EXCLUSIVE;
+    for (uint32_t i = 0; i < n->cmds.count; i++) {
+        enum relation_lock one = lock_of(AST(n->cmds.items[i], ast_alter_cmd));
+        if (one > lock) lock = one;
+    }
+    return lock;
+}
+
 enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
 {
     const struct table_def *t;
@@ -288,7 +313,7 @@ enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
     TRY(ddl__own_table(d, t));
     for (uint32_t i = 0; i < n->cmds.count; i++)
         TRY(check_kind(t, AST(n->cmds.items[i], ast_alter_cmd)));
-    TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
+    TRY(ddl__lock(d, t->oid, strongest(n)));
     TRY(session__check_unused(d->s, t, "ALTER TABLE"));
     oid_t oid = t->oid;
     for (int pass = 0; pass < PASSES; pass++)

@@ -3,6 +3,7 @@
  * Its states are published one by one, and before each next one those are waited for who may not know of the
  * one before. Once all writers maintain it, the rows of one snapshot are put below what they write. Then come the
  * keys that both have: a row is locked, and its entry made what it must be. */
+#include "base/point.h"
 #include "core/backfill.h"
 #include "db/ddl_build_priv.h"
 
@@ -60,6 +61,18 @@ enum status build__commit(struct build *b)
     return OK;
 }
 
+enum status build__enter(struct build *b, oid_t table, bool *ret_again)
+{
+    *ret_again = !builds_enter(b->s, table);
+    if (*ret_again) {
+        build__abort(b);
+        return builds_wait(b->s, table);
+    }
+    b->table = table;
+    b->entered = true;
+    return OK;
+}
+
 void build__abort(struct build *b)
 {
     close_ddl(b);
@@ -87,7 +100,7 @@ static struct txn_options options_of(const struct build *b, enum isolation isola
                                 .branch = s->line->branch};
 }
 
-static void end_reader(struct build *b)
+void build__end_reader(struct build *b)
 {
     if (!b->reader) return;
     if (txn_in_statement(b->reader)) txn_statement_end(b->reader);
@@ -99,7 +112,7 @@ void build__end(struct build *b)
 {
     struct session *s = b->s;
     struct error kept = *error_current();
-    end_reader(b);
+    build__end_reader(b);
     close_ddl(b);
     if (b->entered) builds_leave(s, b->table);
     if (b->catalog) catalog_unref(b->catalog);
@@ -158,6 +171,16 @@ static enum status wait_snapshots(struct build *b)
     }
 }
 
+enum status build__begin_reader(struct build *b)
+{
+    struct txn_options o = options_of(b, REPEATABLE_READ);
+    TRY(txn_await_visible(b->s->txn)); /* of those who were waited for, too */
+    TRY(txn_begin(b->s->db->store, &o, &b->reader));
+    refresh(b);
+    b->ddl = (struct ddl){.s = b->s, .sink = b->sink, .text = b->text, .a = &b->s->arena};
+    return OK;
+}
+
 /* --- the rows of the snapshot ------------------------------------------------------------------ */
 
 struct filling {
@@ -178,7 +201,6 @@ static enum status begin_filling(struct filling *f, struct build *b)
     arena_init(&f->arena, MEM_QUERY);
     strbuf_init(&f->entry, NULL);
     strbuf_init(&f->from, NULL);
-    b->ddl = (struct ddl){.s = b->s, .sink = b->sink, .text = b->text, .a = &b->s->arena};
     exec_begin(&f->x, NULL, b->s->txn, &b->s->exec, &no_params, b->ddl.a);
     TRY(ddl__index_values(&b->ddl, b->t, b->x, &f->values));
     f->values.x = &f->x;
@@ -239,6 +261,7 @@ static enum status scan_some(struct filling *f, struct cursor *c, bool *ret_more
         strbuf_add(&f->from, keys[n - 1].data, keys[n - 1].len);
         strbuf_addc(&f->from, '\0'); /* the next key that there can be */
         seen += n;
+        POINT("build.scanning");
     } while (seen < CHUNK_ROWS);
     *ret_more = n > 0;
     return OK;
@@ -399,8 +422,10 @@ static enum status finish(struct filling *f)
 {
     struct build *b = f->b;
     build__show_phase(b->s, PHASE_SORT);
+    POINT("build.scanned");
     txn_statement_begin(b->reader);
     enum status st = judge(f, store_backfill_finish(f->backfill));
+    POINT("build.installed");
     if (st == OK) st = mend(f);
     txn_statement_end(b->reader);
     return st;
@@ -409,16 +434,14 @@ static enum status finish(struct filling *f)
 static enum status fill(struct build *b)
 {
     struct filling f;
-    struct txn_options o = options_of(b, REPEATABLE_READ);
-    TRY(txn_await_visible(b->s->txn)); /* of those who were waited for, too */
-    TRY(txn_begin(b->s->db->store, &o, &b->reader));
-    refresh(b);
+    TRY(build__begin_reader(b));
     enum status st = begin_filling(&f, b);
     if (st == OK) st = scan_all(&f);
     if (st == OK) st = finish(&f);
     end_filling(&f);
-    end_reader(b);
+    build__end_reader(b);
     close_ddl(b);
+    POINT("build.mended");
     return st == OK ? wait_snapshots(b) : st;
 }
 
@@ -450,10 +473,12 @@ static void give_up(struct build *b, enum status st)
 
 enum status build__fill(struct build *b)
 {
+    POINT("build.losing");
     TRY(build__wait_lockers(b, LOCK_SHARE, PHASE_WAIT_WRITERS));
     TRY(build__open(b));
     TRY(build__edit(b, make_ready));
     TRY(build__commit(b));
+    POINT("build.written");
     enum status st = build__wait_lockers(b, LOCK_SHARE, PHASE_WAIT_WRITERS);
     if (st == OK) st = fill(b);
     if (st != OK) give_up(b, st);

@@ -42,6 +42,11 @@ enum status build__open(struct build *b) MUST;
 enum status build__commit(struct build *b) MUST;
 /* Changes what the catalog says of the index (b->index): `change` gets a copy. */
 enum status build__edit(struct build *b, void (*change)(struct index_def *x)) MUST;
+/* The table is ours, or, *ret_again: it is free again, the transaction was rolled back, and all begins anew. */
+enum status build__enter(struct build *b, oid_t table, bool *ret_again) MUST;
+/* b->reader: a snapshot that sees all that has committed, kept until its end. */
+enum status build__begin_reader(struct build *b) MUST;
+void build__end_reader(struct build *b);
 /* Waits for all who hold the table by a mode that conflicts with this one. */
 enum status build__wait_lockers(struct build *b, enum relation_lock mode, enum build_phase phase) MUST;
 /* Fills the index, which is live and neither ready nor valid, until it is all but valid. */
@@ -52,6 +57,10 @@ enum status build__discard(struct build *b) MUST;
 void build__abort(struct build *b);
 /* Leaves what was entered, and gives all back. The session has a transaction again. */
 void build__end(struct build *b);
+
+/* --- ddl_validate.c: VALIDATE CONSTRAINT beside others --- */
+bool validate__handles(const struct session *s, const struct ast_alter_table *n);
+enum status validate__run(struct build *b, const struct ast_alter_table *n) MUST;
 
 /* --- ddl_reindex.c --- */
 /* Is it of more than one transaction? */

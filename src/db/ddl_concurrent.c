@@ -3,19 +3,6 @@
  * REINDEX take it from there. */
 #include "db/ddl_build_priv.h"
 
-/* The table is ours, or, *ret_again: it is free again, and all begins anew. */
-static enum status enter(struct build *b, oid_t table, bool *ret_again)
-{
-    *ret_again = !builds_enter(b->s, table);
-    if (*ret_again) {
-        build__abort(b);
-        return builds_wait(b->s, table);
-    }
-    b->table = table;
-    b->entered = true;
-    return OK;
-}
-
 static enum status put_new(struct build *b, const struct table_def *t, struct index_def *x)
 {
     struct ddl *d = &b->ddl;
@@ -48,7 +35,7 @@ static enum status create_index(struct build *b, const struct ast_create_index *
         TRY(build__open(b));
         TRY(ddl__define_index(&b->ddl, n, &t, &x));
         if (!x) return OK;
-        TRY(enter(b, t->oid, &again));
+        TRY(build__enter(b, t->oid, &again));
     }
     TRY(put_new(b, t, x));
     build__show(b->s, BUILD_CREATE_CONCURRENTLY, b->t, b->x);
@@ -80,7 +67,7 @@ static enum status drop_index(struct build *b, const struct ast_drop *n)
         if (!x) return OK;
         const char *what = arena_printf(b->ddl.a, "index %s", ddl__quote(b->ddl.a, x->name));
         TRY(ddl__drop_references(&b->ddl, x, what, false));
-        TRY(enter(b, x->table, &again));
+        TRY(build__enter(b, x->table, &again));
     }
     TRY(session__check_unused(b->s, ddl__table(&b->ddl, x->table), "DROP INDEX"));
     b->index = x->oid;
@@ -139,7 +126,7 @@ enum status reindex__one_beside(struct build *b, oid_t index)
         TRY(build__open(b));
         x = catalog_index_by_oid(b->s->catalog, index);
         if (!x || !x->tree || !x->live) return OK; /* dropped since, or the table's own order */
-        TRY(enter(b, x->table, &again));
+        TRY(build__enter(b, x->table, &again));
     }
     const struct table_def *t = ddl__table(&b->ddl, x->table);
     TRY(put_new(b, t, twin_of(b, t, x)));
@@ -155,10 +142,10 @@ enum status reindex__one_beside(struct build *b, oid_t index)
 
 bool concurrent__handles(const struct session *s, const struct ast *a)
 {
-    (void)s;
     switch (a->kind) {
     case AST_CREATE_INDEX: return AST(a, ast_create_index)->concurrently;
     case AST_DROP: return AST(a, ast_drop)->concurrently && AST(a, ast_drop)->object == OBJECT_INDEX;
+    case AST_ALTER_TABLE: return validate__handles(s, AST(a, ast_alter_table));
     case AST_REINDEX: return reindex__is_manifold(AST(a, ast_reindex));
     default: return false;
     }
@@ -169,8 +156,9 @@ enum status concurrent__execute(struct session *s, const struct ast *a, struct s
 {
     struct build b = {.s = s, .sink = sink, .text = text};
     if (a->kind == AST_REINDEX) return reindex__all(s, AST(a, ast_reindex), text, sink);
-    enum status st = a->kind == AST_DROP ? drop_index(&b, AST(a, ast_drop))
-                                         : create_index(&b, AST(a, ast_create_index));
+    enum status st = a->kind == AST_DROP          ? drop_index(&b, AST(a, ast_drop))
+                     : a->kind == AST_ALTER_TABLE ? validate__run(&b, AST(a, ast_alter_table))
+                                                  : create_index(&b, AST(a, ast_create_index));
     build__end(&b);
     return st;
 }

@@ -9,10 +9,6 @@ enum status ddl__refuse_constraint(struct ddl *d, const struct ast_constraint *c
     if (c->type == CON_EXCLUSION)
         return ddl__at(d, c->node.location,
                        FAIL(FEATURE_NOT_SUPPORTED, "exclusion constraints are not supported yet"));
-    if (c->index_name)
-        return ddl__at(d, c->node.location,
-                       FAIL(FEATURE_NOT_SUPPORTED,
-                            "adding a constraint USING INDEX is not supported yet"));
     return OK;
 }
 

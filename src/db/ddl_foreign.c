@@ -251,7 +251,11 @@ enum status ddl__verify_foreign(struct ddl *d, const struct constraint_def *k)
     struct foreign_key key;
     if (!foreign_key_find(d->s->catalog, k, d->a, &key))
         return FAIL(INTERNAL_ERROR, "constraint \"%s\" refers to nothing", k->name);
-    return foreign_verify(d->s->txn, &d->s->exec, d->a, &key);
+    if (!d->reader) return foreign_verify(d->s->txn, &d->s->exec, d->a, &key);
+    txn_statement_begin(d->reader);
+    enum status st = foreign_verify(d->reader, &d->s->exec, d->a, &key);
+    txn_statement_end(d->reader);
+    return st;
 }
 
 /* --- tables and indexes that are remade -------------------------------------------------------- */

@@ -14,6 +14,7 @@ struct ddl {
     struct slice text;                /* the query string, for error positions */
     struct arena *a;                  /* of the statement */
     bool unplaced;                    /* errors in expressions tell no position (ALTER TABLE) */
+    struct txn *reader;               /* whose snapshot scans read, piece by piece; NULL: that of s->txn */
     oid_t blocked;                    /* the table that it failed for: somebody builds an index there */
     ARRAY(struct catalog *) kept;     /* references */
 };
@@ -204,6 +205,14 @@ enum status ddl__remake(struct ddl *d, const struct table_def *from, struct tabl
                         uint16_t column, const struct expr *value) MUST;
 /* Every row has the column not null: 23502. */
 enum status ddl__verify_not_null(struct ddl *d, const struct table_def *t, uint16_t column) MUST;
+/* The same, unless a check that all rows pass says so. */
+enum status ddl__prove_not_null(struct ddl *d, const struct table_def *t, uint16_t column) MUST;
+/* ADD CONSTRAINT … USING INDEX (ddl_using_index.c). */
+enum status ddl__add_using_index(struct ddl *d, const struct table_def *t,
+                                 const struct ast_constraint *c) MUST;
+/* The constraint of that name, if it is one to be validated. */
+enum status ddl__find_validated(const struct table_def *t, const char *name,
+                                const struct constraint_def **ret) MUST;
 /* Every row passes the check: 23514. */
 enum status ddl__verify_check(struct ddl *d, const struct table_def *t,
                               const struct constraint_def *k) MUST;

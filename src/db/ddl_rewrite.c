@@ -75,6 +75,29 @@ enum status ddl__verify_not_null(struct ddl *d, const struct table_def *t, uint1
     return ddl__scan(d, &q);
 }
 
+static bool says_not_null(const struct expr *e, uint16_t column)
+{
+    if (e->kind == EXPR_BOOL && e->bool_op == BOOL_AND) {
+        for (uint32_t i = 0; i < e->arg_count; i++)
+            if (says_not_null(e->args[i], column)) return true;
+        return false;
+    }
+    return e->kind == EXPR_NULL_TEST && e->negated && e->args[0]->kind == EXPR_SLOT &&
+           e->args[0]->slot == column;
+}
+
+enum status ddl__prove_not_null(struct ddl *d, const struct table_def *t, uint16_t column)
+{
+    for (uint16_t i = 0; i < t->constraint_count; i++) {
+        const struct constraint_def *k = t->constraints[i];
+        struct expr *e;
+        if (k->kind != 'c' || !k->validated) continue;
+        TRY(ddl__load_expression(d, t, k->check_sql, NULL, "CHECK", &e));
+        if (says_not_null(e, column)) return OK;
+    }
+    return ddl__verify_not_null(d, t, column);
+}
+
 static enum status row_check(void *ctx, struct slice key, struct datum *row)
 {
     struct verify *v = ctx;

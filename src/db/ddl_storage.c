@@ -12,7 +12,7 @@
 #include "base/fiber.h"
 #include "types/key.h"
 
-enum { SCAN_ROWS = 256 };
+enum { SCAN_ROWS = 256, PIECE_ROWS = 16384 };
 
 /* --- scans ---------------------------------------------------------------------------------- */
 
@@ -26,11 +26,12 @@ void ddl__decode(const struct table_def *t, struct slice row, struct datum *ret)
     }
 }
 
-static enum status scan_cursor(struct ddl *d, const struct row_scan *q, struct cursor *c)
+/* Up to `max` rows; *ret_next: from where it goes on, empty at the end. */
+static enum status scan_cursor(struct ddl *d, const struct row_scan *q, struct cursor *c,
+                               struct datum *row, uint64_t max, struct strbuf *ret_next)
 {
     struct slice keys[SCAN_ROWS], rows[SCAN_ROWS];
-    struct datum *row = ARENA_ARRAY(d->a, struct datum, q->table->column_count + 1);
-    for (;;) {
+    for (uint64_t seen = 0; seen < max;) {
         uint32_t n;
         fiber_yield(); /* whoever waits for this core goes first, and may cancel it */
         TRY(session__check_interrupts(d->s));
@@ -42,16 +43,48 @@ static enum status scan_cursor(struct ddl *d, const struct row_scan *q, struct c
             ddl__decode(q->table, rows[i], row);
             TRY(q->row(q->ctx, keys[i], row));
         }
+        seen += n;
+        if (seen < max) continue;
+        strbuf_add(ret_next, keys[n - 1].data, keys[n - 1].len);
+        strbuf_addc(ret_next, '\0'); /* the next key that there can be */
     }
+    return OK;
+}
+
+static enum status scan_part(struct ddl *d, const struct row_scan *q, struct txn *t,
+                             struct datum *row, uint64_t max, struct strbuf *next)
+{
+    struct scan_request r = {.tree = q->table->tree};
+    struct cursor *c;
+    if (next->len) r.lower = strbuf_slice(next);
+    TRY(store_scan(t, &r, &c)); /* copies the bound */
+    strbuf_clear(next);
+    enum status s = scan_cursor(d, q, c, row, max, next);
+    cursor_close(c);
+    return s;
+}
+
+/* Each piece is a statement of the reader's, whose snapshot stays: what others retire is not held for long. */
+static enum status scan_piece(struct ddl *d, const struct row_scan *q, struct datum *row,
+                              struct strbuf *next)
+{
+    txn_statement_end(d->s->txn);
+    txn_statement_begin(d->s->txn);
+    txn_statement_begin(d->reader);
+    enum status s = scan_part(d, q, d->reader, row, PIECE_ROWS, next);
+    txn_statement_end(d->reader);
+    return s;
 }
 
 enum status ddl__scan(struct ddl *d, const struct row_scan *q)
 {
-    struct scan_request r = {.tree = q->table->tree};
-    struct cursor *c;
-    TRY(store_scan(d->s->txn, &r, &c));
-    enum status s = scan_cursor(d, q, c);
-    cursor_close(c);
+    struct datum *row = ARENA_ARRAY(d->a, struct datum, q->table->column_count + 1);
+    struct strbuf next;
+    strbuf_init(&next, NULL);
+    enum status s = d->reader ? scan_piece(d, q, row, &next)
+                              : scan_part(d, q, d->s->txn, row, UINT64_MAX, &next);
+    while (s == OK && next.len) s = scan_piece(d, q, row, &next);
+    strbuf_release(&next);
     return s;
 }
 

@@ -217,6 +217,64 @@ def old_snapshot(server):
     sound(cursor)
 
 
+def old_snapshot_plain(server):
+    """Nor through one that was made by plain CREATE INDEX, or made anew."""
+    cursor, reader = connect(server).cursor(), connect(server)
+    fill(cursor)
+    r = reader.cursor()
+    for ddl in ("create index t_a on t (a)", "reindex index t_a", "drop index t_a"):
+        r.execute("begin isolation level repeatable read; select count(*) from pg_class")
+        cursor.execute("update t set a = a + 1 where id = 8")
+        cursor.execute(ddl)
+        expected = one(cursor, "select count(*) from t where a = 9")
+        assert one(r, "select count(*) from t where a = 9") == expected - 1, ddl
+        r.execute("update t set a = 9 where id = 20; delete from t where id = 22")
+        r.execute("commit")
+        assert one(cursor, "select count(*) from t where a = 9") == expected + 1, ddl
+        cursor.execute("update t set a = 8 where id in (8, 20); insert into t values (22, 22, 2, '')")
+        sound(cursor)
+
+
+def despite_deadlocks(cursor, sql):
+    """Child first, parent first: who comes and goes locks the one way, who deletes the other."""
+    while True:
+        try:
+            return cursor.execute(sql)
+        except psycopg2.errors.DeadlockDetected:
+            pass
+
+
+def validated(server):
+    """Rows are looked at while others write, and do DDL to other tables."""
+    cursor, old = connect(server).cursor(), connect(server, autocommit=False)
+    fill(cursor)
+    cursor.execute("create table parent (id int primary key); insert into parent select id from t")
+    cursor.execute("alter table t add foreign key (id) references parent on delete cascade not valid;"
+                   "alter table t add constraint small check (a < 1000) not valid")
+    old.cursor().execute("update t set a = 77 where id = 0; delete from parent where id = 2")
+    cursor.execute("set lock_timeout = '5s'")
+    cursor.execute("alter table t validate constraint small, validate constraint t_id_fkey")
+    assert one(cursor, "select bool_and(convalidated) from pg_constraint where conrelid = 't'::regclass")
+    cursor.execute("begin; alter table t alter column a set statistics 10; rollback")
+    old.commit()
+
+    def remove():
+        k = connect(server).cursor()
+        for i in range(4, WRITERS * SHARE, 2):
+            despite_deadlocks(k, f"delete from parent where id = {i}")
+            despite_deadlocks(k, f"insert into parent values ({i}); insert into t values ({i}, {i}, 1, '')")
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    while remover.is_alive():
+        despite_deadlocks(cursor, "alter table t add constraint again foreign key (id) references parent "
+                          "on delete cascade not valid")
+        cursor.execute("alter table t validate constraint again")
+        despite_deadlocks(cursor, "alter table t drop constraint again")
+    remover.join()
+    cursor.execute("drop table t; drop table parent")
+
+
 def canceled(server):
     cursor, old = connect(server).cursor(), connect(server, autocommit=False)
     fill(cursor)
@@ -243,7 +301,7 @@ def killed(binary, seed):
     left = 0
     try:
         for n in range(4):
-            server = Server(binary, data=data)
+            server = Server(binary, data=data, settings=["load_bytes=256kB"])
             server.start()
             cursor = connect(server).cursor()
             if n == 0:
@@ -278,9 +336,12 @@ def main():
     p.add_argument("--seconds", type=float, default=4)
     o = p.parse_args()
     print("seed", o.seed)
-    with Server(o.heliosd) as server:
+    # Small buffers: sorted runs are many, and must be merged.
+    with Server(o.heliosd, settings=["load_bytes=64kB"]) as server:
         who_waits(server)
         old_snapshot(server)
+        old_snapshot_plain(server)
+        validated(server)
         canceled(server)
         under_writers(server, o.seed, o.seconds)
     killed(o.heliosd, o.seed)

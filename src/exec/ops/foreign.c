@@ -212,6 +212,17 @@ void foreign_end(struct execution *x)
 
 /* --- all rows of a table ------------------------------------------------------------------------ */
 
+/* The row is there and as it was: if not, who has changed it since has looked himself. */
+static enum status is_still_so(struct foreign_run *r, const struct foreign_key *k, struct slice key,
+                               struct slice row, bool *ret)
+{
+    struct lock_request q = {.tree = k->child->tree, .key = key, .mode = ROW_LOCK_NONE};
+    struct lock_result now;
+    TRY(store_lock(r->x->txn, &q, &now));
+    *ret = now.row.data && slice_eq(now.row, row);
+    return OK;
+}
+
 static enum status verify(struct foreign_run *r, const struct foreign_key *k, struct cursor *c)
 {
     struct slice keys[VERIFY_ROWS], rows[VERIFY_ROWS];
@@ -221,11 +232,13 @@ static enum status verify(struct foreign_run *r, const struct foreign_key *k, st
         TRY(exec_check(r->x));
         TRY(cursor_next(c, keys, rows, VERIFY_ROWS, &n));
         for (uint32_t i = 0; i < n; i++) {
-            bool none, found;
+            bool none, found, still;
             arena_clear(r->arena);
             dml_decode(k->child, rows[i], row);
             TRY(foreign__look(r, k, row, &none, &found));
-            if (!none && !found) return foreign__violation(r, k, row);
+            if (none || found) continue;
+            TRY(is_still_so(r, k, keys[i], rows[i], &still));
+            if (still) return foreign__violation(r, k, row);
         }
     } while (n > 0);
     return OK;

@@ -8,6 +8,7 @@
 #include "sim_pledges.h"
 
 #include "base/log.h"
+#include "base/point.h"
 
 enum { ACCOUNTS = 60, START_BALANCE = 1000, TXNS_MAX = 60 };
 
@@ -26,6 +27,8 @@ struct run {
     struct pledges pledges;
     int next_tag;
     uint64_t cycles;
+    struct session *beside; /* that writes while an index is built */
+    uint64_t built, beside_txns;
 };
 
 static enum status sql(struct run *r, const char *fmt, ...) PRINTF(2, 3);
@@ -105,6 +108,58 @@ static enum status change_schema(struct run *r)
     }
 }
 
+/* --- indexes that are built beside writers ------------------------------------------------------ */
+
+static enum status run_txn(struct run *r);
+
+static const char *const build_points[] = {"build.losing", "build.written", "build.scanning", "build.scanned",
+                                           "build.installed", "build.mended"};
+enum { BUILD_POINTS = sizeof build_points / sizeof build_points[0] };
+
+/* In the middle of the build, on its thread, by another session. */
+static void write_beside(void *ctx)
+{
+    struct run *r = ctx;
+    struct session *builder = r->d.session;
+    struct error kept = *error_current();
+    r->d.session = r->beside;
+    for (uint64_t n = rng_below(&r->rng, 6); n > 0 && !r->in_doubt && !sim_is_off(r->d.os); n--) {
+        (void)run_txn(r);
+        r->beside_txns++;
+    }
+    r->d.session = builder;
+    *error_current() = kept;
+}
+
+/* None of these changes a row. A loss may leave one that is not valid. */
+static enum status build_beside(struct run *r)
+{
+    static const char *const makes[] = {
+        "create unique index concurrently beside on accounts (tag, class)",
+        "create index concurrently beside on accounts (class) where balance > 900",
+        "create unique index concurrently beside on accounts (tag)",
+        "reindex index concurrently accounts_class", "reindex table concurrently accounts"};
+    enum status st = OK;
+    struct strbuf left;
+    const char *at;
+    TRY(sql(r, "select relname from pg_class where relkind = 'i' and (relname like 'beside%%' or "
+               "relname like '%%\\_ccnew%%' or relname like '%%\\_ccold%%') order by 1"));
+    strbuf_init(&left, NULL);
+    strbuf_add(&left, r->d.rows.data ? r->d.rows.data : "", r->d.rows.len);
+    for (at = left.data ? left.data : ""; *at && st == OK; at = strchr(at, '\n') + 1)
+        st = sql(r, "drop index concurrently %.*s", (int)strcspn(at, "\n"), at);
+    strbuf_release(&left);
+    TRY(st);
+    for (int i = 0; i < BUILD_POINTS; i++)
+        if (rng_below(&r->rng, 2)) point_arm(build_points[i], 1, write_beside, r);
+    st = sql(r, "%s", makes[rng_below(&r->rng, sizeof makes / sizeof makes[0])]);
+    point_disarm_all();
+    r->built += st == OK;
+    return st;
+}
+
+/* --- what a cycle does ------------------------------------------------------------------------ */
+
 static enum status run_txn(struct run *r)
 {
     struct model after = r->sure;
@@ -137,6 +192,7 @@ static enum status step(struct run *r)
     uint64_t what = rng_below(&r->rng, 40);
     if (what == 0) return change_schema(r);
     if (what == 1) return db_checkpoint(r->d.db);
+    if (what == 39) return build_beside(r);
     if (what < 6) return store_maintain(r->d.db->store, &worked);
     if (what < 14) return pledges_step(&r->pledges, &r->d, &r->rng);
     return run_txn(r);
@@ -192,16 +248,25 @@ static void check(struct run *r)
 
 /* --- power loss ------------------------------------------------------------------------------ */
 
+static void close_all(struct run *r)
+{
+    if (r->beside) session_free(r->beside);
+    r->beside = NULL;
+    (void)sim_db_close(&r->d);
+}
+
 /* Until it is open; some recoveries are cut off, too. */
 static void reopen(struct run *r)
 {
     for (;;) {
         if (rng_below(&r->rng, 4) == 0) sim_power_off_after(r->d.os, 1 + rng_below(&r->rng, 12));
         enum status st = sim_db_open(&r->d);
+        struct session_options so = {.user = "postgres", .database = "postgres"};
+        if (st == OK) st = session_new(r->d.db, &so, &r->beside);
         if (st == OK && !sim_is_off(r->d.os)) break;
         if (!sim_is_off(r->d.os))
             fail_msg("open: %s: %s", status_name(st), error_current()->message);
-        (void)sim_db_close(&r->d);
+        close_all(r);
         sim_restart(r->d.os);
     }
     sim_power_off_after(r->d.os, 0);
@@ -215,12 +280,12 @@ static void lose_power(struct run *r)
     if (st != OK && !sim_is_off(r->d.os))
         fail_msg("%s: %s", status_name(st), error_current()->message);
     if (rng_below(&r->rng, 8) == 0 && !sim_is_off(r->d.os)) {
-        (void)sim_db_close(&r->d); /* stopped in good order, or cut off in that */
+        close_all(r); /* stopped in good order, or cut off in that */
     } else {
         sim_power_off_after(r->d.os, 1);
         (void)os_remove(r->d.os, "data/none");
         (void)os_mkdir(r->d.os, "data/none");
-        (void)sim_db_close(&r->d);
+        close_all(r);
     }
     sim_restart(r->d.os);
     reopen(r);
@@ -237,6 +302,8 @@ static uint64_t run_seed(uint64_t seed, uint64_t rounds)
     rng_seed(&r->rng, seed);
     sim_db_init(&r->d, &so);
     assert_int_equal(sim_db_open(&r->d), OK);
+    struct session_options other = {.user = "postgres", .database = "postgres"};
+    assert_int_equal(session_new(r->d.db, &other, &r->beside), OK);
     assert_int_equal(make_tables(r), OK);
     r->next_tag = ACCOUNTS;
     for (int i = 0; i < ACCOUNTS; i++) {
@@ -246,8 +313,10 @@ static uint64_t run_seed(uint64_t seed, uint64_t rounds)
     check(r);
     for (uint64_t i = 0; i < rounds; i++) lose_power(r);
     uint64_t cycles = r->cycles;
-    print_message("  %d transfers and %llu prepared transactions survived\n", r->sure.transfers,
-                  (unsigned long long)r->pledges.survived);
+    print_message("  %d transfers and %llu prepared transactions survived, %llu indexes were built beside %llu\n",
+                  r->sure.transfers, (unsigned long long)r->pledges.survived,
+                  (unsigned long long)r->built, (unsigned long long)r->beside_txns);
+    close_all(r);
     sim_db_release(&r->d);
     mem_free(MEM_TEST, r);
     return cycles;
