@@ -18,6 +18,7 @@ void db_line__init(struct db_line *l, struct db *db, struct branch *branch)
 void db_line__release(struct db_line *l)
 {
     past_free(l->past);
+    ARRAY_RELEASE(&l->rewritten);
     catalog_unref(l->catalog);
     store_close_branch(l->branch);
 }
@@ -57,6 +58,35 @@ void db_line__end_publishing(struct db_line *l)
     __atomic_sub_fetch(&l->ddl_pending, 1, __ATOMIC_SEQ_CST);
     fcond_broadcast(&l->catalog_published);
     fmutex_unlock(&l->catalog_mutex);
+}
+
+/* Those that no snapshot is older than are forgotten. */
+void db_line__note_rewritten(struct db_line *l, const oid_t *tables, size_t n, uint64_t ts)
+{
+    struct store_status status;
+    size_t kept = 0;
+    if (!n) return;
+    store_get_status(l->db->store, &status);
+    fmutex_lock(&l->catalog_mutex);
+    for (size_t i = 0; i < l->rewritten.count; i++)
+        if (l->rewritten.data[i].ts > status.oldest_snapshot_ts)
+            l->rewritten.data[kept++] = l->rewritten.data[i];
+    l->rewritten.count = kept;
+    for (size_t i = 0; i < n; i++)
+        ARRAY_PUSH(&l->rewritten, (struct rewritten_table){tables[i], ts});
+    __atomic_store_n(&l->rewritten_ts, ts, __ATOMIC_RELEASE);
+    fmutex_unlock(&l->catalog_mutex);
+}
+
+bool db_line__rewritten(struct db_line *l, oid_t table, uint64_t snapshot)
+{
+    bool found = false;
+    if (__atomic_load_n(&l->rewritten_ts, __ATOMIC_ACQUIRE) <= snapshot) return false;
+    fmutex_lock(&l->catalog_mutex);
+    for (size_t i = 0; i < l->rewritten.count && !found; i++)
+        found = l->rewritten.data[i].table == table && l->rewritten.data[i].ts > snapshot;
+    fmutex_unlock(&l->catalog_mutex);
+    return found;
 }
 
 /* Plans of all lines share the cache; those of other catalogs than the published ones go. */

@@ -24,6 +24,10 @@ void db_line__begin_publishing(struct db_line *l);
 void db_line__end_publishing(struct db_line *l);
 /* As that commit ends: `c` (a reference taken over) becomes the published snapshot. */
 void db_line__publish(struct db_line *l, struct catalog *c, uint64_t ts);
+/* Tables whose rows a commit of DDL has moved; before it is published. */
+void db_line__note_rewritten(struct db_line *l, const oid_t *tables, size_t n, uint64_t ts);
+/* Was the table rewritten after that snapshot? */
+bool db_line__rewritten(struct db_line *l, oid_t table, uint64_t snapshot);
 /* Waits until no commit of DDL is between its log record and its publication. */
 void db_line__wait_published(struct db_line *l);
 

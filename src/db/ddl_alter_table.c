@@ -275,7 +275,8 @@ static enum status alter_index(struct ddl *d, const struct ast_alter_table *n)
     return OK;
 }
 
-/* PostgreSQL's: who looks at rows that are there, or at what only planning asks, lets others write. */
+/* PostgreSQL's, but that what reads or moves all rows lets plain readers go on: they read what was there before,
+ * until it commits. Who looks at rows that are there alone, or at what only planning asks, lets others write. */
 static enum relation_lock lock_of(const struct ast_alter_cmd *c)
 {
     switch (c->type) {
@@ -285,7 +286,9 @@ static enum relation_lock lock_of(const struct ast_alter_cmd *c)
     case ALTER_RESET_OPTIONS: return LOCK_SHARE_UPDATE_EXCLUSIVE;
     case ALTER_TRIGGERS: return LOCK_SHARE_ROW_EXCLUSIVE;
     case ALTER_ADD_CONSTRAINT:
-        return c->constraint->type == CON_FOREIGN ? LOCK_SHARE_ROW_EXCLUSIVE : LOCK_ACCESS_EXCLUSIVE;
+        return c->constraint->type == CON_FOREIGN ? LOCK_SHARE_ROW_EXCLUSIVE : LOCK_EXCLUSIVE;
+    case ALTER_COLUMN_TYPE:
+    case ALTER_SET_NOT_NULL: return LOCK_EXCLUSIVE;
     default: return LOCK_ACCESS_EXCLUSIVE;
     }
 }

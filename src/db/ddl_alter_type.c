@@ -85,14 +85,29 @@ static enum status cast_of(struct ddl *d, const struct table_def *t, const struc
                       arena_printf(d->a, "%s", type_words(d, to->type)));
 }
 
+/* Is whatever fits the one typmod fit for the other? Of types whose values do not know it. */
+static bool admits_all(type_id type, int32_t from, int32_t to)
+{
+    enum { HEADER = 4, SCALE = 0xffff, PRECISION_MAX = 6 };
+    switch (type) {
+    case TYPE_NUMERIC:
+        return from != -1 && ((from - HEADER) & SCALE) == ((to - HEADER) & SCALE) &&
+               (to - HEADER) >> 16 >= (from - HEADER) >> 16;
+    case TYPE_TIME:
+    case TYPE_TIMESTAMP:
+    case TYPE_TIMESTAMPTZ: return (from != -1 && to >= from) || to >= PRECISION_MAX;
+    default: return false;
+    }
+}
+
 static bool same_bytes(const struct column_def *old, const struct column_def *to)
 {
     bool strings = (old->type == TYPE_TEXT || old->type == TYPE_VARCHAR) &&
                    (to->type == TYPE_TEXT || to->type == TYPE_VARCHAR);
     if (old->type != to->type && !strings) return false;
-    if (to->typmod == -1) return old->type != TYPE_NUMERIC || old->typmod == -1;
-    if (old->type == to->type && old->typmod == to->typmod) return true;
-    return strings && old->type == TYPE_VARCHAR && old->typmod != -1 && to->typmod >= old->typmod;
+    if (to->typmod == -1 || (old->type == to->type && old->typmod == to->typmod)) return true;
+    if (strings) return old->type == TYPE_VARCHAR && old->typmod != -1 && to->typmod >= old->typmod;
+    return admits_all(to->type, old->typmod, to->typmod);
 }
 
 /* --- what goes along ------------------------------------------------------------------------ */

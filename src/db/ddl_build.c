@@ -288,11 +288,10 @@ static enum status scan_chunk(struct filling *f, bool *ret_more)
 static enum status scan_all(struct filling *f)
 {
     struct build *b = f->b;
-    struct tree_statistics stats;
     bool more = true;
-    uint64_t rows = 0;
-    if (session__tree_statistics(b->s, b->t->tree, &stats) == OK) rows = stats.rows;
-    else error_clear();
+    uint64_t rows;
+    build__show_table(b->s, b->t);
+    rows = b->s->build.rows;
     build__show_phase(b->s, PHASE_SCAN);
     txn_statement_begin(b->reader);
     enum status st = store_backfill_begin(b->reader, b->x->tree, b->created_ts, &f->backfill);
@@ -516,6 +515,13 @@ void build__show(struct session *s, enum build_command command, const struct tab
     __atomic_store_n(&p->index, x ? x->oid : 0, __ATOMIC_RELAXED);
     build__show_rows(s, 0, 0);
     __atomic_store_n(&p->command, (uint32_t)command, __ATOMIC_RELEASE);
+}
+
+void build__show_table(struct session *s, const struct table_def *t)
+{
+    struct tree_statistics stats;
+    if (session__tree_statistics(s, t->tree, &stats) == OK) build__show_rows(s, stats.rows, 0);
+    else error_clear(); /* a tree that this transaction has made */
 }
 
 void build__show_phase(struct session *s, enum build_phase phase)

@@ -76,9 +76,11 @@ enum status reindex__one_beside(struct build *b, oid_t index) MUST;
 enum status ddl__find_drop_index(struct ddl *d, const struct ast_drop *n, uint32_t i,
                                  const struct index_def **ret) MUST;
 
-/* For pg_stat_progress_create_index. */
+/* For pg_stat_progress_create_index and helios_progress. */
 void build__show(struct session *s, enum build_command command, const struct table_def *t,
                  const struct index_def *x);
+/* All rows of the table are to come. */
+void build__show_table(struct session *s, const struct table_def *t);
 void build__show_phase(struct session *s, enum build_phase phase);
 void build__show_rows(struct session *s, uint64_t all, uint64_t done);
 

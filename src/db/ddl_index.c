@@ -175,6 +175,7 @@ enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n)
     x->valid = x->ready = x->live = true;
     TRY(store_create_tree(d->s->txn, &x->tree));
     build__show(d->s, BUILD_CREATE, t, x);
+    build__show_table(d->s, t);
     build__show_phase(d->s, PHASE_SCAN);
     enum status st = ddl__build_index(d, t, x);
     build__show(d->s, BUILD_NONE, NULL, NULL);

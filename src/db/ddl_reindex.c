@@ -59,6 +59,7 @@ static enum status rebuild(struct ddl *d, oid_t table, const struct index_def *x
     copy->valid = copy->ready = copy->live = true;
     TRY(store_create_tree(d->s->txn, &copy->tree));
     build__show(d->s, BUILD_REINDEX, t, x);
+    build__show_table(d->s, t);
     build__show_phase(d->s, PHASE_SCAN);
     enum status st = ddl__build_index(d, t, copy);
     build__show(d->s, BUILD_NONE, NULL, NULL);

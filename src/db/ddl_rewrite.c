@@ -1,6 +1,6 @@
 /* ALTER TABLE's ways over the rows: giving a column new values, and looking whether rows satisfy
  * what is now demanded of them. */
-#include "db/ddl_priv.h"
+#include "db/ddl_build_priv.h"
 #include "exec/eval.h"
 
 /* --- new values ----------------------------------------------------------------------------- */
@@ -31,9 +31,13 @@ enum status ddl__remake(struct ddl *d, const struct table_def *from, struct tabl
     for (size_t i = 0; i < e->columns.count; i++) e->columns.data[i].has_missing = false;
     TRY(ddl__new_trees(d, e));
     TRY(ddl__edit_put(d, e, &q.to));
+    ARRAY_PUSH(&d->s->rewrote, e->def.oid);
     exec_begin(&r.x, NULL, d->s->txn, &d->s->exec, &no_params, d->a);
     arena_init(&r.arena, MEM_QUERY);
+    build__show(d->s, BUILD_REWRITE, from, NULL);
+    build__show_table(d->s, from);
     enum status s = ddl__rewrite(d, &q);
+    build__show(d->s, BUILD_NONE, NULL, NULL);
     arena_release(&r.arena);
     exec_end(&r.x);
     return s;

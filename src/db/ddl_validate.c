@@ -37,6 +37,8 @@ static enum status look(struct build *b, const oid_list *oids)
 {
     enum status st = OK;
     TRY(build__begin_reader(b));
+    build__show(b->s, BUILD_VALIDATE, b->t, NULL);
+    build__show_table(b->s, b->t);
     b->ddl.reader = b->reader;
     for (size_t i = 0; i < oids->count && st == OK; i++) {
         const struct constraint_def *k = find_constraint(b->t, oids->data[i]);

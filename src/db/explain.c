@@ -201,9 +201,8 @@ enum status session__explain(struct session *s, const struct statement *st, stru
     if (!values.moments) values.moments = p->made;
     struct strbuf out;
     strbuf_init(&out, &s->arena);
-    result = session__lock_plan(s, p);
-    if (result == OK && o.analyze) result = session__check_writes(s, p->plan);
-    if (result == OK) result = session__begin_snapshot(s);
+    if (o.analyze) result = session__check_writes(s, p->plan);
+    if (result == OK) result = session__begin_plan(s, p);
     if (result == OK) {
         result = exec_explain(p->plan, &o, s->txn, &s->exec, &values, &s->arena, &out);
         txn_statement_end(s->txn);

@@ -1,5 +1,5 @@
-/* pg_stat_progress_create_index: indexes that are being built, in PostgreSQL's words. What PostgreSQL counts and
- * nothing here corresponds to is 0. */
+/* DDL at work on all rows of a table. pg_stat_progress_create_index: indexes that are being built, in PostgreSQL's
+ * words; what PostgreSQL counts and nothing here corresponds to is 0. helios_progress: rewrites, too. */
 #include "db/system_priv.h"
 
 struct build_line {
@@ -15,6 +15,8 @@ static const char *const commands[] = {
     [BUILD_CREATE_CONCURRENTLY] = "CREATE INDEX CONCURRENTLY",
     [BUILD_REINDEX] = "REINDEX",
     [BUILD_REINDEX_CONCURRENTLY] = "REINDEX CONCURRENTLY",
+    [BUILD_REWRITE] = "ALTER TABLE",
+    [BUILD_VALIDATE] = "VALIDATE CONSTRAINT",
 };
 
 static const char *const phases[] = {
@@ -57,11 +59,31 @@ static struct build_line *copy_builds(struct sys_scan *x)
     return first;
 }
 
+static bool is_of_index(const struct build_line *l)
+{
+    return l->p.command != BUILD_REWRITE && l->p.command != BUILD_VALIDATE;
+}
+
 enum status sys_pg_stat_progress_create_index(struct sys_scan *x)
 {
-    for (const struct build_line *l = copy_builds(x); l; l = l->next)
+    for (const struct build_line *l = copy_builds(x); l; l = l->next) {
+        if (!is_of_index(l)) continue;
         TRY(SYS_EMIT(x, I(l->pid), I(l->database), T(l->database_name), I(l->p.table), I(l->p.index),
                      T(commands[l->p.command]), T(phases[l->p.phase]), I(0), I(0), I(0), I(0), I(0),
                      I(l->p.rows), I(l->p.rows_done), I(0), I(0)));
+    }
+    return OK;
+}
+
+enum status sys_helios_progress(struct sys_scan *x)
+{
+    for (const struct build_line *l = copy_builds(x); l; l = l->next) {
+        const char *phase = is_of_index(l)               ? phases[l->p.phase]
+                            : l->p.command == BUILD_REWRITE ? "rewriting table"
+                                                            : "scanning table";
+        TRY(SYS_EMIT(x, I(l->pid), T(l->database_name), I(l->p.table),
+                     l->p.index ? I(l->p.index) : N, T(commands[l->p.command]), T(phase), I(l->p.rows),
+                     I(l->p.rows_done)));
+    }
     return OK;
 }

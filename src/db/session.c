@@ -141,6 +141,7 @@ static void free_session(struct session *s, bool linked)
     past_forget_catalogs(s);
     ARRAY_RELEASE(&s->past_catalogs);
     map_release(&s->currvals);
+    ARRAY_RELEASE(&s->rewrote);
     map_release(&s->prepared);
     map_release(&s->portals);
     arena_release(&s->arena);

@@ -20,6 +20,11 @@ struct cached_plan;
 struct sequences;
 struct past;
 
+struct rewritten_table {
+    uint32_t table;
+    uint64_t ts; /* of the commit that gave its rows a new tree */
+};
+
 /* What a session is in: the main line or a branch (db_line_priv.h). */
 struct db_line {
     struct db *db;
@@ -32,12 +37,14 @@ struct db_line {
     uint64_t catalog_version;      /* atomic: of the published snapshot */
     uint32_t ddl_pending;          /* atomic: commits of DDL whose snapshot is not published yet */
     struct past *past;             /* catalogs of the past (past_priv.h) */
+    ARRAY(struct rewritten_table) rewritten; /* guarded by catalog_mutex */
+    uint64_t rewritten_ts;         /* atomic: of the last of them */
 };
 
 /* What a session shows of itself in pg_stat_progress_create_index. Its own thread writes, any other reads: all
  * fields are atomic. */
 enum build_command { BUILD_NONE, BUILD_CREATE, BUILD_CREATE_CONCURRENTLY, BUILD_REINDEX,
-                     BUILD_REINDEX_CONCURRENTLY };
+                     BUILD_REINDEX_CONCURRENTLY, BUILD_REWRITE, BUILD_VALIDATE };
 enum build_phase {
     PHASE_INITIALIZING, PHASE_WAIT_WRITERS, PHASE_SCAN, PHASE_SORT, PHASE_VALIDATE,
     PHASE_WAIT_SNAPSHOTS, PHASE_WAIT_READERS, PHASE_WAIT_DEAD,
@@ -321,6 +328,7 @@ struct session {
     bool has_lastval;
     oid_t lastval_sequence;
     int64_t deadline_us;             /* statement_timeout, monotonic; 0 none */
+    ARRAY(oid_t) rewrote;            /* tables that the open transaction has given new trees to */
     struct narrowed *narrowed;       /* what an old snapshot sees of the catalog (narrowed.c); NULL */
     uint32_t in_function;            /* statements that functions run, within each other */
     struct build_progress build;
@@ -440,6 +448,9 @@ bool cached_plan_valid(const struct cached_plan *p, struct session *s);
 /* Locks its tables. PLAN_STALE when one was changed while it waited: entries of a new index would be
  * missing, those of a dropped one go to a tree that is gone. */
 enum status session__lock_plan(struct session *s, const struct cached_plan *p) MUST;
+/* That, and begins the statement: its snapshot is of these definitions. 40001 when it is older than a rewrite
+ * of a table. */
+enum status session__begin_plan(struct session *s, const struct cached_plan *p) MUST;
 /* 25006 when it writes, or locks rows, in a transaction that may not. */
 enum status session__check_writes(const struct session *s, const struct plan *p) MUST;
 /* Locks its tables and runs it; counts rows and makes the tag. */

@@ -273,12 +273,41 @@ static bool is_stale(struct session *s, const struct cached_plan *p)
     return stale;
 }
 
+static enum status stale(void)
+{
+    FAIL(PLAN_STALE, "could not run the statement: a table was changed while it waited");
+    return error_hint("The statement can be tried again.");
+}
+
+/* What a snapshot of before would see of a table that was rewritten is nothing. */
+static enum status check_rewritten(struct session *s, const struct plan *p)
+{
+    uint64_t snapshot = txn_snapshot_ts(s->txn);
+    for (uint32_t i = 0; i < p->table_count; i++) {
+        const struct table_def *t = p->tables[i];
+        if (t->virtual_id >= 0 || !db_line__rewritten(s->line, t->oid, snapshot)) continue;
+        FAIL(SERIALIZATION_FAILURE, "could not serialize access due to concurrent rewrite of table \"%s\"",
+             t->name);
+        return error_hint("The transaction might succeed if retried.");
+    }
+    return OK;
+}
+
 enum status session__lock_plan(struct session *s, const struct cached_plan *p)
 {
     TRY(lock_tables(s, p->plan));
-    if (!is_stale(s, p)) return OK;
-    FAIL(PLAN_STALE, "could not run the statement: a table was changed while it waited");
-    return error_hint("The statement can be tried again.");
+    return is_stale(s, p) ? stale() : OK;
+}
+
+enum status session__begin_plan(struct session *s, const struct cached_plan *p)
+{
+    TRY(session__lock_plan(s, p));
+    TRY(session__begin_snapshot(s));
+    /* DDL that lets readers go on may have committed just before the snapshot. */
+    if (!s->own_catalog) db_line__wait_published(s->line);
+    enum status st = is_stale(s, p) ? stale() : check_rewritten(s, p->plan);
+    if (st != OK) txn_statement_end(s->txn);
+    return st;
 }
 
 static void make_tag(const struct plan *p, uint64_t rows, char tag[64])
@@ -368,8 +397,7 @@ static enum status run_locked(struct session *s, const struct plan *p, const str
 static enum status run_plan(struct session *s, struct cached_plan *p, const struct run_options *o,
                             const struct result_sink *sink, struct exec_result *result)
 {
-    TRY(session__lock_plan(s, p));
-    TRY(session__begin_snapshot(s));
+    TRY(session__begin_plan(s, p));
     enum status st = run_locked(s, p->plan, o, sink, result);
     txn_statement_end(s->txn);
     return st;
@@ -456,6 +484,9 @@ enum status session__run_inner(struct session *s, struct cached_plan *p,
     TRY(session__lock_plan(s, p));
     if (new_command) txn_statement_begin_fresh(s->txn);
     s->txn_began_statement = true;
+    enum status checked = check_rewritten(s, p->plan);
+    if (checked != OK && new_command) txn_statement_end(s->txn);
+    TRY(checked);
     enum status st = run_inner(s, p->plan, &own, a, to, row, row_ctx, &result);
     if (new_command) txn_statement_end(s->txn);
     if (st != OK) return session__explain_cancel(s, st);
@@ -472,8 +503,7 @@ enum status session__begin_stream(struct session *s, struct cached_plan *p, bool
         enum status admitted = admission_enter(s->db->admission);
         if (admitted != OK) return session__explain_cancel(s, admitted);
     }
-    enum status st = session__lock_plan(s, p);
-    if (st == OK) st = session__begin_snapshot(s);
+    enum status st = session__begin_plan(s, p);
     if (st != OK) {
         if (limited) admission_leave(s->db->admission);
         return st == PLAN_STALE ? st : session__explain_cancel(s, st);

@@ -56,6 +56,7 @@ static const struct {
     {NULL, "pg_stat_all_indexes", sys_pg_stat_indexes},
     {NULL, "pg_stat_user_indexes", sys_pg_stat_indexes},
     {NULL, "pg_statio_user_tables", sys_pg_statio_tables},
+    {NULL, "helios_progress", sys_helios_progress},
     {NULL, "pg_stat_progress_create_index", sys_pg_stat_progress_create_index},
     {NULL, "pg_stat_ssl", sys_pg_stat_ssl},
     {NULL, "pg_statistic", sys_pg_statistic},

@@ -180,6 +180,7 @@ SYS_ROWS(sys_stat_statements);
 SYS_ROWS(sys_stat_statements_info);
 SYS_ROWS(sys_pg_stat_database);
 SYS_ROWS(sys_pg_stat_progress_create_index);
+SYS_ROWS(sys_helios_progress);
 SYS_ROWS(sys_pg_stat_tables);
 SYS_ROWS(sys_pg_stat_indexes);
 SYS_ROWS(sys_pg_statio_tables);

@@ -111,6 +111,7 @@ static void free_savepoints(struct session *s, struct savepoint *until)
 static void ended(struct session *s, bool committed, const struct result_sink *sink)
 {
     narrowed__forget(s);
+    s->rewrote.count = 0;
     free_savepoints(s, NULL);
     session__end_deferred(s);
     session__notify_ended(s);
@@ -130,8 +131,11 @@ static enum status commit_ddl(struct session *s, uint64_t *ret_ts)
     struct catalog *mine = catalog_ref(s->own_catalog);
     db_line__begin_publishing(s->line);
     enum status result = txn_commit(s->txn, COMMIT_SYNC, ret_ts);
-    if (result == OK)
-        db_line__publish(s->line, mine, *ret_ts ? *ret_ts : store_last_commit(s->db->store));
+    if (result == OK) {
+        uint64_t ts = *ret_ts ? *ret_ts : store_last_commit(s->db->store);
+        db_line__note_rewritten(s->line, s->rewrote.data, s->rewrote.count, ts);
+        db_line__publish(s->line, mine, ts);
+    }
     else catalog_unref(mine);
     db_line__end_publishing(s->line);
     return result;

@@ -44,16 +44,16 @@ def in_background(server, sql, settings=""):
     result = []
 
     def run():
-        c = connect(server)
-        cursor = c.cursor()
         try:
+            c = connect(server)
+            cursor = c.cursor()
             if settings:
                 cursor.execute(settings)
             cursor.execute(sql)
             result.append(None)
+            c.close()
         except psycopg2.Error as e:
             result.append(e)
-        c.close()
 
     t = threading.Thread(target=run)
     t.start()
@@ -275,6 +275,94 @@ def validated(server):
     cursor.execute("drop table t; drop table parent")
 
 
+def readers_go_on(server):
+    """While a table is rewritten, or all its rows are looked at, others read it; nobody who reads holds that up."""
+    cursor, reader, old = connect(server).cursor(), connect(server), connect(server)
+    fill(cursor)
+    r, o = reader.cursor(), old.cursor()
+    o.execute("begin isolation level repeatable read; select count(*) from pg_class")
+    r.execute("begin; declare c cursor for select a from t order by id; fetch 1 from c")
+    count = one(r, "select count(*) from t")
+    cursor.execute("set lock_timeout = '10s'; begin; alter table t alter column a type bigint using a * 2")
+    assert one(cursor, "select a from t where id = 2") == 4
+    assert one(r, "select a from t where id = 2") == 2
+    r.execute("fetch 1 from c")
+    assert r.fetchone()[0] == 2
+    for sql in ("update t set pad = '' where id = 2", "select * from t where id = 2 for share", "insert into t values (1)"):
+        writer, refused = in_background(server, sql, "set lock_timeout = '50ms'")
+        writer.join()
+        assert refused[0].pgcode == "55P03", (sql, refused)
+    cursor.execute("commit")
+    r.execute("fetch 1 from c")
+    assert r.fetchone()[0] == 4, "a cursor reads what was there"
+    assert one(r, "select a from t where id = 2") == 4
+    assert one(r, "select count(*) from t") == count
+    r.execute("commit")
+    try:
+        o.execute("select count(*) from t")
+        raise AssertionError("an old snapshot reads a table that was rewritten")
+    except psycopg2.Error as e:
+        assert e.pgcode == "40001", e
+    o.execute("rollback; begin isolation level repeatable read")
+    assert one(o, "select count(*) from t") == count
+    cursor.execute("alter table t add constraint small check (a < 1000), add unique (u), alter column a set not null")
+    o.execute("commit")
+    sound(cursor)
+
+    def read(errors, stop):
+        k = connect(server).cursor()
+        while not stop.is_set():
+            try:
+                k.execute("select count(*), count(distinct id), sum(id) from t")
+                errors.add(k.fetchone())
+                assert one(k, "select count(*) from t where u = 10") == 1
+            except (psycopg2.Error, AssertionError) as e:
+                errors.add(str(e))
+                return
+
+    seen, stop = set(), threading.Event()
+    readers = [threading.Thread(target=read, args=(seen, stop)) for _ in range(3)]
+    for t in readers:
+        t.start()
+    for n in range(20):
+        cursor.execute("alter table t alter column pad type " + ("varchar(100)" if n % 2 else "text"))
+        cursor.execute("alter table t alter column u type " + ("int" if n % 2 else "bigint"))
+        cursor.execute("reindex table t")
+    stop.set()
+    for t in readers:
+        t.join()
+    assert len(seen) == 1, seen
+
+
+TYPES = [("varchar(10)", "varchar(20)", True), ("varchar(10)", "varchar", True), ("varchar(10)", "text", True),
+         ("text", "varchar", True), ("varchar(20)", "varchar(10)", False), ("text", "varchar(20)", False),
+         ("numeric(6,2)", "numeric(10,2)", True), ("numeric(6,2)", "numeric", True), ("numeric(6,2)", "numeric(10,3)", False),
+         ("numeric", "numeric(10,2)", False), ("timestamp(3)", "timestamp(6)", True), ("timestamp(0)", "timestamp", True),
+         ("timestamp", "timestamp(3)", False), ("timestamptz(2)", "timestamptz(4)", True), ("time(2)", "time", True),
+         ("int", "bigint", False), ("char(5)", "char(9)", False)]
+
+
+def types(server):
+    """Which changes of a type leave the rows as they are: then an old snapshot goes on reading them."""
+    cursor, old = connect(server).cursor(), connect(server)
+    o = old.cursor()
+    for before, after, instant in TYPES:
+        cursor.execute(f"drop table if exists w; create table w (id int primary key, v {before}); create index on w (v)")
+        cursor.execute("insert into w values (1, %s), (2, null)", ("2024-01-01 10:11:12.5" if "time" in before else "12",))
+        o.execute("begin isolation level repeatable read; select count(*) from pg_class")
+        cursor.execute(f"alter table w alter column v type {after}")
+        try:
+            o.execute("select count(*) from w")
+            left = True
+        except psycopg2.Error as e:
+            assert e.pgcode == "40001", e
+            left = False
+        o.execute("rollback")
+        assert left == instant, (before, after)
+        assert one(cursor, "select count(*) from w where v = (select v from w where id = 1)") == 1
+    sound(cursor)
+
+
 def canceled(server):
     cursor, old = connect(server).cursor(), connect(server, autocommit=False)
     fill(cursor)
@@ -342,6 +430,8 @@ def main():
         old_snapshot(server)
         old_snapshot_plain(server)
         validated(server)
+        readers_go_on(server)
+        types(server)
         canceled(server)
         under_writers(server, o.seed, o.seconds)
     killed(o.heliosd, o.seed)
