@@ -153,7 +153,8 @@ static void walk_column(struct codec *c, struct column_def *col)
     column_statistics(c, col);
 }
 
-/* How far an index is there, as one byte: 1 wholly, 0 not to be read, 2 not written to either, 3 not at all. */
+/* How far an index is there, as one byte: 1 wholly, 0 not to be read, 2 not written to either, 3
+ * not at all. */
 static void index_state(struct codec *c, struct index_def *x)
 {
     uint8_t state = x->valid ? 1 : x->ready ? 0 : x->live ? 2 : 3;

@@ -1,5 +1,7 @@
 #include "db/builds.h"
 
+#include "db/ddl_build_priv.h"
+
 struct build_entry {
     struct build_entry *next;
     const struct db_line *line;
@@ -86,4 +88,36 @@ enum status builds_wait(struct session *s, oid_t table)
     if (r == PARK_TIMEOUT)
         return FAIL(LOCK_NOT_AVAILABLE, "canceling statement due to lock timeout");
     return OK;
+}
+
+/* --- how far it is
+ * ----------------------------------------------------------------------------- */
+
+void build__show(struct session *s, enum build_command command, const struct table_def *t,
+                 const struct index_def *x)
+{
+    struct build_progress *p = &s->build;
+    __atomic_store_n(&p->phase, PHASE_INITIALIZING, __ATOMIC_RELAXED);
+    __atomic_store_n(&p->table, t ? t->oid : 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&p->index, x ? x->oid : 0, __ATOMIC_RELAXED);
+    build__show_rows(s, 0, 0);
+    __atomic_store_n(&p->command, (uint32_t)command, __ATOMIC_RELEASE);
+}
+
+void build__show_table(struct session *s, const struct table_def *t)
+{
+    struct tree_statistics stats;
+    if (session__tree_statistics(s, t->tree, &stats) == OK) build__show_rows(s, stats.rows, 0);
+    else error_clear(); /* a tree that this transaction has made */
+}
+
+void build__show_phase(struct session *s, enum build_phase phase)
+{
+    __atomic_store_n(&s->build.phase, (uint32_t)phase, __ATOMIC_RELAXED);
+}
+
+void build__show_rows(struct session *s, uint64_t all, uint64_t done)
+{
+    __atomic_store_n(&s->build.rows, all, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->build.rows_done, done, __ATOMIC_RELAXED);
 }

@@ -91,7 +91,8 @@ enum status ddl__unbuilt(struct ddl *d, oid_t relation)
     d->blocked = relation;
     FAIL(OBJECT_IN_USE, "an index of table \"%s\" is being built, remade or dropped",
          t ? t->name : "");
-    return error_hint("Try again when that is done; pg_stat_progress_create_index shows how far it is.");
+    return error_hint("Try again when that is done; pg_stat_progress_create_index shows how far "
+                      "it is.");
 }
 
 enum status ddl__lock(struct ddl *d, oid_t relation, enum relation_lock mode)

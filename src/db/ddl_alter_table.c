@@ -275,8 +275,9 @@ static enum status alter_index(struct ddl *d, const struct ast_alter_table *n)
     return OK;
 }
 
-/* PostgreSQL's, but that what reads or moves all rows lets plain readers go on: they read what was there before,
- * until it commits. Who looks at rows that are there alone, or at what only planning asks, lets others write. */
+/* PostgreSQL's, but that what reads or moves all rows lets plain readers go on: they read what
+ * was there before, until it commits. Who looks at rows that are there alone, or at what only
+ * planning asks, lets others write. */
 static enum relation_lock lock_of(const struct ast_alter_cmd *c)
 {
     switch (c->type) {

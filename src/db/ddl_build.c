@@ -1,15 +1,17 @@
 /* How an index is filled beside readers and writers (docs/design/online-ddl.md).
  *
- * Its states are published one by one, and before each next one those are waited for who may not know of the
- * one before. Once all writers maintain it, the rows of one snapshot are put below what they write. Then come the
- * keys that both have: a row is locked, and its entry made what it must be. */
+ * Its states are published one by one, and before each next one those are waited for who may not
+ * know of the one before. Once all writers maintain it, the rows of one snapshot are put below
+ * what they write. Then come the keys that both have: a row is locked, and its entry made what
+ * it must be. */
 #include "base/point.h"
 #include "core/backfill.h"
 #include "db/ddl_build_priv.h"
 
 enum { CHUNK_ROWS = 16384, SCAN_ROWS = 256, MEND_KEYS = 256, RETRY_US = 1000, POLL_US = 5000 };
 
-/* --- the transactions -------------------------------------------------------------------------- */
+/* --- the transactions
+ * -------------------------------------------------------------------------- */
 
 static enum status look_up(struct build *b)
 {
@@ -122,7 +124,8 @@ void build__end(struct build *b)
     *error_current() = kept;
 }
 
-/* --- waiting ----------------------------------------------------------------------------------- */
+/* --- waiting
+ * ----------------------------------------------------------------------------------- */
 
 /* The session's own snapshot must not hold back what others wait for. */
 static void refresh(struct build *b)
@@ -181,7 +184,8 @@ enum status build__begin_reader(struct build *b)
     return OK;
 }
 
-/* --- the rows of the snapshot ------------------------------------------------------------------ */
+/* --- the rows of the snapshot
+ * ------------------------------------------------------------------ */
 
 struct filling {
     struct build *b;
@@ -303,7 +307,8 @@ static enum status scan_all(struct filling *f)
     return st;
 }
 
-/* --- what others have written ------------------------------------------------------------------ */
+/* --- what others have written
+ * ------------------------------------------------------------------ */
 
 /* Whether the row has that entry. `bytes`: of the row; data NULL: there is none. */
 static enum status has_entry(struct filling *f, struct slice row_key, struct slice bytes,
@@ -319,7 +324,8 @@ static enum status has_entry(struct filling *f, struct slice row_key, struct sli
     return OK;
 }
 
-/* In a transaction of its own, which waits for the row alone. *ret_busy: somebody has the entry in his hand. */
+/* In a transaction of its own, which waits for the row alone. *ret_busy: somebody has the entry
+ * in his hand. */
 static enum status put_locked(struct filling *f, struct txn *t, struct slice key,
                               struct slice row_key, bool *ret_wrote, bool *ret_busy)
 {
@@ -368,7 +374,8 @@ static enum status mend_key(struct filling *f, struct slice key, struct slice ro
     return OK;
 }
 
-/* Mostly it is what it must be: the row has another entry by now, and its writer took this one away. */
+/* Mostly it is what it must be: the row has another entry by now, and its writer took this one
+ * away. */
 static enum status is_right(struct filling *f, struct txn *now, struct slice key,
                             struct slice row_key, bool *ret)
 {
@@ -461,7 +468,8 @@ static enum status stop_writers(struct build *b)
     return build__commit(b);
 }
 
-/* What is left of it should cost writers nothing, nor forbid them anything; but who was canceled is not kept. */
+/* What is left of it should cost writers nothing, nor forbid them anything; but who was canceled
+ * is not kept. */
 static void give_up(struct build *b, enum status st)
 {
     struct error kept = *error_current();
@@ -482,55 +490,4 @@ enum status build__fill(struct build *b)
     if (st == OK) st = fill(b);
     if (st != OK) give_up(b, st);
     return st;
-}
-
-/* --- taking an index away ---------------------------------------------------------------------- */
-
-static void make_dead(struct index_def *x)
-{
-    x->ready = x->live = false;
-}
-
-/* It is not read by new plans any more, nor valid. */
-enum status build__discard(struct build *b)
-{
-    TRY(build__wait_lockers(b, LOCK_ACCESS_EXCLUSIVE, PHASE_WAIT_READERS));
-    TRY(build__open(b));
-    TRY(build__edit(b, make_dead));
-    TRY(build__commit(b));
-    TRY(build__wait_lockers(b, LOCK_ACCESS_EXCLUSIVE, PHASE_WAIT_DEAD));
-    TRY(build__open(b));
-    TRY(ddl__drop_index(&b->ddl, b->x));
-    return build__commit(b);
-}
-
-/* --- how far it is ----------------------------------------------------------------------------- */
-
-void build__show(struct session *s, enum build_command command, const struct table_def *t,
-                 const struct index_def *x)
-{
-    struct build_progress *p = &s->build;
-    __atomic_store_n(&p->phase, PHASE_INITIALIZING, __ATOMIC_RELAXED);
-    __atomic_store_n(&p->table, t ? t->oid : 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&p->index, x ? x->oid : 0, __ATOMIC_RELAXED);
-    build__show_rows(s, 0, 0);
-    __atomic_store_n(&p->command, (uint32_t)command, __ATOMIC_RELEASE);
-}
-
-void build__show_table(struct session *s, const struct table_def *t)
-{
-    struct tree_statistics stats;
-    if (session__tree_statistics(s, t->tree, &stats) == OK) build__show_rows(s, stats.rows, 0);
-    else error_clear(); /* a tree that this transaction has made */
-}
-
-void build__show_phase(struct session *s, enum build_phase phase)
-{
-    __atomic_store_n(&s->build.phase, (uint32_t)phase, __ATOMIC_RELAXED);
-}
-
-void build__show_rows(struct session *s, uint64_t all, uint64_t done)
-{
-    __atomic_store_n(&s->build.rows, all, __ATOMIC_RELAXED);
-    __atomic_store_n(&s->build.rows_done, done, __ATOMIC_RELAXED);
 }

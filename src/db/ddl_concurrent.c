@@ -1,6 +1,6 @@
-/* CREATE INDEX, DROP INDEX and REINDEX CONCURRENTLY: several transactions, between which others read and write
- * (docs/design/online-ddl.md). One that fails leaves an index that is not valid, as PostgreSQL's does; DROP and
- * REINDEX take it from there. */
+/* CREATE INDEX, DROP INDEX and REINDEX CONCURRENTLY: several transactions, between which others
+ * read and write (docs/design/online-ddl.md). One that fails leaves an index that is not valid,
+ * as PostgreSQL's does; DROP and REINDEX take it from there. */
 #include "db/ddl_build_priv.h"
 
 static enum status put_new(struct build *b, const struct table_def *t, struct index_def *x)
@@ -24,7 +24,8 @@ static void make_valid(struct index_def *x)
     x->valid = true;
 }
 
-/* --- CREATE INDEX ------------------------------------------------------------------------------ */
+/* --- CREATE INDEX
+ * ------------------------------------------------------------------------------ */
 
 static enum status create_index(struct build *b, const struct ast_create_index *n)
 {
@@ -45,7 +46,26 @@ static enum status create_index(struct build *b, const struct ast_create_index *
     return build__commit(b);
 }
 
-/* --- DROP INDEX -------------------------------------------------------------------------------- */
+/* --- DROP INDEX
+ * -------------------------------------------------------------------------------- */
+
+static void make_dead(struct index_def *x)
+{
+    x->ready = x->live = false;
+}
+
+/* It is not read by new plans any more, nor valid. */
+static enum status discard(struct build *b)
+{
+    TRY(build__wait_lockers(b, LOCK_ACCESS_EXCLUSIVE, PHASE_WAIT_READERS));
+    TRY(build__open(b));
+    TRY(build__edit(b, make_dead));
+    TRY(build__commit(b));
+    TRY(build__wait_lockers(b, LOCK_ACCESS_EXCLUSIVE, PHASE_WAIT_DEAD));
+    TRY(build__open(b));
+    TRY(ddl__drop_index(&b->ddl, b->x));
+    return build__commit(b);
+}
 
 static void make_invalid(struct index_def *x)
 {
@@ -74,13 +94,14 @@ static enum status drop_index(struct build *b, const struct ast_drop *n)
     b->t = ddl__table(&b->ddl, x->table);
     TRY(build__edit(b, make_invalid));
     TRY(build__commit(b));
-    return build__discard(b);
+    return discard(b);
 }
 
-/* --- REINDEX ----------------------------------------------------------------------------------- */
+/* --- REINDEX
+ * ----------------------------------------------------------------------------------- */
 
-/* What is built in the place of x. A deferrable unique index has entries like any that is not unique, and other
- * rows than those of x there are none. */
+/* What is built in the place of x. A deferrable unique index has entries like any that is not
+ * unique, and other rows than those of x there are none. */
 static struct index_def *twin_of(struct build *b, const struct table_def *t,
                                  const struct index_def *x)
 {
@@ -135,16 +156,18 @@ enum status reindex__one_beside(struct build *b, oid_t index)
     TRY(build__open(b));
     TRY(swap(b, index));
     TRY(build__commit(b));
-    return build__discard(b);
+    return discard(b);
 }
 
-/* --- all of them ------------------------------------------------------------------------------- */
+/* --- all of them
+ * ------------------------------------------------------------------------------- */
 
 bool concurrent__handles(const struct session *s, const struct ast *a)
 {
     switch (a->kind) {
     case AST_CREATE_INDEX: return AST(a, ast_create_index)->concurrently;
-    case AST_DROP: return AST(a, ast_drop)->concurrently && AST(a, ast_drop)->object == OBJECT_INDEX;
+    case AST_DROP:
+        return AST(a, ast_drop)->concurrently && AST(a, ast_drop)->object == OBJECT_INDEX;
     case AST_ALTER_TABLE: return validate__handles(s, AST(a, ast_alter_table));
     case AST_REINDEX: return reindex__is_manifold(AST(a, ast_reindex));
     default: return false;

@@ -14,8 +14,8 @@ struct ddl {
     struct slice text;                /* the query string, for error positions */
     struct arena *a;                  /* of the statement */
     bool unplaced;                    /* errors in expressions tell no position (ALTER TABLE) */
-    struct txn *reader;               /* whose snapshot scans read, piece by piece; NULL: that of s->txn */
-    oid_t blocked;                    /* the table that it failed for: somebody builds an index there */
+    struct txn *reader;               /* its snapshot is scanned, piece by piece; NULL: s->txn */
+    oid_t blocked;                    /* the table that it failed for: builds.h */
     ARRAY(struct catalog *) kept;     /* references */
 };
 
@@ -49,8 +49,9 @@ enum status ddl__put_schema(struct ddl *d, const struct schema_def *def) MUST;
 enum status ddl__put_database(struct ddl *d, const struct database_def *def) MUST;
 enum status ddl__put_role(struct ddl *d, const struct role_def *def) MUST;
 enum status ddl__remove(struct ddl *d, oid_t oid) MUST;
-/* Waits for the lock, then looks with new eyes: rows committed meanwhile are seen. A table that somebody works
- * on beside others (builds.h) is 55006; but a statement that has done nothing yet is tried again once that is over. */
+/* Waits for the lock, then looks with new eyes: rows committed meanwhile are seen. A table that
+ * somebody works on beside others (builds.h) is 55006; but a statement that has done nothing yet
+ * is tried again once that is over. */
 enum status ddl__lock(struct ddl *d, oid_t relation, enum relation_lock mode) MUST;
 /* The definition in the newest snapshot; it exists. */
 const struct table_def *ddl__table(struct ddl *d, oid_t oid);

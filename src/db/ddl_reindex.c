@@ -1,6 +1,7 @@
-/* REINDEX. Of one index or table it is a transaction like other DDL, which keeps writers out; of a schema or a
- * database, and CONCURRENTLY, each table or index has transactions of its own. A primary key by which the rows
- * themselves are ordered has nothing to be made anew, nor has the catalog. */
+/* REINDEX. Of one index or table it is a transaction like other DDL, which keeps writers out; of
+ * a schema or a database, and CONCURRENTLY, each table or index has transactions of its own. A
+ * primary key by which the rows themselves are ordered has nothing to be made anew, nor has the
+ * catalog. */
 #include "db/ddl_build_priv.h"
 
 struct reindex {
@@ -15,7 +16,8 @@ static enum status read_options(const struct ast_reindex *n, struct slice text, 
         const struct ast_def_elem *o = AST(n->options.items[i], ast_def_elem);
         if (strcmp(o->name, "verbose") == 0) TRY(ddl__option_bool(o, &ret->verbose));
         else if (strcmp(o->name, "concurrently") == 0) TRY(ddl__option_bool(o, &ret->concurrently));
-        else if (strcmp(o->name, "tablespace") == 0) TRY(ddl__check_place(NULL, ddl__option_text(o)));
+        else if (strcmp(o->name, "tablespace") == 0)
+            TRY(ddl__check_place(NULL, ddl__option_text(o)));
         else {
             FAIL(SYNTAX_ERROR, "unrecognized REINDEX option \"%s\"", o->name);
             return error_at(sql_position(text, o->node.location));
@@ -48,7 +50,8 @@ enum status reindex__check_place(struct session *s, const struct ast_reindex *n,
     return is_of_many(n) ? session__forbid_block(s, words[n->kind]) : OK;
 }
 
-/* --- in one transaction ------------------------------------------------------------------------ */
+/* --- in one transaction
+ * ------------------------------------------------------------------------ */
 
 static enum status rebuild(struct ddl *d, oid_t table, const struct index_def *x)
 {
@@ -94,7 +97,8 @@ static enum status rebuild_table(struct ddl *d, const struct reindex *r, oid_t t
     return OK;
 }
 
-static enum status find_index(struct ddl *d, const struct ast_reindex *n, const struct index_def **ret)
+static enum status find_index(struct ddl *d, const struct ast_reindex *n,
+                              const struct index_def **ret)
 {
     const char *schema = n->relation->schema, *name = n->relation->name;
     const struct search_path *path = session__path(d->s);
@@ -105,12 +109,14 @@ static enum status find_index(struct ddl *d, const struct ast_reindex *n, const 
     return ddl__own_table(d, ddl__table(d, (*ret)->table));
 }
 
-static enum status find_table(struct ddl *d, const struct ast_reindex *n, const struct table_def **ret)
+static enum status find_table(struct ddl *d, const struct ast_reindex *n,
+                              const struct table_def **ret)
 {
     const char *schema = n->relation->schema, *name = n->relation->name;
     const struct search_path *path = session__path(d->s);
     const struct table_def *t = catalog_lookup(d->s->catalog, path, schema, name);
-    bool other = t ? t->kind != 'r' : catalog_lookup_index(d->s->catalog, path, schema, name) != NULL;
+    bool other = t ? t->kind != 'r'
+                   : catalog_lookup_index(d->s->catalog, path, schema, name) != NULL;
     if (other)
         return FAIL(WRONG_OBJECT_TYPE, "\"%s\" is not a table or materialized view", name);
     TRY(ddl__find(d, n->relation, 0, false, ret));
@@ -125,7 +131,8 @@ enum status ddl__reindex(struct ddl *d, const struct ast_reindex *n)
     TRY(read_options(n, d->text, &r));
     if (n->kind == REINDEX_TABLE) {
         TRY(find_table(d, n, &t));
-        if (!t->index_count) return ddl__notice(d, "table \"%s\" has no indexes to reindex", t->name);
+        if (!t->index_count)
+            return ddl__notice(d, "table \"%s\" has no indexes to reindex", t->name);
         return rebuild_table(d, &r, t->oid);
     }
     TRY(find_index(d, n, &x));
@@ -137,7 +144,8 @@ enum status ddl__reindex(struct ddl *d, const struct ast_reindex *n)
     return told(d, &r, name);
 }
 
-/* --- in many ----------------------------------------------------------------------------------- */
+/* --- in many
+ * ----------------------------------------------------------------------------------- */
 
 typedef ARRAY(oid_t) oid_list;
 
@@ -192,8 +200,8 @@ static enum status list_all(struct build *b, const struct reindex *r, oid_list *
     if (r->ast->kind == REINDEX_TABLE) {
         TRY(find_table(&b->ddl, r->ast, &t));
         if (!t->index_count)
-            return ddl__notice(&b->ddl, "table \"%s\" has no indexes that can be reindexed concurrently",
-                               t->name);
+            return ddl__notice(
+                &b->ddl, "table \"%s\" has no indexes that can be reindexed concurrently", t->name);
         add_indexes(b, t, out);
         return OK;
     }

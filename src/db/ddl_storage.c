@@ -64,7 +64,8 @@ static enum status scan_part(struct ddl *d, const struct row_scan *q, struct txn
     return s;
 }
 
-/* Each piece is a statement of the reader's, whose snapshot stays: what others retire is not held for long. */
+/* Each piece is a statement of the reader's, whose snapshot stays: what others retire is not
+ * held for long. */
 static enum status scan_piece(struct ddl *d, const struct row_scan *q, struct datum *row,
                               struct strbuf *next)
 {

@@ -1,5 +1,6 @@
-/* PRIMARY KEY and UNIQUE from an index that is there already: ADD CONSTRAINT … USING INDEX. A primary key that comes
- * so keeps the tree of its index; the rows stay in the order that they have. */
+/* PRIMARY KEY and UNIQUE from an index that is there already: ADD CONSTRAINT … USING INDEX. A
+ * primary key that comes so keeps the tree of its index; the rows stay in the order that they
+ * have. */
 #include "db/ddl_priv.h"
 
 static enum status unusable(const char *fmt, const char *name, int column)
@@ -29,8 +30,8 @@ static enum status check_index(const struct table_def *t, const struct index_def
         return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE,
                     "index \"%s\" is already associated with a constraint", name);
     if (x->table != t->oid)
-        return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "index \"%s\" does not belong to table \"%s\"",
-                    name, t->name);
+        return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    "index \"%s\" does not belong to table \"%s\"", name, t->name);
     if (!x->valid)
         return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "index \"%s\" is not valid", name);
     if (!x->unique) return unusable("\"%s\" is not a unique index", name, 0);
@@ -40,7 +41,7 @@ static enum status check_index(const struct table_def *t, const struct index_def
     TRY(check_columns(x));
     if (!c->deferrable) return OK;
     FAIL(FEATURE_NOT_SUPPORTED, "a deferrable constraint USING INDEX is not supported");
-    return error_hint("Its index is another than a unique one: add the constraint without USING INDEX.");
+    return error_hint("Its index is another than a unique one: add it without USING INDEX.");
 }
 
 static enum status find(struct ddl *d, const struct table_def *t, const struct ast_constraint *c,
@@ -81,7 +82,9 @@ enum status ddl__add_using_index(struct ddl *d, const struct table_def *t,
     TRY(ddl__constraint_free(d, &e, name));
     if (strcmp(name, x->name) != 0) {
         TRY(ddl__check_free(d, t->schema, name));
-        TRY(ddl__notice(d, "ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index \"%s\" to \"%s\"",
+        TRY(ddl__notice(d,
+                        "ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index \"%s\" to "
+                        "\"%s\"",
                         x->name, name));
     }
     if (primary) TRY(demand_values(d, &e, x));
@@ -95,9 +98,10 @@ enum status ddl__add_using_index(struct ddl *d, const struct table_def *t,
     struct constraint_def *k = ARENA_NEW(d->a, struct constraint_def);
     int16_t *numbers = ARENA_ARRAY(d->a, int16_t, x->key_count + 1u);
     for (uint16_t i = 0; i < x->key_count; i++) numbers[i] = x->columns[i].column;
-    *k = (struct constraint_def){.oid = oid, .table = t->oid, .name = name, .kind = primary ? 'p' : 'u',
-                                 .columns = numbers, .column_count = x->key_count, .index = x->oid,
-                                 .validated = true, .on_update = ' ', .on_delete = ' ', .match = ' '};
+    *k = (struct constraint_def){.oid = oid, .table = t->oid, .name = name,
+                                 .kind = primary ? 'p' : 'u', .columns = numbers,
+                                 .column_count = x->key_count, .index = x->oid, .validated = true,
+                                 .on_update = ' ', .on_delete = ' ', .match = ' '};
     ARENA_PUSH(d->a, &e.constraints, k);
     return ddl__edit_put(d, &e, NULL);
 }

@@ -1,6 +1,7 @@
-/* ALTER TABLE … VALIDATE CONSTRAINT by itself, outside of a block: others read and write meanwhile, and do DDL to other
- * tables. All who write know the constraint since it was added, so that only rows of a snapshot of now are to be
- * looked at. In a block it is done like other commands of ALTER TABLE, under a lock that keeps no reader or writer out. */
+/* ALTER TABLE … VALIDATE CONSTRAINT by itself, outside of a block: others read and write
+ * meanwhile, and do DDL to other tables. All who write know the constraint since it was added,
+ * so that only rows of a snapshot of now are to be looked at. In a block it is done like other
+ * commands of ALTER TABLE, under a lock that keeps no reader or writer out. */
 #include "db/ddl_build_priv.h"
 
 bool validate__handles(const struct session *s, const struct ast_alter_table *n)
@@ -55,7 +56,8 @@ static enum status mark(struct build *b, const oid_list *oids)
     if (!t) return FAIL(UNDEFINED_TABLE, "the table was dropped meanwhile");
     for (size_t i = 0; i < oids->count; i++)
         if (!find_constraint(t, oids->data[i]))
-            return FAIL(UNDEFINED_OBJECT, "a constraint of table \"%s\" was dropped meanwhile", t->name);
+            return FAIL(UNDEFINED_OBJECT, "a constraint of table \"%s\" was dropped meanwhile",
+                        t->name);
     ddl__edit(&b->ddl, t, &e);
     for (size_t i = 0; i < e.constraints.count; i++)
         for (size_t k = 0; k < oids->count; k++) {

@@ -1,6 +1,6 @@
-/* What a transaction that keeps its snapshot may use of the catalog of now. An index whose tree was made after the
- * snapshot has entries of that commit on only, so the snapshot finds nothing in it: here it is not valid, and is
- * written all the same. */
+/* What a transaction that keeps its snapshot may use of the catalog of now. An index whose tree
+ * was made after the snapshot has entries of that commit on only, so the snapshot finds nothing
+ * in it: here it is not valid, and is written all the same. */
 #include "db/db_line_priv.h"
 
 struct narrowed {

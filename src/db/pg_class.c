@@ -219,7 +219,8 @@ static enum status emit_pg_index(struct sys_scan *x, const struct table_def *t,
         ix->constraint ? catalog_constraint_by_oid(x->catalog, ix->constraint) : NULL;
     return SYS_EMIT(x, I(ix->oid), I(t->oid), I(n), I(keys), I(ix->unique),
                     I(ix->nulls_not_distinct), I(ix->primary), I(0), I(!k || !k->deferrable), I(0),
-                    I(ix->valid), I(0), I(ix->ready), I(ix->live), I(0), V(sys_vector_int2(a, numbers, n)),
+                    I(ix->valid), I(0), I(ix->ready), I(ix->live), I(0),
+                    V(sys_vector_int2(a, numbers, n)),
                     V(sys_vector_oid(a, collations, keys)), V(sys_vector_oid(a, classes, keys)),
                     V(sys_vector_int2(a, options, keys)), T(index_expressions(x, ix)),
                     T(ix->predicate_sql));

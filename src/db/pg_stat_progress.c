@@ -1,5 +1,6 @@
-/* DDL at work on all rows of a table. pg_stat_progress_create_index: indexes that are being built, in PostgreSQL's
- * words; what PostgreSQL counts and nothing here corresponds to is 0. helios_progress: rewrites, too. */
+/* DDL at work on all rows of a table. pg_stat_progress_create_index: indexes that are being
+ * built, in PostgreSQL's words; what PostgreSQL counts and nothing here corresponds to is 0.
+ * helios_progress: rewrites, too. */
 #include "db/system_priv.h"
 
 struct build_line {
@@ -68,8 +69,8 @@ enum status sys_pg_stat_progress_create_index(struct sys_scan *x)
 {
     for (const struct build_line *l = copy_builds(x); l; l = l->next) {
         if (!is_of_index(l)) continue;
-        TRY(SYS_EMIT(x, I(l->pid), I(l->database), T(l->database_name), I(l->p.table), I(l->p.index),
-                     T(commands[l->p.command]), T(phases[l->p.phase]), I(0), I(0), I(0), I(0), I(0),
+        TRY(SYS_EMIT(x, I(l->pid), I(l->database), T(l->database_name), I(l->p.table),
+                     I(l->p.index), T(commands[l->p.command]), T(phases[l->p.phase]), I(0), I(0), I(0), I(0), I(0),
                      I(l->p.rows), I(l->p.rows_done), I(0), I(0)));
     }
     return OK;
@@ -82,8 +83,8 @@ enum status sys_helios_progress(struct sys_scan *x)
                             : l->p.command == BUILD_REWRITE ? "rewriting table"
                                                             : "scanning table";
         TRY(SYS_EMIT(x, I(l->pid), T(l->database_name), I(l->p.table),
-                     l->p.index ? I(l->p.index) : N, T(commands[l->p.command]), T(phase), I(l->p.rows),
-                     I(l->p.rows_done)));
+                     l->p.index ? I(l->p.index) : N, T(commands[l->p.command]), T(phase),
+                     I(l->p.rows), I(l->p.rows_done)));
     }
     return OK;
 }

@@ -286,8 +286,8 @@ static enum status check_rewritten(struct session *s, const struct plan *p)
     for (uint32_t i = 0; i < p->table_count; i++) {
         const struct table_def *t = p->tables[i];
         if (t->virtual_id >= 0 || !db_line__rewritten(s->line, t->oid, snapshot)) continue;
-        FAIL(SERIALIZATION_FAILURE, "could not serialize access due to concurrent rewrite of table \"%s\"",
-             t->name);
+        FAIL(SERIALIZATION_FAILURE,
+             "could not serialize access due to concurrent rewrite of table \"%s\"", t->name);
         return error_hint("The transaction might succeed if retried.");
     }
     return OK;

@@ -410,8 +410,17 @@ def killed(binary, seed):
             server.process.wait()
             build.join()
             writer.join()
-        with Server(binary, data=data) as server:
-            sound(connect(server).cursor())
+        with Server(binary, data=data, settings=["load_bytes=64kB"]) as server:
+            cursor = connect(server).cursor()
+            sound(cursor)
+            cursor.execute("drop index if exists big_a; update big set a = id")
+            cursor.execute("create unique index concurrently big_a on big (b, a)")
+            cursor.execute("create unique index concurrently big_b on big (a) include (b)")
+            sound(cursor)
+            cursor.execute("update big set a = -7 where id = 59999")
+            cursor.execute("reindex table concurrently big")
+            assert one(cursor, "select count(*) from pg_index where not indisvalid") == 0
+            sound(cursor)
     finally:
         shutil.rmtree(data, ignore_errors=True)
     print(f"{left} indexes were left by kill -9")

@@ -1,16 +1,18 @@
-/* Runs that come to lie below all that a tree has: the entries of an index that was built while others
- * wrote to it (docs/design/online-ddl.md).
+/* Runs that come to lie below all that a tree has: the entries of an index that was built while
+ * others wrote to it (docs/design/online-ddl.md).
  *
- * They are stamped older than the tree's first version, so that versions stay newer the higher they lie.
- * Compactions and flushes decide by the shape that they began with whether anything lies below them,
- * and drop tombstones by that: none of the one kind is under way while the runs are put there, and those of the
- * other are waited for while the caller's snapshot still keeps every tombstone that hides something. */
+ * They are stamped older than the tree's first version, so that versions stay newer the higher
+ * they lie. Compactions and flushes decide by the shape that they began with whether anything
+ * lies below them, and drop tombstones by that: none of the one kind is under way while the runs
+ * are put there, and those of the other are waited for while the caller's snapshot still keeps
+ * every tombstone that hides something. */
 #include "core/lsm/tree_priv.h"
 
 #include "base/mem.h"
 #include "base/point.h"
 
-/* The level that has room for so many bytes, none of whose runs nor of those below are there yet. */
+/* The level that has room for so many bytes, none of whose runs nor of those below are there
+ * yet. */
 static enum status choose_level(const struct tree *t, uint64_t bytes, uint32_t *ret)
 {
     const struct shape *s = t->shape;

@@ -1,5 +1,6 @@
-/* Filling an index while others write to it (core/backfill.h): entries are sorted by the buffers of a bulk load, whose
- * runs are merged once, so that they lie side by side in one level below all others. */
+/* Filling an index while others write to it (core/backfill.h): entries are sorted by the buffers
+ * of a bulk load, whose runs are merged once, so that they lie side by side in one level below
+ * all others. */
 #include "core/backfill.h"
 
 #include "base/mem.h"
@@ -91,7 +92,8 @@ struct slice store_backfill_conflict(const struct backfill *b)
     return strbuf_slice(&b->conflict);
 }
 
-/* --- one list of runs -------------------------------------------------------------------------- */
+/* --- one list of runs
+ * -------------------------------------------------------------------------- */
 
 struct merge_source {
     struct run *run;
@@ -280,7 +282,8 @@ enum status store_backfill_finish(struct backfill *b)
     return OK;
 }
 
-/* --- what others have written ------------------------------------------------------------------ */
+/* --- what others have written
+ * ------------------------------------------------------------------ */
 
 static bool next_in_memory(struct backfill *b, struct memtable *m, struct slice *ret)
 {

@@ -95,8 +95,9 @@ enum status store_load_begin(struct txn *t, const struct load_tree *trees, uint3
     return OK;
 }
 
-enum status load__begin_kept(struct txn *t, tree_id tree, void (*keep)(void *ctx, struct slice meta),
-                             void *ctx, struct load **ret)
+enum status load__begin_kept(struct txn *t, tree_id tree,
+                             void (*keep)(void *ctx, struct slice meta), void *ctx,
+                             struct load **ret)
 {
     struct load_tree only = {tree, true};
     TRY(store_load_begin(t, &only, 1, ret));

@@ -71,7 +71,8 @@ void load_buffer__add(struct load_buffer *b, uint32_t part, struct slice key, st
     b->bytes += sizeof *i + sizeof e + key.len + row.len;
 }
 
-/* Asked now and then: whoever loads may have been canceled, and, when he writes himself, have others wait. */
+/* Asked now and then: whoever loads may have been canceled, and, when he writes himself, have
+ * others wait. */
 static enum status go_on(const uint32_t *stop)
 {
     fiber_yield();

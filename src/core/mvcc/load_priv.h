@@ -51,9 +51,11 @@ void load_buffer__add(struct load_buffer *b, uint32_t part, struct slice key, st
  * QUERY_CANCELED when *stop (atomic) becomes true, or the running waiter is canceled. */
 enum status load_buffer__write(struct load_buffer *b, struct forest *f, const uint32_t *stop) MUST;
 
-/* A load of one tree whose runs are not published but kept by who loads: `keep` gets the meta of each, written
- * and not synced, and from then on it is its own. A key that comes twice in one buffer is UNIQUE_VIOLATION. */
-enum status load__begin_kept(struct txn *t, tree_id tree, void (*keep)(void *ctx, struct slice meta),
-                             void *ctx, struct load **ret) MUST;
+/* A load of one tree whose runs are not published but kept by who loads: `keep` gets the meta of
+ * each, written and not synced, and from then on it is its own. A key that comes twice in one
+ * buffer is UNIQUE_VIOLATION. */
+enum status load__begin_kept(struct txn *t, tree_id tree,
+                             void (*keep)(void *ctx, struct slice meta), void *ctx,
+                             struct load **ret) MUST;
 
 #endif

@@ -178,7 +178,8 @@ enum status dml_new_key(struct dml_run *d, const struct datum *row)
     return OK;
 }
 
-/* An index that is being built, or dropped, beside us takes no new entries for a while, but loses old ones. */
+/* An index that is being built, or dropped, beside us takes no new entries for a while, but
+ * loses old ones. */
 static bool takes_entries(const struct index_def *i)
 {
     return i->tree != 0 && i->ready;
@@ -270,8 +271,9 @@ static bool touches(const struct index_def *i, const bool *changed)
     return false;
 }
 
-/* Of an index that does not have them all, whether this one is there or not: a tombstone keeps the build, which
- * sees rows of before, from bringing it back. A unique key may be another row's by now. */
+/* Of an index that does not have them all, whether this one is there or not: a tombstone keeps
+ * the build, which sees rows of before, from bringing it back. A unique key may be another row's
+ * by now. */
 static enum status remove_entry(struct dml_run *d, const struct index_def *i, struct slice key,
                                 struct slice entry, bool unique)
 {

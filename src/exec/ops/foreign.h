@@ -24,7 +24,8 @@ struct foreign_event {
 enum status foreign_run_deferred(struct txn *t, const struct exec_session *s, struct arena *a,
                                  const struct foreign_event *events, size_t count) MUST;
 
-/* All rows that t's statement sees refer to something: else 23503. Who writes meanwhile must know the key. */
+/* All rows that t's statement sees refer to something: else 23503. Who writes meanwhile must
+ * know the key. */
 enum status foreign_verify(struct txn *t, const struct exec_session *s, struct arena *a,
                            const struct foreign_key *k) MUST;
 

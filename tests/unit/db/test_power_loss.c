@@ -108,11 +108,13 @@ static enum status change_schema(struct run *r)
     }
 }
 
-/* --- indexes that are built beside writers ------------------------------------------------------ */
+/* --- indexes that are built beside writers
+ * ------------------------------------------------------ */
 
 static enum status run_txn(struct run *r);
 
-static const char *const build_points[] = {"build.losing", "build.written", "build.scanning", "build.scanned",
+static const char *const build_points[] = {"build.losing",   "build.written",
+                                           "build.scanning", "build.scanned",
                                            "build.installed", "build.mended"};
 enum { BUILD_POINTS = sizeof build_points / sizeof build_points[0] };
 
@@ -313,7 +315,8 @@ static uint64_t run_seed(uint64_t seed, uint64_t rounds)
     check(r);
     for (uint64_t i = 0; i < rounds; i++) lose_power(r);
     uint64_t cycles = r->cycles;
-    print_message("  %d transfers and %llu prepared transactions survived, %llu indexes were built beside %llu\n",
+    print_message("  %d transfers and %llu prepared transactions survived, %llu indexes were built"
+                  " beside %llu\n",
                   r->sure.transfers, (unsigned long long)r->pledges.survived,
                   (unsigned long long)r->built, (unsigned long long)r->beside_txns);
     close_all(r);
