@@ -279,6 +279,8 @@ struct function_def {
     float cost, rows;
     const char *comment;
     uint64_t stamp;           /* of this very definition, in this process; worked out */
+    uint64_t variant;         /* binder: polymorphic types are replaced here, by which ones; 0: as in the
+                                 catalog */
 };
 static inline const struct function_def *proc_function(const struct proc_def *p)
 {

@@ -95,6 +95,45 @@ static enum status store_default(struct making *m, const struct ast_function_arg
     return OK;
 }
 
+static bool is_polymorphic(type_id type)
+{
+    return type == TYPE_ANYELEMENT || type == TYPE_ANYARRAY || type == TYPE_ANYNONARRAY ||
+           type == TYPE_ANYCOMPATIBLE || type == TYPE_ANYCOMPATIBLEARRAY;
+}
+
+/* The type of the arguments that VARIADIC stands for. */
+static enum status variadic_of(type_id type, type_id *ret)
+{
+    *ret = type == TYPE_ANYARRAY             ? (type_id)TYPE_ANYELEMENT
+           : type == TYPE_ANYCOMPATIBLEARRAY ? (type_id)TYPE_ANYCOMPATIBLE
+           : type_is_array(type)             ? type_get(type)->element
+                                             : (type_id)TYPE_NONE;
+    if (*ret) return OK;
+    return FAIL(INVALID_FUNCTION_DEFINITION, "VARIADIC parameter must be an array");
+}
+
+/* What comes back is told by what is given. */
+static enum status check_polymorphic(const struct making *m, type_id type)
+{
+    bool compatible = type == TYPE_ANYCOMPATIBLE || type == TYPE_ANYCOMPATIBLEARRAY, told = false;
+    if (!is_polymorphic(type)) return OK;
+    for (uint16_t i = 0; i < m->def.all_count; i++) {
+        type_id a = m->all_types[i];
+        bool of = a == TYPE_ANYCOMPATIBLE || a == TYPE_ANYCOMPATIBLEARRAY;
+        bool in = m->all_modes[i] != 'o' && m->all_modes[i] != 't';
+        told |= in && is_polymorphic(a) && of == compatible;
+    }
+    if (told) return OK;
+    FAIL(INVALID_FUNCTION_DEFINITION, "cannot determine result data type");
+    return error_detail(compatible ? "A result of type %s requires at least one input of type "
+                                     "anycompatible, anycompatiblearray, anycompatiblenonarray, "
+                                     "anycompatiblerange, or anycompatiblemultirange."
+                                   : "A result of type %s requires at least one input of type "
+                                     "anyelement, anyarray, anynonarray, anyenum, anyrange, or "
+                                     "anymultirange.",
+                        type_get(type)->sql_name);
+}
+
 static enum status add_argument(struct making *m, const struct ast_function_arg *a)
 {
     struct proc_def *p = &m->def.proc;
@@ -110,20 +149,22 @@ static enum status add_argument(struct making *m, const struct ast_function_arg 
     if (is_refused(type))
         return FAIL(INVALID_FUNCTION_DEFINITION, "%s functions cannot accept type %s",
                     m->def.language == 's' ? "SQL" : "PL/pgSQL", type_get(type)->sql_name);
-    bool polymorphic = type_get(type)->category == 'P' && type != TYPE_RECORD;
-    if (polymorphic)
-        return FAIL(FEATURE_NOT_SUPPORTED, "arguments of polymorphic types are not supported yet");
-    if (mode == 'v')
-        return FAIL(FEATURE_NOT_SUPPORTED, "VARIADIC arguments are not supported yet");
+    if (is_polymorphic(type) && a->initial)
+        return FAIL(FEATURE_NOT_SUPPORTED,
+                    "defaults of arguments of polymorphic types are not supported yet");
+    bool takes = mode != 'o' && mode != 't';
+    if (takes && p->variadic)
+        return FAIL(INVALID_FUNCTION_DEFINITION, "VARIADIC parameter must be the last input parameter");
+    if (mode == 'v') TRY(variadic_of(type, &p->variadic));
     uint32_t at = m->def.all_count++;
     m->all_types[at] = type;
     m->all_modes[at] = mode;
     m->all_names[at] = a->name ? a->name : "";
-    if (mode != 'i') {
+    if (mode != 'i' && mode != 'v') {
         m->out_count++;
         m->out_type = type;
     }
-    bool given = mode == 'i' || mode == 'b' || (mode == 'o' && m->ast->kind == 'p');
+    bool given = mode == 'i' || mode == 'b' || mode == 'v' || (mode == 'o' && m->ast->kind == 'p');
     if (!given) {
         if (a->initial)
             return FAIL(INVALID_FUNCTION_DEFINITION, "only input parameters can have default values");
@@ -183,7 +224,7 @@ static enum status result_type(struct making *m)
     }
     const struct type_info *info = type_get(p->result);
     bool pseudo = p->result != TYPE_RECORD && p->result != TYPE_VOID && p->result != TYPE_TRIGGER;
-    if (pseudo && info && info->category == 'P')
+    if (pseudo && info && info->category == 'P' && !is_polymorphic(p->result))
         return FAIL(FEATURE_NOT_SUPPORTED, "results of type %s are not supported yet",
                     info->sql_name);
     if (p->result == TYPE_TRIGGER && m->def.language == 's')
@@ -200,6 +241,9 @@ static enum status result_type(struct making *m)
 static enum status find_result(struct making *m)
 {
     TRY(result_type(m));
+    TRY(check_polymorphic(m, m->def.proc.result));
+    for (uint16_t i = 0; i < m->def.all_count; i++)
+        if (m->all_modes[i] == 'o' || m->all_modes[i] == 't') TRY(check_polymorphic(m, m->all_types[i]));
     if (!type_is_row(m->def.proc.result)) return OK;
     m->def.result_table = type_row_relation(m->def.proc.result);
     m->def.proc.result = TYPE_RECORD;
@@ -252,9 +296,8 @@ enum status ddl__function_option(struct function_def *f, const struct ast_def_el
     else if (strcmp(e->name, "leakproof") == 0) f->leakproof = on;
     else if (strcmp(e->name, "window") == 0)
         return FAIL(FEATURE_NOT_SUPPORTED, "WINDOW functions of your own are not supported");
-    else if (strcmp(e->name, "security") == 0) {
-        if (on) return FAIL(FEATURE_NOT_SUPPORTED, "SECURITY DEFINER is not supported yet");
-    } else
+    else if (strcmp(e->name, "security") == 0) f->security_definer = on;
+    else
         return FAIL(FEATURE_NOT_SUPPORTED, "option \"%s\" of functions is not supported", e->name);
     return OK;
 }
@@ -335,6 +378,8 @@ static enum status check_body(struct making *m)
 {
     struct ddl *d = m->d;
     if (strcmp(settings_get(d->s, "check_function_bodies"), "off") == 0) return OK;
+    for (uint16_t i = 0; i < m->def.all_count && m->def.language == 's'; i++)
+        if (is_polymorphic(m->all_types[i])) return OK; /* its types are told by each call */
     return pl__check(d->s, &m->def, d->text);
 }
 

@@ -1,6 +1,7 @@
 /* Roles: CREATE, ALTER and DROP ROLE, USER and GROUP. A password is kept as its SCRAM-SHA-256
  * verifier; a text that is one already is kept as it is, as dumps need it. */
 #include "db/ddl_priv.h"
+#include "db/pl_priv.h"
 
 static enum status may_manage(struct ddl *d, const char *what)
 {
@@ -184,6 +185,7 @@ static enum status check_unused(struct ddl *d, const struct role_def *r)
 {
     const struct catalog *c = d->s->catalog;
     const struct database_def *db;
+    const struct function_def *f;
     const struct schema_def *s;
     const struct table_def *t;
     const char *what = NULL;
@@ -200,6 +202,9 @@ static enum status check_unused(struct ddl *d, const struct role_def *r)
         if (s->owner == r->oid) what = arena_printf(d->a, "owner of schema %s", s->name);
     for (pos = 0; !what && catalog_next_database(c, &pos, &db);)
         if (db->owner == r->oid) what = arena_printf(d->a, "owner of database %s", db->name);
+    for (pos = 0; !what && catalog_next_function(c, &pos, &f);)
+        if (f->owner == r->oid)
+            what = arena_printf(d->a, "owner of function %s", pl__signature(d->s, f, d->a));
     if (!what && r->oid != OID_ROLE_BOOTSTRAP) return OK;
     FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
          "role \"%s\" cannot be dropped because some objects depend on it", r->name);

@@ -7,4 +7,7 @@
 #define DB(x) sys_text((x)->s->database)
 #define YES_NO(condition) sys_text((condition) ? "YES" : "NO")
 
+/* Rows of routines for the functions of the catalog (information_routine.c). */
+enum status information__own_routines(struct sys_scan *x) MUST;
+
 #endif

@@ -256,5 +256,5 @@ static enum status emit_routine(struct sys_scan *x, const struct proc_def *p)
 enum status sys_is_routines(struct sys_scan *x)
 {
     for (int i = 0; i < proc_count(); i++) TRY(emit_routine(x, proc_by_id(i)));
-    return OK;
+    return information__own_routines(x);
 }

@@ -6,7 +6,8 @@
 
 void pl__run_init(struct pl_run *r, struct session *s, struct pl_code *code)
 {
-    *r = (struct pl_run){.s = s, .code = code, .value = {.null = true}};
+    *r = (struct pl_run){.s = s, .code = code, .value = {.null = true}, .outer = s->running_pl};
+    s->running_pl = r;
     arena_init(&r->keep, MEM_QUERY);
     arena_init(&r->temp, MEM_QUERY);
     uint32_t n = code->tree ? code->tree->var_count : code->all_count;
@@ -38,6 +39,7 @@ void pl__run_init(struct pl_run *r, struct session *s, struct pl_code *code)
 void pl__run_release(struct pl_run *r)
 {
     uint32_t n = r->code->tree ? r->code->tree->var_count : r->code->all_count;
+    r->s->running_pl = r->outer;
     if (r->x_begun) exec_end(&r->x);
     for (uint32_t i = 0; i < 2 * n; i++) arena_release(&r->stores[i]);
     for (uint32_t i = 0; r->records && i < n; i++)
@@ -102,9 +104,12 @@ enum status pl__run_code(struct pl_run *r)
     struct session *s = r->s;
     bool atomic = s->atomic;
     struct pl_transitions own, *outer = s->transitions;
-    s->atomic = true;
+    struct session_role role;
+    if (!r->keeps_atomic || r->code->definer) s->atomic = true;
     s->transitions = pl__transitions(r, &own);
+    session__enter_role(s, r->code->definer, &role);
     enum status st = r->code->language == 's' ? pl__run_sql(r) : pl__run_body(r);
+    session__leave_role(s, &role);
     s->transitions = outer;
     s->atomic = atomic;
     return st;
@@ -267,6 +272,14 @@ enum status session__call_trigger(void *ctx, const struct trigger_call *c, struc
 
 /* --- CALL and DO ---------------------------------------------------------------------------- */
 
+/* Only as a statement of its own, outside of a block, may it end the transaction. What was before. */
+static bool begin_top(struct session *s)
+{
+    bool atomic = s->atomic;
+    s->atomic = atomic || s->block != BLOCK_NONE || s->running_pl;
+    return atomic;
+}
+
 enum status session__do(struct session *s, const struct ast_do *a, struct slice text)
 {
     struct pl_code *code;
@@ -279,8 +292,10 @@ enum status session__do(struct session *s, const struct ast_do *a, struct slice 
         return FAIL(UNDEFINED_OBJECT, "language \"%s\" does not exist", a->language);
     }
     TRY(pl__inline_code(s, a->body, text, &code));
+    bool atomic = begin_top(s);
     pl__run_init(&r, s, code);
     enum status st = pl__run_body(&r);
+    s->atomic = atomic;
     pl__run_release(&r);
     pl__code_unref(code);
     return st;
@@ -324,6 +339,7 @@ static enum status run_procedure(struct session *s, const struct expr *e,
         TRY(exec_constant(e->args[i], &s->exec, params, a, &values[i]));
     TRY(pl__code(s, proc_function(e->call.proc), NULL, &code));
     pl__run_init(ret, s, code);
+    ret->keeps_atomic = true;
     TRY(set_arguments(ret, values));
     return pl__run_code(ret);
 }
@@ -398,7 +414,9 @@ enum status session__call(struct session *s, const struct ast_call *a, struct sl
     }
     TRY(bind_expression(&env, &a->function->node, TYPE_NONE, -1, "CALL", &e, &q));
     TRY(check_procedure(s, a, e, text));
+    bool atomic = begin_top(s);
     enum status st = run_procedure(s, e, params, &s->arena, &r);
+    s->atomic = atomic;
     if (st == OK) st = send_outs(s, &r, sink);
     end_procedure(&r);
     return st;

@@ -318,7 +318,9 @@ static struct pl_code *code_of(struct session *s, const struct function_def *f)
     c->language = f->language;
     c->volatility = p->volatility == VOLATILE ? 'v' : 's';
     c->name = arena_strdup(&c->arena, p->name);
-    c->signature = pl__signature(s, f, &c->arena);
+    const struct function_def *o = f->variant ? catalog_function_by_oid(s->catalog, p->oid) : NULL;
+    c->signature = pl__signature(s, o ? o : f, &c->arena);
+    c->definer = f->security_definer ? f->owner : 0;
     c->result = (struct pl_type){.is_record = p->result == TYPE_RECORD, .type = p->result,
                                  .typmod = -1, .table = f->result_table};
     c->returns_set = p->returns_set;
@@ -361,7 +363,7 @@ enum status pl__code(struct session *s, const struct function_def *f, const stru
                      struct pl_code **ret)
 {
     struct pl_state *p = pl__state(s);
-    uint64_t key = (uint64_t)f->proc.oid << 32 | (t ? t->oid : 0);
+    uint64_t key = ((uint64_t)f->proc.oid << 32 | (t ? t->oid : 0)) ^ f->variant;
     struct pl_code *c = map_get_u64(&p->codes, key);
     if (!c || c->stamp != f->stamp) {
         struct pl_code *made;

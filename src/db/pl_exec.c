@@ -271,9 +271,7 @@ static enum status statement(struct pl_run *r, const struct pl_stmt *s, struct p
     case PL_CLOSE: return pl__cursor(r, s);
     case PL_CALL: return pl__call(r, s);
     case PL_COMMIT:
-    case PL_ROLLBACK:
-        return FAIL(FEATURE_NOT_SUPPORTED, "%s in a procedure is not supported yet",
-                    s->kind == PL_COMMIT ? "COMMIT" : "ROLLBACK");
+    case PL_ROLLBACK: return pl__end_transaction(r, s);
     }
     return FAIL(INTERNAL_ERROR, "statement of kind %d", s->kind);
 }

@@ -83,7 +83,7 @@ struct row_loop {
     struct arena *arena;
     struct pl_flow flow;
     bool over, any;
-    ARRAY(struct datum *) kept; /* of a query that writes */
+    ARRAY(struct datum *) kept; /* of a query that writes, or when the body may end the transaction */
     bool keeps;
 };
 
@@ -135,7 +135,7 @@ static enum status run_rows(struct row_loop *l, struct cached_plan *p,
     struct pl_ran ran = {0};
     struct pl_run *r = l->run;
     l->plan = p->plan;
-    l->keeps = p->plan->writes;
+    l->keeps = p->plan->writes || pl__may_end(r);
     pl__columns(l->arena, p->plan, &l->columns);
     if (!p->plan->returns_rows) {
         FAIL(SYNTAX_ERROR, "cannot open %s query as cursor",

@@ -62,6 +62,7 @@ struct pl_code {
     const char *name, *signature; /* "f(integer)" */
     struct pl_type result;
     bool returns_set, returns_void, is_trigger, is_procedure;
+    oid_t definer;              /* SECURITY DEFINER: whose rights it has; 0 */
     uint16_t arg_count;         /* given ones */
     uint16_t all_count;
     const type_id *all_types;
@@ -122,6 +123,8 @@ struct pl_record {
 
 struct pl_run {
     struct session *s;
+    struct pl_run *outer;       /* that this one was called from; NULL */
+    bool keeps_atomic;          /* a procedure: it may do what its caller may */
     struct pl_code *code;
     struct datum *vars;         /* by variable; of records nothing */
     struct arena *stores;       /* two a variable, made as needed: what the value points to */
@@ -282,6 +285,11 @@ enum status pl__dynamic(struct pl_run *r, struct pl_sql *text, struct pl_sql *co
 /* Now and then: cancel, timeout, other fibers' turns. */
 enum status pl__check_interrupts(struct pl_run *r) MUST;
 void pl__set_found(struct pl_run *r, bool found);
+
+/* --- transactions (pl_transaction.c) --- */
+enum status pl__end_transaction(struct pl_run *r, const struct pl_stmt *s) MUST;
+/* Might a statement of the function end the transaction? */
+bool pl__may_end(const struct pl_run *r);
 
 /* --- calls (pl_call.c, pl_sql.c) --- */
 void pl__run_init(struct pl_run *r, struct session *s, struct pl_code *code);

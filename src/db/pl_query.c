@@ -142,7 +142,12 @@ enum status pl__run_utility(struct pl_run *r, const struct statement *st, const 
     char tag[64] = "";
     *ret_rows = 0;
     if (st->ast->kind == AST_TRANSACTION)
-        return FAIL(FEATURE_NOT_SUPPORTED, "unsupported transaction command in PL/pgSQL");
+        return r->code->language == 's'
+                   ? FAIL(FEATURE_NOT_SUPPORTED, "%s is not allowed in an SQL function",
+                          AST(st->ast, ast_transaction)->type == TXN_COMMIT     ? "COMMIT"
+                          : AST(st->ast, ast_transaction)->type == TXN_ROLLBACK ? "ROLLBACK"
+                                                                                : "this command")
+                   : FAIL(FEATURE_NOT_SUPPORTED, "unsupported transaction command in PL/pgSQL");
     if (st->ast->kind == AST_COPY)
         return FAIL(FEATURE_NOT_SUPPORTED, "cannot COPY to/from client in PL/pgSQL");
     if (r->code->volatility != 'v')
@@ -151,6 +156,7 @@ enum status pl__run_utility(struct pl_run *r, const struct statement *st, const 
     s->in_function++;
     enum status result = session__run_utility(s, st, slice_of(text), &none, s->sink, tag);
     s->in_function--;
+    if (result == OK) result = session__ensure_txn(s); /* SET TRANSACTION may have let go of it */
     arena_release(&s->arena);
     s->arena = outer;
     return result;

@@ -157,6 +157,8 @@ enum status pl__execute(struct pl_run *r, const struct pl_stmt *s)
     if (st == OK) {
         if (p->plan) {
             st = execute_plan(r, s, p, &d, &a);
+        } else if (utility_statement && utility_statement->ast->kind == AST_TRANSACTION) {
+            st = FAIL(FEATURE_NOT_SUPPORTED, "EXECUTE of transaction commands is not implemented");
         } else if (utility_statement && s->exec.into) {
             st = FAIL(SYNTAX_ERROR, "INTO used with a command that cannot return data");
         } else if (utility_statement) {

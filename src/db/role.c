@@ -14,8 +14,46 @@ static bool is_member(const struct catalog *c, const struct role_def *r, oid_t o
     return false;
 }
 
+/* "$user" in search_path means another schema then. */
+static void forget_path(struct session *s)
+{
+    mem_free(MEM_SESSION, s->path_schemas);
+    s->path_schemas = NULL;
+    s->exec.user = session__user(s);
+    s->exec.path = session__path(s);
+}
+
+void session__enter_role(struct session *s, oid_t role, struct session_role *ret)
+{
+    const struct role_def *r = role ? catalog_role_by_oid(s->catalog, role) : NULL;
+    *ret = (struct session_role){.entered = r != NULL, .role = s->role, .user_oid = s->user_oid,
+                                 .superuser = s->superuser};
+    if (!r) return;
+    size_t bytes = strlen(r->name) + 1;
+    s->role = mem_alloc(MEM_SESSION, bytes);
+    memcpy(s->role, r->name, bytes);
+    s->user_oid = r->oid;
+    s->superuser = r->superuser;
+    s->definers++;
+    forget_path(s);
+}
+
+void session__leave_role(struct session *s, struct session_role *was)
+{
+    if (!was->entered) return;
+    mem_free(MEM_SESSION, s->role);
+    s->role = was->role;
+    s->user_oid = was->user_oid;
+    s->superuser = was->superuser;
+    s->definers--;
+    forget_path(s);
+}
+
 enum status session__check_role(struct session *s, const char *name)
 {
+    if (s->definers)
+        return FAIL(INSUFFICIENT_PRIVILEGE,
+                    "cannot set parameter \"role\" within security-definer function");
     if (strcmp(name, "none") == 0) return OK;
     const struct catalog *c = session__catalog(s);
     const struct role_def *r = catalog_role(c, slice_of(name));

@@ -314,6 +314,8 @@ struct session {
     struct rng random;
     struct exec_session exec;
     struct pl_state *pl;             /* functions that were called (pl_priv.h); NULL: none */
+    uint32_t definers;               /* SECURITY DEFINER functions that run */
+    struct pl_run *running_pl;       /* the innermost; NULL: none */
     struct pl_transitions *transitions; /* of the trigger whose function runs; NULL */
     const struct result_sink *sink;  /* of the outermost statement that runs: where notices go */
     const type_id *param_types;      /* of the utility statement that runs; NULL: not told */
@@ -390,6 +392,15 @@ enum status session__forbid_block(struct session *s, const char *what) MUST;
 /* The snapshot that the running statement binds against; s->catalog. */
 struct catalog *session__catalog(struct session *s);
 const struct search_path *session__path(struct session *s);
+/* The rights of a function's owner while it runs, SECURITY DEFINER; role 0: those that there are (role.c). */
+struct session_role {
+    bool entered;
+    char *role;
+    oid_t user_oid;
+    bool superuser;
+};
+void session__enter_role(struct session *s, oid_t role, struct session_role *ret);
+void session__leave_role(struct session *s, struct session_role *was);
 /* Transition tables of the trigger whose function runs (pl_transition.c). */
 struct pl_transitions {
     const struct table_def *tables[2]; /* NULL: not named */

@@ -526,7 +526,7 @@ static enum status set_multi(struct session *s, const struct ast_set *a,
     bool session_wide = str_eq_nocase(a->name, "SESSION CHARACTERISTICS");
     if (str_eq_nocase(a->name, "TRANSACTION SNAPSHOT"))
         return set_snapshot(s, a, sink);
-    if (!session_wide && s->block == BLOCK_NONE)
+    if (!session_wide && s->block == BLOCK_NONE && !s->running_pl)
         return session__notice(sink, "WARNING", NO_ACTIVE_SQL_TRANSACTION, NULL,
                                "SET TRANSACTION can only be used in transaction blocks");
     for (uint32_t i = 0; i < a->args.count; i++) {
@@ -551,7 +551,7 @@ enum status settings_set_statement(struct session *s, const struct ast_set *a,
     case SET_TO_DEFAULT: break;
     case SET_VALUE: TRY(join_args(s, a, &value)); break;
     }
-    if (a->local && s->block == BLOCK_NONE)
+    if (a->local && s->block == BLOCK_NONE && !s->running_pl)
         return session__notice(sink, "WARNING", NO_ACTIVE_SQL_TRANSACTION, NULL,
                                "SET LOCAL can only be used in transaction blocks");
     return settings_set(s, a->name, value, a->local, sink);

@@ -77,6 +77,8 @@ static const struct {
     {"is", "check_constraints", sys_is_check_constraints},
     {"is", "sequences", sys_is_sequences},
     {"is", "routines", sys_is_routines},
+    {"is", "parameters", sys_is_parameters},
+    {"is", "triggers", sys_is_triggers},
     {"is", "information_schema_catalog_name", sys_is_catalog_name},
     {"is", "enabled_roles", sys_is_roles},
     {"is", "table_privileges", sys_is_table_privileges},

@@ -203,6 +203,8 @@ SYS_ROWS(sys_is_referential_constraints);
 SYS_ROWS(sys_is_check_constraints);
 SYS_ROWS(sys_is_sequences);
 SYS_ROWS(sys_is_routines);
+SYS_ROWS(sys_is_parameters);
+SYS_ROWS(sys_is_triggers);
 SYS_ROWS(sys_is_catalog_name);
 SYS_ROWS(sys_is_roles);
 SYS_ROWS(sys_is_table_privileges);

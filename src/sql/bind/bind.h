@@ -69,6 +69,7 @@ struct bind_env {
     void *variable_ctx;
     bool columns_first;               /* a column of the name is meant rather than the variable … */
     bool variables_first;             /* … or the other way round; else it is 42702 */
+    ARRAY(const struct function_def *) variants; /* of polymorphic functions, made here */
     bool depends_on_time_zone;        /* out: a literal was read under the session's zone or clock */
 };
 

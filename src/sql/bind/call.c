@@ -171,7 +171,8 @@ static bool add_candidate(const struct call *c, const struct proc_def *p, struct
         *ret = (struct candidate){.def = p, .args = p->args, .count = n};
         return true;
     }
-    if (n <= p->arg_count && n + p->default_count >= p->arg_count) {
+    bool spreads = p->variadic && n >= p->arg_count; /* the array itself says VARIADIC */
+    if (!spreads && n <= p->arg_count && n + p->default_count >= p->arg_count) {
         *ret = (struct candidate){.def = p, .args = p->args, .count = n,
                                   .defaulted = p->arg_count - n};
         return true;
@@ -280,6 +281,17 @@ static enum status default_value(struct scope *s, const struct proc_def *p, uint
     return bind_coerce_assignment(s->env, e, p->args[i], -1, f->all_names[i], ret);
 }
 
+/* What VARIADIC stands for becomes an array. */
+static void gather_variadic(struct scope *s, const struct proc_def *p, struct call_site *site)
+{
+    uint32_t first = p->arg_count - 1u, n = site->arg_count - first;
+    const struct type_info *element = type_get(site->args[first]->type);
+    struct expr *a = bind__new(s, EXPR_ARRAY, element->array, site->args[first]->location, n);
+    memcpy(a->args, site->args + first, n * sizeof *a->args);
+    site->args[first] = a;
+    site->arg_count = p->arg_count;
+}
+
 static enum status coerce_arguments(struct call *c, const struct candidate *chosen,
                                     struct call_site *site)
 {
@@ -289,8 +301,7 @@ static enum status coerce_arguments(struct call *c, const struct candidate *chos
     uint32_t total = c->count + chosen->defaulted;
     memcpy(declared, chosen->args, c->count * sizeof *declared);
     site->result = p->result;
-    TRY(bind__at(s, c->ast->node.location,
-                 bind__resolve_polymorphic(s, c->given, declared, c->count, &site->result)));
+    TRY(bind__resolve_polymorphic(s, c->given, declared, c->count, &site->result));
     site->args = ARENA_ARRAY(s->env->arena, struct expr *, total + 1);
     site->arg_count = total;
     for (uint32_t i = 0; i < c->count; i++) {
@@ -307,7 +318,10 @@ static enum status coerce_arguments(struct call *c, const struct candidate *chos
     }
     for (uint32_t i = 0; i < total; i++)
         if (!site->args[i]) TRY(default_value(s, p, i, &site->args[i]));
-    if (c->ast->variadic && !type_is_array(c->given[c->count - 1]))
+    if (chosen->variadic && proc_function(p)) gather_variadic(s, p, site);
+    type_id last = c->count ? c->given[c->count - 1] : (type_id)TYPE_NONE;
+    if (last == TYPE_UNKNOWN) last = declared[c->count - 1];
+    if (c->ast->variadic && !type_is_array(last))
         return bind__at(s, c->ast->args.items[c->count - 1]->location,
                         FAIL(DATATYPE_MISMATCH, "VARIADIC argument must be an array"));
     return OK;
@@ -388,6 +402,7 @@ enum status bind__call_on(struct scope *s, const char *name, struct expr *row, s
         return OK;
     struct call_site site = {.ast = &f, .proc = list[0].def, .place = PLACE_OTHER};
     TRY(coerce_arguments(&c, &list[0], &site));
+    TRY(bind__variant(s, &site));
     return plain_call(&c, &site, ret);
 }
 
@@ -417,6 +432,7 @@ enum status bind__call(struct scope *s, const struct ast_function *f, enum place
     struct call_site site = {.ast = f, .proc = list[0].def, .place = place,
                              .direct_count = c.direct_count};
     TRY(coerce_arguments(&c, &list[0], &site));
+    TRY(bind__variant(s, &site));
     if (site.proc->kind == 'f' || site.proc->kind == 'p') return plain_call(&c, &site, ret);
     if (f->over || site.proc->kind == 'w') return bind__window_call(s, &site, ret);
     return bind__aggregate(s, &site, ret);

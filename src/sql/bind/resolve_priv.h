@@ -113,6 +113,9 @@ struct call_site {
     uint32_t direct_count;  /* WITHIN GROUP: leading direct arguments */
     type_id result;
 };
+/* A polymorphic function of the catalog: the call is of one whose types are those of the arguments
+ * (variant.c). */
+enum status bind__variant(struct scope *s, struct call_site *c) MUST;
 enum status bind__aggregate(struct scope *s, const struct call_site *c, struct expr **ret) MUST;
 enum status bind__window_call(struct scope *s, const struct call_site *c, struct expr **ret) MUST;
 

@@ -46,6 +46,7 @@ enum status parse__command(struct parser *p, struct pl_stmt **ret)
     int depth = 0;
     uint32_t into = 0, into_end = 0;
     if (parse__is(first, "call") || parse__is(first, "do")) s->kind = PL_CALL;
+    if (s->kind == PL_CALL) p->function->may_end = true;
     for (;; p->at++) {
         const struct token *t = parse__token(p);
         if (t->kind == TOKEN_END) return parse__syntax(p, t);

@@ -206,6 +206,7 @@ static enum status parse_end(struct parser *p, enum pl_kind kind, struct pl_stmt
 {
     struct pl_stmt *s = *ret = parse__stmt(p, kind, parse__token(p)->line);
     p->at++;
+    p->function->may_end = true;
     if (parse__accept(p, "and")) {
         s->chain = !parse__accept(p, "no");
         TRY(parse__expect(p, "chain"));

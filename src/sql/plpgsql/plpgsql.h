@@ -166,6 +166,7 @@ struct pl_function {
     struct pl_stmt *body;
     const char *variable_conflict; /* "error", "use_variable", "use_column" */
     bool has_handlers;
+    bool may_end;           /* COMMIT, ROLLBACK or CALL stands in it */
 };
 
 /* Everything in the arena. `label`: what the outermost names can be qualified with. Errors are

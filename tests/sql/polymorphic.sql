@@ -1,0 +1,64 @@
+-- VARIADIC and polymorphic arguments, SECURITY DEFINER.
+create function total(variadic n int[]) returns bigint language sql as 'select sum(x) from unnest(n) x';
+create function joined(sep text, variadic parts text[]) returns text language plpgsql as $$
+begin return array_length(parts, 1) || ': ' || array_to_string(parts, sep); end $$;
+select total(1, 2, 3), total(7), total(variadic array[4, 5]), total(variadic '{}');
+select joined('-', 'a', 'b'), joined('+', variadic array['x', 'y', 'z']), joined(sep => ',', variadic parts => array['q']);
+select total();
+select total('a');
+select total(1.5);
+\df total
+create function pick(a anyelement, b anyelement, first bool) returns anyelement language sql as 'select case when first then a else b end';
+create function wrap(x anyelement) returns anyarray language plpgsql as $$ begin return array[x, x]; end $$;
+create function head(a anyarray) returns anyelement language sql immutable as 'select a[1]';
+create function least_of(variadic a anyarray) returns anyelement language sql as 'select min(x) from unnest(a) x';
+create function swap(a anyelement, b anyelement, out x anyelement, out y anyelement) language plpgsql as $$ begin x := b; y := a; end $$;
+create function rows_of(a anyarray) returns table (i int, v anyelement) language plpgsql as $$
+begin for k in 1..coalesce(array_length(a, 1), 0) loop i := k; v := a[k]; return next; end loop; end $$;
+create function kind(x anyelement) returns text language plpgsql as $$ begin return pg_typeof(x)::text; end $$;
+create function near(a anycompatible, b anycompatible) returns anycompatible language sql as 'select a + b';
+select pick(1, 2, true), pick('a'::text, 'b', false), pick(date '2020-01-01', null, true);
+select pick(1.5, 2, false);
+select wrap(1), wrap('x'::text), head(array[3, 4]), head(array['q']), head(wrap(now() is null));
+select least_of(3, 1, 2), least_of('b'::text, 'a'), least_of(variadic array[2.5, 1.5]);
+select * from swap(1, 2);
+select swap('a'::text, 'b'::text), (swap(1, 2)).y;
+select * from rows_of(array['x', 'y']);
+select * from rows_of(array[1.5, 2.5]) r where r.v > 2;
+select kind(1), kind(1::bigint), kind('x'::text), kind(array[1]), kind(null::date), kind(row(1));
+select near(1, 2.5), near(1::smallint, 2::bigint);
+select kind(x) from (values (1), (2)) v(x) group by kind(x);
+select pick(1, 'a'::text, true);
+select pick(null, null, true);
+select head(1);
+select wrap(array[1]);
+create function bad(a int) returns anyelement language sql as 'select 1';
+create function bad(a int, out b anyarray) language sql as 'select 1';
+create function bad(variadic a int) returns int language sql as 'select 1';
+create function bad(variadic a int[], b int) returns int language sql as 'select 1';
+create table people (id int, name text);
+insert into people values (1, 'ann'), (2, 'bob');
+select pick(p, q, false) from people p, people q where p.id = 1 and q.id = 2;
+select (head(array_agg(p order by id desc))).name from people p;
+-- SECURITY DEFINER
+grant usage on schema public to public;
+create role definer_a;
+create role definer_b;
+create function who_defines() returns text language sql security definer as 'select current_user::text || '' '' || (session_user = current_user)';
+create function who_calls() returns text language plpgsql as $$ begin return current_user; end $$;
+create function nested_defines() returns text language plpgsql security definer as $$ begin return who_calls() || ' ' || who_defines(); end $$;
+alter function who_defines() owner to definer_a;
+alter function nested_defines() owner to definer_b;
+select who_defines(), who_calls(), nested_defines(), current_user = session_user as back;
+create function sets_role() returns int language plpgsql security definer as $$ begin set role definer_a; return 1; end $$;
+select sets_role();
+create function fails() returns int language plpgsql security definer as $$ begin return 1 / 0; end $$;
+alter function fails() owner to definer_a;
+select fails();
+select current_user = session_user as back;
+alter function who_defines() security invoker;
+select who_defines();
+select prosecdef from pg_proc where proname in ('who_defines', 'fails') order by proname;
+drop role definer_b;
+drop function who_defines, fails, nested_defines;
+drop role definer_a, definer_b;
