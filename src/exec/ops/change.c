@@ -97,7 +97,7 @@ static enum status run_change(struct execution *x, const struct plan_node *n,
                               const struct exec_sink *out)
 {
     struct change_run r = {.n = n};
-    if (n->dml.table->kind == 'v') return trigger_instead(x, n, out);
+    if (n->dml.table->kind == 'v') return op__instead(x, n, out);
     uint32_t columns = n->dml.table->column_count;
     dml_init(&r.d, x, n, !from_one_table(n->left));
     struct arena *a = op__arena(x, n, 1);

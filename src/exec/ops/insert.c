@@ -200,7 +200,7 @@ static enum status begin_statement(struct execution *x, const struct plan_node *
 enum status op__insert(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
     struct insert_run r = {0};
-    if (n->dml.table->kind == 'v') return trigger_instead(x, n, out);
+    if (n->dml.table->kind == 'v') return op__instead(x, n, out);
     insert_init(&r, x, n, out);
     struct exec_sink sink = {insert_rows, &r};
     enum status st = begin_statement(x, n);

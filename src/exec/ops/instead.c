@@ -59,7 +59,7 @@ static enum status take_rows(void *ctx, const struct batch *in)
     return r->d.returning ? row_pusher__flush(r->d.returning) : OK;
 }
 
-enum status trigger_instead(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
+enum status op__instead(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
     struct instead_run r = {.n = n};
     uint32_t columns = n->dml.table->column_count;

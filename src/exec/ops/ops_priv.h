@@ -119,4 +119,8 @@ void op__index_key(const struct table_def *t, const struct index_def *i, const s
                    struct slice table_key, struct strbuf *out, bool *ret_unique);
 struct key_part op__index_part(const struct index_def *i, uint32_t column);
 
+/* INSERT, UPDATE, DELETE of a view (instead.c). */
+enum status op__instead(struct execution *x, const struct plan_node *n,
+                        const struct exec_sink *out) MUST;
+
 #endif

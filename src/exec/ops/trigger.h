@@ -27,10 +27,6 @@ enum status trigger_before_action(struct execution *x, const struct plan_node *n
 /* Fires what waits, then AFTER STATEMENT triggers of these events. */
 enum status trigger_finish(struct execution *x, const struct plan_node *n, uint8_t events) MUST;
 
-/* INSERT, UPDATE, DELETE of a view (instead.c). */
-enum status trigger_instead(struct execution *x, const struct plan_node *n,
-                            const struct exec_sink *out) MUST;
-
 /* Has the node such triggers? `after`: AFTER ones, else BEFORE ones. */
 static inline bool trigger_has(const struct dml *d, bool after)
 {
