@@ -302,7 +302,7 @@ static const char *tag_of(struct arena *a, const struct ast *n)
     const char *routine = routine_tag(a, n);
     if (routine) return routine;
     switch (n->kind) {
-    case AST_CREATE_TABLE: return "CREATE TABLE";
+    case AST_CREATE_TABLE: return AST(n, ast_create_table)->is_type ? "CREATE TYPE" : "CREATE TABLE";
     case AST_CREATE_TABLE_AS: return "CREATE TABLE AS";
     case AST_SELECT: return "SELECT INTO";
     case AST_CREATE_INDEX: return "CREATE INDEX";

@@ -87,6 +87,81 @@ def check_restart(binary):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+ROWS = """
+create type place as (name text, x int);
+create table visit (id int primary key, at place, before place[], default_at place default row('home', 0));
+create view seen as select id, (at).name from visit;
+create table told (line text);
+create function tell() returns trigger language plpgsql as
+  $$ begin insert into told select tg_op || ' ' || count(*) from becomes; return null; end $$;
+create trigger tell after insert on visit referencing new table as becomes for each statement execute function tell();
+create function rename() returns trigger language plpgsql as
+  $$ begin update visit set at = row(new.name, (at).x) where id = old.id; return new; end $$;
+create trigger rename instead of update on seen for each row execute function rename();
+create function name_of(v visit) returns text language sql as 'select (v.at).name';
+create function first(variadic a anyarray) returns anyelement language sql as 'select a[1]';
+create procedure steps(n int) language plpgsql as
+  $$ begin for i in 1..n loop insert into told values ('step ' || i); commit; end loop;
+     insert into told values ('never'); perform pg_sleep(60); end $$;
+"""
+
+
+def check_rows(c, first):
+    """What restarts must not change; `first`: the id of a new row."""
+    one(c, "insert into visit (id, at, before) values (%d, row('inn', %d), array[row('mill', 7)::place])" % (first, first))
+    assert one(c, "select visit from visit where id = %d" % first) == \
+        '(%d,"(inn,%d)","{""(mill,7)""}","(home,0)")' % (first, first)
+    assert one(c, "update seen set name = name || '!' where id = %d returning name" % first) == "inn!"
+    assert one(c, "select name_of(v) from visit v where id = %d" % first) == "inn!"
+    assert one(c, "select (first(variadic before)).x + first(3, 4) from visit where id = %d" % first) == 10
+    assert one(c, "select count(*) from visit where at > row('inn', 0)::place") == first
+    assert one(c, "select count(*) from told where line = 'INSERT 1'") == first
+
+
+def check_rows_restart(binary):
+    folder = tempfile.mkdtemp(prefix="helios-procedural-")
+    try:
+        server = Server(binary, data=folder).start()
+        c = connect(server)
+        with c.cursor() as cursor:
+            cursor.execute("create type gone as (a int)")
+            assert cursor.statusmessage == "CREATE TYPE", cursor.statusmessage
+            cursor.execute("drop type gone")
+            assert cursor.statusmessage == "DROP TYPE", cursor.statusmessage
+        one(c, ROWS)
+        check_rows(c, 1)
+        server.kill()
+        server = Server(binary, data=folder).start()
+        c = connect(server)
+        check_rows(c, 2)
+        one(c, "create index on visit (at)")
+        one(c, "checkpoint")
+        caller = threading.Thread(target=lambda: fails_anyhow(connect(server), "call steps(3)"))
+        caller.start()
+        while one(c, "select count(*) from told where line like 'step%'") < 3:
+            time.sleep(0.02)
+        server.kill()
+        caller.join()
+        server = Server(binary, data=folder).start()
+        c = connect(server)
+        assert one(c, "select string_agg(line, ',' order by line) from told where line !~ 'INSERT'") == \
+            "step 1,step 2,step 3"
+        check_rows(c, 3)
+        assert "2" in one(c, "select string_agg(id::text, ' ') from visit where at = row('inn!', 2)::place")
+        reason = server.stop()
+        assert not reason, reason
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def fails_anyhow(c, sql):
+    try:
+        one(c, sql)
+    except psycopg2.Error:
+        return
+    raise AssertionError(sql + ": no error")
+
+
 def check_sessions(server):
     """A new body, a new trigger: what the others run next is that."""
     a, b = connect(server), connect(server)
@@ -200,6 +275,7 @@ def check_extended(server):
 
 def main():
     check_restart(sys.argv[1])
+    check_rows_restart(sys.argv[1])
     for check in (check_sessions, check_bounds, check_snapshots, check_errors_undo,
                   check_extended):
         with Server(sys.argv[1]) as server:
