@@ -102,6 +102,9 @@ bench_engine = $(if $(QUICK),--rounds 1 --keys 200000 --writers 16 --sync-second
 subject_engine = $(BENCH)/bench/bench_engine
 bench_kernels = $(if $(QUICK),--rounds 1 --rows 500000 --ms 30)
 subject_kernels = $(BENCH)/bench/bench_kernels
+bench_history = $(if $(QUICK),--scale 100 --hours 4 --keys 50000 --updates 500000)
+subject_history = $(BENCH)/bench/bench_history
+bench_branches = $(if $(QUICK),--rows 1000 --creates 10 --reads 20000 --rounds 2 --no-postgres)
 bench_tpch = $(if $(QUICK),--rounds 2 --scale 0.1 --shared-buffers 1GB)
 bench_copy = $(if $(QUICK),--rounds 1 --scale 0.1 --shared-buffers 1GB)
 
