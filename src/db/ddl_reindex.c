@@ -1,7 +1,10 @@
 /* REINDEX. Of one index or table it is a transaction like other DDL, which keeps writers out; of
  * a schema or a database, and CONCURRENTLY, each table or index has transactions of its own. A
  * primary key by which the rows themselves are ordered has nothing to be made anew, nor has the
- * catalog. */
+ * catalog.
+ *
+ * Plain readers go on: they read the old tree. Who checks a foreign key by it does not, since what
+ * is written after the commit is not there. */
 #include "db/ddl_build_priv.h"
 
 struct reindex {
@@ -86,7 +89,7 @@ static enum status rebuild_table(struct ddl *d, const struct reindex *r, oid_t t
     oid_t *oids = ARENA_ARRAY(d->a, oid_t, t->index_count + 1u);
     uint16_t n = t->index_count;
     for (uint16_t i = 0; i < n; i++) oids[i] = t->indexes[i]->oid;
-    TRY(ddl__lock(d, table, LOCK_SHARE));
+    TRY(ddl__lock(d, table, LOCK_EXCLUSIVE));
     TRY(session__check_unused(d->s, t, "REINDEX TABLE"));
     for (uint16_t i = 0; i < n; i++) {
         const struct index_def *x = catalog_index_by_oid(d->s->catalog, oids[i]);
@@ -138,7 +141,7 @@ enum status ddl__reindex(struct ddl *d, const struct ast_reindex *n)
     TRY(find_index(d, n, &x));
     const char *name = arena_strdup(d->a, x->name);
     t = ddl__table(d, x->table);
-    TRY(ddl__lock(d, t->oid, LOCK_SHARE));
+    TRY(ddl__lock(d, t->oid, LOCK_EXCLUSIVE));
     TRY(session__check_unused(d->s, t, "REINDEX INDEX"));
     TRY(rebuild(d, t->oid, x));
     return told(d, &r, name);
