@@ -1,6 +1,7 @@
 /* Compaction: leveled (O'Neil et al., "The LSM-tree", 1996; as LevelDB lays it out).
  *
- * Level 0 is due at LEVEL0_RUNS_DUE runs: all of them merge with what they overlap in level 1. A deeper
+ * Level 0 is due at LEVEL0_RUNS_DUE runs, or when it and level 1 are small and of like size: all of them merge with
+ * what they overlap in level 1. A deeper
  * level is due when it outgrows its target (LEVEL_RATIO times the one above): one run of it, taken round
  * robin, merges with what it overlaps below. Old runs leave the manifest in the edit that names the
  * new ones; their extents are freed when no reader's shape names them.
@@ -13,7 +14,7 @@
 #include "base/mem.h"
 #include "base/point.h"
 
-enum { INPUTS_MAX = 256, MOVED_PART = 16 };
+enum { INPUTS_MAX = 256, MOVED_PART = 16, HOT_RATIO = 4, HOT_BYTES_MAX = 8 << 20 };
 
 struct compaction {
     struct tree *tree;
@@ -54,13 +55,22 @@ static uint32_t first_free(const struct shape *s)
     return i;
 }
 
+/* What is left of a memtable of updates to few rows is small, and hides most of what lies below: merged at once,
+ * it costs little beside the memtable, and scans have one run less to go through. */
+static bool is_hot(const struct shape *s, uint32_t first)
+{
+    uint64_t bytes = 0, below = level_bytes(s, 1);
+    for (uint32_t i = first; i < s->levels[0].count; i++) bytes += run_bytes(s->levels[0].runs[i]->run);
+    return below && below <= HOT_RATIO * bytes && bytes + below <= HOT_BYTES_MAX;
+}
+
 /* The most urgent level, or LEVELS_MAX. */
 static uint32_t due_level(const struct forest *f, const struct shape *s)
 {
     uint32_t free = 0;
     for (uint32_t i = first_free(s); i < s->levels[0].count; i++)
         free += state_of(s->levels[0].runs[i]) == RUN_INSTALLED;
-    if (free >= LEVEL0_RUNS_DUE) return 0;
+    if (free >= LEVEL0_RUNS_DUE || (free && is_hot(s, first_free(s)))) return 0;
     for (uint32_t l = 1; l + 1 < LEVELS_MAX; l++)
         if (level_bytes(s, l) > tree__level_target(f, l)) return l;
     return LEVELS_MAX;
