@@ -121,7 +121,8 @@ def machine(build):
 
 INTRO = """# Benchmarks
 
-Written by `make bench`; what the scripts measure and how is in `bench/README.md`. The servers take turns on one
+Written by `bench/report.py`, at the end of `make bench`; what the scripts measure and how is in `bench/README.md`. Each
+section's command is above it, with fewer rounds than by default perhaps. The servers take turns on one
 machine with the client beside them. A ratio above 1 in throughput, or below 1 in latency, is in our favour.
 Compare ratios, not absolute figures: those belong to this machine.
 """
