@@ -218,67 +218,7 @@ static void join_queue(struct relation_lock_entry *e, struct lock_waiter *w)
     spin_unlock(&e->lock);
 }
 
-static enum status wait_lock(struct txn *t, struct relation_lock_entry *e, uint8_t mode)
-{
-    struct store *s = t->store;
-    struct lock_waiter w = {.txn = t, .mode = mode, .waiter = waiter_self()};
-    fmutex_lock(&s->wait_mutex);
-    t->waiting_lock = e;
-    t->waiting_mode = mode;
-    if (t->options.owner) t->options.owner->waiting = t;
-    join_queue(e, &w);
-    enum status st = deadlock__check(t);
-    fmutex_unlock(&s->wait_mutex);
-
-    int64_t deadline = lock__deadline(t);
-    enum park_result r = PARK_WOKEN;
-    bool granted = false;
-    while (st == OK && r == PARK_WOKEN) {
-        spin_lock(&e->lock);
-        granted = try_grant(e, t, mode, &w);
-        spin_unlock(&e->lock);
-        if (granted) break;
-        waiter_set_reason(w.waiter, "Lock:relation");
-        r = waiter_park(w.waiter, deadline);
-        waiter_set_reason(w.waiter, NULL);
-    }
-    fmutex_lock(&s->wait_mutex);
-    t->waiting_lock = NULL;
-    if (t->options.owner) t->options.owner->waiting = NULL;
-    fmutex_unlock(&s->wait_mutex);
-    leave_queue(e, &w);
-    if (granted) return OK;
-    return st == OK ? lock__park_status(r) : st;
-}
-
-enum status txn_lock_relation(struct txn *t, uint64_t relation, enum relation_lock mode, bool nowait)
-{
-    relation = branch_own(t->branch, relation); /* each branch has its own */
-    ASSERT(mode >= LOCK_ACCESS_SHARE && mode <= LOCK_ACCESS_EXCLUSIVE);
-    uint8_t bit = (uint8_t)(1u << (mode - 1));
-    struct held_lock *held = NULL;
-    for (size_t i = 0; i < t->locks.count && !held; i++)
-        if (t->locks.data[i].relation == relation) held = &t->locks.data[i];
-    if (held && (held->modes & bit)) return OK;
-    struct relation_lock_entry *e = held ? held->entry : find_entry(t->store, relation);
-    spin_lock(&e->lock);
-    bool granted = try_grant(e, t, (uint8_t)mode, NULL);
-    spin_unlock(&e->lock);
-    if (!granted) {
-        if (nowait)
-            return FAIL(LOCK_NOT_AVAILABLE, "could not obtain lock on relation %llu",
-                        (unsigned long long)relation_of(e));
-        TRY(wait_lock(t, e, (uint8_t)mode));
-    }
-    if (held) held->modes |= bit;
-    else ARRAY_PUSH(&t->locks, (struct held_lock){e, relation, bit});
-    uint32_t at = held ? (uint32_t)(held - t->locks.data) : (uint32_t)t->locks.count - 1;
-    ARRAY_PUSH(&t->steps, (struct lock_step){.held = at, .kind = bit});
-    return OK;
-}
-
-/* --- waiting for those who hold a relation ------------------------------------------------------ */
-
+/* Who held a relation when somebody began to wait for them to let go of it. */
 struct locker {
     struct txn *txn;
     uint64_t id;
@@ -305,13 +245,14 @@ static bool any_left(const struct relation_lock_entry *e, struct lockers *l)
     return n > 0;
 }
 
-/* Woken with all who wait for the relation, but nobody stands behind. For the search for deadlocks it waits
- * as for a lock of that mode. */
-static enum status wait_lockers(struct txn *t, struct relation_lock_entry *e, uint8_t mode,
-                                struct lockers *l)
+/* Waits for the lock; with `l`, for all of those to let go. For the search for deadlocks that is to wait for
+ * a lock of that mode, too, but nobody stands behind. */
+static enum status wait_lock(struct txn *t, struct relation_lock_entry *e, uint8_t mode,
+                             struct lockers *l)
 {
     struct store *s = t->store;
-    struct lock_waiter w = {.txn = t, .mode = LOCK_ACCESS_SHARE, .waiter = waiter_self(), .passes = true};
+    struct lock_waiter w = {.txn = t, .mode = l ? LOCK_ACCESS_SHARE : mode, .waiter = waiter_self(),
+                            .passes = l != NULL};
     fmutex_lock(&s->wait_mutex);
     t->waiting_lock = e;
     t->waiting_mode = mode;
@@ -322,11 +263,12 @@ static enum status wait_lockers(struct txn *t, struct relation_lock_entry *e, ui
 
     int64_t deadline = lock__deadline(t);
     enum park_result r = PARK_WOKEN;
+    bool over = false;
     while (st == OK && r == PARK_WOKEN) {
         spin_lock(&e->lock);
-        bool left = any_left(e, l);
+        over = l ? !any_left(e, l) : try_grant(e, t, mode, &w);
         spin_unlock(&e->lock);
-        if (!left) break;
+        if (over) break;
         waiter_set_reason(w.waiter, "Lock:relation");
         r = waiter_park(w.waiter, deadline);
         waiter_set_reason(w.waiter, NULL);
@@ -336,8 +278,37 @@ static enum status wait_lockers(struct txn *t, struct relation_lock_entry *e, ui
     if (t->options.owner) t->options.owner->waiting = NULL;
     fmutex_unlock(&s->wait_mutex);
     leave_queue(e, &w);
+    if (over) return OK;
     return st == OK ? lock__park_status(r) : st;
 }
+
+enum status txn_lock_relation(struct txn *t, uint64_t relation, enum relation_lock mode, bool nowait)
+{
+    relation = branch_own(t->branch, relation); /* each branch has its own */
+    ASSERT(mode >= LOCK_ACCESS_SHARE && mode <= LOCK_ACCESS_EXCLUSIVE);
+    uint8_t bit = (uint8_t)(1u << (mode - 1));
+    struct held_lock *held = NULL;
+    for (size_t i = 0; i < t->locks.count && !held; i++)
+        if (t->locks.data[i].relation == relation) held = &t->locks.data[i];
+    if (held && (held->modes & bit)) return OK;
+    struct relation_lock_entry *e = held ? held->entry : find_entry(t->store, relation);
+    spin_lock(&e->lock);
+    bool granted = try_grant(e, t, (uint8_t)mode, NULL);
+    spin_unlock(&e->lock);
+    if (!granted) {
+        if (nowait)
+            return FAIL(LOCK_NOT_AVAILABLE, "could not obtain lock on relation %llu",
+                        (unsigned long long)relation_of(e));
+        TRY(wait_lock(t, e, (uint8_t)mode, NULL));
+    }
+    if (held) held->modes |= bit;
+    else ARRAY_PUSH(&t->locks, (struct held_lock){e, relation, bit});
+    uint32_t at = held ? (uint32_t)(held - t->locks.data) : (uint32_t)t->locks.count - 1;
+    ARRAY_PUSH(&t->steps, (struct lock_step){.held = at, .kind = bit});
+    return OK;
+}
+
+/* --- waiting for those who hold a relation ------------------------------------------------------ */
 
 enum status txn_wait_lockers(struct txn *t, uint64_t relation, enum relation_lock mode)
 {
@@ -352,7 +323,7 @@ enum status txn_wait_lockers(struct txn *t, uint64_t relation, enum relation_loc
             ARRAY_PUSH(&l.list, (struct locker){h, h->id});
     }
     spin_unlock(&e->lock);
-    enum status st = l.list.count ? wait_lockers(t, e, (uint8_t)mode, &l) : OK;
+    enum status st = l.list.count ? wait_lock(t, e, (uint8_t)mode, &l) : OK;
     ARRAY_RELEASE(&l.list);
     return st;
 }
