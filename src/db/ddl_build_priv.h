@@ -77,6 +77,10 @@ enum status reindex__one_beside(struct build *b, oid_t index) MUST;
 enum status ddl__find_drop_index(struct ddl *d, const struct ast_drop *n, uint32_t i,
                                  const struct index_def **ret) MUST;
 
+/* Gives the index a tree and fills it in this transaction, which pg_stat_progress_create_index shows. */
+enum status ddl__fill_index(struct ddl *d, enum build_command shown_as, const struct table_def *t,
+                            struct index_def *x) MUST;
+
 /* For pg_stat_progress_create_index and helios_progress (builds.c). */
 void build__show(struct session *s, enum build_command command, const struct table_def *t,
                  const struct index_def *x);

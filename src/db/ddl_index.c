@@ -163,6 +163,19 @@ enum status ddl__define_index(struct ddl *d, const struct ast_create_index *n,
     return OK;
 }
 
+enum status ddl__fill_index(struct ddl *d, enum build_command shown_as, const struct table_def *t,
+                            struct index_def *x)
+{
+    x->valid = x->ready = x->live = true;
+    TRY(store_create_tree(d->s->txn, &x->tree));
+    build__show(d->s, shown_as, t, x);
+    build__show_table(d->s, t);
+    build__show_phase(d->s, PHASE_SCAN);
+    enum status st = ddl__build_index(d, t, x);
+    build__show(d->s, BUILD_NONE, NULL, NULL);
+    return st;
+}
+
 enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n)
 {
     const struct table_def *t;
@@ -172,14 +185,7 @@ enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n)
     if (!x) return OK;
     TRY(ddl__lock(d, t->oid, LOCK_SHARE));
     TRY(ddl__new_oid(d, &x->oid));
-    x->valid = x->ready = x->live = true;
-    TRY(store_create_tree(d->s->txn, &x->tree));
-    build__show(d->s, BUILD_CREATE, t, x);
-    build__show_table(d->s, t);
-    build__show_phase(d->s, PHASE_SCAN);
-    enum status st = ddl__build_index(d, t, x);
-    build__show(d->s, BUILD_NONE, NULL, NULL);
-    TRY(st);
+    TRY(ddl__fill_index(d, BUILD_CREATE, t, x));
     ddl__edit(d, t, &e);
     ARENA_PUSH(d->a, &e.indexes, x);
     return ddl__edit_put(d, &e, NULL);

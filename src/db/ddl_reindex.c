@@ -53,8 +53,7 @@ enum status reindex__check_place(struct session *s, const struct ast_reindex *n,
     return is_of_many(n) ? session__forbid_block(s, words[n->kind]) : OK;
 }
 
-/* --- in one transaction
- * ------------------------------------------------------------------------ */
+/* --- in one transaction ------------------------------------------------------------------------ */
 
 static enum status rebuild(struct ddl *d, oid_t table, const struct index_def *x)
 {
@@ -62,14 +61,7 @@ static enum status rebuild(struct ddl *d, oid_t table, const struct index_def *x
     const struct table_def *t = ddl__table(d, table);
     if (!x->tree) return OK;
     struct index_def *copy = arena_memdup(d->a, x, sizeof *copy);
-    copy->valid = copy->ready = copy->live = true;
-    TRY(store_create_tree(d->s->txn, &copy->tree));
-    build__show(d->s, BUILD_REINDEX, t, x);
-    build__show_table(d->s, t);
-    build__show_phase(d->s, PHASE_SCAN);
-    enum status st = ddl__build_index(d, t, copy);
-    build__show(d->s, BUILD_NONE, NULL, NULL);
-    TRY(st);
+    TRY(ddl__fill_index(d, BUILD_REINDEX, t, copy));
     TRY(store_drop_tree(d->s->txn, x->tree));
     ddl__edit(d, t, &e);
     for (size_t i = 0; i < e.indexes.count; i++)
