@@ -42,7 +42,7 @@ struct slot {
 
 struct shard {
     struct spinlock lock; /* guards all below */
-    uint32_t count, cap;  /* cap: a power of two */
+    uint32_t count, cap;  /* cap: a power of two; cache_forget reads it without the lock */
     uint32_t hand;
     struct slot *slots;
     uint64_t hits, misses; /* atomic, so that they may be read without the lock */
@@ -112,7 +112,7 @@ static void grow(struct shard *s)
 {
     struct slot *old = s->slots;
     uint32_t old_cap = s->cap;
-    s->cap *= 2;
+    __atomic_store_n(&s->cap, old_cap * 2, __ATOMIC_RELAXED);
     s->slots = mem_alloc(MEM_CACHE, s->cap * sizeof *s->slots);
     for (uint32_t i = 0; i < old_cap; i++)
         if (old[i].page) s->slots[find(s, old[i].key)] = old[i];
