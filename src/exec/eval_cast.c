@@ -56,6 +56,10 @@ enum status eval__cast(struct execution *x, const struct expr *e, const struct d
     case CAST_RELABEL: return OK;
     case CAST_TYPMOD: break;
     case CAST_FUNCTION:
+        if (cast_is_null(from, e->type, &arg->v)) {
+            *ret = (struct datum){.null = true};
+            return OK;
+        }
         TRY(cast_value(from, e->type, &arg->v, x->session->format, a, &v));
         break;
     case CAST_TEXT_IO:

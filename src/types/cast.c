@@ -211,7 +211,7 @@ static enum status date_to_timestamp(int32_t days, int64_t *ret)
 }
 
 /* Of a timestamp in local time. An infinite one has no time of day; PostgreSQL gives NULL there,
- * which a value cannot say: callers that may meet it test for infinity before. */
+ * which a value cannot say: callers ask cast_is_null before. */
 static enum status timestamp_part(int64_t ts, type_id to, union value *ret)
 {
     bool infinite = ts == TS_NOBEGIN || ts == TS_NOEND;
@@ -224,6 +224,12 @@ static enum status timestamp_part(int64_t ts, type_id to, union value *ret)
         ret->i32 = (int32_t)((ts - modulo_day(ts)) / US_PER_DAY);
     }
     return OK;
+}
+
+bool cast_is_null(type_id from, type_id to, const union value *v)
+{
+    bool timestamp = from == TYPE_TIMESTAMP || from == TYPE_TIMESTAMPTZ;
+    return timestamp && to == TYPE_TIME && (v->i64 == TS_NOBEGIN || v->i64 == TS_NOEND);
 }
 
 static enum status cast_none(type_id from, type_id to)

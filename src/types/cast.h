@@ -16,6 +16,8 @@ struct cast_info {
 /* NULL when pg_cast has no such pair (text I/O casts are the binder's business). */
 const struct cast_info *cast_find(type_id from, type_id to);
 const struct cast_info *cast_list(int *ret_count);
+/* Casts of such a value give NULL: there is no time of day at infinity. */
+bool cast_is_null(type_id from, type_id to, const union value *v);
 /* Converts by the pair's function, or by text I/O when there is none but one side is textual.
  * Out-of-range is 22003 with PostgreSQL's words ("integer out of range"). */
 enum status cast_value(type_id from, type_id to, const union value *v,

@@ -225,7 +225,7 @@ enum status lex__fail(enum parse_result r, const char *type_name, struct slice t
                    text.data);
         return error_hint("Perhaps you need a different \"datestyle\" setting.");
     case PARSE_INTERVAL_OVERFLOW:
-        return FAIL(INTERVAL_OVERFLOW_STATUS, "interval field value out of range: \"%.*s\"", len,
+        return FAIL(INTERVAL_FIELD_OVERFLOW, "interval field value out of range: \"%.*s\"", len,
                     text.data);
     case PARSE_ZONE_OVERFLOW:
         return FAIL(INVALID_TIME_ZONE_DISPLACEMENT, "time zone displacement out of range: \"%.*s\"",

@@ -92,10 +92,18 @@ struct interval timestamp_diff(int64_t a, int64_t b)
     return (struct interval){.days = (int32_t)(us / US_PER_DAY), .us = (int64_t)(us % US_PER_DAY)};
 }
 
+/* Infinity is the last moment that its bits can be: so PostgreSQL. */
+static bool civil_or_last(int64_t ts, struct civil *ret)
+{
+    if (ts != TS_NOEND) return timestamp_to_civil(ts, ret);
+    *ret = (struct civil){.year = 294277, .month = 1, .day = 9, .hour = 4, .second = 54, .us = 775807};
+    return true;
+}
+
 enum status timestamp_age(int64_t a, int64_t b, struct interval *ret)
 {
     struct civil x, y;
-    if (!timestamp_to_civil(a, &x) || !timestamp_to_civil(b, &y)) return timestamp_overflow();
+    if (!civil_or_last(a, &x) || !civil_or_last(b, &y)) return timestamp_overflow();
     bool minus = a < b;
     const struct civil *late = minus ? &y : &x, *early = minus ? &x : &y;
     int64_t us = calendar__time_us(late) - calendar__time_us(early);

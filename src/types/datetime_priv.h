@@ -75,9 +75,6 @@ int32_t calendar__weekday(int64_t days);
 int64_t calendar__iso_week_start(int32_t year, int32_t week);
 int32_t calendar__iso_week(int64_t days, int32_t *ret_year);
 
-/* SQLSTATE 22015 has no entry in base/status.def: the neighbour stands in. */
-#define INTERVAL_OVERFLOW_STATUS DATETIME_FIELD_OVERFLOW
-
 /* Words of dates and of units (datetime_token.c), in lower case. Zones are not among them. */
 enum token_kind {
     TOKEN_NONE, TOKEN_IGNORE, TOKEN_MONTH, TOKEN_WEEKDAY, TOKEN_NOW, TOKEN_DAY_OFFSET,

@@ -1,5 +1,5 @@
 /* LIKE and regular expressions over UTF-8. Regular expressions have PostgreSQL's ARE syntax and its
- * leftmost-longest rule for alternation, on PCRE2's matchers, with a match limit. */
+ * rules of which match is preferred and what its groups have (documentation 9.7.3). Work is bounded. */
 #ifndef HELIOS_TYPES_PATTERN_H
 #define HELIOS_TYPES_PATTERN_H
 

@@ -213,17 +213,17 @@ static bool is_blank(char ch) { return ch == ' ' || ch == '\t' || ch == '\n' || 
 
 static enum status decode_base64(struct slice s, struct strbuf *out)
 {
-    uint32_t bits = 0, have = 0, pads = 0;
+    uint32_t bits = 0, have = 0, end = 0; /* end: bytes of the last four signs, and of those after them */
     for (size_t i = 0; i < s.len; i++) {
         char ch = s.data[i];
         if (is_blank(ch)) continue;
         int value = 0;
         if (ch == '=') {
-            if (have < 2)
+            if (have < 2 && !end)
                 return FAIL(INVALID_PARAMETER_VALUE,
                             "unexpected \"=\" while decoding base64 sequence");
-            pads++;
-        } else if ((value = base64_value(ch)) < 0 || pads) {
+            if (!end) end = have - 1;
+        } else if ((value = base64_value(ch)) < 0) {
             return FAIL(INVALID_PARAMETER_VALUE,
                         "invalid symbol \"%.*s\" found while decoding base64 sequence",
                         (int)utf8_len(s.data + i, s.data + s.len), s.data + i);
@@ -231,9 +231,9 @@ static enum status decode_base64(struct slice s, struct strbuf *out)
         bits = bits << 6 | (uint32_t)value;
         if (++have < 4) continue;
         strbuf_addc(out, (char)(bits >> 16));
-        if (pads < 2) strbuf_addc(out, (char)(bits >> 8));
-        if (pads < 1) strbuf_addc(out, (char)bits);
-        bits = have = pads = 0;
+        if (end != 1) strbuf_addc(out, (char)(bits >> 8));
+        if (!end) strbuf_addc(out, (char)bits);
+        bits = have = 0;
     }
     if (have == 0) return OK;
     FAIL(INVALID_PARAMETER_VALUE, "invalid base64 end sequence");

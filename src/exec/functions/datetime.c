@@ -25,8 +25,7 @@ static int64_t within_day(int64_t us)
 static enum status convert(struct call_ctx *c, type_id from, type_id to, const struct datum *arg,
                            struct datum *ret)
 {
-    bool timestamp = from == TYPE_TIMESTAMP || from == TYPE_TIMESTAMPTZ;
-    if (timestamp && to == TYPE_TIME && datetime__infinite(arg->v.i64)) return ret_null(ret);
+    if (cast_is_null(from, to, &arg->v)) return ret_null(ret);
     return cast_value(from, to, &arg->v, c->session->format, c->arena, &ret->v);
 }
 

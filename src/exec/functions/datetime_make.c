@@ -30,7 +30,7 @@ DATETIME_FN(make_date)
     struct civil t;
     int32_t year = args[0].v.i32, month = args[1].v.i32, day = args[2].v.i32;
     if (!valid_day(year, month, day, &t)) {
-        return FAIL(DATETIME_FIELD_OVERFLOW, "date field value out of range: %d-%02d-%02d", year,
+        return FAIL(DATETIME_FIELD_OVERFLOW, "date field value out of range: %d-%02d-%02d", year + (year < 0),
                     month, day);
     }
     int64_t date = days_from_civil(t.year, t.month, t.day);
@@ -57,7 +57,7 @@ static enum status make_local(const struct datum *args, int64_t *ret)
     int64_t us, ts;
     int32_t year = args[0].v.i32, month = args[1].v.i32, day = args[2].v.i32;
     if (!valid_day(year, month, day, &t)) {
-        return FAIL(DATETIME_FIELD_OVERFLOW, "date field value out of range: %d-%02d-%02d", year,
+        return FAIL(DATETIME_FIELD_OVERFLOW, "date field value out of range: %d-%02d-%02d", year + (year < 0),
                     month, day);
     }
     if (t.year < -4800 || t.year > 5874898) {

@@ -65,18 +65,20 @@ DATETIME_FN(timestamp_izone)
 
 DATETIME_FN(trunc_zone)
 {
-    (void)c, (void)n;
+    (void)n;
     struct slice field = bytes_slice(&args[0].v.bytes), name = bytes_slice(&args[2].v.bytes);
     int32_t east;
+    if (datetime__infinite(args[1].v.i64)) return datetime_trunc(field, TYPE_TIMESTAMP, &args[1].v, NULL, &ret->v);
     if (!timezone_fixed_abbrev(name, &east)) {
         const struct timezone *z = timezone_lookup(name);
         if (z) return datetime_trunc(field, TYPE_TIMESTAMPTZ, &args[1].v, z, &ret->v);
         TRY(timezone_resolve(name, args[1].v.i64, false, &east));
     }
+    TRY(datetime_trunc(field, TYPE_TIMESTAMPTZ, &args[1].v, datetime__zone(c), &ret->v)); /* the unit */
     union value local = args[1].v;
-    if (!datetime__infinite(local.i64)) TRY(shift(local.i64, east, &local.i64));
+    TRY(shift(local.i64, east, &local.i64));
     TRY(datetime_trunc(field, TYPE_TIMESTAMP, &local, NULL, &ret->v));
-    return datetime__infinite(local.i64) ? OK : shift(ret->v.i64, -east, &ret->v.i64);
+    return shift(ret->v.i64, -east, &ret->v.i64);
 }
 
 /* --- the clock ------------------------------------------------------------------------------ */

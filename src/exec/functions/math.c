@@ -254,14 +254,14 @@ static enum status fn_width_bucket(struct call_ctx *c, const struct datum *args,
     double x = args[0].v.f64, low = args[1].v.f64, high = args[2].v.f64;
     int32_t count = args[3].v.i32;
     if (count <= 0)
-        return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "count must be greater than zero");
+        return FAIL(INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "count must be greater than zero");
     if (isnan(x) || isnan(low) || isnan(high))
-        return FAIL(NUMERIC_VALUE_OUT_OF_RANGE,
+        return FAIL(INVALID_ARGUMENT_FOR_WIDTH_BUCKET,
                     "operand, lower bound, and upper bound cannot be NaN");
     if (isinf(low) || isinf(high))
-        return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "lower and upper bounds must be finite");
+        return FAIL(INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "lower and upper bounds must be finite");
     if (low == high)
-        return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "lower bound cannot equal upper bound");
+        return FAIL(INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "lower bound cannot equal upper bound");
     bool before = low < high ? x < low : x > low, after = low < high ? x >= high : x <= high;
     if (after && count == INT32_MAX)
         return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range");

@@ -262,15 +262,15 @@ static enum status fn_width_bucket(struct call_ctx *c, const struct datum *args,
     const struct numeric *x = &args[0].v.numeric, *low = &args[1].v.numeric;
     const struct numeric *high = &args[2].v.numeric;
     int32_t count = args[3].v.i32;
-    if (count <= 0) return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "count must be greater than zero");
+    if (count <= 0) return FAIL(INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "count must be greater than zero");
     if (x->kind == NUMERIC_NAN || low->kind == NUMERIC_NAN || high->kind == NUMERIC_NAN)
-        return FAIL(NUMERIC_VALUE_OUT_OF_RANGE,
+        return FAIL(INVALID_ARGUMENT_FOR_WIDTH_BUCKET,
                     "operand, lower bound, and upper bound cannot be NaN");
     if (!is_finite(low) || !is_finite(high))
-        return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "lower and upper bounds must be finite");
+        return FAIL(INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "lower and upper bounds must be finite");
     int direction = numeric_compare(low, high);
     if (direction == 0)
-        return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "lower bound cannot equal upper bound");
+        return FAIL(INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "lower bound cannot equal upper bound");
     if (numeric_compare(x, low) * direction > 0) return OK; /* before the first: 0 */
     if (numeric_compare(x, high) * direction <= 0) {
         if (count == INT32_MAX) return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range");
@@ -282,7 +282,8 @@ static enum status fn_width_bucket(struct call_ctx *c, const struct datum *args,
     TRY(numeric_sub(c->arena, x, low, &part));
     TRY(numeric_mul(c->arena, &part, &buckets, &part));
     TRY(numeric_sub(c->arena, high, low, &width));
-    TRY(numeric_div_trunc(c->arena, &part, &width, &part));
+    TRY(numeric_div(c->arena, &part, &width, &part)); /* rounded, as PostgreSQL does */
+    TRY(numeric_floor(c->arena, &part, &part));
     TRY(numeric_to_i64(&part, &at));
     ret->v.i32 = (int32_t)at + 1;
     return OK;

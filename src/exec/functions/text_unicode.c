@@ -1,8 +1,7 @@
-/* Escapes and normal forms of Unicode text. Of normal forms only that is known which needs no
- * tables: ASCII has all of them, and what lies below the first combining mark is composed. */
+/* Escapes and normal forms of Unicode text. */
 #include "exec/functions/text_priv.h"
 
-enum { FIRST_COMBINING_MARK = 0x300 };
+#include "types/unicode.h"
 
 /* --- unistr ----------------------------------------------------------------------------------- */
 
@@ -84,41 +83,37 @@ SCALAR(unicode__unistr)
 /* --- normal forms ----------------------------------------------------------------------------- */
 
 /* An empty name is the default, NFC. */
-static enum status check_form(struct slice form, bool *ret_composed)
+static enum status form_named(struct slice name, enum unicode_form *ret)
 {
-    *ret_composed = form.len == 0 || slice_eq_nocase(form, SLICE("NFC"));
-    if (*ret_composed || slice_eq_nocase(form, SLICE("NFD")) ||
-        slice_eq_nocase(form, SLICE("NFKC")) || slice_eq_nocase(form, SLICE("NFKD")))
+    static const char *const names[] = {"NFC", "NFD", "NFKC", "NFKD"};
+    static const enum unicode_form forms[] = {UNICODE_NFC, UNICODE_NFD, UNICODE_NFKC, UNICODE_NFKD};
+    *ret = UNICODE_NFC;
+    if (!name.len) return OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!slice_eq_nocase(name, slice_of(names[i]))) continue;
+        *ret = forms[i];
         return OK;
-    return FAIL(INVALID_PARAMETER_VALUE, "invalid normalization form: %.*s", (int)form.len,
-                form.data);
-}
-
-static enum status check_normal(struct slice s, struct slice form)
-{
-    bool composed;
-    TRY(check_form(form, &composed));
-    uint32_t limit = composed ? FIRST_COMBINING_MARK : 0x80;
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t b = (uint8_t)s.data[i];
-        if (b < 0xc0) continue; /* ASCII, or inside a character */
-        uint32_t code = utf8__decode(s.data + i, utf8_len(s.data + i, s.data + s.len));
-        if (code >= limit)
-            return FAIL(FEATURE_NOT_SUPPORTED,
-                        "Unicode normalization is not supported for this text");
     }
-    return OK;
+    return FAIL(INVALID_PARAMETER_VALUE, "invalid normalization form: %.*s", (int)name.len,
+                name.data);
 }
 
 SCALAR(unicode__normalize)
 {
-    TRY(check_normal(arg_slice(args, 0), arg_slice(args, 1)));
-    ret->v = args[0].v;
-    return OK;
+    enum unicode_form form;
+    struct strbuf b;
+    strbuf_init(&b, c->arena);
+    TRY(form_named(arg_slice(args, 1), &form));
+    unicode_normalize(arg_slice(args, 0), form, &b);
+    return text__ret(&b, ret);
 }
 
 SCALAR(unicode__is_normalized)
 {
-    TRY(check_normal(arg_slice(args, 0), arg_slice(args, 1)));
-    return ret_bool(ret, true);
+    enum unicode_form form;
+    struct strbuf b;
+    strbuf_init(&b, c->arena);
+    TRY(form_named(arg_slice(args, 1), &form));
+    unicode_normalize(arg_slice(args, 0), form, &b);
+    return ret_bool(ret, slice_eq(strbuf_slice(&b), arg_slice(args, 0)));
 }

@@ -17,7 +17,7 @@ struct moment {
     bool is_interval, has_zone;
     int64_t hour; /* of an interval: any */
     int32_t year, month, day, minute, second, us;
-    int32_t weekday, yearday, iso_year, iso_week;
+    int32_t weekday, yearday, iso_year, iso_week, iso_yearday;
     int64_t julian;
     int32_t east;
     const char *abbrev;
@@ -42,11 +42,9 @@ static void add_word(struct strbuf *out, const char *word, size_t len, const str
     for (; !k->fill && len < width; len++) strbuf_addc(out, ' ');
 }
 
-/* Zero-padded; a minus takes its place beside the digits. */
-static void add_number(struct strbuf *out, int64_t n, int digits, const struct pattern_node *k)
+/* "st", "nd", "rd", "th" if that is asked for. */
+static void add_ordinal(struct strbuf *out, int64_t n, const struct pattern_node *k)
 {
-    int width = k->fill ? 0 : digits + (n < 0);
-    strbuf_addf(out, "%0*lld", width, (long long)n);
     if (!k->ordinal) return;
     int64_t tens = (n < 0 ? -n : n) % 100;
     int64_t ones = tens / 10 == 1 ? 0 : tens % 10;
@@ -54,6 +52,18 @@ static void add_number(struct strbuf *out, int64_t n, int digits, const struct p
     int shift = k->ordinal == 'T' ? 32 : 0;
     strbuf_addc(out, (char)(suffix[0] - shift));
     strbuf_addc(out, (char)(suffix[1] - shift));
+}
+
+/* Zero-padded to that width. */
+static void add_padded(struct strbuf *out, int64_t n, int width, const struct pattern_node *k)
+{
+    strbuf_addf(out, "%0*lld", k->fill ? 0 : width, (long long)n);
+    add_ordinal(out, n, k);
+}
+/* A minus takes its place beside the digits. */
+static void add_number(struct strbuf *out, int64_t n, int digits, const struct pattern_node *k)
+{
+    add_padded(out, n, digits + (n < 0), k);
 }
 
 static int64_t shown_year(const struct moment *m, int32_t year)
@@ -75,10 +85,12 @@ static void add_year(struct strbuf *out, const struct moment *m, const struct pa
     int64_t year = shown_year(m, iso ? m->iso_year : m->year);
     if (k->key == KEY_Y_YYY) {
         strbuf_addf(out, "%lld,%03lld", (long long)(year / 1000), (long long)(year % 1000));
+        add_ordinal(out, year, k);
         return;
     }
     int cut = (int)k->key - (int)(iso ? KEY_IYYY : KEY_YYYY);
-    add_number(out, cut ? year % modulo[cut] : year, 4 - cut, k);
+    int width = 4 - cut + (shown_year(m, m->year) < 0); /* by the calendar's year, for both */
+    add_padded(out, cut ? year % modulo[cut] : year, width, k);
 }
 
 static void add_roman(struct strbuf *out, const struct moment *m, const struct pattern_node *k)
@@ -165,7 +177,7 @@ static enum status add_day_key(struct strbuf *out, const struct moment *m,
         add_number(out, m->yearday, 3, k);
         return OK;
     case KEY_IDDD:
-        add_number(out, (m->iso_week - 1) * 7 + (m->weekday + 6) % 7 + 1, 3, k);
+        add_number(out, m->iso_yearday, 3, k);
         return OK;
     case KEY_WW:
         add_number(out, (m->yearday - 1) / 7 + 1, 2, k);
@@ -210,7 +222,9 @@ static bool add_fraction(struct strbuf *out, const struct moment *m, const struc
     static const int32_t power_of_10[6] = {100000, 10000, 1000, 100, 10, 1};
     int digits = k->key == KEY_MS ? 3 : k->key == KEY_US ? 6 : (int)k->key - (int)KEY_FF1 + 1;
     if (digits < 1 || digits > 6) return false;
-    strbuf_addf(out, "%0*d", digits, m->us / power_of_10[digits - 1]);
+    int32_t n = m->us / power_of_10[digits - 1];
+    strbuf_addf(out, "%0*d", digits, n);
+    add_ordinal(out, n, k);
     return true;
 }
 
@@ -264,6 +278,21 @@ static enum status format(struct call_ctx *c, const struct moment *m, const stru
     return ret_bytes(ret, bytes_from_slice(c->arena, strbuf_slice(&out)));
 }
 
+/* The ISO year is the calendar's or one beside it, however many days an interval has. */
+static void set_day_numbers(struct moment *m, int64_t days)
+{
+    int64_t begin = iso_week_start(m->year, 1), next;
+    m->julian = days - days_from_civil(-4713, 11, 24);
+    m->iso_year = m->year;
+    if (days < begin) begin = iso_week_start(--m->iso_year, 1);
+    if (days - begin >= 51 * 7 && days >= (next = iso_week_start(m->iso_year + 1, 1))) {
+        m->iso_year++;
+        begin = next;
+    }
+    m->iso_week = (int32_t)((days - begin) / 7 + 1);
+    m->iso_yearday = (int32_t)(days - begin) + 1;
+}
+
 static enum status timestamp_to_char(struct call_ctx *c, int64_t ts, bool with_zone,
                                      const struct bytes *pattern, struct datum *ret)
 {
@@ -282,8 +311,7 @@ static enum status timestamp_to_char(struct call_ctx *c, int64_t ts, bool with_z
     m.hour = t.hour, m.minute = t.minute, m.second = t.second, m.us = t.us;
     m.weekday = weekday_of(days);
     m.yearday = (int32_t)(days - days_from_civil(t.year, 1, 1)) + 1;
-    m.iso_week = iso_week_of(days, &m.iso_year);
-    m.julian = days - days_from_civil(-4713, 11, 24);
+    set_day_numbers(&m, days);
     return format(c, &m, pattern, ret);
 }
 
@@ -310,7 +338,6 @@ DATETIME_FN(interval_to_char)
     m.hour = seconds / 3600, m.minute = (int32_t)(seconds / 60 % 60);
     m.second = (int32_t)(seconds % 60), m.us = (int32_t)(i.us % US_PER_SECOND);
     m.yearday = (int32_t)((int64_t)i.months * 30 + i.days);
-    m.julian = days_from_civil(m.year, m.month, m.day) - days_from_civil(-4713, 11, 24);
-    m.iso_week = iso_week_of(days_from_civil(m.year, m.month, m.day), &m.iso_year);
+    set_day_numbers(&m, days_from_civil(m.year, m.month, m.day));
     return format(c, &m, &args[1].v.bytes, ret);
 }

@@ -4,7 +4,7 @@
 
 #include "exec/functions/datetime_priv.h"
 
-enum { TEXT_BYTES_MAX = 1 << 16 };
+enum { TEXT_BYTES_MAX = 1 << 16, YEAR_MIN = -4800, YEAR_MAX = 5900000 };
 
 static bool given(int field)
 {
@@ -54,19 +54,17 @@ static enum status assemble_date(const struct reader *r, struct slice text, stru
 {
     bool year_given;
     int year = year_of(r, &year_given), yearday = r->yearday, day = r->day;
-    if (year < -4800 || year > 5900000) return field_overflow(text);
-    c->year = year;
+    c->year = year < YEAR_MIN ? YEAR_MIN : year > YEAR_MAX ? YEAR_MAX : year; /* those are out of range, too */
     c->month = c->day = 1;
-    bool checked = named(r->month) || named(r->day);
     if (named(r->julian)) set_day(c, r->julian + days_from_civil(-4713, 11, 24));
     if (named(r->week) && r->iso) {
-        int monday_first = given(r->weekday) ? (r->weekday + 6) % 7 : 0;
-        if (r->week < 1 || r->week > 53) return field_overflow(text);
+        int monday_first = !given(r->weekday) || r->weekday == -1 ? 0 : r->weekday > 0 ? r->weekday - 1 : 6;
         set_day(c, iso_week_start(year, r->week) + monday_first);
     } else if (named(r->week)) {
         yearday = (r->week - 1) * 7 + 1;
     }
     if (named(r->month_week)) day = (r->month_week - 1) * 7 + 1;
+    bool checked = named(r->month) || named(day);
     if (named(day)) c->day = day;
     if (named(r->month)) c->month = r->month;
     if (named(yearday) && (c->month <= 1 || c->day <= 1)) {
@@ -90,7 +88,7 @@ static enum status assemble_time(const struct reader *r, struct slice text, stru
     c->hour = given(r->hour) ? r->hour : 0;
     c->minute = given(r->minute) ? r->minute : 0;
     c->second = given(r->second) ? r->second : 0;
-    c->us = given(r->us) ? r->us : 0;
+    int64_t us = (given(r->ms) ? r->ms * 1000LL : 0) + (given(r->us) ? r->us : 0);
     if (given(r->day_second)) {
         if (r->day_second < 0 || r->day_second >= 86400) return field_overflow(text);
         c->hour = r->day_second / 3600;
@@ -107,10 +105,28 @@ static enum status assemble_time(const struct reader *r, struct slice text, stru
         else if (r->afternoon != 1 && c->hour == 12) c->hour = 0;
     }
     if (c->hour < 0 || c->hour >= 24 || c->minute < 0 || c->minute >= 60 || c->second < 0 ||
-        c->second >= 60 || c->us < 0 || c->us >= US_PER_SECOND) {
+        c->second >= 60 || us < 0 || us >= US_PER_SECOND) {
         return field_overflow(text);
     }
+    c->us = (int32_t)us;
     return OK;
+}
+
+/* East of UTC. */
+static int64_t zone_us(const struct reader *r)
+{
+    int hours = given(r->zone_hours) ? r->zone_hours : 0;
+    int minutes = given(r->zone_minutes) ? r->zone_minutes : 0;
+    int64_t us = (hours * 60LL + minutes) * 60 * US_PER_SECOND;
+    return r->zone_minus ? -us : us;
+}
+
+static enum status check_zone(const struct reader *r, struct slice text)
+{
+    bool bad = given(r->zone_hours) && (r->zone_hours < 0 || r->zone_hours > 15);
+    if (!bad && !(given(r->zone_minutes) && (r->zone_minutes < 0 || r->zone_minutes > 59))) return OK;
+    return FAIL(INVALID_TIME_ZONE_DISPLACEMENT, "time zone displacement out of range: \"%.*s\"",
+                text.len > 512 ? 512 : (int)text.len, text.data);
 }
 
 static enum status read(struct call_ctx *c, const struct datum *args, struct reader *r,
@@ -124,13 +140,14 @@ static enum status read(struct call_ctx *c, const struct datum *args, struct rea
     r->pattern.rest = pattern;
     int *fields[] = {&r->year,      &r->month,      &r->day,        &r->yearday,   &r->weekday,
                      &r->week,      &r->month_week, &r->century,    &r->julian,    &r->hour,
-                     &r->minute,    &r->second,     &r->us,         &r->day_second, &r->afternoon,
+                     &r->minute,    &r->second,     &r->ms,         &r->us,          &r->day_second, &r->afternoon,
                      &r->before_christ, &r->zone_hours, &r->zone_minutes};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) *fields[i] = UNSET;
     memset(ret, 0, sizeof *ret);
     TRY(to_date__read(r));
     TRY(assemble_time(r, text, ret));
-    return assemble_date(r, text, ret);
+    TRY(assemble_date(r, text, ret));
+    return check_zone(r, text);
 }
 
 DATETIME_FN(to_date)
@@ -159,17 +176,15 @@ DATETIME_FN(to_timestamp)
     if (!timestamp_from_civil(&t, &local)) {
         return FAIL(DATETIME_FIELD_OVERFLOW, "timestamp out of range");
     }
+    if (r.precision) {
+        union value rounded = {.i64 = local};
+        TRY(datetime_apply_typmod(TYPE_TIMESTAMP, r.precision, &rounded));
+        local = rounded.i64;
+    }
     if (!given(r.zone_hours) && !given(r.zone_minutes)) {
         return timestamp_to_timestamptz(local, datetime__zone(c), &ret->v.i64);
     }
-    int hours = given(r.zone_hours) ? r.zone_hours : 0;
-    int minutes = given(r.zone_minutes) ? r.zone_minutes : 0;
-    if (hours < 0 || hours > 15 || minutes < 0 || minutes > 59) {
-        struct slice text = bytes_slice(&args[0].v.bytes);
-        return field_overflow(text);
-    }
-    int64_t us = (hours * 60 + minutes) * 60 * US_PER_SECOND;
-    ret->v.i64 = local + (r.zone_minus ? us : -us);
+    ret->v.i64 = local - zone_us(&r);
     if (!timestamp_is_valid(ret->v.i64)) {
         return FAIL(DATETIME_FIELD_OVERFLOW, "timestamp out of range");
     }

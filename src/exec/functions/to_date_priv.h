@@ -11,9 +11,10 @@ struct reader {
     const char *p; /* what is left of the text, NUL-terminated */
     struct pattern pattern;
     int year, month, day, yearday, weekday, week, month_week, century, julian; /* or UNSET */
-    int hour, minute, second, us, day_second, afternoon, before_christ;
+    int hour, minute, second, ms, us, day_second, afternoon, before_christ;
     int zone_hours, zone_minutes;
     int year_digits;
+    int precision; /* of seconds, by FF1 to FF6; 0: all */
     int skipped; /* blanks and separators taken beyond the pattern's */
     bool zone_minus, clock12, iso, gregorian;
 };

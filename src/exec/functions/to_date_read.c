@@ -4,6 +4,8 @@
  * it in the pattern (or under FM), all there are. */
 #include "exec/functions/to_date_priv.h"
 
+#include <stdio.h>
+
 #include "types/datetime.h"
 
 static bool is_digit(char c)
@@ -47,7 +49,7 @@ static bool number_ends(const struct reader *r, const struct pattern_node *k)
 {
     struct pattern rest = r->pattern;
     struct pattern_node next;
-    if (k->ordinal) return false;
+    if (k->ordinal) return true;
     if (!pattern__next(&rest, &next)) return true;
     return next.key == KEY_LITERAL ? !is_digit(next.literal) : !key_is_digits(next.key);
 }
@@ -141,33 +143,37 @@ static enum status read_field(struct reader *r, const struct pattern_node *k, in
     return set(field, n, k);
 }
 
+/* "2,024" */
+static enum status read_thousands(struct reader *r, const struct pattern_node *k)
+{
+    int thousands, years, len;
+    if (sscanf(r->p, "%6d,%3d%n", &thousands, &years, &len) < 2)
+        return FAIL(INVALID_DATETIME_FORMAT, "invalid input string for \"Y,YYY\"");
+    r->p += len;
+    if (k->ordinal && r->p[0] && r->p[1]) r->p += 2;
+    r->year_digits = 4;
+    return set(&r->year, thousands * 1000 + years, k);
+}
+
 static enum status read_year(struct reader *r, const struct pattern_node *k, int digits)
 {
     int n, used;
     TRY(read_number(r, k, digits, &n, &used));
-    if (k->key == KEY_Y_YYY && *r->p == ',') { /* "2,024" */
-        int rest;
-        r->p++;
-        TRY(read_number(r, k, 3, &rest, &used));
-        n = n * 1000 + rest;
-        used = 4;
-    }
-    if (digits < 4 && used < 4 && k->key != KEY_Y_YYY) { /* the year nearest to 2020 */
+    if (digits < 4 && used < 4) { /* the year nearest to 2020 */
         n += n < 70 ? 2000 : n < 100 ? 1900 : n < 520 ? 2000 : n < 1000 ? 1000 : 0;
     }
     r->year_digits = digits;
     return set(&r->year, n, k);
 }
 
-/* A fraction: its digits count from the point. */
-static enum status read_fraction(struct reader *r, const struct pattern_node *k, int digits)
+/* A fraction, in units of `decimals`: its digits count from the point; more than that are a number beyond the field. */
+static enum status read_fraction(struct reader *r, const struct pattern_node *k, int digits,
+                                 int decimals, int *field)
 {
     int n, used;
     TRY(read_number(r, k, digits, &n, &used));
-    int64_t us = n;
-    for (int i = used; i < 6; i++) us *= 10;
-    for (int i = 6; i < used; i++) us /= 10;
-    return set(&r->us, (int)us, k);
+    for (; used < decimals; used++) n *= 10;
+    return set(field, n, k);
 }
 
 static enum status read_zone(struct reader *r, const struct pattern_node *k)
@@ -232,11 +238,11 @@ static enum status read_key(struct reader *r, const struct pattern_node *k)
     case KEY_SS:
         return read_field(r, k, &r->second, 2);
     case KEY_SSSS:
-        return read_field(r, k, &r->day_second, 5);
+        return read_field(r, k, &r->day_second, (int)k->word.len);
     case KEY_MS:
-        return read_fraction(r, k, 3);
+        return read_fraction(r, k, 3, 3, &r->ms);
     case KEY_US:
-        return read_fraction(r, k, 6);
+        return read_fraction(r, k, 6, 6, &r->us);
     case KEY_MM:
         return read_field(r, k, &r->month, 2);
     case KEY_DD:
@@ -248,7 +254,7 @@ static enum status read_key(struct reader *r, const struct pattern_node *k)
     case KEY_ID:
         TRY(read_field(r, k, &r->weekday, 1));
         if (k->key == KEY_D) r->weekday--;
-        else r->weekday %= 7;
+        else if (r->weekday > 6) r->weekday = 0;
         return OK;
     case KEY_WW:
     case KEY_IW:
@@ -269,12 +275,13 @@ static enum status read_key(struct reader *r, const struct pattern_node *k)
     case KEY_TZM:
         return read_zone(r, k);
     case KEY_Y_YYY:
-        return read_year(r, k, 4);
+        return read_thousands(r, k);
     default:
         break;
     }
     if (k->key >= KEY_FF1 && k->key <= KEY_FF6) {
-        return read_fraction(r, k, (int)(k->key - KEY_FF1) + 1);
+        r->precision = (int)(k->key - KEY_FF1) + 1;
+        return read_fraction(r, k, r->precision, 6, &r->us);
     }
     if (k->key >= KEY_YYYY && k->key <= KEY_Y) return read_year(r, k, 4 - (int)(k->key - KEY_YYYY));
     if (k->key >= KEY_IYYY && k->key <= KEY_I) return read_year(r, k, 4 - (int)(k->key - KEY_IYYY));
@@ -287,9 +294,9 @@ static bool is_iso_key(enum pattern_key key)
 }
 static bool is_gregorian_key(enum pattern_key key)
 {
-    return (key >= KEY_Y_YYY && key <= KEY_Y) || key == KEY_CC || key == KEY_DDD || key == KEY_DD ||
+    return (key >= KEY_Y_YYY && key <= KEY_Y) || key == KEY_DDD || key == KEY_DD ||
            key == KEY_MM || key == KEY_MON || key == KEY_MONTH || key == KEY_RM || key == KEY_W ||
-           key == KEY_WW || key == KEY_D || key == KEY_Q;
+           key == KEY_WW || key == KEY_D;
 }
 
 static enum status check_conventions(struct reader *r, enum pattern_key key)
