@@ -307,9 +307,10 @@ enum status store_version_ts(struct txn *t, tree_id tree, struct slice key, uint
 
 struct tree_statistics {
     uint64_t rows;       /* estimate: entries less tombstones and superseded versions */
-    uint64_t bytes;      /* on disk and in memtables, history left out: what a scan of today reads */
+    uint64_t bytes;      /* on disk and in memtables: what a scan of today's rows reads */
     uint64_t disk_bytes;
     uint64_t history_bytes; /* of disk_bytes: versions that only reads of the past need */
+    uint64_t column_bytes;  /* of disk_bytes: the same rows by columns */
     uint32_t runs, levels, memtables, history_runs;
 };
 enum status store_get_statistics(struct store *s, tree_id tree, struct tree_statistics *ret) MUST;

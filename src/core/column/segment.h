@@ -7,7 +7,7 @@
 #define HELIOS_CORE_COLUMN_SEGMENT_H
 
 #include "core/column/zone.h"
-#include "core/segment/run.h"
+#include "core/file/cache.h"
 
 enum {
     COLUMN_SEGMENT_ROWS_MAX = 1 << 17,
@@ -34,6 +34,7 @@ struct column_segment_options {
     uint32_t bytes; /* target before encoding; 0: of the kind. Held within what the kind allows. */
     const struct column_spec *columns; /* stay as long as the writer */
     uint32_t column_count;
+    bool no_keys;   /* whoever reads it finds keys elsewhere; but fences are there */
     const struct column_options *encoding; /* NULL: of the kind */
 };
 
@@ -56,6 +57,7 @@ enum status column_segment_writer_new(const struct column_segment_options *o,
 void column_segment_add(struct column_segment_writer *w, const struct column_rows *rows,
                         uint32_t *ret_taken);
 uint32_t column_segment_writer_rows(const struct column_segment_writer *w);
+uint32_t column_segment_writer_blocks(const struct column_segment_writer *w); /* row blocks */
 /* Appends the segment to `out` (whole blocks of 4,096 bytes, at a multiple of 8) and starts
  * anew. At least one row was added. */
 enum status column_segment_finish(struct column_segment_writer *w, struct strbuf *out) MUST;
@@ -107,5 +109,7 @@ enum status column_segment_visible(struct column_segment *s, uint32_t block, uin
                                    struct page_pins *pins, struct arena *a, uint64_t *mask) MUST;
 /* Reads everything, holds zones against values. DATA_CORRUPTED names file and offset. */
 enum status column_segment_verify(struct column_segment *s) MUST;
+/* Explains the header of the segment that begins in these bytes, for `helios inspect`. */
+enum status column_segment_inspect(struct slice bytes, struct strbuf *out) MUST;
 
 #endif

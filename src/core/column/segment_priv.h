@@ -9,6 +9,7 @@ enum {
     COLUMN_SEGMENT_MAGIC = 0x31435348, /* "HSC1" */
     COLUMN_SEGMENT_VERSION = 1,
     OUR_COLUMNS = 4,
+    VERSION_COLUMNS = 3, /* of these, the last ones */
     CHUNK_BYTES_AIM = 64 << 10, /* smaller columns share a chunk */
     FOOTER_BYTES_MAX = 256 << 20,
 };

@@ -74,7 +74,7 @@ static const char *check_header(const struct column_segment *s)
     if (h->kind < SEGMENT_COLUMN || h->kind > SEGMENT_COMPRESSED) return "it is of another kind";
     if (!h->rows || h->rows > COLUMN_SEGMENT_ROWS_MAX || !h->blocks || h->blocks > h->rows)
         return "its count is out of range";
-    if (h->columns < OUR_COLUMNS || h->columns > COLUMN_SEGMENT_COLUMNS_MAX + OUR_COLUMNS ||
+    if (h->columns < VERSION_COLUMNS || h->columns > COLUMN_SEGMENT_COLUMNS_MAX + OUR_COLUMNS ||
         h->chunks > h->columns)
         return "the number of its columns is out of range";
     uint64_t footer_blocks = (h->footer_bytes + BLOCK_BYTES - 1ull) / BLOCK_BYTES;
@@ -144,10 +144,10 @@ static const char *check_footer(struct column_segment *s)
         const char *wrong = check_column(s, c);
         if (wrong) return wrong;
     }
-    static const type_id ours[] = {TYPE_BYTEA, TYPE_INT8, TYPE_INT8, TYPE_BOOL};
-    for (uint32_t i = 0; i < OUR_COLUMNS; i++) {
-        const struct segment_column *c = &s->columns[h->columns - OUR_COLUMNS + i].c;
-        if (c->number != COLUMN_KEY + i || c->type != ours[i]) return "versions are not told";
+    static const type_id ours[] = {TYPE_INT8, TYPE_INT8, TYPE_BOOL};
+    for (uint32_t i = 0; i < VERSION_COLUMNS; i++) {
+        const struct segment_column *c = &s->columns[h->columns - VERSION_COLUMNS + i].c;
+        if (c->number != COLUMN_BEGIN + i || c->type != ours[i]) return "versions are not told";
     }
     return NULL;
 }
@@ -402,12 +402,12 @@ enum status column_segment_visible(struct column_segment *s, uint32_t block, uin
                                    struct page_pins *pins, struct arena *a, uint64_t *mask)
 {
     ASSERT(block < s->h.blocks);
-    uint32_t ours = s->h.columns - OUR_COLUMNS; /* key, begin, end, dead */
+    uint32_t ours = s->h.columns - VERSION_COLUMNS; /* begin, end, dead */
     int64_t at = snapshot > INT64_MAX - 1 ? INT64_MAX - 1 : (int64_t)snapshot;
     mask__fill(mask, s->first_rows[block + 1] - s->first_rows[block], true);
-    TRY(narrow(s, ours + 1, block, COLUMN_LE, at, pins, a, mask));
-    TRY(narrow(s, ours + 2, block, COLUMN_GT, at, pins, a, mask));
-    return narrow(s, ours + 3, block, COLUMN_EQ, 0, pins, a, mask);
+    TRY(narrow(s, ours, block, COLUMN_LE, at, pins, a, mask));
+    TRY(narrow(s, ours + 1, block, COLUMN_GT, at, pins, a, mask));
+    return narrow(s, ours + 2, block, COLUMN_EQ, 0, pins, a, mask);
 }
 
 /* --- verifying -------------------------------------------------------------------------------- */
@@ -441,4 +441,20 @@ enum status column_segment_verify(struct column_segment *s)
     arena_release(&a);
     page_pins_free(&pins);
     return st;
+}
+
+enum status column_segment_inspect(struct slice bytes, struct strbuf *out)
+{
+    struct column_segment_header h;
+    if (bytes.len < sizeof h) return FAIL(DATA_CORRUPTED, "invalid column segment: it is too short");
+    memcpy(&h, bytes.data, sizeof h);
+    strbuf_addf(out, "segment of columns, tree %llu\n", (unsigned long long)h.tree);
+    strbuf_addf(out, "  rows %u in %u blocks, tombstones %u, columns %u in %u chunks, %llu bytes\n",
+                h.rows, h.blocks, h.tombstones, h.columns, h.chunks,
+                (unsigned long long)h.disk_blocks * BLOCK_BYTES);
+    strbuf_addf(out, "  timestamps %llu to %llu\n", (unsigned long long)h.min_ts,
+                (unsigned long long)h.max_ts);
+    if (crc32c(0, &h, offsetof(struct column_segment_header, crc)) == h.crc) return OK;
+    strbuf_adds(out, "  checksum mismatch\n");
+    return FAIL(DATA_CORRUPTED, "invalid column segment: checksum mismatch");
 }

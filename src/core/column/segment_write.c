@@ -78,6 +78,11 @@ uint32_t column_segment_writer_rows(const struct column_segment_writer *w)
     return w->rows;
 }
 
+uint32_t column_segment_writer_blocks(const struct column_segment_writer *w)
+{
+    return (uint32_t)w->blocks.count;
+}
+
 /* --- gathering -------------------------------------------------------------------------------- */
 
 static struct row_block *block_for(struct column_segment_writer *w, size_t bytes)
@@ -116,7 +121,8 @@ static void put_version(struct column_segment_writer *w, struct row_block *b, ui
     bool dead = rows->tombstones && rows->tombstones[i];
     int order = w->rows ? slice_cmp(strbuf_slice(&w->last_key), key) : -1;
     ASSERT(order < 0 || (order == 0 && w->last_ts > ts));
-    vec_set(&ours[0], at, (struct datum){.v.bytes = bytes_from_slice(&w->arena, key)});
+    if (!w->o.no_keys || at == 0) /* the first of a block is a fence */
+        vec_set(&ours[0], at, (struct datum){.v.bytes = bytes_from_slice(&w->arena, key)});
     VEC_DATA(&ours[1], int64_t)[at] = (int64_t)ts;
     /* The version before it in order is the newer one of the same key, if it is of that key. */
     VEC_DATA(&ours[2], int64_t)[at] = order ? INT64_MAX : (int64_t)w->last_ts;
@@ -219,15 +225,16 @@ static void put_bloom(const struct column_segment_writer *w, uint32_t c, uint64_
         }
 }
 
-static void put_column(const struct column_segment_writer *w, uint32_t c, struct draft *d,
-                       struct strbuf *out)
+/* Column c of the writer becomes column `to` of the segment. */
+static void put_column(const struct column_segment_writer *w, uint32_t c, uint32_t to,
+                       struct draft *d, struct strbuf *out)
 {
     uint32_t n = (uint32_t)w->blocks.count;
     type_id type = w->columns[c].type;
     struct vec *vecs = mem_alloc(MEM_RUN, n * sizeof *vecs);
     uint32_t *rows = mem_alloc(MEM_RUN, n * sizeof *rows);
-    struct segment_column *col = &d->columns[c];
-    struct column_zone *zones = d->zones + (size_t)c * (n + 1);
+    struct segment_column *col = &d->columns[to];
+    struct column_zone *zones = d->zones + (size_t)to * (n + 1);
     struct column_shared *shared;
     struct column_hint hint = {{0}};
     if (out->len - d->chunk_start >= CHUNK_BYTES_AIM) end_chunk(d, out);
@@ -246,7 +253,7 @@ static void put_column(const struct column_segment_writer *w, uint32_t c, struct
     col->shared_bytes = (uint32_t)(out->len - d->chunk_start) - col->shared_at;
     put_bloom(w, c, zones[n].rows - zones[n].nulls, col, d->chunk_start, out);
     for (uint32_t k = 0; k < n; k++) {
-        d->block_at[(size_t)c * n + k] = (uint32_t)(out->len - d->chunk_start);
+        d->block_at[(size_t)to * n + k] = (uint32_t)(out->len - d->chunk_start);
         column_encode(type, &vecs[k], rows[k], shared, w->encoding, &hint, out);
     }
     column_shared_free(shared);
@@ -259,24 +266,28 @@ static void put_footer(const struct column_segment_writer *w, struct draft *d, s
     uint32_t n = (uint32_t)w->blocks.count, at = 0;
     size_t start = out->len;
     strbuf_add(out, d->chunks.data, d->chunks.count * sizeof *d->chunks.data);
-    strbuf_add(out, d->columns, w->column_count * sizeof *d->columns);
+    strbuf_add(out, d->columns, d->h.columns * sizeof *d->columns);
     for (uint32_t k = 0; k < n; at += w->blocks.data[k++].rows) strbuf_add(out, &at, sizeof at);
     strbuf_add(out, &at, sizeof at);
     struct strbuf keys;
     strbuf_init(&keys, NULL);
     for (uint32_t k = 0; k <= n; k++) { /* the first key of each, then the last of all */
-        const struct row_block *b = &w->blocks.data[k < n ? k : n - 1];
-        struct datum key = vec_get(&b->columns[w->o.column_count], k < n ? 0 : b->rows - 1);
+        struct slice key = strbuf_slice(&w->last_key);
         uint32_t from = (uint32_t)keys.len;
+        struct datum first;
+        if (k < n) {
+            first = vec_get(&w->blocks.data[k].columns[w->o.column_count], 0);
+            key = slice_make(bytes_data(&first.v.bytes), first.v.bytes.len);
+        }
         strbuf_add(out, &from, sizeof from);
-        strbuf_add(&keys, bytes_data(&key.v.bytes), key.v.bytes.len);
+        strbuf_add(&keys, key.data, key.len);
     }
     at = (uint32_t)keys.len;
     strbuf_add(out, &at, sizeof at);
     pad(out, start, 8);
-    strbuf_add(out, d->block_at, (size_t)w->column_count * n * sizeof *d->block_at);
+    strbuf_add(out, d->block_at, (size_t)d->h.columns * n * sizeof *d->block_at);
     pad(out, start, 8);
-    strbuf_add(out, d->zones, (size_t)w->column_count * (n + 1) * sizeof *d->zones);
+    strbuf_add(out, d->zones, (size_t)d->h.columns * (n + 1) * sizeof *d->zones);
     strbuf_add(out, keys.data, keys.len);
     strbuf_release(&keys);
     d->h.footer_at = (uint32_t)((start - d->start) / BLOCK_BYTES);
@@ -300,7 +311,7 @@ enum status column_segment_finish(struct column_segment_writer *w, struct strbuf
     struct draft d = {.start = out->len, .chunk_start = out->len + BLOCK_BYTES};
     d.h = (struct column_segment_header){
         .magic = COLUMN_SEGMENT_MAGIC, .version = COLUMN_SEGMENT_VERSION, .kind = w->o.kind,
-        .tree = w->o.tree, .rows = w->rows, .blocks = n, .columns = w->column_count,
+        .tree = w->o.tree, .rows = w->rows, .blocks = n, .columns = w->column_count - w->o.no_keys,
         .min_ts = w->min_ts, .max_ts = w->max_ts, .schema_version = w->o.schema_version,
         .tombstones = w->tombstones};
     d.columns = mem_alloc(MEM_RUN, w->column_count * sizeof *d.columns);
@@ -308,7 +319,8 @@ enum status column_segment_finish(struct column_segment_writer *w, struct strbuf
     d.zones = mem_alloc(MEM_RUN, (size_t)w->column_count * (n + 1) * sizeof *d.zones);
     strbuf_add(out, &d.h, sizeof d.h);
     pad(out, d.start, BLOCK_BYTES);
-    for (uint32_t c = 0; c < w->column_count; c++) put_column(w, c, &d, out);
+    for (uint32_t c = 0, to = 0; c < w->column_count; c++)
+        if (!w->o.no_keys || c != w->o.column_count) put_column(w, c, to++, &d, out);
     end_chunk(&d, out);
     d.h.chunks = (uint32_t)d.chunks.count;
     put_footer(w, &d, out);

@@ -320,3 +320,15 @@ uint64_t cache_misses(const struct cache *c)
         n += __atomic_load_n(&c->shards[i].misses, __ATOMIC_RELAXED);
     return n;
 }
+
+void page_pins_release(struct page_pins *p)
+{
+    for (size_t i = 0; i < p->pages.count; i++) cache_unpin(p->cache, p->pages.data[i]);
+    p->pages.count = 0;
+}
+
+void page_pins_free(struct page_pins *p)
+{
+    page_pins_release(p);
+    ARRAY_RELEASE(&p->pages);
+}

@@ -6,6 +6,7 @@
 #ifndef HELIOS_CORE_FILE_CACHE_H
 #define HELIOS_CORE_FILE_CACHE_H
 
+#include "base/array.h"
 #include "core/file/blocks.h"
 
 struct cache;
@@ -38,5 +39,13 @@ void cache_forget(struct cache *c, uint64_t first_key, uint64_t last_key);
 uint64_t cache_bytes(const struct cache *c);
 uint64_t cache_hits(const struct cache *c);
 uint64_t cache_misses(const struct cache *c);
+
+/* Pages that a reader keeps pinned until it is done with what it found in them. */
+struct page_pins {
+    struct cache *cache;
+    ARRAY(struct cache_page *) pages;
+};
+void page_pins_release(struct page_pins *p); /* unpins all, keeps the memory */
+void page_pins_free(struct page_pins *p);
 
 #endif

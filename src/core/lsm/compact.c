@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/point.h"
+#include "core/segment/run_columns.h"
 
 enum { INPUTS_MAX = 256, MOVED_PART = 16, HOT_RATIO = 4, HOT_BYTES_MAX = 8 << 20 };
 
@@ -225,7 +226,9 @@ static enum status merge_inputs(struct compaction *c)
     forest_pins(f, c->tree, &pins); /* after that: who forks from the past holds a snapshot until then */
     o.pins = pins.ts.data;
     o.pin_count = pins.ts.count;
+    o.run.columns = tree_layout(c->tree);
     if (st == OK) st = merge_runs(sources, count, &o, collect_run, c);
+    run_layout_unref(o.run.columns);
     pins_release(&pins);
     for (uint32_t i = 0; i < count; i++) run_source_free(sources[i]);
     mem_free(MEM_RUN, sources);

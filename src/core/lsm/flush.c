@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/point.h"
+#include "core/segment/run_columns.h"
 
 enum { WALK_LEAVES = 256 };
 
@@ -106,7 +107,9 @@ static enum status write_run(struct tree *t, struct memory *m, bool bottom, stru
     forest_pins(f, t, &pins); /* after that: who forks from the past holds a snapshot until then */
     o.pins = pins.ts.data;
     o.pin_count = pins.ts.count;
+    o.run.columns = tree_layout(t);
     enum status st = merge_runs(sources, 1, &o, collect_run, &c);
+    run_layout_unref(o.run.columns);
     pins_release(&pins);
     return st == OK ? blocks_sync(f->blocks) : st;
 }

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "core/lsm/branch.h"
+#include "core/lsm/masks.h"
 #include "core/lsm/tree_priv.h"
 
 /* --- runs and memtables ------------------------------------------------------------------------ */
@@ -25,6 +26,7 @@ void run_ref__unref(struct run_ref *r)
     if (__atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) != 0) return;
     if (r->run && __atomic_load_n(&r->doomed, __ATOMIC_ACQUIRE)) run_destroy(r->run);
     else if (r->run) run_close(r->run);
+    run_masks_free(r);
     mem_free(MEM_RUN, (char *)r->meta.data);
     mem_free(MEM_RUN, r);
 }
@@ -151,7 +153,25 @@ static void tree_free(struct tree *t)
     for (uint32_t i = 0; i < s->memory_count; i++) memory__free(t->forest, s->memories[i]);
     shape__free(s);
     tree_rescue_free(t->rescue);
+    run_layout_unref(t->columns);
     mem_free(MEM_RUN, t);
+}
+
+struct run_layout *tree_layout(struct tree *t)
+{
+    fmutex_lock(&t->mutex);
+    struct run_layout *l = run_layout_ref(t->columns);
+    fmutex_unlock(&t->mutex);
+    return l;
+}
+
+void tree_set_layout(struct tree *t, struct run_layout *l)
+{
+    fmutex_lock(&t->mutex);
+    struct run_layout *old = t->columns;
+    t->columns = l;
+    fmutex_unlock(&t->mutex);
+    run_layout_unref(old);
 }
 
 void tree_ref(struct tree *t)

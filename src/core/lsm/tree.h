@@ -50,6 +50,8 @@ struct run_ref {
     uint8_t state;     /* atomic: enum run_state; changes under manifest_mutex */
     uint32_t command;  /* of the transaction that loaded it; immutable */
     uint64_t begin;    /* atomic: 0: entries tell; else as in struct version, for all of them */
+    struct fmutex masks_mutex;
+    struct run_mask *masks; /* guarded by masks_mutex (lsm/masks.c) */
 };
 
 struct level {
@@ -89,6 +91,7 @@ struct tree {
     uint32_t recovery_lane;  /* of recovery: 0 none yet, else its number + 1 */
     struct rescue *rescue;   /* of recovery, and its lane's alone (branch.h); NULL: none */
     uint32_t refs;           /* atomic: the forest's, and of work under way; the last frees it */
+    struct run_layout *columns; /* guarded by mutex: what runs are kept by, too; NULL: rows alone */
     uint32_t next_compaction[LEVELS_MAX]; /* round robin; owner: the compaction */
 };
 
@@ -243,5 +246,9 @@ bool tree_compaction_due(struct tree *t);
 /* The LSN from which the log is needed for this tree; UINT64_MAX: none of it. */
 uint64_t tree_replay_lsn(struct tree *t);
 uint64_t tree_disk_bytes(const struct tree *t);
+/* What its runs are kept by beside rows; to be given back (run_layout_unref). NULL: nothing. */
+struct run_layout *tree_layout(struct tree *t);
+/* Takes the reference over. */
+void tree_set_layout(struct tree *t, struct run_layout *l);
 
 #endif

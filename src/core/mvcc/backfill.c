@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "core/mvcc/load_priv.h"
+#include "core/segment/run_columns.h"
 
 enum { LEAVES = 64, YIELD_EVERY = 512, FILTER_BITS = 10 };
 
@@ -157,7 +158,12 @@ static enum status add_merged(struct merging *m, const struct entry *e)
     if (m->out && run_builder_bytes(m->out) >= f->o.run_bytes) TRY(end_run(m));
     struct run_options o = {.blocks = f->blocks, .cache = f->cache, .tree = m->b->tree->id,
                             .filter_bits = FILTER_BITS, .compress = true, .stamped = true};
-    if (!m->out) TRY(run_builder_new(&o, &m->out));
+    if (!m->out) {
+        o.columns = tree_layout(m->b->tree);
+        enum status st = run_builder_new(&o, &m->out);
+        run_layout_unref(o.columns);
+        TRY(st);
+    }
     struct entry bare = {.key = e->key, .row = e->row};
     return run_builder_add(m->out, &bare);
 }

@@ -2,6 +2,7 @@
 #include "core/mvcc/mvcc_priv.h"
 
 #include "base/mem.h"
+#include "core/column/segment.h"
 
 enum { SEGMENT_STEP_BYTES = 16 << 20, BATCH_HEADER_BYTES = 32 };
 
@@ -9,6 +10,12 @@ static bool has_suffix(const char *path, const char *suffix)
 {
     size_t n = strlen(path), m = strlen(suffix);
     return n >= m && strcmp(path + n - m, suffix) == 0;
+}
+
+/* A segment of rows and the like, or one of columns. */
+static bool is_segment(const char *block)
+{
+    return memcmp(block, "HSG1", 4) == 0 || memcmp(block, "HSC1", 4) == 0;
 }
 
 /* --- block files: every segment that begins on a block boundary ---------------------------------- */
@@ -21,12 +28,14 @@ static enum status inspect_blocks(struct file *f, uint64_t bytes, struct strbuf 
         size_t n = bytes - at < SEGMENT_STEP_BYTES ? (size_t)(bytes - at) : SEGMENT_STEP_BYTES;
         st = file_read(f, data, n, at);
         for (size_t b = 0; b < n && st == OK; b += BLOCK_BYTES) {
-            if (memcmp(data + b, "HSG1", 4) != 0) continue;
+            struct slice left = {data + b, n - b};
+            if (!is_segment(data + b)) continue;
             strbuf_addf(out, "block %llu\n", (unsigned long long)((at + b) / BLOCK_BYTES));
             /* What reaches past this piece is told as too short: the header has been explained. */
-            if (segment_inspect(slice_make(data + b, n - b), out) != OK) error_clear();
-            while (b + BLOCK_BYTES < n && memcmp(data + b + BLOCK_BYTES, "HSG1", 4) != 0)
-                b += BLOCK_BYTES;
+            bool columns = data[b + 2] == 'C';
+            if ((columns ? column_segment_inspect(left, out) : segment_inspect(left, out)) != OK)
+                error_clear();
+            while (b + BLOCK_BYTES < n && !is_segment(data + b + BLOCK_BYTES)) b += BLOCK_BYTES;
         }
     }
     mem_free(MEM_FILE, data);

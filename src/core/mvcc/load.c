@@ -8,6 +8,7 @@
 
 #include "base/fiber.h"
 #include "base/mem.h"
+#include "core/segment/run_columns.h"
 
 enum { POLL_EVERY = 4096, THRESHOLD_MAX = 4 << 20, THRESHOLD_PART = 32, ALL_PART = 2,
        BUFFERS_MIN = 256 << 10 };
@@ -71,6 +72,14 @@ static enum status find_trees(struct load *l)
     return OK;
 }
 
+static void set_layouts(struct load *l)
+{
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct tree *tree = forest_tree(l->txn->store->forest, l->trees[i].tree);
+        for (int k = 0; k < 2; k++) l->buffers[k].parts[i].columns = tree_layout(tree);
+    }
+}
+
 enum status store_load_begin(struct txn *t, const struct load_tree *trees, uint32_t n,
                              struct load **ret)
 {
@@ -89,6 +98,7 @@ enum status store_load_begin(struct txn *t, const struct load_tree *trees, uint3
         return st;
     }
     for (int i = 0; i < 2; i++) load_buffer__init(&l->buffers[i], l->trees, n);
+    set_layouts(l);
     l->counted = take_share(t->store);
     l->buffer_bytes = l->counted / 2;
     *ret = l;
@@ -101,6 +111,10 @@ enum status load__begin_kept(struct txn *t, tree_id tree,
 {
     struct load_tree only = {tree, true};
     TRY(store_load_begin(t, &only, 1, ret));
+    for (int k = 0; k < 2; k++) { /* its runs are merged before anybody reads them */
+        run_layout_unref((*ret)->buffers[k].parts[0].columns);
+        (*ret)->buffers[k].parts[0].columns = NULL;
+    }
     (*ret)->keep = keep;
     (*ret)->ctx = ctx;
     return OK;

@@ -7,6 +7,7 @@
 
 #include "base/fiber.h"
 #include "base/mem.h"
+#include "core/segment/run_columns.h"
 
 void load_buffer__init(struct load_buffer *b, const struct load_tree *trees, uint32_t n)
 {
@@ -24,6 +25,7 @@ void load_buffer__release(struct load_buffer *b)
     for (uint32_t i = 0; i < b->count; i++) {
         ARRAY_RELEASE(&b->parts[i].entries);
         strbuf_release(&b->parts[i].meta);
+        run_layout_unref(b->parts[i].columns);
     }
     mem_free(MEM_RUN, b->parts);
     arena_release(&b->arena);
@@ -184,7 +186,7 @@ static enum status write_part(struct load_part *p, struct forest *f, const uint3
 {
     struct run_options o = {.blocks = f->blocks, .cache = f->cache, .tree = p->tree,
                             .filter_bits = p->unsorted ? FILTER_BITS_UNSORTED : FILTER_BITS,
-                            .compress = true, .stamped = true};
+                            .compress = true, .stamped = true, .columns = p->columns};
     struct run_builder *b;
     if (!p->entries.count) return OK;
     if (p->unsorted) TRY(sort_part(p, stop));

@@ -28,6 +28,7 @@ struct load_entry {
 /* What one tree has in a buffer. */
 struct load_part {
     tree_id tree;
+    struct run_layout *columns; /* of its runs */
     ARRAY(struct load_entry) entries;
     bool unsorted;
     /* Once written: */

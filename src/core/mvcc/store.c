@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "core/segment/run_columns.h"
 
 void store_options_init(struct store_options *o)
 {
@@ -206,7 +207,7 @@ enum status store_compact_tree(struct store *s, tree_id id)
 static void add_statistics(const struct tree *t, struct tree_statistics *ret, int64_t *ret_rows)
 {
     const struct shape *shape = tree_shape(t);
-    uint64_t disk = tree_disk_bytes(t), history = 0;
+    uint64_t disk = tree_disk_bytes(t), history = 0, columns = 0;
     *ret_rows += __atomic_load_n(&t->rows, __ATOMIC_RELAXED);
     ret->memtables += shape->memory_count;
     for (uint32_t i = 0; i < shape->memory_count; i++)
@@ -216,11 +217,14 @@ static void add_statistics(const struct tree *t, struct tree_statistics *ret, in
     ret->history_bytes += history;
     ret->disk_bytes += disk;
     ret->history_runs += shape->levels[HISTORY].count;
-    ret->bytes += disk - history;
     for (uint32_t l = 0; l < LEVELS_MAX; l++) {
+        for (uint32_t i = 0; i < shape->levels[l].count; i++)
+            columns += run_column_bytes(shape->levels[l].runs[i]->run);
         ret->runs += shape->levels[l].count;
         if (shape->levels[l].count && l >= ret->levels) ret->levels = l + 1;
     }
+    ret->column_bytes += columns;
+    ret->bytes += disk - history - columns;
 }
 
 enum status store_get_branch_statistics(struct store *s, const struct branch *b, tree_id id,

@@ -8,7 +8,7 @@
 #include <endian.h>
 
 #include "base/hash.h"
-#include "core/segment/segment_priv.h"
+#include "core/segment/run_columns_priv.h"
 
 /* As on disk, 16 bytes; docs/format/run.md. */
 struct fence {
@@ -30,6 +30,7 @@ struct run {
     uint32_t *filter;
     uint32_t filter_blocks;
     uint64_t stamp; /* atomic: of all entries of a stamped run; 0: not told yet */
+    struct columns_part *columns; /* NULL: none */
 };
 
 static enum status corrupted(const struct run *r, struct place p, const char *what)
@@ -39,123 +40,6 @@ static enum status corrupted(const struct run *r, struct place p, const char *wh
     return FAIL(DATA_CORRUPTED, "invalid segment in file \"%s\" at offset %llu: %s",
                 blocks_path(r->blocks, e.file, buf, sizeof buf),
                 ((unsigned long long)e.block + p.block) * BLOCK_BYTES, what);
-}
-
-/* --- meta ------------------------------------------------------------------------------------- */
-
-enum { META_MAGIC = 0x314e5248 /* "HRN1" */, META_VERSION = 1, META_VERSION_STAMPED = 2 };
-
-/* docs/format/run.md; extents, keys and a CRC-32C follow. */
-struct meta_fixed {
-    uint32_t magic, version;
-    uint64_t tree, entries, tombstones, keys, min_ts, max_ts;
-    uint32_t segments, extents;
-    struct place fences, filter;
-    uint32_t min_key_len, max_key_len;
-};
-_Static_assert(sizeof(struct meta_fixed) == 96, "docs/format/run.md");
-_Static_assert(sizeof(struct extent) == 12, "docs/format/run.md");
-
-void run_meta__encode(const struct run_meta *m, struct strbuf *out)
-{
-    struct meta_fixed f = {
-        .magic = META_MAGIC, .version = m->stamped ? META_VERSION_STAMPED : META_VERSION,
-        .tree = m->tree, .entries = m->entries,
-        .tombstones = m->tombstones, .keys = m->keys, .min_ts = m->min_ts, .max_ts = m->max_ts,
-        .segments = m->segments, .extents = m->extent_count, .fences = m->fences,
-        .filter = m->filter, .min_key_len = (uint32_t)m->min_key.len,
-        .max_key_len = (uint32_t)m->max_key.len,
-    };
-    size_t start = out->len;
-    strbuf_add(out, &f, sizeof f);
-    strbuf_add(out, m->extents, m->extent_count * sizeof *m->extents);
-    strbuf_add(out, m->min_key.data, m->min_key.len);
-    strbuf_add(out, m->max_key.data, m->max_key.len);
-    uint32_t crc = crc32c(0, out->data + start, out->len - start);
-    strbuf_add(out, &crc, sizeof crc);
-}
-
-static bool place_valid(const struct run_meta *m, struct place p)
-{
-    if (p.extent >= m->extent_count) return false;
-    uint32_t blocks = m->extents[p.extent].blocks;
-    return p.blocks && p.block < blocks && p.blocks <= blocks - p.block;
-}
-
-enum status run_meta__decode(struct slice blob, struct arena *a, struct run_meta *ret)
-{
-    struct meta_fixed f;
-    uint32_t crc = 0;
-    size_t len = blob.len - sizeof crc;
-    if (blob.len >= sizeof f + sizeof crc) {
-        memcpy(&f, blob.data, sizeof f);
-        memcpy(&crc, blob.data + len, sizeof crc);
-    }
-    if (blob.len < sizeof f + sizeof crc || crc32c(0, blob.data, len) != crc ||
-        f.magic != META_MAGIC || f.version < META_VERSION || f.version > META_VERSION_STAMPED)
-        return FAIL(DATA_CORRUPTED, "invalid description of a run");
-    const char *at = blob.data + sizeof f;
-    uint64_t need = sizeof f + (uint64_t)f.extents * sizeof(struct extent) + f.min_key_len +
-                    (uint64_t)f.max_key_len;
-    if (need != len || !f.segments) return FAIL(DATA_CORRUPTED, "invalid description of a run");
-    *ret = (struct run_meta){
-        .tree = f.tree, .entries = f.entries, .tombstones = f.tombstones, .keys = f.keys,
-        .min_ts = f.min_ts, .max_ts = f.max_ts, .segments = f.segments, .fences = f.fences,
-        .filter = f.filter, .extent_count = f.extents,
-        .stamped = f.version == META_VERSION_STAMPED,
-    };
-    ret->extents = arena_memdup(a, at, f.extents * sizeof(struct extent));
-    at += f.extents * sizeof(struct extent);
-    ret->min_key = slice_make(at, f.min_key_len);
-    ret->max_key = slice_make(at + f.min_key_len, f.max_key_len);
-    for (uint32_t i = 0; i < f.extents; i++)
-        if (ret->extents[i].blocks > EXTENT_BLOCKS_MAX)
-            return FAIL(DATA_CORRUPTED, "invalid description of a run");
-    if (!place_valid(ret, f.fences) || (f.filter.blocks && !place_valid(ret, f.filter)))
-        return FAIL(DATA_CORRUPTED, "invalid description of a run");
-    return OK;
-}
-
-enum status run_meta_extents(struct slice meta, struct arena *a, struct extent **ret,
-                             uint32_t *ret_count)
-{
-    struct run_meta m;
-    TRY(run_meta__decode(meta, a, &m));
-    *ret = m.extents;
-    *ret_count = m.extent_count;
-    return OK;
-}
-
-bool run_meta_stampable(struct slice meta)
-{
-    struct meta_fixed f;
-    if (meta.len < sizeof f + sizeof(uint32_t)) return false;
-    memcpy(&f, meta.data, sizeof f);
-    return f.version == META_VERSION_STAMPED;
-}
-
-void run_meta_stamp(struct slice meta, uint64_t ts)
-{
-    struct meta_fixed f;
-    char *at = (char *)meta.data;
-    memcpy(&f, at, sizeof f);
-    ASSERT(f.version == META_VERSION_STAMPED);
-    f.min_ts = f.max_ts = ts;
-    memcpy(at, &f, sizeof f);
-    size_t len = meta.len - sizeof(uint32_t);
-    uint32_t crc = crc32c(0, at, len);
-    memcpy(at + len, &crc, sizeof crc);
-}
-
-void run_meta_place(struct slice meta, const struct extent *extents)
-{
-    struct meta_fixed f;
-    char *at = (char *)meta.data;
-    memcpy(&f, at, sizeof f);
-    memcpy(at + sizeof f, extents, f.extents * sizeof *extents);
-    size_t len = meta.len - sizeof(uint32_t);
-    uint32_t crc = crc32c(0, at, len);
-    memcpy(at + len, &crc, sizeof crc);
 }
 
 /* --- open ------------------------------------------------------------------------------------- */
@@ -223,7 +107,7 @@ static enum status open_fences(struct run *r)
     uint64_t end = h->body_bytes - start;
     for (uint32_t i = 0; i < m->segments; i++) {
         uint32_t at = r->fences[i].key >> 1, next = r->fences[i + 1].key >> 1;
-        if (next < at || next > end || !place_valid(m, r->fences[i].place))
+        if (next < at || next > end || !run_meta__has(m, r->fences[i].place))
             return corrupted(r, m->fences, "an offset is out of range");
     }
     struct slice first = fence_key(r, 0), last = fence_key(r, m->segments - 1);
@@ -247,6 +131,15 @@ static enum status open_filter(struct run *r)
     return OK;
 }
 
+static enum status open_columns(struct run *r)
+{
+    struct segment_header *h;
+    if (!r->meta.columns.blocks) return OK;
+    TRY(read_resident(r, r->meta.columns, SEGMENT_COLUMNS, &h));
+    const char *wrong = columns__open(h, &r->meta, &r->arena, &r->columns);
+    return wrong ? corrupted(r, r->meta.columns, wrong) : OK;
+}
+
 enum status run_open(struct blocks *b, struct cache *c, struct slice meta, struct run **ret)
 {
     struct run *r = mem_alloc(MEM_RUN, sizeof *r);
@@ -256,6 +149,7 @@ enum status run_open(struct blocks *b, struct cache *c, struct slice meta, struc
     enum status s = run_meta__decode(slice_dup(&r->arena, meta), &r->arena, &r->meta);
     if (s == OK) s = open_fences(r);
     if (s == OK) s = open_filter(r);
+    if (s == OK) s = open_columns(r);
     if (s != OK) {
         run_close(r);
         return s;
@@ -270,6 +164,7 @@ enum status run_open(struct blocks *b, struct cache *c, struct slice meta, struc
 void run_close(struct run *r)
 {
     if (!r) return;
+    columns__close(r->columns);
     arena_release(&r->arena);
     mem_free(MEM_RUN, r);
 }
@@ -313,6 +208,27 @@ void run__date(const struct run *r, struct entry *e)
 }
 
 uint32_t run__segment_count(const struct run *r) { return r->meta.segments; }
+struct columns_part *run__columns(const struct run *r) { return r->columns; }
+const struct run_meta *run__meta(const struct run *r) { return &r->meta; }
+
+bool run__continues(const struct run *r, uint32_t segment, struct slice *ret_key)
+{
+    *ret_key = fence_key(r, segment);
+    return r->fences[segment].key & 1;
+}
+
+enum status run__open_columns(struct run *r, const struct column_place *p, struct cache *cache,
+                              struct column_segment **ret)
+{
+    struct place at = p->place;
+    TRY(column_segment_open(r->blocks, cache, r->meta.extents[at.extent], at.block, ret));
+    const char *wrong = NULL;
+    if (column_segment_tree(*ret) != r->meta.tree) wrong = "it belongs to another tree";
+    else if (column_segment_disk_blocks(*ret) != at.blocks) wrong = "its length is out of range";
+    if (!wrong) return OK;
+    column_segment_close(*ret);
+    return corrupted(r, at, wrong);
+}
 struct cache *run__cache(const struct run *r) { return r->cache; }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -409,18 +325,6 @@ enum status run_get(struct run *r, struct slice key, uint64_t key_hash, uint64_t
     return NOT_FOUND;
 }
 
-void page_pins_release(struct page_pins *p)
-{
-    for (size_t i = 0; i < p->pages.count; i++) cache_unpin(p->cache, p->pages.data[i]);
-    p->pages.count = 0;
-}
-
-void page_pins_free(struct page_pins *p)
-{
-    page_pins_release(p);
-    ARRAY_RELEASE(&p->pages);
-}
-
 /* --- the rest --------------------------------------------------------------------------------- */
 
 void run_split_keys(const struct run *r, uint32_t parts, struct arena *a, struct slice *ret_keys,
@@ -485,14 +389,15 @@ static enum status verify_all(struct run *r, struct verify *v)
     }
     if (v->entries != r->meta.entries || v->tombstones != r->meta.tombstones)
         return corrupted(r, r->meta.fences, "the run's entry count is wrong");
-    struct place resident[] = {r->meta.fences, r->meta.filter};
-    for (unsigned i = 0; i < 2; i++) { /* again, as they are on disk now */
+    struct place resident[] = {r->meta.fences, r->meta.filter, r->meta.columns};
+    static const enum segment_kind kinds[] = {SEGMENT_FENCES, SEGMENT_FILTER, SEGMENT_COLUMNS};
+    for (unsigned i = 0; i < 3; i++) { /* again, as they are on disk now */
         char *raw;
         if (!resident[i].blocks) continue;
-        TRY(read_raw(r, resident[i], i ? SEGMENT_FILTER : SEGMENT_FENCES, &raw));
+        TRY(read_raw(r, resident[i], kinds[i], &raw));
         mem_free(MEM_RUN, raw);
     }
-    return OK;
+    return r->columns ? columns__verify(r) : OK;
 }
 
 enum status run_verify(struct run *r)

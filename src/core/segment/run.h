@@ -15,6 +15,7 @@
 struct run;
 struct run_builder;
 struct run_cursor;
+struct run_layout; /* segment/run_columns.h */
 
 struct entry {
     struct slice key;
@@ -47,6 +48,7 @@ struct run_options {
     bool compress;          /* LZ4 where it saves an eighth */
     bool history;           /* entries are past versions (history_end); max_ts is that of their ends */
     bool stamped;           /* one timestamp for all entries, told by run_stamp; theirs must be 0 */
+    struct run_layout *columns; /* of rows, to be kept by columns, too; NULL: by rows alone. Not of history */
 };
 
 enum status run_builder_new(const struct run_options *o, struct run_builder **ret) MUST;
@@ -88,14 +90,6 @@ struct slice run_min_key(const struct run *r);
 struct slice run_max_key(const struct run *r);
 uint64_t run_min_ts(const struct run *r);
 uint64_t run_max_ts(const struct run *r);
-
-/* Pages that a statement keeps pinned until it ends. */
-struct page_pins {
-    struct cache *cache;
-    ARRAY(struct cache_page *) pages;
-};
-void page_pins_release(struct page_pins *p); /* unpins all, keeps the memory */
-void page_pins_free(struct page_pins *p);
 
 /* False when the filter or the key range say that the key is not there. */
 bool run_may_contain(const struct run *r, struct slice key, uint64_t key_hash);

@@ -5,7 +5,7 @@
 #include "core/segment/run.h"
 
 #include "base/hash.h"
-#include "core/segment/segment_priv.h"
+#include "core/segment/run_columns_priv.h"
 
 enum {
     SEGMENT_BYTES_DEFAULT = 32 << 10,
@@ -39,6 +39,7 @@ struct run_builder {
     ARRAY(uint64_t) hashes; /* of distinct keys, for the filter */
     struct strbuf min_key, last_key;
     uint64_t last_ts;
+    struct columns_builder *columns; /* NULL: none, or no more */
 };
 
 enum status run_builder_new(const struct run_options *o, struct run_builder **ret)
@@ -54,12 +55,14 @@ enum status run_builder_new(const struct run_options *o, struct run_builder **re
     strbuf_init(&b->fence_keys, NULL);
     strbuf_init(&b->min_key, NULL);
     strbuf_init(&b->last_key, NULL);
+    if (o->columns && !o->history) b->columns = columns__new(o->tree, o->columns);
     *ret = b;
     return OK;
 }
 
 static void builder_free(struct run_builder *b)
 {
+    columns__free(b->columns);
     segment_rows__release(&b->rows);
     block_buf__release(&b->chunk);
     ARRAY_RELEASE(&b->extents);
@@ -113,6 +116,8 @@ static enum status sealed(struct run_builder *b, size_t start, struct place *ret
     /* Space is given out in powers of two: a chunk ends below one, never just above it. */
     uint64_t due = b->o.stamped ? CHUNK_MIN_LOAD : CHUNK_MIN;
     while (due < b->written / CHUNK_PART && due < CHUNK_MAX) due *= 2;
+    /* A column segment is large, but what it leaves of an extent the rows that follow fill up. */
+    while (b->columns && due < b->chunk.len) due *= 2;
     return b->chunk.len + b->o.segment_bytes + BLOCK_BYTES > due ? write_chunk(b) : OK;
 }
 
@@ -121,6 +126,29 @@ static enum status seal_rows(struct run_builder *b)
     size_t start = b->chunk.len;
     segment_rows__seal(&b->rows, b->o.tree, b->o.compress, &b->chunk);
     return sealed(b, start, &ARRAY_LAST(&b->fences).place);
+}
+
+static void drop_columns(struct run_builder *b)
+{
+    columns__free(b->columns);
+    b->columns = NULL;
+    b->meta.column_bytes = 0;
+}
+
+/* Whatever column segments are due; at the end, all. */
+static enum status seal_columns(struct run_builder *b, bool all)
+{
+    for (bool any = true; b->columns && any;) {
+        struct place p;
+        size_t start = b->chunk.len;
+        if (!columns__seal(b->columns, all, &b->chunk, &any)) drop_columns(b);
+        else if (any) {
+            b->meta.column_bytes += b->chunk.len - start;
+            TRY(sealed(b, start, &p));
+            columns__placed(b->columns, p);
+        }
+    }
+    return OK;
 }
 
 /* The shortest key above the last one and not above the first of the segment that begins. */
@@ -155,7 +183,9 @@ enum status run_builder_add(struct run_builder *b, const struct entry *e)
         if (b->fence_keys.len + e->key.len > SEGMENT_BODY_MAX / 2)
             return FAIL(PROGRAM_LIMIT_EXCEEDED, "too many segments in one run");
         add_fence(b, e->key);
+        if (b->columns) columns__begin_rows(b->columns);
     }
+    if (b->columns && !columns__add(b->columns, e, order < 0)) drop_columns(b);
     segment_rows__add(&b->rows, e);
     if (order < 0) {
         m->keys++;
@@ -170,7 +200,7 @@ enum status run_builder_add(struct run_builder *b, const struct entry *e)
     m->entries++;
     m->tombstones += e->tombstone;
     b->last_ts = e->ts;
-    return OK;
+    return b->columns ? seal_columns(b, false) : OK;
 }
 
 static enum status seal_fences(struct run_builder *b)
@@ -207,10 +237,20 @@ static enum status seal_filter(struct run_builder *b)
     return sealed(b, start, &b->meta.filter);
 }
 
+static enum status seal_columns_index(struct run_builder *b)
+{
+    size_t start = b->chunk.len;
+    columns__seal_index(b->columns, b->o.compress, &b->chunk);
+    b->meta.column_bytes += b->chunk.len - start;
+    return sealed(b, start, &b->meta.columns);
+}
+
 static enum status finish(struct run_builder *b, struct strbuf *meta)
 {
     if (!b->meta.entries) return NOT_FOUND;
     if (b->rows.offsets.count) TRY(seal_rows(b));
+    TRY(seal_columns(b, true));
+    if (b->columns) TRY(seal_columns_index(b));
     TRY(seal_fences(b));
     TRY(seal_filter(b));
     TRY(write_chunk(b));

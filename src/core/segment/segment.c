@@ -301,11 +301,11 @@ static void inspect_key(struct strbuf *out, const char *name, struct slice key)
 
 static enum status inspect_one(struct slice raw, size_t at, struct strbuf *out)
 {
-    static const char *const kinds[] = {"?", "rows", "fences", "filter"};
+    static const char *const kinds[] = {"?", "rows", "fences", "filter", "an index of columns"};
     struct segment_header h;
     struct slice rest = {raw.data + at, raw.len - at};
     memcpy(&h, rest.data, sizeof h);
-    uint8_t kind = h.kind <= SEGMENT_FILTER ? h.kind : 0;
+    uint8_t kind = h.kind <= SEGMENT_COLUMNS ? h.kind : 0;
     strbuf_addf(out, "offset %zu: segment of %s, tree %llu\n", at, kinds[kind],
                 (unsigned long long)h.tree);
     strbuf_addf(out, "  count %u, tombstones %u, body %u bytes, stored %u bytes (%s)\n", h.count,
@@ -335,7 +335,7 @@ enum status segment_inspect(struct slice bytes, struct strbuf *out)
         if (bytes.len - at < sizeof(struct segment_header))
             return FAIL(DATA_CORRUPTED, "invalid segment at offset %zu: it is too short", at);
         memcpy(&magic, bytes.data + at, sizeof magic);
-        if (at && !magic) return OK;
+        if (at && magic != SEGMENT_MAGIC) return OK; /* a segment of columns is explained by itself */
         TRY(inspect_one(bytes, at, out));
         struct segment_header h;
         memcpy(&h, bytes.data + at, sizeof h);

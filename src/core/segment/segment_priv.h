@@ -5,7 +5,7 @@
 #include "core/filter/bloom.h"
 #include "core/segment/run.h"
 
-enum segment_kind { SEGMENT_ROWS = 1, SEGMENT_FENCES = 2, SEGMENT_FILTER = 3 };
+enum segment_kind { SEGMENT_ROWS = 1, SEGMENT_FENCES = 2, SEGMENT_FILTER = 3, SEGMENT_COLUMNS = 4 };
 enum segment_codec { CODEC_NONE = 0, CODEC_LZ4 = 1 };
 
 enum {
@@ -21,7 +21,7 @@ struct segment_header {
     uint16_t version;
     uint8_t kind, codec;
     uint64_t tree;
-    uint32_t count;        /* entries; fences: segments; filter: blocks of 32 bytes */
+    uint32_t count;        /* entries; fences: segments; filter: blocks of 32 bytes; columns: segments */
     uint32_t tombstones;
     uint32_t body_bytes;   /* decoded */
     uint32_t stored_bytes; /* on disk, after this header */
@@ -140,12 +140,15 @@ struct run_meta {
     uint64_t tree, entries, tombstones, keys, min_ts, max_ts;
     uint32_t segments;
     struct place fences, filter; /* filter.blocks 0: none */
+    struct place columns;        /* the index of the column part; blocks 0: none */
+    uint64_t column_bytes;       /* of its segments on disk */
     struct slice min_key, max_key;
     struct extent *extents;
     uint32_t extent_count;
     bool stamped;
 };
 void run_meta__encode(const struct run_meta *m, struct strbuf *out);
+bool run_meta__has(const struct run_meta *m, struct place p); /* does it lie in an extent of the run? */
 /* Keys point into the blob, extents into the arena. */
 enum status run_meta__decode(struct slice blob, struct arena *a, struct run_meta *ret) MUST;
 
