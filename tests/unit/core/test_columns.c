@@ -299,8 +299,9 @@ static void make_condition(struct fixture *f, struct column_scan_request *q, str
                     : c->test.op >= COLUMN_IS_NULL ? 0 : 1;
     struct datum *values = ARENA_ARRAY(&f->arena, struct datum, 6);
     for (uint32_t i = 0; i < c->test.count; i++) { /* of values that occur */
-        do values[i] = from->list.data[rng_below(&f->rng, from->list.count)].values[number];
-        while (values[i].null);
+        for (int tries = 0; tries < 100 && (!tries || values[i].null); tries++)
+            values[i] = from->list.data[rng_below(&f->rng, from->list.count)].values[number];
+        if (values[i].null) c->test = (struct column_test){.op = COLUMN_IS_NULL};
     }
     c->test.values = values;
 }
