@@ -43,6 +43,8 @@ void txn_set_lock_timeout(struct txn *t, int64_t timeout_us); /* for waits that 
 uint64_t txn_id(const struct txn *t);          /* unique in the process's life, from 1 */
 enum isolation txn_isolation(const struct txn *t);
 uint64_t txn_snapshot_ts(const struct txn *t); /* of the running statement */
+/* That all its statements read at, but for those that began latest; 0: each has its own, or there is none yet. */
+uint64_t txn_kept_snapshot_ts(const struct txn *t);
 bool txn_has_writes(const struct txn *t);
 /* Versions written so far, and their bytes; what was rolled back to a savepoint does not count. */
 void txn_get_written(const struct txn *t, uint64_t *ret_rows, uint64_t *ret_bytes);
@@ -62,6 +64,9 @@ void txn_statement_begin(struct txn *t);
 /* The same, and under READ COMMITTED it sees what has committed by now, within a statement, too; that one's
  * own snapshot is there again at the end. */
 void txn_statement_begin_fresh(struct txn *t);
+/* The same whatever the isolation: one that keeps its snapshot has it again at the end. For DDL, which must find
+ * all rows that are there. */
+void txn_statement_begin_latest(struct txn *t);
 void txn_statement_end(struct txn *t);
 bool txn_in_statement(const struct txn *t);
 /* Makes the writes so far visible to the reads that follow within the statement. */

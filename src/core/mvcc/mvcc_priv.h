@@ -88,7 +88,7 @@ struct txn {
     uint32_t depth;              /* of statements */
     uint32_t command, last_command; /* reads see own versions below `command` */
     ARRAY(uint32_t) outer_commands;
-    ARRAY(struct aside_snapshot) aside; /* of statements around one that began fresh */
+    ARRAY(struct aside_snapshot) aside; /* of statements around one that began latest */
     uint64_t snapshot;           /* atomic: 0 none, 1 being taken */
     ARRAY(struct write_entry) writes;
     ARRAY(struct tree_change) changes;

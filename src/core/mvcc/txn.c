@@ -164,14 +164,20 @@ void txn_statement_begin(struct txn *t)
     else if (t->snapshot == 0 || t->options.isolation == READ_COMMITTED) txn__take_snapshot(t);
 }
 
-/* While the outer snapshot is put aside a reader holds back what it may need. */
 void txn_statement_begin_fresh(struct txn *t)
 {
-    bool nested = t->depth > 0 && t->options.isolation == READ_COMMITTED;
-    if (nested)
-        ARRAY_PUSH(&t->aside, ((struct aside_snapshot){t->snapshot, t->depth, txn_begin_reader(t)}));
+    if (t->depth > 0 && t->options.isolation == READ_COMMITTED) txn_statement_begin_latest(t);
+    else txn_statement_begin(t);
+}
+
+/* While a snapshot that will be needed again is put aside a reader holds back what it may need. */
+void txn_statement_begin_latest(struct txn *t)
+{
     txn_statement_begin(t);
-    if (nested) txn__take_snapshot(t);
+    uint32_t outer = t->depth - 1;
+    if (outer == 0 && t->options.isolation == READ_COMMITTED) return;
+    ARRAY_PUSH(&t->aside, ((struct aside_snapshot){t->snapshot, outer, txn_begin_reader(t)}));
+    txn__take_snapshot(t);
 }
 
 static void bring_back(struct txn *t)
@@ -187,10 +193,9 @@ void txn_statement_end(struct txn *t)
     ASSERT(t->depth > 0);
     t->command = ARRAY_LAST(&t->outer_commands);
     t->outer_commands.count--;
-    if (--t->depth > 0) {
-        if (t->aside.count && ARRAY_LAST(&t->aside).depth == t->depth) bring_back(t);
-        return;
-    }
+    t->depth--;
+    if (t->aside.count && ARRAY_LAST(&t->aside).depth == t->depth) bring_back(t);
+    if (t->depth > 0) return;
     page_pins_release(&t->pins);
     /* Between statements READ COMMITTED holds nothing back. */
     if (t->options.isolation == READ_COMMITTED)
@@ -242,6 +247,12 @@ enum isolation txn_isolation(const struct txn *t)
 uint64_t txn_snapshot_ts(const struct txn *t)
 {
     return t->snapshot;
+}
+
+uint64_t txn_kept_snapshot_ts(const struct txn *t)
+{
+    if (t->options.isolation == READ_COMMITTED) return 0;
+    return t->aside.count ? t->aside.data[0].snapshot : t->snapshot;
 }
 
 bool txn_has_writes(const struct txn *t)
