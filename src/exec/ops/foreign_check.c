@@ -62,17 +62,41 @@ static enum status judge_snapshot(struct foreign_run *r, const struct foreign_ke
     return OK;
 }
 
-/* Through a secondary index: what its entry names is locked, then looked at again. */
-static enum status look_through_index(struct foreign_run *r, const struct foreign_key *k,
-                                      enum row_lock mode, bool *ret_found, bool *ret_changed)
+static bool has_key(struct foreign_run *r, const struct foreign_key *k, struct slice key,
+                    struct slice bytes)
 {
     struct datum *row = ARENA_ARRAY(r->arena, struct datum, k->parent->column_count + 1u);
+    bool unique;
+    dml_decode(k->parent, bytes, row);
+    strbuf_clear(&r->entry);
+    op__index_key(k->parent, k->index, row, key, &r->entry, &unique);
+    return slice_eq(strbuf_slice(&r->entry), strbuf_slice(&r->lookup));
+}
+
+/* The same when the index is younger than the snapshot, for which it has no entries: the row is asked. One
+ * that has gone may have been there for the snapshot. */
+static enum status judge_row(struct foreign_run *r, const struct foreign_key *k, struct slice key,
+                             bool *ret_found)
+{
+    struct point_get_request q = {k->parent->tree, key};
+    struct slice seen;
+    if (!*ret_found) return serialization_failure();
+    enum status st = store_point_get(r->x->txn, &q, &seen);
+    if (st != NOT_FOUND) TRY(st);
+    *ret_found = st == OK && has_key(r, k, key, seen);
+    return OK;
+}
+
+/* Through a secondary index: what its entry names is locked, then looked at again. */
+static enum status look_through_index(struct foreign_run *r, const struct foreign_key *k,
+                                      enum row_lock mode, bool *ret_found, bool *ret_changed,
+                                      struct slice *ret_row)
+{
     *ret_found = false;
     for (int i = 0; i < LOOKUPS_MAX; i++) {
         struct lock_request q = {.tree = k->index->tree, .key = strbuf_slice(&r->lookup),
                                  .mode = ROW_LOCK_NONE};
         struct lock_result got;
-        bool unique;
         TRY(store_lock(r->x->txn, &q, &got));
         *ret_changed = got.changed;
         if (!got.row.data) return OK;
@@ -80,10 +104,8 @@ static enum status look_through_index(struct foreign_run *r, const struct foreig
                                   .mode = mode};
         TRY(store_lock(r->x->txn, &q, &got));
         if (!got.row.data) continue;
-        dml_decode(k->parent, got.row, row);
-        strbuf_clear(&r->entry);
-        op__index_key(k->parent, k->index, row, q.key, &r->entry, &unique);
-        *ret_found = slice_eq(strbuf_slice(&r->entry), strbuf_slice(&r->lookup));
+        *ret_row = q.key;
+        *ret_found = has_key(r, k, q.key, got.row);
         if (*ret_found) return OK;
         TRY(exec_check(r->x));
     }
@@ -109,8 +131,9 @@ static enum status look_up(struct foreign_run *r, const struct foreign_key *k, b
     enum row_lock mode;
     TRY(lock_mode(r, k, &mode));
     bool changed;
+    struct slice row = {0};
     if (k->index->tree) {
-        TRY(look_through_index(r, k, mode, ret_found, &changed));
+        TRY(look_through_index(r, k, mode, ret_found, &changed, &row));
     } else {
         struct lock_request q = {.tree = k->parent->tree, .key = strbuf_slice(&r->lookup),
                                  .mode = mode};
@@ -120,7 +143,9 @@ static enum status look_up(struct foreign_run *r, const struct foreign_key *k, b
         changed = got.changed;
     }
     bool judges = changed && txn_isolation(r->x->txn) != READ_COMMITTED && r->mode;
-    return judges ? judge_snapshot(r, k, ret_found) : OK;
+    if (!judges) return OK;
+    return k->index->tree && !k->index->valid ? judge_row(r, k, row, ret_found)
+                                              : judge_snapshot(r, k, ret_found);
 }
 
 /* Where an error came up that is no answer: PostgreSQL's own query. */
