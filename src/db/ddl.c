@@ -101,8 +101,15 @@ enum status ddl__lock(struct ddl *d, oid_t relation, enum relation_lock mode)
     TRY(txn_lock_relation(d->s->txn, relation, mode, false));
     TRY(txn_await_visible(d->s->txn)); /* who had the lock may have committed asynchronously */
     txn_statement_end(d->s->txn);
-    txn_statement_begin_fresh(d->s->txn);
+    txn_statement_begin_latest(d->s->txn);
     return OK;
+}
+
+enum status ddl__lock_fully(struct ddl *d, oid_t relation)
+{
+    enum relation_lock mode = d->beside;
+    d->beside = 0;
+    return mode ? ddl__lock(d, relation, mode) : OK;
 }
 
 const struct table_def *ddl__table(struct ddl *d, oid_t oid)
@@ -335,9 +342,9 @@ static enum status execute_once(struct session *s, const struct statement *st, s
     struct ddl d = {.s = s, .sink = sink, .text = text, .a = &s->arena};
     TRY(session__begin_ddl(s));
     s->txn_began_statement = true;
-    /* The wait for other DDL may have been long. */
+    /* The wait for other DDL may have been long, and definitions are those of now. */
     txn_statement_end(s->txn);
-    txn_statement_begin_fresh(s->txn);
+    txn_statement_begin_latest(s->txn);
     enum status result = ddl__statement(&d, st->ast, tag);
     for (size_t i = 0; i < d.kept.count; i++) catalog_unref(d.kept.data[i]);
     *ret_blocked = result == OBJECT_IN_USE ? d.blocked : 0;

@@ -3,7 +3,7 @@
  * first, then types change, then columns are added, then come their attributes, and constraints,
  * foreign keys last. */
 #include "catalog/column_statistics.h"
-#include "db/ddl_priv.h"
+#include "db/ddl_follow_priv.h"
 
 /* --- attributes of a column ----------------------------------------------------------------- */
 
@@ -304,6 +304,15 @@ static enum relation_lock strongest(const struct ast_alter_table *n)
     return lock;
 }
 
+/* Does it go over all rows, and nothing else? Then others may write meanwhile. */
+static bool works_beside(const struct ddl *d, const struct ast_alter_table *n)
+{
+    if (!ddl__is_alone(d) || n->cmds.count != 1) return false;
+    const struct ast_alter_cmd *c = AST(n->cmds.items[0], ast_alter_cmd);
+    return c->type == ALTER_COLUMN_TYPE || c->type == ALTER_SET_NOT_NULL ||
+           (c->type == ALTER_ADD_CONSTRAINT && c->constraint->type != CON_FOREIGN);
+}
+
 enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
 {
     const struct table_def *t;
@@ -317,7 +326,8 @@ enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
     TRY(ddl__own_table(d, t));
     for (uint32_t i = 0; i < n->cmds.count; i++)
         TRY(check_kind(t, AST(n->cmds.items[i], ast_alter_cmd)));
-    TRY(ddl__lock(d, t->oid, strongest(n)));
+    d->beside = works_beside(d, n) ? strongest(n) : 0;
+    TRY(ddl__lock(d, t->oid, d->beside ? LOCK_SHARE_UPDATE_EXCLUSIVE : strongest(n)));
     TRY(session__check_unused(d->s, t, "ALTER TABLE"));
     oid_t oid = t->oid;
     for (int pass = 0; pass < PASSES; pass++)
@@ -325,5 +335,5 @@ enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
             const struct ast_alter_cmd *c = AST(n->cmds.items[i], ast_alter_cmd);
             if (pass_of(c) == pass) TRY(command(d, oid, c));
         }
-    return OK;
+    return ddl__lock_fully(d, oid);
 }

@@ -136,18 +136,31 @@ static enum status check_checks(struct ddl *d, const struct table_def *t)
     return OK;
 }
 
-static enum status verify_checks(struct ddl *d, oid_t table, int16_t number)
+static bool has_number(const int16_t *columns, uint16_t n, int16_t number)
 {
-    const struct table_def *t = ddl__table(d, table);
+    for (uint16_t i = 0; i < n; i++)
+        if (columns[i] == number) return true;
+    return false;
+}
+
+/* Whether others may write while the rows are moved: what must be looked at all at once is looked at under
+ * a lock, and a row must be found again by its key. */
+static bool may_beside(const struct ddl *d, const struct table_def *t, const struct column_def *c,
+                       const struct expr *value)
+{
+    uint32_t n;
+    const struct constraint_def *const *list = catalog_references(d->s->catalog, t->oid, &n);
+    for (uint16_t i = 0; i < t->index_count; i++)
+        if (t->indexes[i]->deferrable) return false;
+    for (uint16_t i = 0; t->primary && i < t->primary->key_count; i++)
+        if (t->primary->columns[i].column == c->number && expr_is_volatile(value)) return false;
     for (uint16_t i = 0; i < t->constraint_count; i++) {
         const struct constraint_def *k = t->constraints[i];
-        bool uses = false;
-        for (uint16_t c = 0; c < k->column_count; c++) uses |= k->columns[c] == number;
-        if (k->kind == 'c' && k->validated && uses) TRY(ddl__verify_check(d, t, k));
+        if (k->kind == 'f' && has_number(k->columns, k->column_count, c->number)) return false;
     }
-    return t->columns[number - 1].not_null
-               ? ddl__verify_not_null(d, t, (uint16_t)(number - 1))
-               : OK;
+    for (uint32_t i = 0; i < n; i++)
+        if (has_number(list[i]->foreign_columns, list[i]->column_count, c->number)) return false;
+    return true;
 }
 
 static enum status retype_sequence(struct ddl *d, oid_t table, const struct column_def *to)
@@ -178,13 +191,6 @@ static enum status verify_one_foreign(struct ddl *d, const struct constraint_def
     TRY(ddl__lock(d, k->table, LOCK_SHARE_ROW_EXCLUSIVE));
     TRY(ddl__lock(d, k->foreign_table, LOCK_SHARE_ROW_EXCLUSIVE));
     return ddl__verify_foreign(d, k);
-}
-
-static bool has_number(const int16_t *columns, uint16_t n, int16_t number)
-{
-    for (uint16_t i = 0; i < n; i++)
-        if (columns[i] == number) return true;
-    return false;
 }
 
 /* Those of the column, and those that refer to it. */
@@ -227,13 +233,10 @@ enum status ddl__alter_type(struct ddl *d, oid_t table, const struct ast_alter_c
     TRY(ddl__retype_indexes(d, &e, c));
     TRY(check_default(d, ddl__edit_def(&e), c));
     TRY(check_checks(d, ddl__edit_def(&e)));
-    uint16_t at = (uint16_t)(c->number - 1);
-    if (!cmd->expr && same_bytes(old, c)) {
-        TRY(ddl__edit_put(d, &e, NULL));
-    } else {
-        TRY(ddl__remake(d, t, &e, at, value));
-        TRY(verify_checks(d, table, c->number));
-    }
+    if (!may_beside(d, t, old, value)) TRY(ddl__lock_fully(d, table));
+    if (cmd->expr || !same_bytes(old, c))
+        TRY(ddl__retype(d, t, &e, (uint16_t)(c->number - 1), value));
+    else TRY(ddl__edit_put(d, &e, NULL));
     TRY(verify_foreign(d, table, c->number));
     return c->identity ? retype_sequence(d, table, c) : OK;
 }

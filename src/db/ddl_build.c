@@ -22,11 +22,21 @@ static enum status look_up(struct build *b)
     return FAIL(UNDEFINED_OBJECT, "the index or its table was dropped meanwhile");
 }
 
+/* Whatever the session's transactions are else: one that kept a snapshot would hold back others, who
+ * wait for old snapshots as we do. */
+static enum status ensure_txn(struct build *b)
+{
+    struct session *s = b->s;
+    if (s->txn && txn_isolation(s->txn) != READ_COMMITTED) session__abort(s, b->sink);
+    if (!s->txn) s->isolation = READ_COMMITTED;
+    return session__ensure_txn(s);
+}
+
 enum status build__open(struct build *b)
 {
     struct session *s = b->s;
     TRY(session__check_interrupts(s));
-    TRY(session__ensure_txn(s));
+    TRY(ensure_txn(b));
     if (!txn_in_statement(s->txn)) txn_statement_begin(s->txn);
     TRY(session__begin_ddl(s));
     s->txn_began_statement = true;
@@ -58,7 +68,7 @@ enum status build__commit(struct build *b)
     b->t = catalog_table_by_oid(now, b->table);
     b->x = catalog_index_by_oid(now, b->index);
     /* Functions in expressions run in it, and waits are its. */
-    TRY(session__ensure_txn(s));
+    TRY(ensure_txn(b));
     txn_statement_begin(s->txn);
     return OK;
 }

@@ -30,6 +30,21 @@ static enum status add_columns(struct ddl *d, struct table_edit *e,
     return OK;
 }
 
+/* It reads what any other of the transaction does. */
+static void begin_query(struct session *s)
+{
+    txn_statement_end(s->txn);
+    txn_statement_begin_fresh(s->txn);
+    session__change_catalog(s, false);
+}
+
+static void end_query(struct session *s)
+{
+    txn_statement_end(s->txn);
+    txn_statement_begin_latest(s->txn);
+    session__change_catalog(s, true);
+}
+
 static enum status fill(struct ddl *d, const struct ast_create_table_as *n,
                         const struct schema_def *schema, char tag[64])
 {
@@ -44,12 +59,17 @@ static enum status fill(struct ddl *d, const struct ast_create_table_as *n,
     struct statement st = {.ast = &insert->node};
     uint32_t params = 0;
     enum status s;
+    begin_query(d->s);
     struct cached_plan *p = session__plan(d->s, &st, d->text, NULL, &params, false, &s);
-    if (!p) return s;
+    if (!p) {
+        end_query(d->s);
+        return s;
+    }
     struct run_options o = {.params = &no_params};
     char words[64] = "";
     s = session__run_plan(d->s, p, &o, d->sink, words);
     cached_plan_unref(p);
+    end_query(d->s);
     TRY(s);
     const char *count = strrchr(words, ' '); /* of "INSERT 0 n" */
     ddl__tag(tag, arena_printf(d->a, "SELECT%s", count ? count : " 0"));

@@ -1,6 +1,7 @@
-/* CREATE INDEX and the end of an index. The index is filled by one scan of the table under a lock
- * that keeps writers out; it is in the catalog only once it is whole. */
+/* CREATE INDEX and the end of an index. By itself it fills the index while others write, in one transaction
+ * (ddl_follow.c), else under a lock that keeps them out; it is in the catalog only once it is whole. */
 #include "db/ddl_build_priv.h"
+#include "db/ddl_follow_priv.h"
 
 enum { INDEX_COLUMNS_MAX = 32 };
 
@@ -183,7 +184,8 @@ enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n)
     struct table_edit e;
     TRY(ddl__define_index(d, n, &t, &x));
     if (!x) return OK;
-    TRY(ddl__lock(d, t->oid, LOCK_SHARE));
+    d->beside = ddl__is_alone(d) ? LOCK_SHARE : 0;
+    TRY(ddl__lock(d, t->oid, d->beside ? LOCK_SHARE_UPDATE_EXCLUSIVE : LOCK_SHARE));
     TRY(ddl__new_oid(d, &x->oid));
     TRY(ddl__fill_index(d, BUILD_CREATE, t, x));
     ddl__edit(d, t, &e);

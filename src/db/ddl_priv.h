@@ -13,6 +13,8 @@ struct ddl {
     const struct result_sink *sink;
     struct slice text;                /* the query string, for error positions */
     struct arena *a;                  /* of the statement */
+    enum relation_lock beside;        /* others may write while it goes over the table's rows, until it takes
+                                       * this; 0: it has what it needs */
     bool unplaced;                    /* errors in expressions tell no position (ALTER TABLE) */
     struct txn *reader;               /* its snapshot is scanned, piece by piece; NULL: s->txn */
     oid_t blocked;                    /* the table that it failed for: builds.h */
@@ -49,10 +51,13 @@ enum status ddl__put_schema(struct ddl *d, const struct schema_def *def) MUST;
 enum status ddl__put_database(struct ddl *d, const struct database_def *def) MUST;
 enum status ddl__put_role(struct ddl *d, const struct role_def *def) MUST;
 enum status ddl__remove(struct ddl *d, oid_t oid) MUST;
-/* Waits for the lock, then looks with new eyes: rows committed meanwhile are seen. A table that
+/* Waits for the lock, then looks with new eyes, until the statement ends: rows committed meanwhile are seen,
+ * whatever snapshot the transaction keeps. A table that
  * somebody works on beside others (builds.h) is 55006; but a statement that has done nothing yet
  * is tried again once that is over. */
 enum status ddl__lock(struct ddl *d, oid_t relation, enum relation_lock mode) MUST;
+/* d->beside is taken, and nobody writes from now on. */
+enum status ddl__lock_fully(struct ddl *d, oid_t relation) MUST;
 /* The definition in the newest snapshot; it exists. */
 const struct table_def *ddl__table(struct ddl *d, oid_t oid);
 
@@ -187,22 +192,31 @@ enum status ddl__duplicated(struct ddl *d, const struct table_def *t, const stru
 /* Fills the index's (new) tree from the table's rows. */
 enum status ddl__build_index(struct ddl *d, const struct table_def *t,
                              const struct index_def *x) MUST;
+/* --- ddl_move.c --- */
 /* Moves the rows of `from` into the new tree of `to` (same oid, in the catalog already), and
  * builds the trees of to's secondary indexes. fill (may be NULL) changes the values: the first
- * from->column_count are given. */
+ * from->column_count are given. With d->beside rows keep their keys, or their
+ * values give the same ones each time. */
 struct rewrite {
     const struct table_def *from, *to;
+    bool keeps_keys; /* rows keep theirs */
     enum status (*fill)(void *ctx, struct datum *row);
     void *ctx;
 };
 enum status ddl__rewrite(struct ddl *d, const struct rewrite *q) MUST;
 /* New trees for the table (e->def.tree) and its secondary indexes; the old ones are dropped. */
 enum status ddl__new_trees(struct ddl *d, struct table_edit *e) MUST;
+/* The same, but that nothing is dropped, and the rest of it. */
+enum status ddl__more_trees(struct ddl *d, struct table_edit *e) MUST;
+enum status ddl__drop_trees(struct ddl *d, const struct table_def *t) MUST;
 
 /* --- ddl_rewrite.c: ALTER TABLE's ways over the rows --- */
 /* Puts the edit with new trees and moves the rows of `from` there; `value` (NULL: none), over
  * slots of from's columns, is what the edit's column at that position gets. */
 enum status ddl__remake(struct ddl *d, const struct table_def *from, struct table_edit *e,
+                        uint16_t column, const struct expr *value) MUST;
+/* The same for another type of that column, which must be as the table's checks and NOT NULL demand. */
+enum status ddl__retype(struct ddl *d, const struct table_def *from, struct table_edit *e,
                         uint16_t column, const struct expr *value) MUST;
 /* Every row has the column not null: 23502. */
 enum status ddl__verify_not_null(struct ddl *d, const struct table_def *t, uint16_t column) MUST;

@@ -6,6 +6,7 @@
  * Plain readers go on: they read the old tree. Who checks a foreign key by it does not, since what
  * is written after the commit is not there. */
 #include "db/ddl_build_priv.h"
+#include "db/ddl_follow_priv.h"
 
 struct reindex {
     const struct ast_reindex *ast;
@@ -133,9 +134,11 @@ enum status ddl__reindex(struct ddl *d, const struct ast_reindex *n)
     TRY(find_index(d, n, &x));
     const char *name = arena_strdup(d->a, x->name);
     t = ddl__table(d, x->table);
-    TRY(ddl__lock(d, t->oid, LOCK_EXCLUSIVE));
+    d->beside = ddl__is_alone(d) ? LOCK_EXCLUSIVE : 0;
+    TRY(ddl__lock(d, t->oid, d->beside ? LOCK_SHARE_UPDATE_EXCLUSIVE : LOCK_EXCLUSIVE));
     TRY(session__check_unused(d->s, t, "REINDEX INDEX"));
     TRY(rebuild(d, t->oid, x));
+    TRY(ddl__lock_fully(d, t->oid));
     return told(d, &r, name);
 }
 

@@ -1,13 +1,13 @@
-/* What DDL does to stored rows: scans of whole tables, filling new indexes, and moving a table's
- * rows to a new tree in another shape.
+/* What DDL does to stored rows: scans of whole tables, and filling new trees.
  *
  *   table tree     key: primary key's columns, or hidden int8 row id    row: all columns
  *   index tree     key: index columns, then the table key unless the entry is unique by itself
  *                  row: the table key
  *
- * The table is locked against writers, so what is scanned stays; all writes are the transaction's
- * own and vanish with it. Beyond store_load_threshold they go on as a bulk load. */
-#include "db/ddl_priv.h"
+ * The table is locked against writers, so what is scanned stays, or they are followed (ddl_follow.c); all
+ * writes are the transaction's own and vanish with it. Beyond store_load_threshold they go on as a bulk load. */
+#include "db/ddl_fill_priv.h"
+#include "db/ddl_follow_priv.h"
 
 #include "base/fiber.h"
 #include "types/key.h"
@@ -70,7 +70,7 @@ static enum status scan_piece(struct ddl *d, const struct row_scan *q, struct da
                               struct strbuf *next)
 {
     txn_statement_end(d->s->txn);
-    txn_statement_begin(d->s->txn);
+    txn_statement_begin_latest(d->s->txn);
     txn_statement_begin(d->reader);
     enum status s = scan_part(d, q, d->reader, row, PIECE_ROWS, next);
     txn_statement_end(d->reader);
@@ -154,7 +154,7 @@ static enum status key_words(struct ddl *d, const struct table_def *t, const str
     return OK;
 }
 
-static const char *schema_name(struct ddl *d, const struct table_def *t)
+const char *fill__schema_name(struct ddl *d, const struct table_def *t)
 {
     const struct schema_def *n = catalog_schema_by_oid(d->s->catalog, t->schema);
     return n ? n->name : NULL;
@@ -167,30 +167,13 @@ enum status ddl__duplicated(struct ddl *d, const struct table_def *t, const stru
     TRY(key_words(d, t, x, row, &words));
     FAIL(UNIQUE_VIOLATION, "could not create unique index \"%s\"", x->name);
     error_detail("Key %s is duplicated.", words);
-    return error_object(schema_name(d, t), t->name, NULL, x->name);
+    return error_object(fill__schema_name(d, t), t->name, NULL, x->name);
 }
 
 /* --- writing rows and entries ---------------------------------------------------------------- */
 
-/* Into trees that are new, so that what is there already is our own. */
-struct fill {
-    struct ddl *ddl;
-    const struct table_def *table;
-    const struct index_def **indexes; /* those with trees */
-    struct index_values *values;      /* one an index */
-    uint32_t index_count;
-    struct execution x;
-    struct arena arena;               /* of one row */
-    bool with_table;   /* the rows are written, too: tree 0 of the load */
-    struct load *load; /* NULL: not yet */
-    size_t wrote;
-    uint64_t rows;
-    struct strbuf entry;
-};
-
-/* Its expressions run by an execution of its own. */
-static enum status fill_begin(struct fill *f, struct ddl *d, const struct table_def *t,
-                              const struct index_def *only)
+enum status fill__begin(struct fill *f, struct ddl *d, const struct table_def *t,
+                        const struct index_def *only)
 {
     static const struct exec_params no_params = {0};
     *f = (struct fill){.ddl = d, .table = t, .with_table = !only};
@@ -232,7 +215,12 @@ static enum status judge_load(struct fill *f, enum status s)
     uint32_t tree = c->tree;
     if (!f->with_table) {
         struct point_get_request q = {f->table->tree, c->row};
-        TRY(store_point_get(f->ddl->s->txn, &q, &row));
+        struct txn *t = f->ddl->reader ? f->ddl->reader : f->ddl->s->txn;
+        txn_statement_begin(t);
+        enum status st = store_point_get(t, &q, &row);
+        if (st == OK) row = slice_dup(f->ddl->a, row);
+        txn_statement_end(t);
+        TRY(st);
     }
     ddl__decode(f->table, row, values);
     if (f->with_table && tree-- == 0)
@@ -249,12 +237,12 @@ static enum status write_one(struct fill *f, uint32_t tree, const struct write_r
     return s == UNIQUE_VIOLATION && x ? ddl__duplicated(f->ddl, f->table, x, row) : s;
 }
 
-/* `bytes`: of the row; data NULL when the table has it already. */
-static enum status fill_row(struct fill *f, struct slice key, struct slice bytes,
-                            const struct datum *row)
+enum status fill__row(struct fill *f, struct slice key, struct slice bytes,
+                      const struct datum *row)
 {
     uint32_t tree = 0;
-    if (!f->load && f->wrote > store_load_threshold(f->ddl->s->txn)) TRY(begin_load(f));
+    if (!f->load && !f->one_by_one && f->wrote > store_load_threshold(f->ddl->s->txn))
+        TRY(begin_load(f));
     f->rows++;
     if (f->with_table) {
         struct write_request w = {f->table->tree, WRITE_INSERT, key, bytes};
@@ -275,11 +263,37 @@ static enum status fill_row(struct fill *f, struct slice key, struct slice bytes
     return OK;
 }
 
-/* `s`: of the rows. */
-static enum status fill_end(struct fill *f, enum status s)
+enum status fill__remove(struct fill *f, struct slice key, const struct datum *row)
+{
+    for (uint32_t i = 0; i < f->index_count; i++) {
+        bool unique, present;
+        arena_clear(&f->arena);
+        TRY(ddl__index_entry(&f->values[i], key, row, &f->entry, &unique, &present));
+        if (!present) continue;
+        struct write_request w = {.tree = f->indexes[i]->tree, .op = WRITE_DELETE,
+                                  .key = strbuf_slice(&f->entry)};
+        enum status st = store_write(f->ddl->s->txn, &w);
+        if (st == NOT_FOUND)
+            return FAIL(INTERNAL_ERROR, "index \"%s\" has no entry for a row that was changed",
+                        f->indexes[i]->name);
+        TRY(st);
+    }
+    return OK;
+}
+
+/* What is written after a load goes over it, one by one. */
+enum status fill__loaded(struct fill *f, enum status s)
 {
     if (s == OK && f->load) s = judge_load(f, store_load_finish(f->load));
     store_load_free(f->load);
+    f->load = NULL;
+    f->one_by_one = true;
+    return s;
+}
+
+enum status fill__end(struct fill *f, enum status s)
+{
+    s = fill__loaded(f, s);
     strbuf_release(&f->entry);
     arena_release(&f->arena);
     exec_end(&f->x);
@@ -291,94 +305,62 @@ static enum status fill_end(struct fill *f, enum status s)
 
 static enum status build_row(void *ctx, struct slice key, struct datum *row)
 {
-    return fill_row(ctx, key, (struct slice){0}, row);
+    return fill__row(ctx, key, (struct slice){0}, row);
+}
+
+static enum status unbuild_row(void *ctx, struct slice key, struct datum *row)
+{
+    return fill__remove(ctx, key, row);
+}
+
+static enum status all_built(void *ctx, enum status s)
+{
+    return fill__loaded(ctx, s);
 }
 
 enum status ddl__build_index(struct ddl *d, const struct table_def *t, const struct index_def *x)
 {
     struct fill f;
-    TRY(fill_begin(&f, d, t, x));
     struct row_scan q = {t, build_row, &f};
-    TRY(fill_end(&f, ddl__scan(d, &q)));
+    struct follower w = {.ddl = d, .table = t, .lock = d->beside, .comes = build_row,
+                         .goes = unbuild_row, .scanned = all_built, .ctx = &f};
+    TRY(fill__begin(&f, d, t, x));
+    TRY(fill__end(&f, d->beside ? ddl__follow(&w) : ddl__scan(d, &q)));
+    narrowed__note_built(d->s, x->tree);
     return x->deferrable ? ddl__verify_unique(d, t, x) : OK;
 }
 
-/* --- moving rows ---------------------------------------------------------------------------- */
+/* --- trees -------------------------------------------------------------------------------------- */
 
-struct move {
-    struct ddl *ddl;
-    const struct rewrite *q;
-    struct datum *values;
-    struct strbuf key, row;
-    struct fill fill;
-};
-
-static enum status new_key(struct move *m, struct slice old_key)
+/* With those of the edit before dropped, or not. */
+static enum status make_trees(struct ddl *d, struct table_edit *e, bool drop)
 {
-    const struct table_def *from = m->q->from, *to = m->q->to;
-    static const struct key_part part = {.type = TYPE_INT8};
-    strbuf_clear(&m->key);
-    if (to->primary) {
-        for (uint16_t i = 0; i < to->primary->key_count; i++) {
-            int16_t n = to->primary->columns[i].column;
-            if (!m->values[n - 1].null) continue;
-            FAIL(NOT_NULL_VIOLATION, "column \"%s\" of relation \"%s\" contains null values",
-                 to->columns[n - 1].name, to->name);
-            return error_object(schema_name(m->ddl, to), to->name, to->columns[n - 1].name, NULL);
-        }
-        ddl__primary_key(to, m->values, &m->key);
-    } else if (!from->primary) {
-        strbuf_add(&m->key, old_key.data, old_key.len);
-    } else {
-        struct datum id = {0};
-        TRY(session__next_row_id(m->ddl->s, to, &id.v.i64));
-        key_encode(&part, id, &m->key);
-    }
-    return OK;
-}
-
-static enum status move_row(void *ctx, struct slice old_key, struct datum *row)
-{
-    struct move *m = ctx;
-    const struct table_def *to = m->q->to;
-    memcpy(m->values, row, m->q->from->column_count * sizeof *row);
-    for (uint16_t i = m->q->from->column_count; i < to->column_count; i++)
-        m->values[i] = (struct datum){.null = true};
-    if (m->q->fill) TRY(m->q->fill(m->q->ctx, m->values));
-    for (uint16_t i = 0; i < to->column_count; i++)
-        if (to->columns[i].dropped) m->values[i] = (struct datum){.null = true};
-    TRY(new_key(m, old_key));
-    strbuf_clear(&m->row);
-    row_encode(to->layout, m->values, &m->row);
-    return fill_row(&m->fill, strbuf_slice(&m->key), strbuf_slice(&m->row), m->values);
-}
-
-enum status ddl__rewrite(struct ddl *d, const struct rewrite *q)
-{
-    struct move m = {.ddl = d, .q = q};
-    struct row_scan scan = {q->from, move_row, &m};
-    m.values = ARENA_ARRAY(d->a, struct datum, q->to->column_count + 1);
-    TRY(fill_begin(&m.fill, d, q->to, NULL));
-    strbuf_init(&m.key, NULL);
-    strbuf_init(&m.row, NULL);
-    enum status s = fill_end(&m.fill, ddl__scan(d, &scan));
-    strbuf_release(&m.key);
-    strbuf_release(&m.row);
-    for (uint16_t i = 0; s == OK && i < q->to->index_count; i++)
-        if (q->to->indexes[i]->deferrable) s = ddl__verify_unique(d, q->to, q->to->indexes[i]);
-    return s;
-}
-
-enum status ddl__new_trees(struct ddl *d, struct table_edit *e)
-{
-    TRY(store_drop_tree(d->s->txn, e->def.tree));
+    if (drop) TRY(store_drop_tree(d->s->txn, e->def.tree));
     TRY(store_create_tree(d->s->txn, &e->def.tree));
     for (size_t i = 0; i < e->indexes.count; i++) {
         if (!e->indexes.data[i]->tree) continue;
         struct index_def *x = arena_memdup(d->a, e->indexes.data[i], sizeof *x);
-        TRY(store_drop_tree(d->s->txn, x->tree));
+        if (drop) TRY(store_drop_tree(d->s->txn, x->tree));
         TRY(store_create_tree(d->s->txn, &x->tree));
         e->indexes.data[i] = x;
     }
+    return OK;
+}
+
+enum status ddl__new_trees(struct ddl *d, struct table_edit *e)
+{
+    return make_trees(d, e, true);
+}
+
+enum status ddl__more_trees(struct ddl *d, struct table_edit *e)
+{
+    return make_trees(d, e, false);
+}
+
+enum status ddl__drop_trees(struct ddl *d, const struct table_def *t)
+{
+    TRY(store_drop_tree(d->s->txn, t->tree));
+    for (uint16_t i = 0; i < t->index_count; i++)
+        if (t->indexes[i]->tree) TRY(store_drop_tree(d->s->txn, t->indexes[i]->tree));
     return OK;
 }

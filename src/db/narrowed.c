@@ -1,6 +1,8 @@
 /* What a transaction that keeps its snapshot may use of the catalog of now. An index whose tree
  * was made after the snapshot has entries of that commit on only, so the snapshot finds nothing
- * in it: here it is not valid, and is written all the same. */
+ * in it; one that the transaction has built itself has those of the rows that were there then. Here
+ * neither is valid, and is written all the same. Statements of DDL change definitions, and so have
+ * them as they are. */
 #include "db/db_line_priv.h"
 
 struct narrowed {
@@ -10,15 +12,22 @@ struct narrowed {
 
 bool narrowed__wanted(const struct session *s)
 {
-    if (!s->txn || txn_isolation(s->txn) == READ_COMMITTED) return false;
-    uint64_t snapshot = txn_snapshot_ts(s->txn);
-    return snapshot && store_newest_tree(s->db->store) > snapshot;
+    if (!s->txn || s->in_ddl) return false;
+    uint64_t snapshot = txn_kept_snapshot_ts(s->txn);
+    return snapshot && (s->late.count || store_newest_tree(s->db->store) > snapshot);
 }
 
 bool narrowed__is_newest(const struct session *s, const struct catalog *c)
 {
     const struct narrowed *n = s->narrowed;
-    return n && n->catalog == c && db_line__catalog_is_newest(s->line, n->of);
+    if (!n || n->catalog != c) return false;
+    return s->own_catalog ? n->of == s->own_catalog : db_line__catalog_is_newest(s->line, n->of);
+}
+
+void narrowed__note_built(struct session *s, tree_id tree)
+{
+    uint64_t kept = txn_kept_snapshot_ts(s->txn);
+    if (kept && kept < txn_snapshot_ts(s->txn)) ARRAY_PUSH(&s->late, tree);
 }
 
 void narrowed__forget(struct session *s)
@@ -33,7 +42,10 @@ void narrowed__forget(struct session *s)
 
 static bool is_younger(struct session *s, const struct index_def *x, uint64_t snapshot)
 {
-    return x->tree && x->valid && store_tree_made(s->db->store, x->tree) > snapshot;
+    if (!x->tree || !x->valid) return false;
+    for (size_t i = 0; i < s->late.count; i++)
+        if (s->late.data[i] == x->tree) return true;
+    return store_tree_made(s->db->store, x->tree) > snapshot;
 }
 
 /* The table without them; NULL: it has none. */
@@ -61,7 +73,7 @@ struct catalog *narrowed__of(struct session *s, struct catalog *now)
     const struct table_def *t;
     size_t pos = 0;
     arena_init(&a, MEM_SESSION);
-    *n = (struct narrowed){now, catalog_ref(now), txn_snapshot_ts(s->txn)};
+    *n = (struct narrowed){now, catalog_ref(now), txn_kept_snapshot_ts(s->txn)};
     while (catalog_next_table(now, &pos, &t)) {
         const struct table_def *less = without_younger(s, t, n->snapshot, &a);
         struct catalog *next;

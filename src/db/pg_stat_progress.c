@@ -29,6 +29,8 @@ static const char *const phases[] = {
     [PHASE_WAIT_SNAPSHOTS] = "waiting for old snapshots",
     [PHASE_WAIT_READERS] = "waiting for readers before marking dead",
     [PHASE_WAIT_DEAD] = "waiting for readers before dropping",
+    [PHASE_FOLLOW] = "index validation: scanning table",
+    [PHASE_WAIT_LOCK] = "waiting for writers before validation",
 };
 
 static void copy_progress(const struct build_progress *from, struct build_progress *to)
@@ -76,15 +78,23 @@ enum status sys_pg_stat_progress_create_index(struct sys_scan *x)
     return OK;
 }
 
+static const char *phase_words(const struct build_line *l)
+{
+    if (is_of_index(l)) return phases[l->p.phase];
+    if (l->p.command == BUILD_VALIDATE) return "scanning table";
+    switch (l->p.phase) {
+    case PHASE_FOLLOW: return "following writers";
+    case PHASE_WAIT_LOCK: return "waiting for writers";
+    default: return "rewriting table";
+    }
+}
+
 enum status sys_helios_progress(struct sys_scan *x)
 {
     for (const struct build_line *l = copy_builds(x); l; l = l->next) {
-        const char *phase = is_of_index(l)               ? phases[l->p.phase]
-                            : l->p.command == BUILD_REWRITE ? "rewriting table"
-                                                            : "scanning table";
         TRY(SYS_EMIT(x, I(l->pid), T(l->database_name), I(l->p.table),
-                     l->p.index ? I(l->p.index) : N, T(commands[l->p.command]), T(phase),
-                     I(l->p.rows), I(l->p.rows_done)));
+                     l->p.index ? I(l->p.index) : N, T(commands[l->p.command]),
+                     T(phase_words(l)), I(l->p.rows), I(l->p.rows_done)));
     }
     return OK;
 }

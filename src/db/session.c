@@ -142,6 +142,7 @@ static void free_session(struct session *s, bool linked)
     ARRAY_RELEASE(&s->past_catalogs);
     map_release(&s->currvals);
     ARRAY_RELEASE(&s->rewrote);
+    ARRAY_RELEASE(&s->late);
     map_release(&s->prepared);
     map_release(&s->portals);
     arena_release(&s->arena);

@@ -47,7 +47,7 @@ enum build_command { BUILD_NONE, BUILD_CREATE, BUILD_CREATE_CONCURRENTLY, BUILD_
                      BUILD_REINDEX_CONCURRENTLY, BUILD_REWRITE, BUILD_VALIDATE };
 enum build_phase {
     PHASE_INITIALIZING, PHASE_WAIT_WRITERS, PHASE_SCAN, PHASE_SORT, PHASE_VALIDATE,
-    PHASE_WAIT_SNAPSHOTS, PHASE_WAIT_READERS, PHASE_WAIT_DEAD,
+    PHASE_WAIT_SNAPSHOTS, PHASE_WAIT_READERS, PHASE_WAIT_DEAD, PHASE_FOLLOW, PHASE_WAIT_LOCK,
 };
 struct build_progress {
     uint32_t command, phase; /* enum build_command, build_phase */
@@ -331,6 +331,8 @@ struct session {
     oid_t lastval_sequence;
     int64_t deadline_us;             /* statement_timeout, monotonic; 0 none */
     ARRAY(oid_t) rewrote;            /* tables that the open transaction has given new trees to */
+    ARRAY(tree_id) late;             /* of indexes that it has built of rows which its snapshot may not see */
+    bool in_ddl;                     /* definitions are changed: s->catalog is the one to change */
     struct narrowed *narrowed;       /* what an old snapshot sees of the catalog (narrowed.c); NULL */
     uint32_t in_function;            /* statements that functions run, within each other */
     struct build_progress build;
@@ -355,10 +357,12 @@ void session__fill_reg_names(struct session *s);
 /* The catalog `now` as the transaction may use it, for one that keeps a snapshot: an index that is younger tells
  * nothing of what that sees, so it is not valid. A reference; `now` is taken over. */
 struct catalog *narrowed__of(struct session *s, struct catalog *now);
-/* Is this catalog made of the newest one that is published? */
+/* Is this catalog made of the newest one that is published, or of the transaction's own? */
 bool narrowed__is_newest(const struct session *s, const struct catalog *c);
 /* Has the transaction a snapshot that is older than some tree? */
 bool narrowed__wanted(const struct session *s);
+/* The transaction has built an index of what its running statement sees. */
+void narrowed__note_built(struct session *s, tree_id tree);
 void narrowed__forget(struct session *s);
 
 /* Starts a transaction when none is open. */
@@ -412,8 +416,11 @@ enum status session__scan_transition(struct session *s, const struct table_def *
 /* format_type() with the names of row types (system_name.c). */
 void session__type_name(struct session *s, type_id type, int32_t typmod, struct strbuf *out);
 void session__path_front(struct session *s, oid_t schema);
-/* Takes the first lock of DDL in this transaction and moves to the newest snapshot. */
+/* Takes the first lock of DDL in this transaction and moves to the newest snapshot, as it is, until the utility
+ * statement ends. */
 enum status session__begin_ddl(struct session *s) MUST;
+/* s->catalog is the one to change, or else what plans may use of it. */
+void session__change_catalog(struct session *s, bool in_ddl);
 /* `c`: a snapshot made by catalog/edit.h from session__catalog(); the reference is taken over. */
 void session__set_catalog(struct session *s, struct catalog *c);
 

@@ -688,10 +688,12 @@ enum status session__run_utility(struct session *s, const struct statement *st, 
 {
     struct statement_run r;
     const struct result_sink *outer = s->sink;
+    bool in_ddl = s->in_ddl;
     session__run_begin(s, &r);
     if (!outer) s->sink = sink;
     enum status result = run_utility(s, st, text, params, sink, tag);
     s->sink = outer;
+    if (s->in_ddl != in_ddl) session__change_catalog(s, in_ddl);
     TRY(session__explain_cancel(s, result));
     if (st->ast->kind == AST_EXECUTE) return OK; /* what it ran was counted */
     session__utility_end(s, &r, st, text);

@@ -30,11 +30,12 @@ static void use_catalog(struct session *s, struct catalog *c)
 
 static void refresh_catalog(struct session *s)
 {
-    if (s->own_catalog) {
-        if (s->catalog != s->own_catalog) use_catalog(s, catalog_ref(s->own_catalog));
-    } else if (narrowed__wanted(s)) {
+    struct catalog *own = s->own_catalog;
+    if (narrowed__wanted(s)) {
         if (!narrowed__is_newest(s, s->catalog))
-            use_catalog(s, narrowed__of(s, db_line__catalog(s->line)));
+            use_catalog(s, narrowed__of(s, own ? catalog_ref(own) : db_line__catalog(s->line)));
+    } else if (own) {
+        if (s->catalog != own) use_catalog(s, catalog_ref(own));
     } else if (!db_line__catalog_is_newest(s->line, s->catalog)) {
         use_catalog(s, db_line__catalog(s->line));
     }
@@ -55,13 +56,20 @@ enum status session__begin_ddl(struct session *s)
     if (session__is_read_only(s))
         return FAIL(READ_ONLY_SQL_TRANSACTION,
                     "cannot execute this statement in a read-only transaction");
-    if (s->own_catalog) return OK;
-    TRY(catalog_lock(s->txn));
-    /* The one before us has written its record but perhaps not published its snapshot. */
-    db_line__wait_published(s->line);
-    s->own_catalog = db_line__catalog(s->line);
-    refresh_catalog(s);
+    if (!s->own_catalog) {
+        TRY(catalog_lock(s->txn));
+        /* The one before us has written its record but perhaps not published its snapshot. */
+        db_line__wait_published(s->line);
+        s->own_catalog = db_line__catalog(s->line);
+    }
+    session__change_catalog(s, true);
     return OK;
+}
+
+void session__change_catalog(struct session *s, bool in_ddl)
+{
+    s->in_ddl = in_ddl;
+    refresh_catalog(s);
 }
 
 static void drop_own_catalog(struct session *s)
@@ -76,7 +84,7 @@ enum status session__ensure_txn(struct session *s)
 {
     if (s->txn) {
         /* As every statement sees what was committed before it, so it sees the tables of then. */
-        if (!s->own_catalog) refresh_catalog(s);
+        refresh_catalog(s);
         txn_set_lock_timeout(s->txn, s->settings.lock_timeout_us);
         return OK;
     }
@@ -111,7 +119,7 @@ static void free_savepoints(struct session *s, struct savepoint *until)
 static void ended(struct session *s, bool committed, const struct result_sink *sink)
 {
     narrowed__forget(s);
-    s->rewrote.count = 0;
+    s->rewrote.count = s->late.count = 0;
     free_savepoints(s, NULL);
     session__end_deferred(s);
     session__notify_ended(s);
@@ -122,7 +130,7 @@ static void ended(struct session *s, bool committed, const struct result_sink *s
     session__set_txn(s, NULL);
     session__set_block(s, BLOCK_NONE);
     session__take_defaults(s);
-    s->txn_began_statement = false;
+    s->txn_began_statement = s->in_ddl = false;
 }
 
 /* Commit with DDL: publish between the durable record and the end. */

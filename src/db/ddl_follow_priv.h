@@ -1,0 +1,26 @@
+/* Going over all rows of a table while others write to it (ddl_follow.c). */
+#ifndef HELIOS_DB_DDL_FOLLOW_PRIV_H
+#define HELIOS_DB_DDL_FOLLOW_PRIV_H
+
+#include "db/ddl_priv.h"
+
+struct follower {
+    struct ddl *ddl;
+    const struct table_def *table; /* locked by SHARE UPDATE EXCLUSIVE */
+    enum relation_lock lock;       /* that keeps writers out: taken before the end */
+    /* A row as it is by now; `row` as in struct row_scan. */
+    enum status (*comes)(void *ctx, struct slice key, struct datum *row);
+    /* A row that came is another by now, or gone; NULL: that does not matter. In another statement of the
+     * transaction than it came in. */
+    enum status (*goes)(void *ctx, struct slice key, struct datum *row);
+    /* The rows of the first snapshot have all come, or `st` was why not; NULL. */
+    enum status (*scanned)(void *ctx, enum status st);
+    void *ctx;
+};
+/* In a transaction that has done nothing else. On return, if it is OK, all rows have come that there are, and nobody
+ * writes. */
+enum status ddl__follow(const struct follower *f) MUST;
+/* Is the statement by itself, so that it may take a stronger lock later? */
+bool ddl__is_alone(const struct ddl *d);
+
+#endif
