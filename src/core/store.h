@@ -151,6 +151,7 @@ struct lock_request {
 struct lock_result {
     struct slice row;  /* newest committed version (or own); data NULL when deleted or never there */
     bool changed;      /* newer than the statement's snapshot: READ COMMITTED re-evaluates its quals */
+    bool written;      /* by the running command itself, which does not see it */
 };
 /* In REPEATABLE READ a changed row is SERIALIZATION_FAILURE ("could not serialize access due to
  * concurrent update" / "… delete"), but for ROW_LOCK_NONE and ROW_LOCK_KEY_SHARE, whose caller looks at

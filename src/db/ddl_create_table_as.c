@@ -55,7 +55,11 @@ static enum status fill(struct ddl *d, const struct ast_create_table_as *n,
     struct ast_insert *insert = ARENA_NEW(d->a, struct ast_insert);
     insert->node = (struct ast){AST_INSERT, -1};
     insert->table = &target;
-    insert->select = AST(n->query, ast_select);
+    /* What the WITH of the query may do, it may do at the top only. */
+    struct ast_select *select = arena_memdup(d->a, n->query, sizeof *select);
+    insert->with = select->with;
+    select->with = (struct ast_with){0};
+    insert->select = select;
     struct statement st = {.ast = &insert->node};
     uint32_t params = 0;
     enum status s;

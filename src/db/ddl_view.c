@@ -54,10 +54,9 @@ static enum status check_query(const struct ast_create_view *n)
         return FAIL(FEATURE_NOT_SUPPORTED, "views WITH CHECK OPTION are not supported yet");
     if (n->query->into)
         return FAIL(FEATURE_NOT_SUPPORTED, "views must not contain SELECT INTO");
-    for (uint32_t i = 0; i < n->query->with.ctes.count; i++)
-        if (AST(n->query->with.ctes.items[i], ast_cte)->query->kind != AST_SELECT)
-            return FAIL(FEATURE_NOT_SUPPORTED,
-                        "views must not contain data-modifying statements in WITH");
+    if (ast_writes(&n->query->node))
+        return FAIL(FEATURE_NOT_SUPPORTED,
+                    "views must not contain data-modifying statements in WITH");
     return OK;
 }
 

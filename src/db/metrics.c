@@ -11,7 +11,8 @@ enum { SAMPLE_EVERY = 16 };
 static const char *const kind_names[STATEMENT_KINDS] = {
     "helios_statements_total{kind=\"select\"}", "helios_statements_total{kind=\"insert\"}",
     "helios_statements_total{kind=\"update\"}", "helios_statements_total{kind=\"delete\"}",
-    "helios_statements_total{kind=\"copy\"}", "helios_statements_total{kind=\"other\"}"};
+    "helios_statements_total{kind=\"merge\"}", "helios_statements_total{kind=\"copy\"}",
+    "helios_statements_total{kind=\"other\"}"};
 
 void db__metrics_init(struct db *db)
 {

@@ -96,9 +96,7 @@ static enum status open_cursor(struct pl_run *r, const struct pl_stmt *s)
     enum status st = OK;
     if (!p->plan->returns_rows)
         st = FAIL(INVALID_CURSOR_DEFINITION, "cannot open %s query as cursor",
-                  p->plan->command == CMD_INSERT   ? "INSERT"
-                  : p->plan->command == CMD_UPDATE ? "UPDATE"
-                                                   : "DELETE");
+                  pl__command_name(p->plan));
     if (st == OK) st = session__open_portal(r->s, name, p, &params, slice_of(text), scroll, no);
     cached_plan_unref(p);
     return pl__in_text("SQL statement", text, 0, st);

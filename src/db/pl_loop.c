@@ -139,9 +139,7 @@ static enum status run_rows(struct row_loop *l, struct cached_plan *p,
     pl__columns(l->arena, p->plan, &l->columns);
     if (!p->plan->returns_rows) {
         FAIL(SYNTAX_ERROR, "cannot open %s query as cursor",
-             p->plan->command == CMD_INSERT   ? "INSERT"
-             : p->plan->command == CMD_UPDATE ? "UPDATE"
-                                              : "DELETE");
+             pl__command_name(p->plan));
         return SYNTAX_ERROR;
     }
     enum status st = pl__run_plan(r, p, params, &rows, true, l->arena, &ran);

@@ -231,6 +231,7 @@ enum status pl__eval(struct pl_run *r, struct pl_sql *q, struct datum *ret, type
 enum status pl__eval_bool(struct pl_run *r, struct pl_sql *q, bool *ret) MUST; /* NULL is false */
 enum status pl__eval_as(struct pl_run *r, struct pl_sql *q, type_id type, struct datum *ret) MUST;
 
+const char *pl__command_name(const struct plan *p); /* "INSERT" */
 /* A statement's rows, one by one; END_OF_DATA from `row` ends it. */
 struct pl_rows {
     enum status (*begin)(void *ctx, const struct plan *p); /* before the first; NULL: not asked */

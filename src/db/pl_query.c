@@ -27,7 +27,12 @@ static enum status pass_none(void *ctx, const struct batch *b)
     return OK;
 }
 
-static const char *const command_names[] = {"SELECT", "INSERT", "UPDATE", "DELETE"};
+static const char *const command_names[] = {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"};
+
+const char *pl__command_name(const struct plan *p)
+{
+    return command_names[p->command];
+}
 
 static enum status run(struct pl_run *r, struct cached_plan *p, const struct exec_params *params,
                        const struct pl_rows *rows, bool is_loop, struct arena *a, uint64_t *ret_rows)

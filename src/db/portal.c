@@ -482,6 +482,9 @@ enum status session__declare_cursor(struct session *s, const struct ast_declare_
         return FAIL(NO_ACTIVE_SQL_TRANSACTION, "DECLARE CURSOR can only be used in transaction blocks");
     if (!*a->name) return FAIL(INVALID_CURSOR_NAME, "invalid cursor name: must not be empty");
     inner.ast = a->query;
+    if (ast_writes(a->query))
+        return FAIL(FEATURE_NOT_SUPPORTED,
+                    "DECLARE CURSOR must not contain data-modifying statements in WITH");
     struct cached_plan *plan = session__plan(s, &inner, text, NULL, &n, false, &result);
     if (!plan) return result;
     result = new_portal(s, a->name, &p);

@@ -86,7 +86,7 @@ struct db {
     struct notify_hub *notify;
     uint64_t notify_bytes;         /* of the queue, and of one transaction */
     struct autoanalyze *autoanalyze; /* NULL: off */
-    struct counter *statements[6]; /* by enum statement_kind */
+    struct counter *statements[7]; /* by enum statement_kind */
     struct histogram *statement_seconds;
     enum commit_mode commit_mode;
     int64_t started_us;            /* µs since 2000-01-01 UTC */
@@ -97,9 +97,9 @@ struct db {
 };
 
 /* --- metrics (metrics.c) --- */
-enum statement_kind { /* the first four as enum command */
-    STATEMENT_SELECT, STATEMENT_INSERT, STATEMENT_UPDATE, STATEMENT_DELETE, STATEMENT_COPY,
-    STATEMENT_OTHER, STATEMENT_KINDS
+enum statement_kind { /* the first ones as enum command */
+    STATEMENT_SELECT, STATEMENT_INSERT, STATEMENT_UPDATE, STATEMENT_DELETE, STATEMENT_MERGE,
+    STATEMENT_COPY, STATEMENT_OTHER, STATEMENT_KINDS
 };
 void db__metrics_init(struct db *db);
 void db__write_archive_metrics(struct db *db, struct strbuf *out); /* backup.c */

@@ -122,7 +122,8 @@ static bool has_into(const struct ast_select *q)
 bool is_plannable(const struct ast *a)
 {
     if (a->kind == AST_SELECT) return !has_into(AST(a, ast_select));
-    return a->kind == AST_INSERT || a->kind == AST_UPDATE || a->kind == AST_DELETE;
+    return a->kind == AST_INSERT || a->kind == AST_UPDATE || a->kind == AST_DELETE ||
+           a->kind == AST_MERGE;
 }
 
 static enum status make_plan(struct session *s, const struct statement *st, struct slice text,
@@ -312,7 +313,7 @@ enum status session__begin_plan(struct session *s, const struct cached_plan *p)
 
 static void make_tag(const struct plan *p, uint64_t rows, char tag[64])
 {
-    static const char *const words[] = {"SELECT", "INSERT 0", "UPDATE", "DELETE"};
+    static const char *const words[] = {"SELECT", "INSERT 0", "UPDATE", "DELETE", "MERGE"};
     char digits[20], *d = digits + sizeof digits;
     size_t word = strlen(words[p->command]);
     do *--d = (char)('0' + rows % 10);
@@ -368,6 +369,7 @@ static const char *command_words(const struct plan *p)
     case CMD_INSERT: return "INSERT";
     case CMD_UPDATE: return "UPDATE";
     case CMD_DELETE: return "DELETE";
+    case CMD_MERGE: return "MERGE";
     default: return p->lock_strength ? locks[p->lock_strength - 1] : "SELECT";
     }
 }
@@ -419,7 +421,8 @@ void session__count_changes(struct session *s, const struct plan *p, uint64_t ro
     const struct table_def *t = NULL;
     if (p->command == CMD_SELECT) return;
     if (p->point) t = p->point->table;
-    else if (p->root->kind == PLAN_INSERT || p->root->kind == PLAN_UPDATE || p->root->kind == PLAN_DELETE)
+    else if (p->root->kind == PLAN_INSERT || p->root->kind == PLAN_UPDATE ||
+             p->root->kind == PLAN_DELETE || p->root->kind == PLAN_MERGE)
         t = p->root->dml.table;
     if (t && rows && !s->line->branch) autoanalyze_count(s, t->oid, rows);
 }

@@ -49,12 +49,14 @@ enum ast_kind {
     AST_ALTER_CMD,
     AST_LOCKING,
     AST_ON_CONFLICT,
+    AST_MERGE_WHEN,
     AST_LIST,
     /* statements */
     AST_SELECT,
     AST_INSERT,
     AST_UPDATE,
     AST_DELETE,
+    AST_MERGE,
     AST_CREATE_TABLE,
     AST_CREATE_TABLE_AS,
     AST_CREATE_INDEX,
@@ -531,6 +533,23 @@ struct ast_delete {
     struct ast *where;
     struct ast_list returning;
 };
+struct ast_merge_when {
+    struct ast node;
+    bool matched;
+    char action;                 /* 'i', 'u', 'd'; 'n' DO NOTHING */
+    char overriding;             /* as in ast_insert */
+    struct ast *condition;       /* NULL: always */
+    struct ast_list targets;     /* as in ast_insert, or ast_update */
+    struct ast_list values;      /* INSERT: one row */
+};
+struct ast_merge {
+    struct ast node;
+    struct ast_with with;
+    struct ast_range_var *table;
+    struct ast *source;          /* an item of FROM */
+    struct ast *condition;
+    struct ast_list whens;       /* of ast_merge_when */
+};
 struct ast_create_table {
     struct ast node;
     struct ast_range_var *table;
@@ -817,13 +836,22 @@ struct ast_unsupported {
     const char *what; /* "CREATE TRIGGER" */
 };
 
+#define AST(ptr, type) ((struct type *)(ptr))
+
+/* Does a SELECT write, by items of its WITH? */
+static inline bool ast_writes(const struct ast *a)
+{
+    const struct ast_with *w = &AST(a, ast_select)->with;
+    for (uint32_t i = 0; a->kind == AST_SELECT && i < w->ctes.count; i++)
+        if (AST(w->ctes.items[i], ast_cte)->query->kind != AST_SELECT) return true;
+    return false;
+}
+
 /* One statement of a query string. */
 struct statement {
     struct ast *ast;
     int start, len; /* bytes of it in the text */
     int param_count; /* highest $n */
 };
-
-#define AST(ptr, type) ((struct type *)(ptr))
 
 #endif

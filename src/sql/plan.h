@@ -32,6 +32,7 @@ enum plan_kind {
     PLAN_INSERT,
     PLAN_UPDATE,
     PLAN_DELETE,
+    PLAN_MERGE,
 };
 
 /* A key range of an index: equality on the first columns, then perhaps one range. Expressions hold no
@@ -88,6 +89,15 @@ struct subplan {
     uint32_t outer_count;
     type_id result;
     bool memo;                   /* the same outer values give the same result */
+};
+
+/* An action of MERGE, over the input's slots. */
+struct merge_step {
+    bool matched;
+    char action;                 /* 'i', 'u', 'd'; 'n': nothing */
+    struct expr *when;           /* NULL: always */
+    struct expr **new_row;       /* a table column each; INSERT, UPDATE */
+    bool *column_changed;        /* UPDATE */
 };
 
 /* A table whose rows are locked. */
@@ -214,12 +224,12 @@ struct plan_node {
             uint32_t outer_count;
             bool one_by_one;           /* a LIMIT above may have enough: no row is locked ahead */
         } lock;
-        struct dml {             /* INSERT, UPDATE, DELETE; left gives the rows */
+        struct dml {             /* INSERT, UPDATE, DELETE, MERGE; left gives the rows */
             const struct table_def *table;
             /* INSERT: one an (undropped and dropped) table column, over input slots; UPDATE: the whole
              * new row over input slots ++ nothing; DELETE: none. */
             struct expr **new_row;
-            uint32_t key_slot;           /* UPDATE, DELETE */
+            uint32_t key_slot;           /* UPDATE, DELETE, MERGE */
             /* UPDATE, DELETE under READ COMMITTED, when the row changed meanwhile: the old row is
              * re-read into these slots (position of column -> slot, -1 absent) and recheck decides. */
             int32_t *column_slots;
@@ -248,6 +258,8 @@ struct plan_node {
             uint32_t trigger_count;
             uint8_t trigger_types[2];    /* bits of all: of BEFORE triggers, of AFTER triggers */
             uint8_t transition_events;   /* whose rows are kept, for transition tables */
+            struct merge_step *merge;    /* MERGE; column_changed is of all its updates */
+            uint32_t merge_count;
             struct expr **returning;     /* over: new (or old, DELETE) row ++ input slots */
             uint32_t returning_count;
         } dml;
@@ -287,6 +299,10 @@ struct plan {
     /* CTEs that are materialised: run at first use. */
     struct plan_node **ctes;     /* NULL entries: recursive ones, run by RECURSIVE_UNION itself */
     uint32_t cte_count;
+    /* CTEs that write, by their indexes: each runs to its end, whether it is read or not. Those that nobody
+     * has read by then run after the root, in this order. */
+    uint32_t *changes;
+    uint32_t change_count;
     uint32_t node_count, outer_value_count;
     const struct point_plan *point; /* NULL: not a point plan */
     bool writes;                 /* or locks rows: */

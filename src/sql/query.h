@@ -109,11 +109,21 @@ struct window_def {
     struct expr *start_offset, *end_offset;
 };
 
-enum command { CMD_SELECT, CMD_INSERT, CMD_UPDATE, CMD_DELETE };
+enum command { CMD_SELECT, CMD_INSERT, CMD_UPDATE, CMD_DELETE, CMD_MERGE };
 
 struct assignment {
     uint32_t column;              /* index into table_def.columns */
     struct expr *expr;            /* coerced to the column's type and typmod */
+};
+
+/* What MERGE does with a row of the source for which the condition holds, and that has (`matched`) a row of
+ * the target or has none. */
+struct merge_action {
+    bool matched;
+    char action;                  /* 'i', 'u', 'd'; 'n': nothing */
+    struct expr *when;            /* NULL: always */
+    struct assignment *assignments;
+    uint32_t assignment_count;
 };
 
 enum conflict_action { CONFLICT_NONE, CONFLICT_NOTHING, CONFLICT_UPDATE };
@@ -169,7 +179,7 @@ struct query {
     } *locking;
     uint32_t locking_count;
 
-    /* INSERT, UPDATE, DELETE: target table is relation 0. */
+    /* INSERT, UPDATE, DELETE, MERGE: target table is relation 0. */
     const struct table_def *table;
     struct query *source;         /* INSERT: SELECT or VALUES; NULL: DEFAULT VALUES */
     uint32_t *insert_columns;     /* column index of each source column */
@@ -182,6 +192,8 @@ struct query {
     struct expr **checks;         /* CHECK constraints over relation 0 */
     const struct constraint_def **check_defs;
     uint32_t check_count;
+    struct merge_action *merge;   /* MERGE: its FROM is the source, joined to relation 0 */
+    uint32_t merge_count;
     enum conflict_action conflict;
     const struct index_def *conflict_index; /* arbiter; NULL with NOTHING: any */
     uint32_t excluded_relation;
@@ -200,5 +212,12 @@ struct query {
     uint32_t trigger_count;
     bool settled;                 /* the planner's: where it groups is decided */
 };
+
+/* What its rows are to whoever reads them, junk included: RETURNING's, of one that writes. */
+static inline const struct target *query_output(const struct query *q, uint32_t *ret_count)
+{
+    *ret_count = q->command == CMD_SELECT ? q->target_count : q->returning_count;
+    return q->command == CMD_SELECT ? q->targets : q->returning;
+}
 
 #endif

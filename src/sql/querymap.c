@@ -106,6 +106,14 @@ static void change(struct query_map *m, struct query *q)
     q->assignments = dup_array(m, q->assignments, q->assignment_count * sizeof *q->assignments);
     for (uint32_t i = 0; i < q->assignment_count; i++)
         q->assignments[i].expr = one(m, q->assignments[i].expr);
+    q->merge = dup_array(m, q->merge, q->merge_count * sizeof *q->merge);
+    for (uint32_t i = 0; i < q->merge_count; i++) {
+        struct merge_action *a = &q->merge[i];
+        a->when = one(m, a->when);
+        a->assignments = dup_array(m, a->assignments, a->assignment_count * sizeof *a->assignments);
+        for (uint32_t k = 0; k < a->assignment_count; k++)
+            a->assignments[k].expr = one(m, a->assignments[k].expr);
+    }
     list(m, &q->defaults, columns);
     list(m, &q->generated, columns);
     list(m, &q->checks, q->check_count);

@@ -26,7 +26,7 @@ SECONDS_MAX = 60
 ARCHIVE = "/mnt/archive/helios"
 SQL = re.compile(r"(select|insert|update|delete|create|alter|drop|begin|commit|rollback|prepare|"
                  r"execute|declare|copy|explain|analyze|vacuum|set|show|reset|with|values|grant|table|"
-                 r"truncate|comment|listen|notify|unlisten|do|call)\b", re.I)
+                 r"truncate|comment|listen|notify|unlisten|do|call|merge\s+into|refresh|discard)\b", re.I)
 NOT_RUN = {  # by how they begin
     "[Service]": "a unit of systemd",
     "systemctl": "wants systemd",

@@ -201,6 +201,33 @@ CASES = {
         "1: begin", "1: select id from p where id = 2 for key share",
         "2: begin", "2: update p set n = 4 where id = 2", "1: select n from p where id = 2",
         "1: select n from p where id = 2 for update", "2: commit", "1?", "1: commit"],
+    "merge looks again at a row that changed": [
+        "1: begin", "1: update p set n = 10 where id = 2",
+        "2: merge into p using (values (2)) v (i) on p.id = v.i when matched and n = 0 then update set n = n + 1 when matched then update set n = n + 100",
+        "1: commit", "2?", "2: select * from p order by 1"],
+    "merge of a row that was deleted": [
+        "1: begin", "1: delete from p where id = 3",
+        "2: merge into p using (values (3)) v (i) on p.id = v.i when matched then update set n = 5 when not matched then insert values (v.i, 33, 7)",
+        "1: commit", "2?", "2: select * from p order by 1"],
+    "merge of a row that matches no more": [
+        "1: begin", "1: update p set k = 30 where id = 3",
+        "2: merge into p using (values (3)) v (i) on p.k = v.i when matched then delete when not matched then insert values (4, v.i, 7)",
+        "1: commit", "2?", "2: select * from p order by 1"],
+    "merge does nothing to a row that is locked": [
+        "1: begin", "1: update p set n = 10 where id = 2",
+        "2: merge into p using (values (2)) v (i) on p.id = v.i when matched then do nothing",
+        "1: commit", "2: select * from p order by 1"],
+    "merge under repeatable read": [
+        "2: begin isolation level repeatable read", "2: select count(*) from p", "1: update p set n = 10 where id = 2",
+        "2: merge into p using (values (2)) v (i) on p.id = v.i when matched then update set n = 1", "2: rollback"],
+    "two merges insert the same key": [
+        "1: begin", "1: merge into p using (values (9)) v (i) on p.id = v.i when not matched then insert values (v.i, 9, 0)",
+        "2: merge into p using (values (9)) v (i) on p.id = v.i when not matched then insert values (v.i, 9, 0)",
+        "1: commit", "2?"],
+    "parts of one statement and a row that changed": [
+        "1: begin", "1: update p set n = 10 where id = 2",
+        "2: with a as (update p set n = n + 1 where id = 2 returning n) insert into p select 5, 5, n from a returning n",
+        "1: commit", "2?", "2: select * from p order by 1"],
 }
 for held in MODES:
     for wanted in MODES:

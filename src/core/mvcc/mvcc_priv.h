@@ -242,6 +242,7 @@ enum status mvcc__layer_get(struct txn *t, const struct layer *l, struct slice k
 struct newest {
     bool found;         /* any version at all */
     bool tombstone;
+    bool written;       /* by the running command */
     uint64_t ts;        /* commit timestamp; 0: own */
     struct slice row;
     struct txn *holder; /* who has loaded the key and may commit it yet: to be waited for */

@@ -96,7 +96,7 @@ enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const str
         enum status st = get_in_run(r->run, key, hash, UINT64_MAX, pins, &e);
         if (st == NOT_FOUND) continue;
         TRY(st);
-        struct newest n = {true, e.tombstone, e.ts, e.row, NULL, 0};
+        struct newest n = {.found = true, .tombstone = e.tombstone, .ts = e.ts, .row = e.row};
         if (__atomic_load_n(&r->begin, __ATOMIC_ACQUIRE) &&
             (!judge_loaded(t, r, &n) || (settled && n.holder)))
             continue;
@@ -106,7 +106,7 @@ enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const str
     enum status st = get_in_levels(s, key, hash, UINT64_MAX, pins, &e);
     if (st == NOT_FOUND) return OK;
     TRY(st);
-    *ret = (struct newest){true, e.tombstone, e.ts, e.row, NULL, 0};
+    *ret = (struct newest){.found = true, .tombstone = e.tombstone, .ts = e.ts, .row = e.row};
     return OK;
 }
 

@@ -248,6 +248,7 @@ static enum status lock_answer(struct txn *t, enum row_lock mode, const struct n
 {
     *ret = (struct lock_result){0};
     if (n->found && !n->tombstone) ret->row = n->row;
+    ret->written = n->written;
     if (n->found && n->ts > t->snapshot) {
         if (is_stale(t, mode, n)) {
             await_visible(t, n->ts);
@@ -285,9 +286,12 @@ static enum status try_lock(struct txn *t, struct tree *tree, struct slice key, 
         v->len = mode;
         place_version(&ARRAY_LAST(&t->writes));
     }
-    if (k.newest)
-        *n = (struct newest){true, k.newest->tombstone, version_ts(t, k.newest),
-                             slice_make(k.newest->row, k.newest->len), NULL, 0};
+    if (k.newest) {
+        *n = (struct newest){.found = true, .tombstone = k.newest->tombstone,
+                             .ts = version_ts(t, k.newest),
+                             .row = slice_make(k.newest->row, k.newest->len)};
+        n->written = is_own(t, k.newest) && k.newest->command == t->command;
+    }
     TRY(unlatch(t, tree, k.active));
     /* The shape of now: it has the runs that were loaded before the lock was put. */
     if (!n->found)
@@ -365,7 +369,8 @@ static enum status try_write(struct txn *t, struct tree *tree, const struct writ
     *n = (struct newest){.holder = k.holder, .holder_id = k.holder_id};
     enum status st = OK;
     if (k.newest && !k.holder)
-        *n = (struct newest){true, k.newest->tombstone, version_ts(t, k.newest), {0}, NULL, 0};
+        *n = (struct newest){.found = true, .tombstone = k.newest->tombstone,
+                             .ts = version_ts(t, k.newest)};
     if (n->found) st = judge(t, q->op, n);
     if (k.holder || st != OK) {
         memtable_unlatch(k.active->table);

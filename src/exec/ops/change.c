@@ -32,7 +32,7 @@ static enum status lock_row(struct change_run *r, struct slice key, bool *ret_sk
     *ret_skip = true;
     if (dml_seen(d, key)) return OK;
     TRY(store_lock(d->x->txn, &q, &got));
-    if (!got.row.data) return OK;
+    if (!got.row.data || got.written) return OK;
     dml_decode(d->table, got.row, r->old);
     r->stored = got.row;
     *ret_skip = false;
@@ -112,9 +112,8 @@ static enum status run_change(struct execution *x, const struct plan_node *n,
     uint8_t event = n->kind == PLAN_UPDATE ? TRIGGER_UPDATE : TRIGGER_DELETE;
     enum status st = trigger_before_statement(x, n, event);
     if (st == OK) st = op__run(x, n->left, &sink);
-    if (st == OK) st = foreign_finish(x);
-    if (st == OK) st = trigger_finish(x, n, event);
-    foreign_end(x);
+    if (st == OK) st = part_finish(x, n, event);
+    part_end(x);
     dml_release(&r.d);
     return st;
 }

@@ -58,6 +58,21 @@ static enum status run_cte(struct execution *x, struct cte_state *s, const struc
     return st == END_OF_DATA ? OK : st;
 }
 
+static bool is_change(const struct plan_node *n)
+{
+    return n->kind == PLAN_INSERT || n->kind == PLAN_UPDATE || n->kind == PLAN_DELETE;
+}
+
+enum status op__run_changes(struct execution *x)
+{
+    for (uint32_t i = 0; i < x->plan->change_count; i++) {
+        uint32_t cte = x->plan->changes[i];
+        struct cte_state *s = state_of(x, cte);
+        if (!s->done) TRY(run_cte(x, s, x->plan->ctes[cte]));
+    }
+    return OK;
+}
+
 struct cte_reader {
     struct execution *x;
     const struct plan_node *n;
@@ -98,7 +113,9 @@ enum status op__cte_scan(struct execution *x, const struct plan_node *n, const s
     const struct plan_node *root = x->plan->ctes[n->cte.cte];
     struct cte_reader r = {.x = x, .n = n, .out = out, .arena = op__arena(x, n, 0),
                            .chunk = op__arena(x, n, 1)};
-    if (root && !s->done && read_once(x->plan, n->cte.cte)) return first_read(&r, s, root);
+    bool writes = root && is_change(root); /* to its end, whoever wants no more of it */
+    if (root && !s->done && !writes && read_once(x->plan, n->cte.cte))
+        return first_read(&r, s, root);
     if (root && !s->done) TRY(run_cte(x, s, root));
     struct row_store *rows = n->cte.working && s->working ? s->working : &s->rows;
     for (uint64_t i = 0; i < row_store_chunks(rows); i++) {

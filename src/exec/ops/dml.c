@@ -12,6 +12,7 @@ void dml_init(struct dml_run *d, struct execution *x, const struct plan_node *n,
 {
     *d = (struct dml_run){.x = x, .dml = &n->dml, .table = n->dml.table, .tracks = tracks};
     d->arena = exec_arena(x);
+    d->counts = !x->plan || !x->plan->change_count || x->plan->root == n;
     for (uint16_t i = 0; i < d->table->index_count; i++)
         d->defers |= d->table->indexes[i]->deferrable;
     strbuf_init(&d->key, NULL);
@@ -434,7 +435,7 @@ void dml_decode(const struct table_def *t, struct slice row, struct datum *ret)
 enum status dml_returning(struct dml_run *d, const struct datum *row, const struct datum *input,
                           uint32_t input_count)
 {
-    d->x->rows_processed++;
+    d->x->rows_processed += d->counts;
     if (!d->returning) return OK;
     uint32_t columns = d->table->column_count;
     struct arena *a = d->returning->arena;

@@ -14,6 +14,7 @@ struct dml_run {
     struct strbuf key, row, entry, old_entry, new_key;
     struct map seen;          /* keys touched by this statement, when one could come twice */
     bool tracks;
+    bool counts;              /* its rows are the statement's */
     bool defers;              /* the table has a deferrable unique key */
     /* Insertion of many rows (bulk.c): */
     bool bulk;                /* allowed */
@@ -53,6 +54,9 @@ void dml_decode(const struct table_def *t, struct slice row, struct datum *ret);
 /* Pushes RETURNING's columns. `row`: table columns; `input`: the input slots. Counts the row. */
 enum status dml_returning(struct dml_run *d, const struct datum *row, const struct datum *input,
                           uint32_t input_count) MUST;
+/* The node has written all its rows, and is left, whatever happened (part.c). */
+enum status part_finish(struct execution *x, const struct plan_node *n, uint8_t events) MUST;
+void part_end(struct execution *x);
 /* True when the key was touched before by this statement; notes it. */
 bool dml_seen(struct dml_run *d, struct slice key);
 /* The row's entry of table->indexes[i] into `out`. *ret_unique: it is so by itself. *ret_present false:

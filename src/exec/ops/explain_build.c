@@ -93,6 +93,10 @@ static void search_change(struct search *s, const struct plan_node *n)
 {
     uint32_t columns = n->dml.table->column_count;
     search_list(s, n->dml.new_row, columns);
+    for (uint32_t i = 0; i < n->dml.merge_count; i++) {
+        search_one(s, n->dml.merge[i].when);
+        search_list(s, n->dml.merge[i].new_row, columns);
+    }
     s->scope = (struct explain_scope){.table = n->dml.table, .left = n->left};
     search_list(s, n->dml.returning, n->dml.returning_count);
     s->scope = (struct explain_scope){.table = n->dml.table, .excluded = true};
@@ -132,7 +136,8 @@ static void search_node(struct search *s, const struct plan_node *n)
     case PLAN_WINDOW: search_window(s, n); break;
     case PLAN_INSERT:
     case PLAN_UPDATE:
-    case PLAN_DELETE: search_change(s, n); break;
+    case PLAN_DELETE:
+    case PLAN_MERGE: search_change(s, n); break;
     default: break;
     }
 }
@@ -236,7 +241,7 @@ static void ctes(struct explain *x, struct explain_node *e)
     for (uint32_t i = 0; i < x->plan->cte_count && x->status == OK; i++) {
         if (!x->plan->ctes[i]) continue;
         struct explain_node *c = explain__build(x, x->plan->ctes[i]);
-        const char *name = x->cte_names[i];
+        const char *name = x->cte_names[i] ? x->cte_names[i] : x->plan->ctes[i]->alias;
         c->relationship = "InitPlan";
         c->label = arena_printf(x->arena, "CTE %s", name ? name : "?");
         ARENA_PUSH(x->arena, &e->before, c);
@@ -257,7 +262,7 @@ struct explain_node *explain__build(struct explain *x, const struct plan_node *t
         if (n == bottom) break;
     }
     bool change = bottom->kind == PLAN_INSERT || bottom->kind == PLAN_UPDATE ||
-                  bottom->kind == PLAN_DELETE;
+                  bottom->kind == PLAN_DELETE || bottom->kind == PLAN_MERGE;
     e->no_rows = change && !bottom->dml.returning_count;
     explain__title(x, e, bottom);
     explain__describe(x, e, top, bottom);

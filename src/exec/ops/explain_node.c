@@ -2,6 +2,10 @@
  * JSON. And its building blocks: properties, scopes, and which plan nodes are shown as one. */
 #include "exec/ops/explain_priv.h"
 
+#include "base/fiber.h"
+
+enum { STACK_BYTES = 48 << 10 };
+
 struct explain_node *explain__node_new(struct explain *x, const struct plan_node *plan)
 {
     struct explain_node *e = ARENA_NEW(x->arena, struct explain_node);
@@ -225,12 +229,24 @@ static const char *set_op_title(struct explain *x, struct explain_node *e,
     return arena_printf(x->arena, "HashSetOp %s", command);
 }
 
+/* What the statement calls the table that it changes: its name where the rows are read. */
+static const char *changed_alias(const struct explain *x, const struct plan_node *n,
+                                 const struct table_def *t)
+{
+    if (!n || fiber_stack_left() < STACK_BYTES) return NULL;
+    if (n->kind == PLAN_SCAN || n->kind == PLAN_INDEX_SCAN)
+        return n->scan.table == t && n->scan.key_slot >= 0 ? x->aliases[n->id] : NULL;
+    const char *left = changed_alias(x, n->left, t);
+    return left ? left : changed_alias(x, n->right, t);
+}
+
 static const char *change_title(struct explain *x, struct explain_node *e,
                                 const struct plan_node *n, const char *word)
 {
     explain__head(x, e, "Node Type", "ModifyTable");
     explain__head(x, e, "Operation", word);
-    return arena_printf(x->arena, "%s%s", word, on_table(x, e, n->dml.table, NULL));
+    const char *alias = n->kind == PLAN_INSERT ? NULL : changed_alias(x, n->left, n->dml.table);
+    return arena_printf(x->arena, "%s%s", word, on_table(x, e, n->dml.table, alias));
 }
 
 static const char *plain_title(struct explain *x, struct explain_node *e, const char *word)
@@ -256,6 +272,7 @@ static const char *title(struct explain *x, struct explain_node *e, const struct
     case PLAN_INSERT: return change_title(x, e, n, "Insert");
     case PLAN_UPDATE: return change_title(x, e, n, "Update");
     case PLAN_DELETE: return change_title(x, e, n, "Delete");
+    case PLAN_MERGE: return change_title(x, e, n, "Merge");
     case PLAN_PROJECT_SET: return plain_title(x, e, "ProjectSet");
     case PLAN_SORT: return plain_title(x, e, "Sort");
     case PLAN_LIMIT: return plain_title(x, e, "Limit");

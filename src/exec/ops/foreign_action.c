@@ -52,11 +52,21 @@ static enum status forbid(struct foreign_run *r, const struct foreign_event *eve
 /* --- actions ------------------------------------------------------------------------------------ */
 
 /* What writing a row of the table takes. */
+static const struct plan_node *reached_by(const struct dml *d, const struct table_def *t)
+{
+    for (uint32_t i = 0; d && i < d->reached_count; i++)
+        if (d->reached[i]->dml.table->oid == t->oid) return d->reached[i];
+    return NULL;
+}
+
 static const struct plan_node *node_of(const struct foreign_run *r, const struct table_def *t)
 {
-    for (uint32_t i = 0; r->root && i < r->root->reached_count; i++)
-        if (r->root->reached[i]->dml.table->oid == t->oid) return r->root->reached[i];
-    return NULL;
+    const struct plan *p = r->x->plan;
+    const struct plan_node *n = reached_by(r->root, t);
+    for (uint32_t i = 0; !n && p && i < p->change_count; i++)
+        n = reached_by(&p->ctes[p->changes[i]]->dml, t);
+    bool both = !n && p && p->change_count && p->command != CMD_SELECT;
+    return both ? reached_by(&p->root->dml, t) : n;
 }
 
 struct action {

@@ -18,7 +18,7 @@ struct insert_run {
 
 /* Locks the row's entry in the index; *ret_key (in r->found) and *ret_row of the row that is there. */
 static enum status find_conflict(struct insert_run *r, uint16_t at, bool *ret_found,
-                                 struct slice *ret_row)
+                                 struct lock_result *ret_row)
 {
     struct dml_run *d = &r->d;
     const struct index_def *i = d->table->indexes[at];
@@ -43,18 +43,19 @@ static enum status find_conflict(struct insert_run *r, uint16_t at, bool *ret_fo
             return FAIL(INDEX_CORRUPTED, "index \"%s\" names a row that its table does not have",
                         i->name);
     }
-    *ret_row = got.row;
+    *ret_row = got;
     *ret_found = true;
     return OK;
 }
 
-static enum status conflict_update(struct insert_run *r, struct slice stored,
+static enum status conflict_update(struct insert_run *r, const struct lock_result *found,
                                    const struct datum *input, uint32_t input_count)
 {
     struct dml_run *d = &r->d;
     const struct dml *dml = d->dml;
     uint32_t columns = d->table->column_count;
-    if (dml_seen(d, strbuf_slice(&r->found))) {
+    struct slice stored = found->row;
+    if (dml_seen(d, strbuf_slice(&r->found)) || found->written) {
         FAIL(CARDINALITY_VIOLATION,
              "ON CONFLICT DO UPDATE command cannot affect row a second time");
         return error_hint("Ensure that no rows proposed for insertion within the same command have "
@@ -98,7 +99,7 @@ static enum status handle_conflict(struct insert_run *r, const struct datum *inp
 {
     const struct table_def *t = r->d.table;
     const struct dml *dml = r->d.dml;
-    struct slice stored;
+    struct lock_result stored;
     *ret_done = false;
     for (uint16_t i = 0; i < t->index_count && !*ret_done; i++) {
         const struct index_def *index = t->indexes[i];
@@ -108,7 +109,7 @@ static enum status handle_conflict(struct insert_run *r, const struct datum *inp
         TRY(find_conflict(r, i, ret_done, &stored));
     }
     if (!*ret_done || dml->conflict == CONFLICT_NOTHING) return OK;
-    return conflict_update(r, stored, input, input_count);
+    return conflict_update(r, &stored, input, input_count);
 }
 
 /* --- rows -------------------------------------------------------------------------------------- */
@@ -177,7 +178,8 @@ static void insert_init(struct insert_run *r, struct execution *x, const struct 
         row_pusher__init(&r->pusher, x, n, out);
         r->d.returning = &r->pusher;
     }
-    r->d.bulk = n->dml.conflict == CONFLICT_NONE && !n->dml.returning_count && !n->dml.triggers;
+    r->d.bulk = n->dml.conflict == CONFLICT_NONE && !n->dml.returning_count &&
+                !n->dml.triggers && !x->plan->change_count;
 }
 
 static void insert_release(struct insert_run *r)
@@ -206,9 +208,8 @@ enum status op__insert(struct execution *x, const struct plan_node *n, const str
     enum status st = begin_statement(x, n);
     if (st == OK) st = op__run(x, n->left, &sink);
     if (st == OK) st = dml_end(&r.d);
-    if (st == OK) st = foreign_finish(x);
-    if (st == OK) st = trigger_finish(x, n, events_of(n));
-    foreign_end(x);
+    if (st == OK) st = part_finish(x, n, events_of(n));
+    part_end(x);
     insert_release(&r);
     return st;
 }

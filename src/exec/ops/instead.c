@@ -78,7 +78,8 @@ enum status op__instead(struct execution *x, const struct plan_node *n, const st
     struct exec_sink sink = {take_rows, &r};
     enum status st = trigger_before_statement(x, n, r.event);
     if (st == OK) st = op__run(x, n->left, &sink);
-    if (st == OK) st = trigger_finish(x, n, r.event);
+    if (st == OK) st = part_finish(x, n, r.event);
+    part_end(x);
     dml_release(&r.d);
     return st;
 }

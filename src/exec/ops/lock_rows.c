@@ -68,7 +68,7 @@ static enum status lock_one(struct lock_run *r, const struct row_lock_plan *l, b
     TRY(st);
     if (got.changed && txn_isolation(r->x->txn) != READ_COMMITTED)
         return judge_key(r, t, q.key, got.row);
-    *ret_keep = got.row.data != NULL;
+    *ret_keep = got.row.data && !got.written;
     if (!*ret_keep || !got.changed) return OK;
     *changed = true;
     dml_decode(t, got.row, r->whole);

@@ -39,6 +39,7 @@ OP(gather);
 OP(insert);
 OP(update);
 OP(delete);
+OP(merge);
 
 enum status op__push_slices(struct execution *x, const struct exec_sink *out,
                             const struct batch *b) MUST;
@@ -118,6 +119,11 @@ void op__table_key(const struct table_def *t, const struct datum *row, struct st
 void op__index_key(const struct table_def *t, const struct index_def *i, const struct datum *row,
                    struct slice table_key, struct strbuf *out, bool *ret_unique);
 struct key_part op__index_part(const struct index_def *i, uint32_t column);
+
+/* Of a plan whose WITH items write: those that were not read run; then the end of all parts (part.c). */
+enum status op__run_changes(struct execution *x) MUST;
+enum status op__finish_parts(struct execution *x) MUST;
+void op__end_parts(struct execution *x);
 
 /* INSERT, UPDATE, DELETE of a view (instead.c). */
 enum status op__instead(struct execution *x, const struct plan_node *n,

@@ -33,6 +33,7 @@ static enum status dispatch(struct execution *x, const struct plan_node *n,
     case PLAN_INSERT: return op__insert(x, n, out);
     case PLAN_UPDATE: return op__update(x, n, out);
     case PLAN_DELETE: return op__delete(x, n, out);
+    case PLAN_MERGE: return op__merge(x, n, out);
     }
     return FAIL(FEATURE_NOT_SUPPORTED, "this plan cannot be run");
 }
@@ -139,6 +140,10 @@ static enum status run(const struct plan *p, struct txn *t, const struct exec_se
     bool away = p->away && s->workers && fiber_self();
     enum status st = op__run(&x, away ? p->away : p->root, &counted);
     if (st == END_OF_DATA) st = OK;
+    if (p->change_count) {
+        if (st == OK) st = op__finish_parts(&x);
+        op__end_parts(&x);
+    }
     if (ret) {
         ret->rows_processed = p->command == CMD_SELECT ? c.rows : x.rows_processed;
         ret->temp_read = x.temp_read;

@@ -15,12 +15,25 @@ struct acted {
     uint8_t event;
 };
 
+struct begun {
+    const struct table_def *table;
+    uint8_t event;
+};
+
 struct trigger_queue {
     struct arena *arena;
     ARRAY(struct trigger_call) events;
     ARRAY(struct transition) transitions;
     ARRAY(struct acted) acted;
+    ARRAY(struct begun) begun; /* where several parts of the statement write: BEFORE STATEMENT triggers
+                                * have been fired */
 };
+
+/* Several parts of the statement write: they share one end, and triggers of statements fire once. */
+static bool has_parts(const struct execution *x)
+{
+    return x->plan && x->plan->change_count;
+}
 
 static bool assigns(const struct trigger_def *g, uint8_t event, const bool *assigned)
 {
@@ -179,11 +192,18 @@ enum status trigger_after_row(struct dml_run *d, uint8_t event, const bool *assi
     return OK;
 }
 
-static enum status fire_statement(struct execution *x, const struct plan_node *n, uint8_t event,
-                                  bool before)
+/* `queue`: they wait, in place of those of an earlier part. */
+static enum status statement_triggers(struct execution *x, const struct plan_node *n, uint8_t event,
+                                      bool before, bool queue)
 {
     const struct exec_session *s = x->session;
     const struct dml *dml = &n->dml;
+    struct trigger_queue *q = queue ? queue_of(x) : NULL;
+    for (size_t i = 0; queue && i < q->events.count; i++) {
+        struct trigger_call *c = &q->events.data[i];
+        bool row = !c->trigger || (c->trigger->type & TRIGGER_ROW);
+        if (!row && c->event == event && c->table->oid == dml->table->oid) c->trigger = NULL;
+    }
     for (uint32_t i = 0; i < dml->trigger_count; i++) {
         const struct trigger_def *g = dml->triggers[i].def;
         bool fires = is_of(g, event, false, before) && assigns(g, event, dml->column_changed);
@@ -191,15 +211,39 @@ static enum status fire_statement(struct execution *x, const struct plan_node *n
         if (!fires) continue;
         struct trigger_call call = {.trigger = g, .table = dml->table, .event = event};
         const struct datum *none = NULL;
+        if (queue) {
+            ARENA_PUSH(q->arena, &q->events, call);
+            continue;
+        }
         give_transitions(x, &call);
         TRY(s->call_trigger(s->ctx, &call, x->arena, &none));
     }
     return OK;
 }
 
+static enum status fire_statement(struct execution *x, const struct plan_node *n, uint8_t event,
+                                  bool before)
+{
+    return statement_triggers(x, n, event, before, false);
+}
+
+static bool has_begun(const struct execution *x, const struct table_def *t, uint8_t event)
+{
+    const struct trigger_queue *q = x->triggers;
+    for (size_t i = 0; q && i < q->begun.count; i++)
+        if (q->begun.data[i].event == event && q->begun.data[i].table->oid == t->oid) return true;
+    return false;
+}
+
 enum status trigger_before_statement(struct execution *x, const struct plan_node *n, uint8_t event)
 {
-    return n->dml.triggers ? fire_statement(x, n, event, true) : OK;
+    if (!n->dml.triggers) return OK;
+    if (has_parts(x)) {
+        if (has_begun(x, n->dml.table, event)) return OK;
+        struct trigger_queue *q = queue_of(x);
+        ARENA_PUSH(q->arena, &q->begun, ((struct begun){n->dml.table, event}));
+    }
+    return fire_statement(x, n, event, true);
 }
 
 static bool is_own(const struct plan_node *n, const struct table_def *t, uint8_t event)
@@ -210,7 +254,8 @@ static bool is_own(const struct plan_node *n, const struct table_def *t, uint8_t
 
 enum status trigger_before_action(struct execution *x, const struct plan_node *n, uint8_t event)
 {
-    if (!n->dml.triggers || (x->plan && is_own(x->plan->root, n->dml.table, event))) return OK;
+    if (!n->dml.triggers || has_begun(x, n->dml.table, event)) return OK;
+    if (x->plan && !has_parts(x) && is_own(x->plan->root, n->dml.table, event)) return OK;
     struct trigger_queue *q = queue_of(x);
     for (size_t i = 0; i < q->acted.count; i++)
         if (q->acted.data[i].event == event && q->acted.data[i].node->dml.table == n->dml.table)
@@ -219,7 +264,7 @@ enum status trigger_before_action(struct execution *x, const struct plan_node *n
     return fire_statement(x, n, event, true);
 }
 
-/* Of the statement's own table, or of those that referential actions changed. */
+/* Of the statement's own table, or of those that referential actions changed. `own` NULL: all. */
 static enum status fire_waiting(struct execution *x, const struct table_def *own, bool is_first)
 {
     struct trigger_queue *q = x->triggers;
@@ -227,23 +272,46 @@ static enum status fire_waiting(struct execution *x, const struct table_def *own
     struct arena *a = exec_arena(x);
     for (size_t i = 0; i < q->events.count; i++) {
         const struct datum *ignored = NULL;
-        if ((q->events.data[i].table->oid == own->oid) != is_first) continue;
-        TRY(s->call_trigger(s->ctx, &q->events.data[i], a, &ignored));
+        struct trigger_call c = q->events.data[i]; /* more may come */
+        if (!c.trigger || (own && (c.table->oid == own->oid) != is_first)) continue;
+        if (!(c.trigger->type & TRIGGER_ROW)) give_transitions(x, &c);
+        TRY(s->call_trigger(s->ctx, &c, a, &ignored));
         arena_clear(a);
         TRY(exec_check(x));
     }
     return OK;
 }
 
-enum status trigger_finish(struct execution *x, const struct plan_node *n, uint8_t events)
+static const uint8_t events_order[] = {TRIGGER_DELETE, TRIGGER_UPDATE, TRIGGER_INSERT};
+
+static enum status fire_acted(struct execution *x)
 {
-    static const uint8_t order[] = {TRIGGER_UPDATE, TRIGGER_DELETE, TRIGGER_INSERT};
-    if (x->triggers) TRY(fire_waiting(x, n->dml.table, true));
-    for (size_t i = 0; n->dml.triggers && i < sizeof order; i++)
-        if (events & order[i]) TRY(fire_statement(x, n, order[i], false));
-    if (!x->triggers) return OK;
-    TRY(fire_waiting(x, n->dml.table, false));
     for (size_t i = 0; i < x->triggers->acted.count; i++)
         TRY(fire_statement(x, x->triggers->acted.data[i].node, x->triggers->acted.data[i].event, false));
     return OK;
+}
+
+enum status trigger_finish(struct execution *x, const struct plan_node *n, uint8_t events)
+{
+    if (x->triggers) TRY(fire_waiting(x, n->dml.table, true));
+    for (size_t i = 0; n->dml.triggers && i < sizeof events_order; i++)
+        if (events & events_order[i]) TRY(fire_statement(x, n, events_order[i], false));
+    if (!x->triggers) return OK;
+    TRY(fire_waiting(x, n->dml.table, false));
+    return fire_acted(x);
+}
+
+enum status trigger_part_done(struct execution *x, const struct plan_node *n, uint8_t events)
+{
+    for (size_t i = 0; n->dml.triggers && i < sizeof events_order; i++)
+        if (events & events_order[i])
+            TRY(statement_triggers(x, n, events_order[i], false, true));
+    return OK;
+}
+
+enum status trigger_finish_parts(struct execution *x)
+{
+    if (!x->triggers) return OK;
+    TRY(fire_waiting(x, NULL, false));
+    return fire_acted(x);
 }

@@ -26,6 +26,10 @@ enum status trigger_before_statement(struct execution *x, const struct plan_node
 enum status trigger_before_action(struct execution *x, const struct plan_node *n, uint8_t event) MUST;
 /* Fires what waits, then AFTER STATEMENT triggers of these events. */
 enum status trigger_finish(struct execution *x, const struct plan_node *n, uint8_t events) MUST;
+/* Where several parts of a statement write: of a part that has, its AFTER STATEMENT triggers wait, too; and
+ * the end of them all. */
+enum status trigger_part_done(struct execution *x, const struct plan_node *n, uint8_t events) MUST;
+enum status trigger_finish_parts(struct execution *x) MUST;
 
 /* Has the node such triggers? `after`: AFTER ones, else BEFORE ones. */
 static inline bool trigger_has(const struct dml *d, bool after)

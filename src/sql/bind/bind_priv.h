@@ -29,6 +29,7 @@ enum place {
     PLACE_INSERT,   /* select list of the source of INSERT */
     PLACE_UPDATE,   /* SET source */
     PLACE_RETURNING,
+    PLACE_MERGE_WHEN,
     PLACE_STORED,   /* bind_expression: scope.what names it */
 };
 
@@ -133,6 +134,7 @@ enum status bind__update(struct bind_env *env, const struct ast_update *ast, str
                          struct query **ret) MUST;
 enum status bind__delete(struct bind_env *env, const struct ast_delete *ast, struct scope *parent,
                          struct query **ret) MUST;
+enum status bind__merge(struct bind_env *env, const struct ast_merge *ast, struct query **ret) MUST;
 /* Defaults, generated columns and CHECKs of the target table, bound over relation 0. */
 enum status bind__table_rules(struct scope *s, const struct table_def *t, bool with_defaults) MUST;
 

@@ -14,10 +14,12 @@ static enum status set_columns(struct cte_item *item, struct scope *s, const str
 {
     struct cte *c = &item->cte;
     const struct name_list *names = &item->ast->columns;
-    c->columns = ARENA_ARRAY(s->env->arena, struct rel_column, q->target_count);
+    uint32_t count;
+    const struct target *list = query_output(q, &count);
+    c->columns = ARENA_ARRAY(s->env->arena, struct rel_column, count + 1);
     c->column_count = 0;
-    for (uint32_t i = 0; i < q->target_count; i++) {
-        const struct target *t = &q->targets[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct target *t = &list[i];
         if (t->junk) continue;
         uint32_t n = c->column_count++;
         c->columns[n].name = n < names->count ? names->items[n] : t->name;
@@ -85,15 +87,34 @@ static enum status check_recursive(struct cte_item *item, const struct query *q)
     return OK;
 }
 
+/* One that writes. It is not optional, and sees what the whole statement sees. */
+static enum status bind_change(struct cte_item *item)
+{
+    struct scope *s = item->owner;
+    const struct ast *ast = item->ast->query;
+    struct query *q = NULL;
+    if (item->ast->search || item->ast->cycle)
+        return bind__at(s, item->ast->node.location, FAIL(SYNTAX_ERROR, "WITH query is not recursive"));
+    if (ast->kind == AST_INSERT) TRY(bind__insert(s->env, AST(ast, ast_insert), s, &q));
+    else if (ast->kind == AST_UPDATE) TRY(bind__update(s->env, AST(ast, ast_update), s, &q));
+    else TRY(bind__delete(s->env, AST(ast, ast_delete), s, &q));
+    item->cte.query = q;
+    return set_columns(item, s, q);
+}
+
 static enum status bind_item(struct cte_item *item)
 {
     struct scope *s = item->owner;
     struct cte_item *outer = item->list->current;
     struct query *q;
-    if (item->ast->query->kind != AST_SELECT)
-        return bind__at(
-            s, item->ast->node.location,
-            FAIL(FEATURE_NOT_SUPPORTED, "data-modifying statements in WITH are not supported"));
+    if (item->ast->query->kind != AST_SELECT) {
+        item->state = CTE_LEFT;
+        item->list->current = item;
+        TRY(bind_change(item));
+        item->list->current = outer;
+        item->state = CTE_BOUND;
+        return OK;
+    }
     const struct ast_select *ast = AST(item->ast->query, ast_select);
     TRY(bind__search_cycle(item, ast, &ast));
     item->state = CTE_LEFT;
@@ -117,6 +138,11 @@ static enum status refer_to_unfinished(struct scope *s, struct cte_item *item, i
         return bind__at(
             s, item->ast->node.location,
             FAIL(FEATURE_NOT_SUPPORTED, "mutual recursion between WITH items is not implemented"));
+    if (item->ast->query->kind != AST_SELECT)
+        return bind__at(s, item->ast->node.location,
+                        FAIL(INVALID_RECURSION, "recursive query \"%s\" must not contain "
+                                                "data-modifying statements",
+                             item->cte.name));
     if (!item->union_form)
         return bind__at(s, item->ast->node.location,
                         FAIL(INVALID_RECURSION,
@@ -173,6 +199,13 @@ static enum status check_names(struct scope *s, const struct ast_with *with)
                 return bind__at(s, a->node.location,
                                 FAIL(DUPLICATE_ALIAS,
                                      "WITH query name \"%s\" specified more than once", a->name));
+        if (a->query->kind == AST_MERGE)
+            return bind__at(s, a->node.location,
+                            FAIL(FEATURE_NOT_SUPPORTED, "MERGE not supported in WITH query"));
+        if (a->query->kind != AST_SELECT && s->parent)
+            return bind__at(s, a->node.location,
+                            FAIL(FEATURE_NOT_SUPPORTED, "WITH clause containing a data-modifying "
+                                                        "statement must be at the top level"));
     }
     return OK;
 }

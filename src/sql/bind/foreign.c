@@ -50,7 +50,8 @@ static enum status referred(struct scope *s, struct query *q, bool all)
         catalog_references(s->env->catalog, q->table->oid, &n);
     for (uint32_t i = 0; i < n; i++) {
         struct foreign_key k;
-        bool may = all || q->command == CMD_DELETE || q->trigger_count; /* triggers assign, too */
+        bool may = all || q->command == CMD_DELETE || q->command == CMD_MERGE ||
+                   q->trigger_count; /* triggers assign, too */
         if (!may && !assigns(q, list[i])) continue;
         if (!foreign_key_find(s->env->catalog, list[i], a, &k))
             return FAIL(INTERNAL_ERROR, "constraint \"%s\" refers to nothing", list[i]->name);
@@ -96,16 +97,27 @@ static enum status follow(struct reach *r, const struct query *q)
     return OK;
 }
 
+static uint8_t events_of(const struct query *q)
+{
+    static const uint8_t events[] = {[CMD_INSERT] = TRIGGER_INSERT, [CMD_UPDATE] = TRIGGER_UPDATE,
+                                     [CMD_DELETE] = TRIGGER_DELETE, [CMD_MERGE] = 0};
+    uint8_t all = events[q->command];
+    if (q->conflict == CONFLICT_UPDATE) all |= TRIGGER_UPDATE;
+    for (uint32_t i = 0; i < q->merge_count; i++) {
+        char what = q->merge[i].action;
+        all |= what == 'i' ? TRIGGER_INSERT : what == 'u' ? TRIGGER_UPDATE : what == 'd' ? TRIGGER_DELETE : 0;
+    }
+    return all;
+}
+
 enum status bind__foreign_keys(struct scope *s)
 {
     struct query *q = s->query;
     struct reach r = {.scope = s};
-    static const uint8_t events[] = {[CMD_INSERT] = TRIGGER_INSERT, [CMD_UPDATE] = TRIGGER_UPDATE,
-                                     [CMD_DELETE] = TRIGGER_DELETE};
-    uint8_t updates = q->conflict == CONFLICT_UPDATE ? TRIGGER_UPDATE : 0;
-    TRY(bind__triggers(s, q->table, events[q->command] | updates));
+    uint8_t events = events_of(q);
+    TRY(bind__triggers(s, q->table, events));
     TRY(refers(s, q));
-    if (q->command != CMD_INSERT || q->conflict == CONFLICT_UPDATE) TRY(referred(s, q, false));
+    if (events & (TRIGGER_UPDATE | TRIGGER_DELETE)) TRY(referred(s, q, false));
     TRY(follow(&r, q));
     for (size_t i = 0; i < r.tables.count; i++) TRY(follow(&r, r.tables.data[i]));
     q->reached = r.tables.data;

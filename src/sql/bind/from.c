@@ -226,6 +226,10 @@ static enum status bind_range_var(struct scope *s, const struct ast_range_var *r
         if (rv->moments)
             return bind__at(s, rv->moments->at.location,
                             FAIL(FEATURE_NOT_SUPPORTED, "AS OF cannot be applied to a WITH query"));
+        if (c->query && c->query->command != CMD_SELECT && !c->query->returning_count)
+            return bind__at(s, rv->node.location,
+                            FAIL(FEATURE_NOT_SUPPORTED,
+                                 "WITH query \"%s\" does not have a RETURNING clause", c->name));
         r = ARENA_NEW(s->env->arena, struct relation);
         r->kind = REL_CTE;
         r->alias = rv->alias.name ? rv->alias.name : rv->name;

@@ -240,6 +240,34 @@ static bool plain_values(const struct ast_select *v)
            !v->locking.count && !v->with.ctes.count;
 }
 
+/* --- MERGE ---------------------------------------------------------------------------------- */
+
+enum status bind__merge_insert(struct scope *s, const struct ast_merge_when *w,
+                               struct merge_action *ret)
+{
+    struct arena *a = s->env->arena;
+    const struct ast_insert ast = {.columns = w->targets, .overriding = w->overriding};
+    struct insertion in = {.scope = s, .ast = &ast, .table = s->query->table};
+    uint32_t width = w->values.count;
+    in.given = ARENA_ARRAY(a, bool, in.table->column_count);
+    TRY(list_columns(&in));
+    ret->assignments = ARENA_ARRAY(a, struct assignment, width + 1);
+    if (!width) return OK;
+    struct expr **row = ARENA_ARRAY(a, struct expr *, width);
+    TRY(bind_row(s, &w->values, PLACE_VALUES, row));
+    TRY(check_width(&in, width, width > in.column_count ? w->values.items[in.column_count]->location : -1,
+                    false));
+    for (uint32_t i = 0; i < width; i++) {
+        uint32_t c = in.columns[i];
+        if (!row[i]) continue;
+        in.given[c] = true;
+        TRY(coerce(&in, row[i], c, &row[i]));
+        if (!is_ignored(&in, c))
+            ret->assignments[ret->assignment_count++] = (struct assignment){c, row[i]};
+    }
+    return check_given(&in);
+}
+
 /* --- the whole ------------------------------------------------------------------------------ */
 
 enum status bind__returning(struct scope *s, const struct ast_list *items)

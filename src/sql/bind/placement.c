@@ -25,6 +25,7 @@ static const char *place_words(const struct scope *s, enum place place)
     case PLACE_INSERT: return "INSERT";
     case PLACE_UPDATE: return "UPDATE";
     case PLACE_RETURNING: return "RETURNING";
+    case PLACE_MERGE_WHEN: return "MERGE WHEN conditions";
     case PLACE_STORED: return s->what ? s->what : "stored expressions";
     case PLACE_OTHER: return "this place";
     }

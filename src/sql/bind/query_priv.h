@@ -110,6 +110,9 @@ enum status bind__sort_order(struct scope *s, const struct ast_sort_by *ast, boo
 enum status bind__assignments(struct scope *s, const struct ast_list *targets) MUST;
 /* 428C9 when a column is set that only the table may set; the list has been bound. */
 enum status bind__check_assignments(const struct scope *s, const struct ast_list *targets) MUST;
+/* INSERT of MERGE: one row over the scope's names, or defaults alone. */
+enum status bind__merge_insert(struct scope *s, const struct ast_merge_when *w,
+                               struct merge_action *ret) MUST;
 enum status bind__returning(struct scope *s, const struct ast_list *items) MUST;
 /* Makes relation 0, the target table, visible to RETURNING and the like. */
 void bind__show_target(struct scope *s);

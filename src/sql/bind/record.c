@@ -25,8 +25,10 @@ static bool column_shape(struct scope *s, const struct query *q, const struct ex
     if (r->kind == REL_VALUES) return r->value_count && shape_of(s, q, r->values[0][at], ret);
     if (r->kind != REL_CTE && r->kind != REL_SUBQUERY) return false;
     while (sub && sub->set_op != SETOP_NONE) sub = sub->left;
-    for (uint32_t i = 0, n = 0; sub && i < sub->target_count; i++)
-        if (!sub->targets[i].junk && n++ == at) return shape_of(s, sub, sub->targets[i].expr, ret);
+    uint32_t count = 0;
+    const struct target *list = sub ? query_output(sub, &count) : NULL;
+    for (uint32_t i = 0, n = 0; i < count; i++)
+        if (!list[i].junk && n++ == at) return shape_of(s, sub, list[i].expr, ret);
     return false;
 }
 

@@ -49,10 +49,20 @@ static bool has_instead(const struct table_def *t, enum command command)
     return false;
 }
 
+static enum status no_merge(const struct table_def *t)
+{
+    if (t->virtual_id >= 0 && t->kind == 'r')
+        return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied: \"%s\" is a system catalog", t->name);
+    (void)FAIL(WRONG_OBJECT_TYPE, "cannot execute MERGE on relation \"%s\"", t->name);
+    return error_detail("This operation is not supported for %s.",
+                        t->kind == 'S' ? "sequences" : t->kind == 'm' ? "materialized views" : "views");
+}
+
 /* What cannot be changed, in the words of the statement that tries. */
 static enum status check_writable(const struct scope *s, const struct table_def *t)
 {
     enum command command = s->query->command;
+    if (command == CMD_MERGE && (t->kind != 'r' || t->virtual_id >= 0)) return no_merge(t);
     if (t->virtual_id == VIRTUAL_TRANSITION)
         return FAIL(WRONG_OBJECT_TYPE, "relation \"%s\" cannot be the target of a modifying statement",
                     t->name);

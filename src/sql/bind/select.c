@@ -24,10 +24,12 @@ static void find_origin(const struct query *q, const struct expr *e, struct targ
         find_origin(q, r->join_columns[e->column.column], ret);
     } else if (r->kind == REL_SUBQUERY || r->kind == REL_CTE) {
         const struct query *sub = r->kind == REL_CTE ? r->cte->query : r->subquery;
-        for (uint32_t i = 0, n = 0; sub && i < sub->target_count; i++) {
-            if (sub->targets[i].junk || n++ != e->column.column) continue;
-            ret->origin_table = sub->targets[i].origin_table;
-            ret->origin_column = sub->targets[i].origin_column;
+        uint32_t count = 0;
+        const struct target *list = sub ? query_output(sub, &count) : NULL;
+        for (uint32_t i = 0, n = 0; i < count; i++) {
+            if (list[i].junk || n++ != e->column.column) continue;
+            ret->origin_table = list[i].origin_table;
+            ret->origin_column = list[i].origin_column;
         }
     }
 }

@@ -19,6 +19,7 @@ enum status bind_statement(struct bind_env *env, const struct ast *ast, struct q
     case AST_INSERT: TRY(bind__insert(env, AST(ast, ast_insert), NULL, &q)); break;
     case AST_UPDATE: TRY(bind__update(env, AST(ast, ast_update), NULL, &q)); break;
     case AST_DELETE: TRY(bind__delete(env, AST(ast, ast_delete), NULL, &q)); break;
+    case AST_MERGE: TRY(bind__merge(env, AST(ast, ast_merge), &q)); break;
     default: return FAIL(INTERNAL_ERROR, "statement of kind %d has no query", (int)ast->kind);
     }
     TRY(check_params(env));

@@ -74,6 +74,7 @@ struct ast *copy__locking(struct copy *c, const LockingClause *l);
 
 /* --- copy_stmt.c ------------------------------------------------------------------------------ */
 enum status copy__statement(struct copy *c, const Node *n, struct ast **ret) MUST;
+enum status copy__merge(struct copy *c, const MergeStmt *s, struct ast **ret) MUST; /* copy_merge.c */
 enum status copy__select(struct copy *c, const SelectStmt *s, struct ast_select **ret) MUST;
 
 /* --- copy_ddl.c, copy_table.c: *ret is NULL when the kind is not theirs ------------------------ */

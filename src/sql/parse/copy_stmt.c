@@ -290,6 +290,7 @@ enum status copy__statement(struct copy *c, const Node *n, struct ast **ret)
     case T_InsertStmt: return copy_insert(c, (const InsertStmt *)n, ret);
     case T_UpdateStmt: return copy_update(c, (const UpdateStmt *)n, ret);
     case T_DeleteStmt: return copy_delete(c, (const DeleteStmt *)n, ret);
+    case T_MergeStmt: return copy__merge(c, (const MergeStmt *)n, ret);
     case T_TransactionStmt: return copy_transaction(c, (const TransactionStmt *)n, ret);
     case T_PrepareStmt: return copy_prepare(c, (const PrepareStmt *)n, ret);
     case T_ExecuteStmt: return copy_execute(c, (const ExecuteStmt *)n, ret);

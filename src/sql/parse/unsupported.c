@@ -66,7 +66,6 @@ static const struct {
     NodeTag tag;
     const char *what;
 } statements[] = {
-    {T_MergeStmt, "MERGE"},
     {T_CallStmt, "CALL"},
     {T_DoStmt, "DO"},
     {T_LoadStmt, "LOAD"},

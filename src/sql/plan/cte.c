@@ -27,9 +27,8 @@ static struct plan_node *cte_scan(struct level *l, const struct cte *c, uint32_t
 }
 
 /* index 0 in cte->index means "not planned yet", so indexes are kept plus one. */
-static enum status plan_recursive(struct level *l, struct cte *c, struct plan_node **ret)
+static enum status plan_recursive(struct planner *p, struct cte *c, struct plan_node **ret)
 {
-    struct planner *p = l->planner;
     struct query *q = c->query;
     struct level *inner, *saved = p->levels;
     struct plan_node *n = node_new(p, PLAN_RECURSIVE_UNION), *left, *right;
@@ -56,17 +55,19 @@ static enum status plan_recursive(struct level *l, struct cte *c, struct plan_no
     return OK;
 }
 
-static enum status plan_kept(struct level *l, struct cte *c)
+static enum status plan_kept(struct planner *p, struct cte *c)
 {
-    struct planner *p = l->planner;
     struct plan_node *n;
     struct level *inner, *saved = p->levels;
     if (c->recursive) {
-        TRY(plan_recursive(l, c, &n));
+        TRY(plan_recursive(p, c, &n));
     } else {
-        TRY(plan_select(p, c->query, &n, &inner));
+        bool writes = c->query->command != CMD_SELECT;
+        if (writes) TRY(plan_dml(p, c->query, &n));
+        else TRY(plan_select(p, c->query, &n, &inner));
         p->levels = saved;
-        if (inner->outers.count)
+        if (writes) n->alias = c->name;
+        else if (inner->outers.count)
             return FAIL(FEATURE_NOT_SUPPORTED,
                         "WITH that reads columns of an enclosing query is not supported yet");
     }
@@ -91,7 +92,7 @@ enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_
         *ret = cte_scan(l, c, c->index - 1, true, 100);
         return OK;
     }
-    bool inline_it = !c->recursive && c->materialized != 'a' &&
+    bool inline_it = !c->recursive && c->query->command == CMD_SELECT && c->materialized != 'a' &&
                      (c->materialized == 'n' || (c->references <= 1 && !calls_volatile(c->query)));
     if (inline_it) {
         struct level *inner, *saved = p->levels;
@@ -102,7 +103,23 @@ enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_
                 ARENA_PUSH(p->arena, &l->outers, inner->outers.data[i]);
         return OK;
     }
-    if (!c->index) TRY(plan_kept(l, c));
+    if (!c->index) TRY(plan_kept(p, c));
     *ret = cte_scan(l, c, c->index - 1, false, p->ctes.data[c->index - 1]->rows);
+    return OK;
+}
+
+enum status plan_changes(struct planner *p, struct query *q)
+{
+    struct plan *plan = p->plan;
+    for (uint32_t i = 0; i < q->cte_count; i++) {
+        struct cte *c = q->ctes[i];
+        if (c->query->command == CMD_SELECT) continue;
+        if (!c->index) TRY(plan_kept(p, c));
+        plan->change_count++;
+    }
+    plan->changes = ARENA_ARRAY(p->arena, uint32_t, plan->change_count + 1);
+    uint32_t n = plan->change_count;
+    for (uint32_t i = 0; i < q->cte_count; i++)
+        if (q->ctes[i]->query->command != CMD_SELECT) plan->changes[--n] = q->ctes[i]->index - 1;
     return OK;
 }

@@ -1,4 +1,4 @@
-/* INSERT, UPDATE, DELETE: the rows' plan below, the change above. Row-shaped inputs have slot i =
+/* INSERT, UPDATE, DELETE, MERGE: the rows' plan below, the change above. Row-shaped inputs have slot i =
  * column i of the table, dropped ones included. */
 #include "sql/plan/plan_priv.h"
 
@@ -202,13 +202,12 @@ static int32_t key_slot(const struct source *s)
     return source_slot(s, 0, UINT32_MAX);
 }
 
-static enum status plan_change(struct level *l, enum plan_kind kind, struct plan_node **ret)
+/* Reads the target, with all that FROM has; n->left gives the rows. */
+static enum status read_target(struct level *l, struct plan_node *n)
 {
     struct planner *p = l->planner;
     struct query *q = l->query;
     uint32_t columns = q->table->column_count;
-    struct plan_node *n = node_new(p, kind);
-    struct expr *where = expand_joins(l, q->where);
     add_target(l);
     query_columns(q, mark_used, l);
     l->used_whole[0] = true;
@@ -225,25 +224,92 @@ static enum status plan_change(struct level *l, enum plan_kind kind, struct plan
     for (uint32_t i = 0; i < q->relations[0]->column_count; i++)
         if (q->relations[0]->columns[i].attnum > 0)
             n->dml.column_slots[table_column_of(q->relations[0], i)] = source_slot(&l->current, 0, i);
-    if (where) TRY(rewrite(l, where, &n->dml.recheck));
-    if (kind == PLAN_UPDATE) {
-        n->dml.new_row = ARENA_ARRAY(p->arena, struct expr *, columns);
-        n->dml.column_changed = ARENA_ARRAY(p->arena, bool, columns);
-        for (uint32_t i = 0; i < columns; i++) {
-            const struct column_def *c = &q->table->columns[i];
-            int32_t slot = n->dml.column_slots[i];
-            n->dml.new_row[i] = slot < 0 ? null_const(p, c->type)
-                                         : expr_slot(p, (uint32_t)slot, c->type, c->typmod);
-        }
-        for (uint32_t i = 0; i < q->assignment_count; i++) {
-            uint32_t c = q->assignments[i].column;
-            TRY(rewrite(l, expand_joins(l, q->assignments[i].expr), &n->dml.new_row[c]));
-            n->dml.column_changed[c] = true;
-        }
-        for (uint32_t i = 0; q->generated && i < columns; i++)
-            if (q->generated[i]) n->dml.column_changed[i] = true;
+    return OK;
+}
+
+/* The row as it is read, with what is set in it. */
+static enum status updated_row(struct level *l, const struct plan_node *n,
+                               const struct assignment *set, uint32_t count, struct expr ***ret,
+                               bool **ret_changed)
+{
+    struct planner *p = l->planner;
+    struct query *q = l->query;
+    uint32_t columns = q->table->column_count;
+    struct expr **row = *ret = ARENA_ARRAY(p->arena, struct expr *, columns);
+    bool *changed = *ret_changed = ARENA_ARRAY(p->arena, bool, columns);
+    for (uint32_t i = 0; i < columns; i++) {
+        const struct column_def *c = &q->table->columns[i];
+        int32_t slot = n->dml.column_slots[i];
+        row[i] = slot < 0 ? null_const(p, c->type)
+                          : expr_slot(p, (uint32_t)slot, c->type, c->typmod);
     }
-    TRY(common(l, n, columns));
+    for (uint32_t i = 0; i < count; i++) {
+        TRY(rewrite(l, expand_joins(l, set[i].expr), &row[set[i].column]));
+        changed[set[i].column] = true;
+    }
+    for (uint32_t i = 0; q->generated && i < columns; i++)
+        if (q->generated[i]) changed[i] = true;
+    return OK;
+}
+
+static enum status plan_change(struct level *l, enum plan_kind kind, struct plan_node **ret)
+{
+    struct query *q = l->query;
+    struct plan_node *n = node_new(l->planner, kind);
+    struct expr *where = expand_joins(l, q->where);
+    TRY(read_target(l, n));
+    if (where) TRY(rewrite(l, where, &n->dml.recheck));
+    if (kind == PLAN_UPDATE)
+        TRY(updated_row(l, n, q->assignments, q->assignment_count, &n->dml.new_row,
+                        &n->dml.column_changed));
+    TRY(common(l, n, q->table->column_count));
+    *ret = n;
+    return OK;
+}
+
+/* --- MERGE ---------------------------------------------------------------------------------- */
+
+static enum status inserted_row(struct level *l, const struct merge_action *a, struct expr ***ret)
+{
+    struct planner *p = l->planner;
+    struct query *q = l->query;
+    uint32_t columns = q->table->column_count;
+    struct expr **row = *ret = ARENA_ARRAY(p->arena, struct expr *, columns);
+    for (uint32_t i = 0; i < a->assignment_count; i++)
+        TRY(rewrite(l, expand_joins(l, a->assignments[i].expr), &row[a->assignments[i].column]));
+    for (uint32_t i = 0; i < columns; i++) {
+        const struct column_def *c = &q->table->columns[i];
+        if (row[i]) continue;
+        if (q->defaults && q->defaults[i] && !c->dropped) TRY(rewrite(l, q->defaults[i], &row[i]));
+        else row[i] = null_const(p, c->type);
+    }
+    return OK;
+}
+
+static enum status plan_merge(struct level *l, struct plan_node **ret)
+{
+    struct planner *p = l->planner;
+    struct query *q = l->query;
+    struct plan_node *n = node_new(p, PLAN_MERGE);
+    struct expr *on = expand_joins(l, q->from[0]->condition);
+    TRY(read_target(l, n));
+    if (on) TRY(rewrite(l, on, &n->dml.recheck));
+    n->dml.merge_count = q->merge_count;
+    n->dml.merge = ARENA_ARRAY(p->arena, struct merge_step, q->merge_count + 1);
+    n->dml.column_changed = ARENA_ARRAY(p->arena, bool, q->table->column_count);
+    for (uint32_t i = 0; i < q->merge_count; i++) {
+        const struct merge_action *a = &q->merge[i];
+        struct merge_step *m = &n->dml.merge[i];
+        m->matched = a->matched;
+        m->action = a->action;
+        if (a->when) TRY(rewrite(l, expand_joins(l, a->when), &m->when));
+        if (a->action == 'i') TRY(inserted_row(l, a, &m->new_row));
+        if (a->action != 'u') continue;
+        TRY(updated_row(l, n, a->assignments, a->assignment_count, &m->new_row, &m->column_changed));
+        for (uint32_t c = 0; c < q->table->column_count; c++)
+            n->dml.column_changed[c] |= m->column_changed[c];
+    }
+    TRY(common(l, n, q->table->column_count));
     *ret = n;
     return OK;
 }
@@ -252,5 +318,6 @@ enum status plan_dml(struct planner *p, struct query *q, struct plan_node **ret)
 {
     struct level *l = level_new(p, q);
     if (q->command == CMD_INSERT) return plan_insert(l, ret);
+    if (q->command == CMD_MERGE) return plan_merge(l, ret);
     return plan_change(l, q->command == CMD_UPDATE ? PLAN_UPDATE : PLAN_DELETE, ret);
 }

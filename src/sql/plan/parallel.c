@@ -77,7 +77,8 @@ static bool is_safe_tree(struct safety *s, const struct plan_node *n)
     case PLAN_LOCK_ROWS:
     case PLAN_INSERT:
     case PLAN_UPDATE:
-    case PLAN_DELETE: return false;
+    case PLAN_DELETE:
+    case PLAN_MERGE: return false;
     case PLAN_SCAN: /* all must see the same sample */
         if (s->below_gather && n->scan.sample) return false;
         break;

@@ -239,6 +239,9 @@ enum status plan_row_rules(struct level *l, struct plan_node *n) MUST;
 enum status plan_foreign(struct level *l, struct plan_node *n) MUST;
 enum status plan_dml(struct planner *p, struct query *q, struct plan_node **ret) MUST;
 enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_node **ret) MUST;
+/* The WITH items that write, those that nobody reads, too: before the query itself, so that a copy of it
+ * that is planned means the same ones. */
+enum status plan_changes(struct planner *p, struct query *q) MUST;
 /* Puts GATHER nodes into the finished plan, whose subplans and CTEs are still the planner's. */
 void plan_parallel(struct planner *p, struct plan_node **root);
 /* Fills plan->point when the query is one. Before the query is consumed. */

@@ -44,6 +44,7 @@ enum status plan_query(const struct planner_env *env, struct query *q, const typ
     fold_query(&p, q);
     TRY(plan_point(&p, q));
     p.levels = NULL;
+    if (q->cte_count) TRY(plan_changes(&p, q));
     if (q->command == CMD_SELECT) TRY(plan_select(&p, q, &plan->root, &level));
     else TRY(plan_dml(&p, q, &plan->root));
     fill_output(&p, q, plan->root);

@@ -114,6 +114,11 @@ void query_columns(const struct query *q,
     for (uint32_t i = 0; i < q->target_count; i++) (void)visit_expr(&w, q->targets[i].expr);
     for (uint32_t i = 0; i < q->returning_count; i++) (void)visit_expr(&w, q->returning[i].expr);
     for (uint32_t i = 0; i < q->assignment_count; i++) (void)visit_expr(&w, q->assignments[i].expr);
+    for (uint32_t i = 0; i < q->merge_count; i++) {
+        (void)visit_expr(&w, q->merge[i].when);
+        for (uint32_t k = 0; k < q->merge[i].assignment_count; k++)
+            (void)visit_expr(&w, q->merge[i].assignments[k].expr);
+    }
     for (uint32_t i = 0; i < q->window_count; i++) {
         visit_list(&w, q->windows[i].partition_by, q->windows[i].partition_count);
         visit_sort(&w, q->windows[i].order_by, q->windows[i].order_count);
