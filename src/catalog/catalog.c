@@ -381,11 +381,15 @@ static const void *lookup(const struct catalog *c, const struct search_path *p,
                           enum name_space space, const char *schema, const char *name)
 {
     struct slice n = slice_of(name);
+    if (schema && strcmp(schema, "pg_temp") == 0)
+        return p->temporary ? get_name(c, space, p->temporary, n) : NULL;
     if (schema) {
         const struct schema_def *s = catalog_schema(c, p->database, slice_of(schema));
         return s ? get_name(c, space, s->oid, n) : NULL;
     }
-    const void *found = p->pg_catalog_listed ? NULL : get_name(c, space, OID_SCHEMA_PG_CATALOG, n);
+    const void *found = NULL;
+    if (p->temporary && !p->temporary_listed) found = get_name(c, space, p->temporary, n);
+    if (!found && !p->pg_catalog_listed) found = get_name(c, space, OID_SCHEMA_PG_CATALOG, n);
     for (uint32_t i = 0; !found && i < p->count; i++) found = get_name(c, space, p->schemas[i], n);
     return found;
 }

@@ -237,6 +237,9 @@ struct search_path {
     const oid_t *schemas; /* that exist, in order */
     uint32_t count;
     bool pg_catalog_listed;
+    oid_t temporary;      /* of the session's temporary objects: relations are looked up there before all
+                             else, unless it is listed; 0: none */
+    bool temporary_listed;
 };
 /* The relation that an unqualified (schema NULL) or qualified name means; NULL when none. */
 const struct table_def *catalog_lookup(const struct catalog *c, const struct search_path *p,

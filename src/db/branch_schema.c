@@ -7,6 +7,7 @@
 #include "db/branch_merge_priv.h"
 
 #include "db/ddl_routine_priv.h"
+#include "db/temporary.h"
 
 enum { ROWS = 64 };
 
@@ -94,7 +95,7 @@ static enum status merge_schema(struct changes *x, oid_t oid)
     const struct schema_def *theirs = catalog_schema_by_oid(m->theirs, oid);
     const struct schema_def *ours = catalog_schema_by_oid(m->s->catalog, oid);
     const struct schema_def *any = theirs ? theirs : was;
-    if (!any) return OK;
+    if (!any || temporary_is_schema(any->name)) return OK;
     struct states s = {was, theirs, ours, same_schema, 0, any->name};
     if (!takes(m, &s)) return OK;
     if (!theirs) {

@@ -12,6 +12,7 @@
 #include "db/past_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
+#include "db/temporary.h"
 
 int64_t db__now_us(const struct db *db)
 {
@@ -173,8 +174,8 @@ enum status db_open(const struct db_options *o, struct db **ret)
     db__stat_statements_init(db);
     db->started_us = db__now_us(db);
     *ret = db;
-    if (!o->background) return OK;
-    s = autoanalyze_start(db);
+    s = temporary_clear(db);
+    if (s == OK && o->background) s = autoanalyze_start(db);
     if (s == OK) return OK;
     struct error kept = *error_current();
     (void)db_close(db);

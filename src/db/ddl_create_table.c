@@ -1,6 +1,6 @@
 /* CREATE TABLE. The table goes to the catalog twice: with bare columns, so that sequences,
  * defaults and constraints have something to refer to, then whole. Both are one transaction's. */
-#include "db/ddl_priv.h"
+#include "db/temporary.h"
 
 enum status ddl__check_place(const char *access_method, const char *tablespace)
 {
@@ -11,13 +11,29 @@ enum status ddl__check_place(const char *access_method, const char *tablespace)
     return OK;
 }
 
+char ddl__persistence(struct ddl *d, const struct schema_def *n, const struct ast_range_var *v)
+{
+    if (n->oid == session__path(d->s)->temporary) return 't';
+    return v->persistence == 'u' ? 'u' : 'p';
+}
+
+enum status ddl__on_commit(struct ddl *d, const struct table_def *t, char action)
+{
+    bool given = action && action != 'n';
+    if (t->persistence != 't' && !given) return OK;
+    if (t->persistence != 't')
+        return FAIL(INVALID_TABLE_DEFINITION, "ON COMMIT can only be used on temporary tables");
+    temporary_on_commit(d->s, t->oid, action);
+    return OK;
+}
+
 enum status ddl__new_table(struct ddl *d, const struct schema_def *n, const struct ast_range_var *v,
                            struct table_edit *ret)
 {
     *ret = (struct table_edit){0};
     ret->def = (struct table_def){.schema = n->oid, .database = n->database,
                                   .owner = d->s->user_oid, .name = v->name, .kind = 'r',
-                                  .persistence = v->persistence == 'u' ? 'u' : 'p',
+                                  .persistence = ddl__persistence(d, n, v),
                                   .virtual_id = -1, .statistics = {.rows = -1}};
     TRY(ddl__new_oid(d, &ret->def.oid));
     return store_create_tree(d->s->txn, &ret->def.tree);
@@ -28,10 +44,6 @@ static enum status refuse(const struct ast_create_table *n)
     if (n->partitioned)
         return FAIL(FEATURE_NOT_SUPPORTED, "partitioned tables are not supported yet");
     if (n->inherits) return FAIL(FEATURE_NOT_SUPPORTED, "table inheritance is not supported yet");
-    if (n->table->persistence == 't')
-        return FAIL(FEATURE_NOT_SUPPORTED, "temporary tables are not supported yet");
-    if (n->on_commit && n->on_commit != 'n')
-        return FAIL(INVALID_TABLE_DEFINITION, "ON COMMIT can only be used on temporary tables");
     for (uint32_t i = 0; i < n->columns.count; i++)
         if (n->columns.items[i]->kind == AST_UNSUPPORTED)
             return FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported yet",
@@ -95,13 +107,15 @@ enum status ddl__create_table(struct ddl *d, const struct ast_create_table *n)
     struct table_edit e;
     TRY(refuse(n));
     enum status found = ddl__creation_schema(d, n->table, &schema);
-    if (found == INVALID_SCHEMA_NAME) return ddl__at(d, n->table->node.location, found);
+    if (found == INVALID_SCHEMA_NAME || found == INVALID_TABLE_DEFINITION)
+        return ddl__at(d, n->table->node.location, found);
     TRY(found);
     if (n->if_not_exists && ddl__relation_exists(d, schema->oid, n->table->name))
         return session__notice(d->sink, "NOTICE", DUPLICATE_TABLE, NULL,
                                "relation \"%s\" already exists, skipping", n->table->name);
     TRY(ddl__check_free(d, schema->oid, n->table->name));
     TRY(ddl__new_table(d, schema, n->table, &e));
+    TRY(ddl__on_commit(d, &e.def, n->on_commit));
     TRY(ddl__options(d, &n->options, &e.def.options));
     TRY(add_columns(d, &e, n));
     TRY(ddl__edit_put(d, &e, NULL));

@@ -86,10 +86,6 @@ static enum status refuse(const struct ast_create_table_as *n)
         return FAIL(FEATURE_NOT_SUPPORTED, "materialized views are not supported yet");
     if (n->query->kind != AST_SELECT)
         return FAIL(FEATURE_NOT_SUPPORTED, "CREATE TABLE AS EXECUTE is not supported yet");
-    if (n->table->persistence == 't')
-        return FAIL(FEATURE_NOT_SUPPORTED, "temporary tables are not supported yet");
-    if (n->on_commit && n->on_commit != 'n')
-        return FAIL(INVALID_TABLE_DEFINITION, "ON COMMIT can only be used on temporary tables");
     return ddl__check_place(n->access_method, n->tablespace);
 }
 
@@ -106,6 +102,7 @@ enum status ddl__create_table_as(struct ddl *d, const struct ast_create_table_as
     TRY(bind_query(d, n->query, &q));
     TRY(ddl__check_free(d, schema->oid, n->table->name));
     TRY(ddl__new_table(d, schema, n->table, &e));
+    TRY(ddl__on_commit(d, &e.def, n->on_commit));
     TRY(ddl__options(d, &n->options, &e.def.options));
     TRY(add_columns(d, &e, n, q));
     TRY(ddl__edit_put(d, &e, NULL));

@@ -32,14 +32,13 @@ static enum status find(struct ddl *d, const struct name_list *names, enum objec
     if (!t && catalog_lookup_index(d->s->catalog, path, v.schema, v.name))
         return wrong_kind(v.name, k, "index");
     if (t) return ddl__find(d, &v, kind, false, ret);
-    if (v.schema && !catalog_schema(d->s->catalog, d->s->database_oid, slice_of(v.schema))) {
+    if (ddl__lacks_schema(d, &v)) {
         if (if_exists) return ddl__notice(d, "schema \"%s\" does not exist, skipping", v.schema);
         return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", v.schema);
     }
     if (if_exists)
         return ddl__notice(d, "%s \"%s\" does not exist, skipping", lower_word(k), v.name);
-    return FAIL(UNDEFINED_TABLE, "%s \"%s%s%s\" does not exist", lower_word(k),
-                v.schema ? v.schema : "", v.schema ? "." : "", v.name);
+    return FAIL(UNDEFINED_TABLE, "%s \"%s\" does not exist", lower_word(k), v.name);
 }
 
 /* --- relations ------------------------------------------------------------------------------ */

@@ -188,6 +188,12 @@ static enum status find_parent(struct foreign_ddl *f)
     if (f->child->persistence == 'p' && t->persistence != 'p')
         return FAIL(INVALID_TABLE_DEFINITION,
                     "constraints on permanent tables may reference only permanent tables");
+    if (f->child->persistence == 'u' && t->persistence == 't')
+        return FAIL(INVALID_TABLE_DEFINITION, "constraints on unlogged tables may reference only "
+                                              "permanent or unlogged tables");
+    if (f->child->persistence == 't' && t->persistence != 't')
+        return FAIL(INVALID_TABLE_DEFINITION,
+                    "constraints on temporary tables may reference only temporary tables");
     if (t->oid != f->child->oid) TRY(ddl__lock(d, t->oid, LOCK_SHARE_ROW_EXCLUSIVE));
     f->parent = ddl__table(d, t->oid);
     return OK;

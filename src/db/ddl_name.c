@@ -1,7 +1,7 @@
 /* Names in DDL: looking up what a statement means, rights on it, and choosing names for what it
  * makes without being told (t_pkey, t_a_seq …), by PostgreSQL's rules for cutting and numbering
  * them. */
-#include "db/ddl_priv.h"
+#include "db/temporary.h"
 
 const char *ddl__kind_word(const struct table_def *t)
 {
@@ -41,10 +41,16 @@ static const char *kind_of_letter(char kind)
     return kind == 'v' ? "view" : kind == 'S' ? "sequence" : kind == 'r' ? "table" : "relation";
 }
 
+bool ddl__lacks_schema(struct ddl *d, const struct ast_range_var *v)
+{
+    if (v->schema && strcmp(v->schema, "pg_temp") == 0) return !session__path(d->s)->temporary;
+    return v->schema && !catalog_schema(d->s->catalog, d->s->database_oid, slice_of(v->schema));
+}
+
 static enum status absent(struct ddl *d, const struct ast_range_var *v, const char *word,
                           bool missing_ok)
 {
-    if (v->schema && !catalog_schema(d->s->catalog, d->s->database_oid, slice_of(v->schema))) {
+    if (ddl__lacks_schema(d, v)) {
         if (missing_ok)
             return ddl__notice(d, "schema \"%s\" does not exist, skipping", v->schema);
         return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", v->schema);
@@ -154,21 +160,27 @@ enum status ddl__creation_schema(struct ddl *d, const struct ast_range_var *v,
                                  const struct schema_def **ret)
 {
     TRY(check_catalog(d, v));
-    if (v->persistence == 't')
-        return FAIL(FEATURE_NOT_SUPPORTED, "temporary tables are not supported yet");
+    const struct search_path *p = session__path(d->s);
+    if (v->schema && strcmp(v->schema, "pg_temp") == 0) return temporary_make_schema(d, ret);
     if (v->schema) {
-        if (strcmp(v->schema, "pg_temp") == 0)
-            return FAIL(FEATURE_NOT_SUPPORTED, "temporary tables are not supported yet");
         *ret = catalog_schema(d->s->catalog, d->s->database_oid, slice_of(v->schema));
         if (!*ret)
             return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", v->schema);
+        if ((*ret)->oid == p->temporary) return temporary_make_schema(d, ret);
+        if (v->persistence == 't')
+            return FAIL(INVALID_TABLE_DEFINITION,
+                        "cannot create temporary relation in non-temporary schema");
+        if (temporary_is_schema((*ret)->name))
+            return FAIL(INVALID_TABLE_DEFINITION,
+                        "cannot create relations in temporary schemas of other sessions");
         return may_create_in(d, *ret, v->name);
     }
-    const struct search_path *p = session__path(d->s);
+    if (v->persistence == 't') return temporary_make_schema(d, ret);
     if (p->count == 0)
         return FAIL(INVALID_SCHEMA_NAME, "no schema has been selected to create in");
     *ret = catalog_schema_by_oid(d->s->catalog, p->schemas[0]);
     ASSERT(*ret);
+    if ((*ret)->oid == p->temporary) return temporary_make_schema(d, ret);
     return may_create_in(d, *ret, v->name);
 }
 

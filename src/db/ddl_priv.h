@@ -79,6 +79,8 @@ enum status ddl__find(struct ddl *d, const struct ast_range_var *v, char kind, b
                       const struct table_def **ret) MUST;
 enum status ddl__find_index(struct ddl *d, const struct ast_range_var *v, bool missing_ok,
                             const struct index_def **ret) MUST;
+/* A schema is named that is not there. */
+bool ddl__lacks_schema(struct ddl *d, const struct ast_range_var *v);
 struct ast_range_var ddl__range_of(const struct name_list *names);
 /* The schema that a new relation goes to; rights are checked. */
 enum status ddl__creation_schema(struct ddl *d, const struct ast_range_var *v,
@@ -357,6 +359,9 @@ enum status ddl__enable_triggers(struct ddl *d, oid_t table, const struct ast_al
 enum status ddl__set_owner(struct ddl *d, const struct table_def *t, const char *role) MUST;
 
 /* --- statements --- */
+/* Of a new relation in the schema: 't' in that of the session's temporary objects. */
+char ddl__persistence(struct ddl *d, const struct schema_def *n, const struct ast_range_var *v);
+enum status ddl__on_commit(struct ddl *d, const struct table_def *t, char action) MUST;
 enum status ddl__create_table(struct ddl *d, const struct ast_create_table *n) MUST;
 enum status ddl__create_table_as(struct ddl *d, const struct ast_create_table_as *n,
                                  char tag[64]) MUST;

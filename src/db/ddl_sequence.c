@@ -220,8 +220,9 @@ enum status ddl__make_sequence(struct ddl *d, oid_t schema, const char *name, ty
     struct sequence_options q = {.def = {.type = type, .increment = 1, .cache = 1}};
     const struct schema_def *n = catalog_schema_by_oid(d->s->catalog, schema);
     struct table_def t = {.schema = schema, .database = n->database, .owner = d->s->user_oid,
-                          .name = name, .kind = 'S', .persistence = 'p', .columns = columns,
+                          .name = name, .kind = 'S', .columns = columns,
                           .column_count = 3, .virtual_id = -1, .statistics = {.rows = -1}};
+    t.persistence = schema == session__path(d->s)->temporary ? 't' : 'p';
     if (owner && owner->table) {
         t.owner = owner->table->owner;
         q.def.owner_table = owner->table->oid;
@@ -272,8 +273,6 @@ enum status ddl__create_sequence(struct ddl *d, const struct ast_sequence *n)
 {
     const struct schema_def *schema;
     oid_t oid;
-    if (n->name->persistence == 't')
-        return FAIL(FEATURE_NOT_SUPPORTED, "temporary sequences are not supported yet");
     TRY(ddl__creation_schema(d, n->name, &schema));
     if (n->if_not_exists && ddl__relation_exists(d, schema->oid, n->name->name))
         return session__notice(d->sink, "NOTICE", DUPLICATE_TABLE, NULL,

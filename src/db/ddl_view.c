@@ -60,12 +60,19 @@ static enum status check_query(const struct ast_create_view *n)
     return OK;
 }
 
-static enum status bind_query(struct ddl *d, const struct ast_create_view *n, struct query **ret)
+/* A view of temporary tables is temporary, too. */
+static enum status bind_query(struct ddl *d, const struct ast_create_view *n, struct query **ret,
+                              struct ast_range_var *name)
 {
     struct bind_env env;
+    bool temporary = false;
     session__bind_env(d->s, &env, d->a, d->text);
-    enum status s = bind_statement(&env, &n->query->node, ret);
-    return s;
+    TRY(bind_statement(&env, &n->query->node, ret));
+    for (size_t i = 0; i < env.tables.count; i++)
+        temporary |= env.tables.data[i]->persistence == 't';
+    if (!temporary || name->persistence == 't') return OK;
+    name->persistence = 't';
+    return ddl__notice(d, "view \"%s\" will be a temporary view", name->name);
 }
 
 enum status ddl__create_view(struct ddl *d, const struct ast_create_view *n)
@@ -73,17 +80,16 @@ enum status ddl__create_view(struct ddl *d, const struct ast_create_view *n)
     const struct schema_def *schema;
     struct table_edit e = {0};
     struct query *q;
-    if (n->name->persistence == 't')
-        return FAIL(FEATURE_NOT_SUPPORTED, "temporary views are not supported yet");
+    struct ast_range_var name = *n->name;
     TRY(check_query(n));
-    TRY(ddl__creation_schema(d, n->name, &schema));
-    TRY(bind_query(d, n, &q));
+    TRY(bind_query(d, n, &q, &name));
+    TRY(ddl__creation_schema(d, &name, &schema));
     const struct table_def *old =
         catalog_table(d->s->catalog, schema->oid, slice_of(n->name->name));
     if (!n->replace || !old) TRY(ddl__check_free(d, schema->oid, n->name->name));
     e.def = (struct table_def){.schema = schema->oid, .database = schema->database,
                                .owner = d->s->user_oid, .name = n->name->name, .kind = 'v',
-                               .persistence = 'p', .virtual_id = -1,
+                               .persistence = ddl__persistence(d, schema, &name), .virtual_id = -1,
                                .statistics = {.rows = -1}};
     TRY(ddl__options(d, &n->options, &e.def.options));
     TRY(ddl__view_text(d, n->query_text, &e.def.view_sql));

@@ -276,6 +276,8 @@ static enum status set_named(struct session *s, const struct ast_range_var *v, b
         if (!n) return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", v->schema);
         TRY(set_in_schema(s, n->oid, v->name, deferred, &found));
     }
+    if (!v->schema && path->temporary)
+        TRY(set_in_schema(s, path->temporary, v->name, deferred, &found));
     for (uint32_t i = 0; !v->schema && i < path->count && !found; i++)
         TRY(set_in_schema(s, path->schemas[i], v->name, deferred, &found));
     if (found) return OK;

@@ -13,6 +13,7 @@
 #include "db/past_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
+#include "db/temporary.h"
 
 static char *heap_copy(const char *s)
 {
@@ -128,6 +129,7 @@ static void free_session(struct session *s, bool linked)
 {
     session__abort(s, NULL);
     session__close_portals(s, true);
+    temporary_end_session(s);
     if (s->spare_siding) siding_free(s->spare_siding);
     prepared__free_all(s);
     session__free_functions(s);
@@ -333,11 +335,16 @@ const struct search_path *session__path(struct session *s)
     split_names(&a, settings_get(s, "search_path"), &names);
     mem_free(MEM_SESSION, s->path_schemas);
     s->path_schemas = mem_alloc(MEM_SESSION, (names.count + 2) * sizeof *s->path_schemas);
-    s->path = (struct search_path){.database = s->database_oid, .schemas = s->path_schemas};
+    s->path = (struct search_path){.database = s->database_oid, .schemas = s->path_schemas,
+                                   .temporary = temporary_schema(s)};
     if (s->path_front) s->path_schemas[s->path.count++] = s->path_front;
     for (uint32_t i = 0; i < names.count; i++) {
         const char *name = strcmp(names.items[i], "$user") == 0 ? session__user(s) : names.items[i];
         const struct schema_def *d = catalog_schema(s->catalog, s->database_oid, slice_of(name));
+        if (strcmp(name, "pg_temp") == 0) {
+            s->path.temporary_listed = true;
+            d = catalog_schema_by_oid(s->catalog, s->path.temporary);
+        }
         if (!d) continue;
         if (d->oid == OID_SCHEMA_PG_CATALOG) s->path.pg_catalog_listed = true;
         s->path_schemas[s->path.count++] = d->oid;
@@ -426,7 +433,8 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
         int8_t digits;
         uint8_t style, order, interval;
         const struct timezone *zone;
-        bool as_of;
+        oid_t temporary;
+        bool as_of, temporary_listed;
         struct parallel_options parallel;
         enum group_below_mode group_below;
     } fixed;
@@ -439,6 +447,8 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
     fixed.order = f->date_order;
     fixed.interval = f->interval_style;
     fixed.zone = f->zone;
+    fixed.temporary = path->temporary;
+    fixed.temporary_listed = path->temporary_listed;
     fixed.as_of = s->settings.as_of != 0;
     fixed.parallel = s->settings.parallel;
     fixed.group_below = s->settings.group_below;

@@ -263,6 +263,11 @@ struct moment_catalog { /* of the past, a reference */
     struct catalog *catalog;
 };
 
+struct on_commit {                   /* of a temporary table: 'd' DELETE ROWS, 'D' DROP */
+    oid_t table;
+    char action;
+};
+
 struct session {
     struct db *db;
     struct db_line *line;               /* main or a branch; changes between transactions alone */
@@ -334,6 +339,9 @@ struct session {
     ARRAY(tree_id) late;             /* of indexes that it has built of rows which its snapshot may not see */
     bool in_ddl;                     /* definitions are changed: s->catalog is the one to change */
     struct narrowed *narrowed;       /* what an old snapshot sees of the catalog (narrowed.c); NULL */
+    bool temporary;                  /* it has, or had, temporary objects (temporary.h) … */
+    bool used_temporary;             /* … and the transaction may have touched them */
+    ARRAY(struct on_commit) on_commit;
     uint32_t in_function;            /* statements that functions run, within each other */
     struct build_progress build;
     /* for pg_stat_activity */

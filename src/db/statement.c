@@ -9,6 +9,7 @@
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 #include "db/system_priv.h"
+#include "db/temporary.h"
 #include "sql/ast_routine.h"
 #include "sql/plan/planner.h"
 
@@ -232,10 +233,12 @@ bool cached_plan_valid(const struct cached_plan *p, struct session *s)
 
 static enum status lock_tables(struct session *s, const struct plan *p)
 {
-    for (uint32_t i = 0; i < p->table_count; i++)
-        if (p->tables[i]->virtual_id < 0)
-            TRY(txn_lock_relation(s->txn, p->tables[i]->oid,
-                                  (enum relation_lock)p->table_locks[i], false));
+    for (uint32_t i = 0; i < p->table_count; i++) {
+        if (p->tables[i]->virtual_id >= 0) continue;
+        TRY(txn_lock_relation(s->txn, p->tables[i]->oid, (enum relation_lock)p->table_locks[i],
+                              false));
+        s->used_temporary |= p->tables[i]->persistence == 't';
+    }
     /* Whose commit gave us a lock may not have told its catalog yet; only that shows a stale plan. */
     if (!s->own_catalog) db_line__wait_published(s->line);
     return OK;
@@ -424,7 +427,7 @@ void session__count_changes(struct session *s, const struct plan *p, uint64_t ro
     else if (p->root->kind == PLAN_INSERT || p->root->kind == PLAN_UPDATE ||
              p->root->kind == PLAN_DELETE || p->root->kind == PLAN_MERGE)
         t = p->root->dml.table;
-    if (t && rows && !s->line->branch) autoanalyze_count(s, t->oid, rows);
+    if (t && rows && !s->line->branch && t->persistence != 't') autoanalyze_count(s, t->oid, rows);
 }
 
 enum status session__run_plan(struct session *s, struct cached_plan *p,
@@ -594,6 +597,9 @@ static enum status show(struct session *s, const char *name, const struct result
     return session__send_text_rows(s, sink, &name, 1, rows, 1);
 }
 
+static const char *const discard_words[] = {"DISCARD ALL", "DISCARD PLANS", "DISCARD SEQUENCES",
+                                            "DISCARD TEMP"};
+
 static enum status discard(struct session *s, const struct ast_discard *a,
                            const struct result_sink *sink)
 {
@@ -605,6 +611,7 @@ static enum status discard(struct session *s, const struct ast_discard *a,
         session__unlisten_all(s);
         advisory_unlock_all(s->lock_owner);
     }
+    if (a->target == 0 || a->target == 3) TRY(temporary_discard(s));
     if (a->target == 0 || a->target == 2) session__forget_sequences(s);
     return OK;
 }
@@ -644,7 +651,7 @@ static enum status run_utility(struct session *s, const struct statement *st, st
         return session__set_constraints(s, AST(a, ast_set_constraints), sink);
     case AST_SHOW: set_tag(tag, "SHOW"); return show(s, AST(a, ast_show)->name, sink);
     case AST_DISCARD:
-        set_tag(tag, AST(a, ast_discard)->target == 0 ? "DISCARD ALL" : "DISCARD");
+        set_tag(tag, discard_words[AST(a, ast_discard)->target & 3]);
         return discard(s, AST(a, ast_discard), sink);
     case AST_EXPLAIN: set_tag(tag, "EXPLAIN"); return session__explain(s, st, text, params, sink);
     case AST_PREPARE:

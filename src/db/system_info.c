@@ -151,7 +151,7 @@ static enum status start_time(struct sys_call *c)
 
 static enum status my_temp_schema(struct sys_call *c)
 {
-    return sys_ret_oid(c, 0);
+    return sys_ret_oid(c, session__path(c->s)->temporary);
 }
 
 static enum status current_xact_id(struct sys_call *c)

@@ -12,6 +12,7 @@
 #include "db/analyze.h"
 #include "db/db_line_priv.h"
 #include "db/notify.h"
+#include "db/temporary.h"
 
 enum { SAVEPOINT_DEPTH_MAX = 100000 };
 
@@ -119,6 +120,7 @@ static void free_savepoints(struct session *s, struct savepoint *until)
 static void ended(struct session *s, bool committed, const struct result_sink *sink)
 {
     narrowed__forget(s);
+    temporary_ended(s);
     s->rewrote.count = s->late.count = 0;
     free_savepoints(s, NULL);
     session__end_deferred(s);
@@ -163,6 +165,7 @@ enum status session__commit(struct session *s, const struct result_sink *sink)
 {
     struct notify_batch told;
     enum status result = check_deferred(s, sink);
+    if (result == OK) result = temporary_before_commit(s);
     if (result == OK) result = session__notify_commit(s, &told);
     if (result != OK) {
         session__abort(s, sink);
@@ -278,6 +281,9 @@ static enum status prepare_block(struct session *s, const struct ast_transaction
     }
     enum status result = check_deferred(s, sink);
     if (result == OK) result = session__ensure_txn(s);
+    if (result == OK && s->used_temporary)
+        result = FAIL(FEATURE_NOT_SUPPORTED,
+                      "cannot PREPARE a transaction that has operated on temporary objects");
     if (result == OK) result = session__prepare_transaction(s, a->name);
     if (result != OK) {
         session__abort(s, sink);

@@ -53,8 +53,12 @@ static SCALAR(current_schema)
 static SCALAR(current_schemas)
 {
     const struct search_path *path = c->session->path;
-    struct datum *names = ARENA_ARRAY(c->arena, struct datum, path->count + 1);
+    struct datum *names = ARENA_ARRAY(c->arena, struct datum, path->count + 2);
     uint32_t count = 0;
+    const struct schema_def *temporary =
+        catalog_schema_by_oid(c->session->catalog, path->temporary);
+    if (args[0].v.b && temporary && !path->temporary_listed)
+        names[count++].v.bytes = bytes_copy(c->arena, temporary->name, (uint32_t)strlen(temporary->name));
     if (args[0].v.b && !path->pg_catalog_listed)
         names[count++].v.bytes = bytes_ref("pg_catalog", sizeof "pg_catalog" - 1);
     for (uint32_t i = 0; i < path->count; i++) {
@@ -62,6 +66,14 @@ static SCALAR(current_schemas)
         if (name) names[count++].v.bytes = bytes_copy(c->arena, name, (uint32_t)strlen(name));
     }
     return ret_bytes(ret, array_make(c->arena, TYPE_NAME, names, count));
+}
+
+static SCALAR(is_other_temp_schema)
+{
+    static const char prefix[] = "pg_temp_";
+    const struct schema_def *d = catalog_schema_by_oid(c->session->catalog, args[0].v.u32);
+    bool temporary = d && strncmp(d->name, prefix, sizeof prefix - 1) == 0;
+    return ret_bool(ret, temporary && d->oid != c->session->path->temporary);
 }
 
 /* --- settings --------------------------------------------------------------------------------- */
@@ -171,7 +183,7 @@ const struct proc_binding exec__misc_functions[] = {
     {"inet_client_port", no_value, NULL},
     {"inet_server_port", no_value, NULL},
     {"pg_is_in_recovery", always_false, NULL},
-    {"pg_is_other_temp_schema", always_false, NULL},
+    {"pg_is_other_temp_schema", is_other_temp_schema, NULL},
     {"pg_typeof", inspect__typeof, NULL},
     {"pg_num_nulls", inspect__nulls, NULL},
     {"pg_num_nonnulls", inspect__nonnulls, NULL},

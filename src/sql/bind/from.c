@@ -98,6 +98,8 @@ enum status bind__find_table(struct scope *s, const struct ast_range_var *rv,
     if (t && t->kind == 'c')
         return bind__at(s, rv->node.location,
                         FAIL(WRONG_OBJECT_TYPE, "\"%s\" is a composite type", t->name));
+    if (t && t->persistence == 't' && t->kind == 'r' && t->schema != env->path->temporary)
+        return FAIL(FEATURE_NOT_SUPPORTED, "cannot access temporary tables of other sessions");
     if (t) {
         if (!env->moment) bind__note_table(env, t); /* nobody changes what was */
         if (env->noting && rv->node.location >= 0)
