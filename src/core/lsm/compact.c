@@ -24,6 +24,8 @@ struct compaction {
     bool expired;                   /* … and none of them is needed any more */
     bool moves;                     /* the inputs themselves go one level down */
     ARRAY(struct run_ref *) inputs; /* a reference on each; newer ones first */
+    size_t upper;                   /* so many inputs, the first ones, are of `from` */
+    struct time_spans spans;        /* of history runs */
     bool bottom;                    /* nothing older lies below */
     struct run_edit edit;
 };
@@ -82,10 +84,11 @@ static bool history_due(struct tree *t, const struct shape *s, struct history_pi
 {
     uint64_t horizon, floor;
     struct pins pins;
+    *ret = (struct history_pick){0};
     if (!s->levels[HISTORY].count) return false;
     t->forest->horizon(t->forest->ctx, t, &horizon, &floor);
     forest_pins(t->forest, t, &pins);
-    bool due = history__pick(s, floor, &pins, ret);
+    bool due = history__pick(t->forest, s, floor, &pins, ret);
     pins_release(&pins);
     return due;
 }
@@ -179,6 +182,7 @@ static void pick_inputs(struct compaction *c, const struct shape *s, uint32_t le
         if (slice_cmp(run_min_key(r), min) < 0) min = run_min_key(r);
         if (slice_cmp(run_max_key(r), max) > 0) max = run_max_key(r);
     }
+    c->upper = c->inputs.count;
     take_overlapping(c, &s->levels[c->to], min, max);
     c->bottom = true;
     for (uint32_t l = c->to + 1; l < LEVELS_MAX; l++)
@@ -191,16 +195,35 @@ static void pick_history(struct compaction *c, const struct shape *s, bool all)
     const struct level *v = &s->levels[HISTORY];
     struct history_pick p;
     c->history = true;
-    if (!history_due(c->tree, s, &p) && !(all && v->count)) return;
-    if (all && !p.expired) p = (struct history_pick){.count = v->count};
-    c->expired = p.expired;
-    for (uint32_t i = p.first; i < p.first + p.count; i++) take_input(c, v->runs[i]);
+    bool due = history_due(c->tree, s, &p);
+    c->expired = due && p.expired;
+    c->spans = all && !c->expired ? history__all_spans(c->tree->forest, v, 0) : p.spans;
+    if (all && !c->expired)
+        for (uint32_t i = 0; i < v->count; i++) take_input(c, v->runs[i]);
+    else if (due)
+        for (uint32_t i = 0; i < p.count; i++) take_input(c, v->runs[p.at[i]]);
 }
 
 static enum status collect_run(void *ctx, bool history, struct slice meta)
 {
     struct compaction *c = ctx;
     return run_edit__add(c->tree->forest, &c->edit, history ? HISTORY : c->to, meta);
+}
+
+/* What a merge of levels makes past ended, most of it, after all that lay below was written. */
+static struct time_spans spans_of(const struct compaction *c, uint64_t horizon, uint64_t floor)
+{
+    uint64_t bytes = 0, from = floor, least = UINT64_MAX, to = 0;
+    for (size_t i = 0; i < c->inputs.count; i++) {
+        const struct run *r = c->inputs.data[i]->run;
+        bool upper = i < c->upper;
+        if (upper) bytes += run_bytes(r);
+        if (upper && run_min_ts(r) < least) least = run_min_ts(r);
+        if (!upper && run_max_ts(r) > from) from = run_max_ts(r);
+        if (run_max_ts(r) > to) to = run_max_ts(r);
+    }
+    if (c->upper == c->inputs.count && least > from) from = least;
+    return history__spans(c->tree->forest, bytes, from, to, horizon > floor ? horizon - floor : 0);
 }
 
 static enum status merge_inputs(struct compaction *c)
@@ -227,6 +250,7 @@ static enum status merge_inputs(struct compaction *c)
     o.pins = pins.ts.data;
     o.pin_count = pins.ts.count;
     o.run.columns = tree_layout(c->tree);
+    o.spans = c->history ? c->spans : spans_of(c, o.horizon_ts, o.floor_ts);
     if (st == OK) st = merge_runs(sources, count, &o, collect_run, c);
     run_layout_unref(o.run.columns);
     pins_release(&pins);
@@ -373,6 +397,7 @@ static void pick_all(struct compaction *c, const struct shape *s)
             if (state_of(s->levels[l].runs[i]) == RUN_INSTALLED)
                 take_input(c, s->levels[l].runs[i]);
         if (s->levels[l].count && l > c->to) c->to = l;
+        if (l == 0) c->upper = c->inputs.count;
     }
 }
 

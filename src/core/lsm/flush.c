@@ -108,6 +108,9 @@ static enum status write_run(struct tree *t, struct memory *m, bool bottom, stru
     o.pins = pins.ts.data;
     o.pin_count = pins.ts.count;
     o.run.columns = tree_layout(t);
+    uint64_t since = m->since_ts > o.floor_ts ? m->since_ts : o.floor_ts;
+    o.spans = history__spans(f, memtable_bytes(m->table), since, o.horizon_ts,
+                             o.horizon_ts > o.floor_ts ? o.horizon_ts - o.floor_ts : 0);
     enum status st = merge_runs(sources, 1, &o, collect_run, &c);
     run_layout_unref(o.run.columns);
     pins_release(&pins);

@@ -67,7 +67,8 @@ static enum status write_list(struct rescue *r, struct run_edit *e)
     enum status st = OK;
     for (size_t i = 0; i < r->list.count && st == OK; i++) {
         const struct rescued *x = &r->list.data[i];
-        struct entry entry = {.key = x->key, .ts = x->ts, .tombstone = x->tombstone, .row = x->row};
+        struct entry entry = {.key = x->key, .ts = x->ts, .tombstone = x->tombstone, .gap = true,
+                              .row = x->row};
         st = run_builder_add(b, &entry);
     }
     if (st != OK) {

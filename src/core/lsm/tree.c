@@ -83,6 +83,7 @@ void shape__free(struct shape *s)
     for (int l = 0; l < LISTS; l++) {
         for (uint32_t i = 0; i < s->levels[l].count; i++) run_ref__unref(s->levels[l].runs[i]);
         mem_free(MEM_RUN, s->levels[l].runs);
+        mem_free(MEM_RUN, s->levels[l].times);
     }
     mem_free(MEM_RUN, s->memories);
     mem_free(MEM_RUN, s);
@@ -93,9 +94,19 @@ static void free_retired_shape(void *object)
     shape__free(object);
 }
 
+static void note_times(struct level *v)
+{
+    v->times = mem_realloc(MEM_RUN, v->times, (v->count + 1) * sizeof *v->times);
+    for (uint32_t i = 0; i < v->count; i++) {
+        uint64_t min = run_min_ts(v->runs[i]->run), max = run_max_ts(v->runs[i]->run);
+        v->times[i] = (struct ts_range){min, max, time_middle(min, max)};
+    }
+}
+
 void tree__set_shape(struct tree *t, struct shape *next)
 {
     struct shape *old = t->shape;
+    note_times(&next->levels[HISTORY]);
     __atomic_store_n(&t->shape, next, __ATOMIC_RELEASE);
     epoch_retire(t->forest->o.epoch, free_retired_shape, old);
 }
@@ -290,6 +301,7 @@ enum status tree_freeze(struct tree *t, struct memory *m)
         memtable_latch(m->table);
         /* Taken under the latch: every write to the new memtable is logged after this. */
         next->memories[0] = memory__new(t->forest->wal ? wal_appended_lsn(t->forest->wal).v : 0);
+        if (t->forest->wal) next->memories[0]->since_ts = wal_appended_ts(t->forest->wal);
         next->memory_count = s->memory_count + 1;
         __atomic_store_n(&m->frozen, true, __ATOMIC_SEQ_CST);
         tree__set_shape(t, next);
@@ -368,6 +380,7 @@ static enum status open_runs(struct forest *f, struct tree *t, struct arena *a)
         if (l > 0 && v->count > 1)
             qsort(v->runs, v->count, sizeof *v->runs, l == HISTORY ? compare_ends : compare_runs);
     }
+    note_times(&t->shape->levels[HISTORY]);
     return OK;
 }
 

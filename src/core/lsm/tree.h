@@ -28,6 +28,7 @@ enum { LEVELS_MAX = 7, HISTORY = LEVELS_MAX, LISTS = LEVELS_MAX + 1, LEVEL0_RUNS
 struct memory {
     struct memtable *table;
     uint64_t first_lsn;  /* atomic; every write in it is logged at or after this */
+    uint64_t since_ts;   /* immutable once shown: all that is committed in it is newer; 0: not known */
     uint32_t unresolved; /* atomic: versions of transactions in flight */
     bool frozen;         /* atomic; changes under the memtable's latch */
     uint64_t counted;    /* bytes told to forest.memtable_bytes; guarded by the latch */
@@ -54,9 +55,15 @@ struct run_ref {
     struct run_mask *masks; /* guarded by masks_mutex (lsm/masks.c) */
 };
 
+/* Of a history run: its least and greatest timestamp, and what most of its versions lasted beyond (merge.h). */
+struct ts_range {
+    uint64_t min, max, middle;
+};
+
 struct level {
     struct run_ref **runs;
     uint32_t count;
+    struct ts_range *times; /* of history, once shown: of each run */
 };
 
 /* Immutable but for the memtables' contents. */
@@ -192,6 +199,13 @@ void tree_unref(struct tree *t);
 static inline struct shape *tree_shape(const struct tree *t)
 {
     return __atomic_load_n(&t->shape, __ATOMIC_ACQUIRE);
+}
+/* The next of the history runs, from `at` on, that may hold versions of then; v->count: none. */
+static inline uint32_t history_next(const struct level *v, uint64_t ts, uint32_t at)
+{
+    for (; at < v->count && v->times[at].max > ts; at++)
+        if (v->times[at].min <= ts) return at;
+    return v->count;
 }
 /* Puts a fresh active memtable on top when `m` still is the active one and holds anything. */
 enum status tree_freeze(struct tree *t, struct memory *m) MUST;

@@ -61,14 +61,21 @@ void memory__free(struct forest *f, struct memory *m);
 struct run_ref *run_ref__new(uint64_t id, struct run *run, struct slice meta);
 
 /* Of a history run, about: one that has them is not merged any more. */
-enum { HISTORY_RUN_BYTES = 256 << 20 };
+enum { HISTORY_RUN_BYTES = 256 << 20, HISTORY_PICK_MAX = 64 };
 /* History runs to be merged, or, all of whose versions had ended by the floor, to be dropped. */
 struct history_pick {
-    uint32_t first, count; /* of the list */
+    uint32_t at[HISTORY_PICK_MAX], count; /* of the list, ascending */
     bool expired;
+    struct time_spans spans; /* of the merge: those of one span become one run, so that work comes to an end */
 };
-bool history__pick(const struct shape *s, uint64_t floor, const struct pins *pins,
-                   struct history_pick *ret);
+/* To merge all of the list. */
+struct time_spans history__all_spans(const struct forest *f, const struct level *v, uint64_t floor);
+bool history__pick(const struct forest *f, const struct shape *s, uint64_t floor,
+                   const struct pins *pins, struct history_pick *ret);
+/* How versions of the past are to be told apart, about so many bytes of which ended in (from, to], with so much
+ * time kept. */
+struct time_spans history__spans(const struct forest *f, uint64_t bytes, uint64_t from, uint64_t to,
+                                 uint64_t kept);
 
 /* The right to change levels as a whole: waits for compactions. *ret false: the tree is dropped. */
 enum status tree__begin_work(struct tree *t, bool *ret) MUST;

@@ -26,14 +26,6 @@ enum status mvcc__tree(struct txn *t, tree_id id, struct tree **ret)
     return FAIL(UNDEFINED_OBJECT, "tree %llu does not exist", (unsigned long long)id);
 }
 
-/* In one run: OK with *ret, NOT_FOUND. */
-static enum status get_in_run(struct run *r, struct slice key, uint64_t hash, uint64_t ts,
-                              struct page_pins *pins, struct entry *ret)
-{
-    if (!run_may_contain(r, key, hash)) return NOT_FOUND;
-    return run_get(r, key, hash, ts, pins, ret);
-}
-
 /* The run of a sorted level that may hold the key, or NULL. */
 static struct run *run_of_level(const struct level *v, struct slice key)
 {
@@ -53,7 +45,7 @@ static enum status get_in_levels(const struct shape *s, struct slice key, uint64
     for (uint32_t l = 1; l < LEVELS_MAX; l++) {
         struct run *r = s->levels[l].count ? run_of_level(&s->levels[l], key) : NULL;
         if (!r) continue;
-        enum status st = get_in_run(r, key, hash, max_ts, pins, ret);
+        enum status st = run_get(r, key, hash, max_ts, pins, ret);
         if (st != NOT_FOUND) return st;
     }
     return NOT_FOUND;
@@ -66,7 +58,7 @@ static enum status get_in_runs(struct txn *t, const struct view *view, const str
     for (uint32_t i = 0; i < s->levels[0].count; i++) {
         struct run_ref *r = s->levels[0].runs[i];
         if (!mvcc__run_visible(view, r)) continue;
-        enum status st = get_in_run(r->run, key, hash, view->snapshot, &t->pins, ret);
+        enum status st = run_get(r->run, key, hash, view->snapshot, &t->pins, ret);
         if (st != NOT_FOUND) return st;
     }
     return get_in_levels(s, key, hash, view->snapshot, &t->pins, ret);
@@ -93,7 +85,7 @@ enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const str
     for (uint32_t i = 0; i < s->levels[0].count; i++) {
         const struct run_ref *r = s->levels[0].runs[i];
         if (r == except) continue;
-        enum status st = get_in_run(r->run, key, hash, UINT64_MAX, pins, &e);
+        enum status st = run_get(r->run, key, hash, UINT64_MAX, pins, &e);
         if (st == NOT_FOUND) continue;
         TRY(st);
         struct newest n = {.found = true, .tombstone = e.tombstone, .ts = e.ts, .row = e.row};
@@ -110,52 +102,97 @@ enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const str
     return OK;
 }
 
-/* The past: the newest version at or before the snapshot, be it among today's (ret, or NOT_FOUND: none)
- * or in history, where it counts only while it lasted (*ret_gone: it did not). */
-static enum status get_in_history(struct txn *t, uint64_t snapshot, const struct shape *s,
-                                  struct slice key, uint64_t hash, enum status found,
-                                  struct entry *ret, bool *ret_gone)
+/* A history run to be asked, and how far from the snapshot that lies which most of its versions lasted beyond. */
+struct near_run {
+    uint64_t distance;
+    uint32_t at;
+};
+enum { NEAR_RUNS_MAX = 48 };
+
+/* Those that may hold a version of then, the likeliest first. *ret_next: from there on others may, for whom there was
+ * no room. */
+static uint32_t near_runs(const struct level *v, uint64_t snapshot, struct near_run ret[NEAR_RUNS_MAX],
+                          uint32_t *ret_next)
 {
-    const struct level *v = &s->levels[HISTORY];
-    bool past = false;
-    for (uint32_t i = 0; i < v->count; i++) {
-        struct run *r = v->runs[i]->run;
-        struct entry e;
-        if (run_max_ts(r) <= snapshot || run_min_ts(r) > snapshot) continue;
-        enum status st = get_in_run(r, key, hash, snapshot, &t->pins, &e);
-        if (st == NOT_FOUND) continue;
-        TRY(st);
-        if (found == OK && e.ts <= ret->ts) continue;
-        *ret = e;
-        found = OK;
-        past = true;
+    uint32_t n = 0, at = history_next(v, snapshot, 0);
+    for (; at < v->count && n < NEAR_RUNS_MAX; at = history_next(v, snapshot, at + 1)) {
+        uint64_t middle = v->times[at].middle;
+        uint64_t distance = middle > snapshot ? middle - snapshot : snapshot - middle;
+        uint32_t i = n++;
+        for (; i > 0 && ret[i - 1].distance > distance; i--) ret[i] = ret[i - 1];
+        ret[i] = (struct near_run){distance, at};
     }
-    if (!past) return found;
-    *ret_gone = history_end(ret) <= snapshot;
-    if (*ret_gone) return NOT_FOUND;
-    ret->row = history_row(ret);
+    *ret_next = at;
+    return n;
+}
+
+/* Takes what the run has of the key, if it is the newest yet. *ret_sure: no other version was there then. */
+static enum status ask_history(struct txn *t, struct run *r, uint64_t snapshot, struct slice key, uint64_t hash,
+                               struct entry *best, bool *ret_any, bool *ret_sure)
+{
+    struct entry e;
+    enum status st = run_get(r, key, hash, snapshot, &t->pins, &e);
+    if (st == NOT_FOUND) return OK;
+    TRY(st);
+    if (*ret_any && e.ts <= best->ts) return OK;
+    *best = e;
+    *ret_any = true;
+    *ret_sure = !e.gap && history_end(&e) > snapshot;
     return OK;
 }
 
-enum status mvcc__layer_get(struct txn *t, const struct layer *l, struct slice key, uint64_t hash,
-                            struct entry *ret, bool *ret_gone)
+/* The newest version at or before the snapshot that history knows of. */
+static enum status get_in_history(struct txn *t, uint64_t snapshot, const struct level *v, struct slice key,
+                                  uint64_t hash, struct entry *ret, bool *ret_any, bool *ret_sure)
 {
-    const struct shape *s = tree_shape(l->tree);
-    enum status st = NOT_FOUND;
-    *ret_gone = false;
-    for (uint32_t i = 0; i < s->memory_count && st == NOT_FOUND; i++) {
+    struct near_run near[NEAR_RUNS_MAX];
+    uint32_t next, n = near_runs(v, snapshot, near, &next);
+    *ret_any = *ret_sure = false;
+    for (uint32_t i = 0; i < n && !*ret_sure; i++)
+        TRY(ask_history(t, v->runs[near[i].at]->run, snapshot, key, hash, ret, ret_any, ret_sure));
+    for (; next < v->count && !*ret_sure; next = history_next(v, snapshot, next + 1))
+        TRY(ask_history(t, v->runs[next]->run, snapshot, key, hash, ret, ret_any, ret_sure));
+    return OK;
+}
+
+/* What memtables, the levels and loads have; NOT_FOUND. */
+static enum status get_of_today(struct txn *t, const struct layer *l, const struct shape *s, struct slice key,
+                                uint64_t hash, struct entry *ret)
+{
+    for (uint32_t i = 0; i < s->memory_count; i++) {
         if (!memtable_key_count(s->memories[i]->table)) continue; /* as in most overlays */
+        if (l->past && s->memories[i]->since_ts >= l->view.snapshot) continue;
         struct leaf *leaf = memtable_find(s->memories[i]->table, key);
         const struct version *v = leaf ? mvcc__visible(&l->view, leaf_head(leaf)) : NULL;
         struct txn *x;
         if (!v) continue;
         *ret = (struct entry){.ts = mvcc__begin(v, &x), .tombstone = v->tombstone,
                               .row = slice_make(v->row, v->len)};
+        return OK;
+    }
+    return get_in_runs(t, &l->view, s, key, hash, ret);
+}
+
+/* In the past the newest version at or before the snapshot counts, be it among today's or in history, where it
+ * counts only while it lasted. */
+enum status mvcc__layer_get(struct txn *t, const struct layer *l, struct slice key, uint64_t hash,
+                            struct entry *ret, bool *ret_gone)
+{
+    const struct shape *s = tree_shape(l->tree);
+    struct entry past;
+    bool any = false, sure = false;
+    *ret_gone = false;
+    if (l->past && s->levels[HISTORY].count)
+        TRY(get_in_history(t, l->view.snapshot, &s->levels[HISTORY], key, hash, &past, &any, &sure));
+    enum status st = sure ? NOT_FOUND : get_of_today(t, l, s, key, hash, ret);
+    if (st != OK && st != NOT_FOUND) return st;
+    if (any && (st != OK || past.ts > ret->ts)) {
+        *ret = past;
+        *ret_gone = history_end(&past) <= l->view.snapshot;
+        if (*ret_gone) return NOT_FOUND;
+        ret->row = history_row(&past);
         st = OK;
     }
-    if (st == NOT_FOUND) st = get_in_runs(t, &l->view, s, key, hash, ret);
-    if (l->past && (st == OK || st == NOT_FOUND))
-        st = get_in_history(t, l->view.snapshot, s, key, hash, st, ret, ret_gone);
     TRY(st);
     *ret_gone = ret->tombstone;
     return *ret_gone ? NOT_FOUND : OK;

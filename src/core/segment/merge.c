@@ -1,20 +1,30 @@
 /* Merging by a tournament tree (Knuth, volume 3, 5.4.1): the losers of each match stay in the
  * inner nodes, so the next winner is found by log2(count) comparisons along one path. Comparisons
  * look at the first 8 key bytes as a number first. Among equal (key, ts) the source that was named
- * first wins and the others are dropped. */
+ * first wins and the others are dropped.
+ *
+ * Versions of the past go to runs by the span of time that they lie in (merge.h): who reads as of a moment opens
+ * the few runs whose spans hold it, a chain of ever shorter ones. It is Edelsbrunner's interval tree (1980) with runs
+ * for nodes: no version is stored twice. */
 #include "core/segment/merge.h"
 
 #include <endian.h>
 
 #include "core/segment/segment_priv.h"
 
-enum { SOURCES_MAX = 4096, CANCEL_EVERY = 4096 };
+enum { SOURCES_MAX = 4096, CANCEL_EVERY = 4096, SPANS_MAX = 64 };
 
 struct contender {
     struct entry_source *source;
     struct entry entry;
     uint64_t head; /* of the key */
     bool ended;
+};
+
+/* A run of the past that is being built, of one span of time. */
+struct past_out {
+    struct time_span span;
+    struct run_builder *b; /* NULL: it was full, and is to go on in another run */
 };
 
 struct merge {
@@ -24,10 +34,16 @@ struct merge {
     struct contender *contenders;
     uint32_t count;
     uint32_t *losers;     /* 1 … count - 1; 0 holds the winner */
-    struct run_builder *out, *past; /* past: of what was superseded */
+    struct run_builder *out;
+    struct past_out past[SPANS_MAX]; /* of what was superseded */
+    uint32_t past_count;
+    uint32_t past_last;   /* the one that was used last */
     struct strbuf past_row;
     struct strbuf key;    /* of the last entry seen */
     uint64_t ts;
+    bool gap;             /* … and whether it has a gap behind it */
+    bool newer_gap;       /* … of the one before it, if of the same key */
+    bool kept;            /* … and whether some entry of its key is in `out`: its last one */
     bool any;             /* that entry exists */
     bool settled;         /* the key's newest version at or below the horizon was seen */
     uint64_t steps;
@@ -89,15 +105,16 @@ static void replay(struct merge *m, uint32_t s)
     m->losers[0] = s;
 }
 
-static enum status finish_run(struct merge *m, bool history)
+/* Frees the builder and tells of its run. */
+static enum status finish_run(struct merge *m, bool history, struct run_builder **at)
 {
     struct strbuf meta;
-    struct run_builder **at = history ? &m->past : &m->out, *b = *at;
+    struct run_builder *b = *at;
     if (!b) return OK;
     *at = NULL;
     strbuf_init(&meta, NULL);
     enum status s = run_builder_finish(b, &meta);
-    if (s == OK) s = m->emit(m->ctx, history || m->o->history, strbuf_slice(&meta));
+    if (s == OK) s = m->emit(m->ctx, history, strbuf_slice(&meta));
     strbuf_release(&meta);
     return s;
 }
@@ -120,25 +137,52 @@ static bool forgotten(const struct merge *m, uint64_t ts, uint64_t end)
     return !m->o->pin_count || !ts_between(m->o->pins, m->o->pin_count, ts, end);
 }
 
+static bool same_span(struct time_span a, struct time_span b)
+{
+    return a.number == b.number && a.bits == b.bits;
+}
+
+/* Where versions of that span go. When there are too many spans, to one that is there already: readers go by
+ * what a run holds. */
+static struct past_out *past_of(struct merge *m, uint64_t ts, uint64_t end)
+{
+    struct time_span span = time_span_of(m->o->spans, ts, end);
+    if (m->past_count && same_span(m->past[m->past_last].span, span)) return &m->past[m->past_last];
+    for (uint32_t i = 0; i < m->past_count; i++)
+        if (same_span(m->past[i].span, span)) return &m->past[m->past_last = i];
+    m->past_last = m->past_count < SPANS_MAX ? m->past_count++ : SPANS_MAX - 1;
+    struct past_out *p = &m->past[m->past_last];
+    if (!p->b) p->span = span;
+    return p;
+}
+
+static enum status put_past(struct merge *m, const struct entry *e, uint64_t end)
+{
+    struct past_out *p = past_of(m, e->ts, end);
+    uint64_t max = m->o->past_bytes_max;
+    if (p->b && max && run_builder_bytes(p->b) >= max) TRY(finish_run(m, true, &p->b));
+    if (!p->b) {
+        struct run_options o = m->o->run;
+        o.history = true;
+        TRY(run_builder_new(&o, &p->b));
+    }
+    return run_builder_add(p->b, e);
+}
+
 /* A version that one of `end` has superseded, and no snapshot of today needs. Tombstones are kept, too:
  * an older version may be in history with too late an end, since a load comes to lie below what was
  * written before it. */
 static enum status add_past(struct merge *m, const struct entry *e, uint64_t end)
 {
+    if (m->kept) run_builder_note_gap(m->out);
     if (forgotten(m, e->ts, end)) return OK;
-    uint64_t max = m->o->past_bytes_max;
-    if (m->past && max && run_builder_bytes(m->past) >= max) TRY(finish_run(m, true));
-    if (!m->past) {
-        struct run_options o = m->o->run;
-        o.history = true;
-        TRY(run_builder_new(&o, &m->past));
-    }
     strbuf_clear(&m->past_row);
     strbuf_add(&m->past_row, &end, sizeof end);
     strbuf_add(&m->past_row, e->row.data, e->row.len);
     struct entry past = *e;
     past.row = strbuf_slice(&m->past_row);
-    return run_builder_add(m->past, &past);
+    past.gap = m->newer_gap || end & 1;
+    return put_past(m, &past, end);
 }
 
 /* An entry of another (key, ts) than the last, whose timestamp is `newer_ts` if of the same key. */
@@ -146,26 +190,34 @@ static enum status add_entry(struct merge *m, const struct entry *e, bool same_k
                              uint64_t newer_ts)
 {
     if (m->o->history) {
-        if (forgotten(m, e->ts, history_end(e))) return OK;
-    } else {
-        if (!same_key) m->settled = false;
-        if (m->settled) return add_past(m, e, newer_ts);
-        m->settled = e->ts <= m->o->horizon_ts;
-        if (e->tombstone && m->settled && m->o->drop_tombstones)
-            return same_key ? add_past(m, e, newer_ts) : OK;
+        uint64_t end = history_end(e);
+        return forgotten(m, e->ts, end) ? OK : put_past(m, e, end);
     }
-    uint64_t max = m->o->history ? m->o->past_bytes_max : m->o->run_bytes_max;
-    bool may_cut = !same_key || m->o->history;
-    if (m->out && max && may_cut && run_builder_bytes(m->out) >= max) TRY(finish_run(m, false));
+    if (!same_key) m->settled = false;
+    if (m->settled) return add_past(m, e, newer_ts);
+    m->settled = e->ts <= m->o->horizon_ts;
+    if (e->tombstone && m->settled && m->o->drop_tombstones)
+        return same_key ? add_past(m, e, newer_ts) : OK;
+    uint64_t max = m->o->run_bytes_max;
+    if (m->out && max && !same_key && run_builder_bytes(m->out) >= max)
+        TRY(finish_run(m, false, &m->out));
     if (!m->out) TRY(run_builder_new(&m->o->run, &m->out));
+    m->kept = true;
     return run_builder_add(m->out, e);
 }
 
 static enum status take(struct merge *m, const struct entry *e)
 {
     bool same_key = m->any && slice_eq(strbuf_slice(&m->key), e->key);
-    if (same_key && m->ts == e->ts) return OK;
+    if (same_key && m->ts == e->ts) {
+        if (e->gap && m->kept) run_builder_note_gap(m->out);
+        m->gap |= e->gap;
+        return OK;
+    }
+    m->newer_gap = same_key && m->gap;
+    m->gap = e->gap;
     if (!same_key) {
+        m->kept = false;
         strbuf_clear(&m->key);
         strbuf_add(&m->key, e->key.data, e->key.len);
     }
@@ -182,16 +234,16 @@ static enum status merge_all(struct merge *m)
     for (;;) {
         uint32_t s = m->losers[0];
         struct contender *c = &m->contenders[s];
-        if (c->ended) {
-            TRY(finish_run(m, false));
-            return finish_run(m, true);
-        }
+        if (c->ended) break;
         if (++m->steps % CANCEL_EVERY == 0 && m->o->cancel && waiter_canceled(m->o->cancel))
             return FAIL(QUERY_CANCELED, "canceling statement due to user request");
         TRY(take(m, &c->entry));
         TRY(advance(c));
         replay(m, s);
     }
+    TRY(finish_run(m, false, &m->out));
+    for (uint32_t i = 0; i < m->past_count; i++) TRY(finish_run(m, true, &m->past[i].b));
+    return OK;
 }
 
 enum status merge_runs(struct entry_source **sources, uint32_t count,
@@ -209,7 +261,7 @@ enum status merge_runs(struct entry_source **sources, uint32_t count,
     for (uint32_t s = 0; s < count; s++) m.contenders[s].source = sources[s];
     enum status s = merge_all(&m);
     run_builder_abort(m.out);
-    run_builder_abort(m.past);
+    for (uint32_t i = 0; i < m.past_count; i++) run_builder_abort(m.past[i].b);
     strbuf_release(&m.key);
     strbuf_release(&m.past_row);
     mem_free(MEM_RUN, m.losers);

@@ -21,6 +21,9 @@ struct entry {
     struct slice key;
     uint64_t ts;
     bool tombstone;
+    /* There may be versions of the key that went to history from between this one and the next one below; of a
+     * history run: that began before this one's end. Where it is not known, it is said. */
+    bool gap;
     struct slice row; /* empty for a tombstone, but for the end in a history run */
 };
 
@@ -57,6 +60,8 @@ enum status run_builder_add(struct run_builder *b, const struct entry *e) MUST;
 /* Writes what is left (not synced: the caller syncs blocks before it names the run in the manifest)
  * and appends the meta blob. With no entries added: NOT_FOUND. Frees the builder, so does an error. */
 enum status run_builder_finish(struct run_builder *b, struct strbuf *meta) MUST;
+/* The entry that was added last has a gap behind it. */
+void run_builder_note_gap(struct run_builder *b);
 void run_builder_abort(struct run_builder *b); /* frees its extents too */
 uint64_t run_builder_bytes(const struct run_builder *b);
 
@@ -130,6 +135,15 @@ struct run_take {
  * entry that it looked at. *ret_key: the last of the keys, rows or none. */
 uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct slice *keys,
                          struct slice *rows, struct slice *ret_key);
+
+struct run_row {
+    struct slice key, row; /* of history: without the end */
+    uint64_t ts;
+    bool tombstone;
+};
+/* The same, up to the page's end, tombstones too. At least one, for it stands at one that is seen. */
+uint32_t run_cursor_rows(struct run_cursor *c, uint64_t snapshot, bool history, struct run_row *ret,
+                         uint32_t max, struct slice *ret_key);
 
 /* About `parts` - 1 keys that split the run evenly, from its fences; in the arena. */
 void run_split_keys(const struct run *r, uint32_t parts, struct arena *a, struct slice *ret_keys,

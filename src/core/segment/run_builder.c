@@ -203,6 +203,11 @@ enum status run_builder_add(struct run_builder *b, const struct entry *e)
     return b->columns ? seal_columns(b, false) : OK;
 }
 
+void run_builder_note_gap(struct run_builder *b)
+{
+    segment_rows__note_gap(&b->rows);
+}
+
 static enum status seal_fences(struct run_builder *b)
 {
     struct strbuf body;

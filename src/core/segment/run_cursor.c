@@ -214,17 +214,20 @@ enum status run_cursor_next_seen(struct run_cursor *c, uint64_t snapshot, bool h
 enum { ROWS_AHEAD = 12 };
 
 /* Each entry is a row of its own, and all are seen. */
-static uint32_t take_all(const struct segment *s, uint32_t from, uint32_t to, struct slice *rows)
+static uint32_t take_all(const struct segment *s, uint32_t from, uint32_t to, struct slice *keys,
+                         struct slice *rows)
 {
     const uint32_t *offsets = s->offsets;
     for (uint32_t i = from; i < to; i++) {
-        const char *record = s->records + (offsets[i] >> 1);
-        const char *end = s->records + (offsets[i + 1] >> 1);
+        const char *record = s->records + segment__record(offsets[i]);
+        const char *end = s->records + segment__record(offsets[i + 1]);
         uint32_t ahead = i + ROWS_AHEAD < to ? i + ROWS_AHEAD : to;
-        __builtin_prefetch(s->records + (offsets[ahead] >> 1));
+        __builtin_prefetch(s->records + segment__record(offsets[ahead]));
         uint16_t key_len;
         memcpy(&key_len, record, sizeof key_len);
-        record += sizeof key_len + key_len;
+        record += sizeof key_len;
+        if (keys) keys[i - from] = slice_make(record, key_len);
+        record += key_len;
         rows[i - from] = slice_make(record, (size_t)(end - record));
     }
     return to - from;
@@ -237,9 +240,10 @@ uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct 
     uint32_t end = end_of(c, q->limit), n = 0, given = c->entry, i = c->entry;
     bool all_visible = s->h->max_ts <= q->snapshot;
     ASSERT(c->where == AT_ENTRY);
-    if (all_visible && !s->h->ts_bytes && !s->h->tombstones && !q->history && !keys) {
+    bool single = !s->h->ts_bytes || s->h->flags & SEGMENT_EACH_KEY_ONCE;
+    if (all_visible && single && !s->h->tombstones && !q->history) {
         given = (end - i < q->max ? end : i + q->max) - 1;
-        n = take_all(s, i, given + 1, rows);
+        n = take_all(s, i, given + 1, keys, rows);
         i = given + 1;
     }
     for (; i < end && n < q->max; i++) {
@@ -248,13 +252,62 @@ uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct 
         given = i;
         if (s->offsets[i] & 1) continue;
         if (q->history && end_at(s, i) <= q->snapshot) continue;
-        const char *end_of_row = s->records + (s->offsets[i + 1] >> 1);
+        const char *end_of_row = s->records + segment__record(s->offsets[i + 1]);
         struct slice key = segment__key(s, i);
         const char *row = key.data + key.len + (q->history ? HISTORY_END_BYTES : 0);
         if (keys) keys[n] = key;
         rows[n++] = slice_make(row, (size_t)(end_of_row - row));
     }
     ASSERT(i > c->entry);
+    c->entry = i - 1;
+    *ret_key = segment__key(s, given);
+    return n;
+}
+
+/* From `i` on, the first entry of the page that was there by then, or its count. */
+static uint32_t next_by(const struct segment *s, uint32_t i, uint64_t snapshot)
+{
+    uint32_t count = s->h->count;
+    uint64_t max = snapshot - s->h->min_ts; /* the least timestamp is not above the snapshot */
+    if (s->h->ts_bytes == 4) {
+        for (uint32_t d; i < count; i++) {
+            memcpy(&d, s->ts + 4 * (size_t)i, sizeof d);
+            if (d <= max) break;
+        }
+        return i;
+    }
+    if (s->h->ts_bytes == 8) {
+        for (uint64_t d; i < count; i++) {
+            memcpy(&d, s->ts + 8 * (size_t)i, sizeof d);
+            if (d <= max) break;
+        }
+        return i;
+    }
+    while (i < count && segment__ts(s, i) > snapshot) i++;
+    return i;
+}
+
+uint32_t run_cursor_rows(struct run_cursor *c, uint64_t snapshot, bool history, struct run_row *ret,
+                         uint32_t max, struct slice *ret_key)
+{
+    const struct segment *s = &c->s;
+    uint32_t count = s->h->count, n = 0, given = c->entry, i = c->entry;
+    bool once = s->h->flags & SEGMENT_EACH_KEY_ONCE;
+    ASSERT(c->where == AT_ENTRY);
+    while (n < max && (i = next_by(s, i, snapshot)) < count) {
+        uint32_t at = i++, ahead = at + ROWS_AHEAD < count ? at + ROWS_AHEAD : at;
+        __builtin_prefetch(s->records + segment__record(s->offsets[ahead]));
+        if (at > c->entry && !once && same_key(s, at, given)) continue;
+        given = at;
+        const char *end = s->records + segment__record(s->offsets[at + 1]);
+        struct entry e = {.key = segment__key(s, at), .ts = segment__ts(s, at)};
+        e.row.data = e.key.data + e.key.len;
+        e.row.len = (size_t)(end - e.row.data);
+        if (history && history_end(&e) <= snapshot) continue;
+        run__date(c->r, &e);
+        ret[n++] = (struct run_row){e.key, history ? history_row(&e) : e.row, e.ts, s->offsets[at] & 1};
+    }
+    ASSERT(n > 0);
     c->entry = i - 1;
     *ret_key = segment__key(s, given);
     return n;

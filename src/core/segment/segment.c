@@ -91,9 +91,9 @@ static const char *check_rows(const struct segment_header *h)
     struct segment s = segment__view(h);
     size_t end = h->body_bytes - start, at = 0;
     for (uint32_t i = 0; i < h->count; i++) {
-        size_t next = s.offsets[i + 1] >> 1;
+        size_t next = segment__record(s.offsets[i + 1]);
         uint16_t key_len;
-        if (s.offsets[i] >> 1 != at || next > end || next < at + sizeof key_len)
+        if (segment__record(s.offsets[i]) != at || next > end || next < at + sizeof key_len)
             return "an offset is out of range";
         memcpy(&key_len, s.records + at, sizeof key_len);
         if (key_len > next - at - sizeof key_len || key_len < h->prefix_len)
@@ -147,10 +147,11 @@ uint64_t segment__ts(const struct segment *s, uint32_t i)
 
 void segment__entry(const struct segment *s, uint32_t i, struct entry *ret)
 {
-    const char *end = s->records + (s->offsets[i + 1] >> 1);
+    const char *end = s->records + segment__record(s->offsets[i + 1]);
     ret->key = segment__key(s, i);
     ret->ts = segment__ts(s, i);
     ret->tombstone = s->offsets[i] & 1;
+    ret->gap = !(s->h->flags & SEGMENT_TELLS_GAPS) || (s->offsets[i] & SEGMENT_GAP);
     ret->row = slice_make(ret->key.data + ret->key.len,
                           (size_t)(end - (ret->key.data + ret->key.len)));
 }
@@ -212,7 +213,7 @@ void segment_rows__add(struct segment_rows *r, const struct entry *e)
     }
     uint16_t key_len = (uint16_t)e->key.len;
     bool first = !r->offsets.count;
-    ARRAY_PUSH(&r->offsets, (uint32_t)r->records.len << 1 | e->tombstone);
+    ARRAY_PUSH(&r->offsets, (uint32_t)r->records.len << 1 | e->tombstone | (e->gap ? SEGMENT_GAP : 0));
     ARRAY_PUSH(&r->ts, e->ts);
     strbuf_reserve(&r->records, sizeof key_len + e->key.len + e->row.len);
     strbuf_add(&r->records, &key_len, sizeof key_len);
@@ -224,9 +225,15 @@ void segment_rows__add(struct segment_rows *r, const struct entry *e)
     if (first || e->ts > r->max_ts) r->max_ts = e->ts;
 }
 
+void segment_rows__note_gap(struct segment_rows *r)
+{
+    ASSERT(r->offsets.count);
+    ARRAY_LAST(&r->offsets) |= SEGMENT_GAP;
+}
+
 static struct slice key_at(const struct segment_rows *r, size_t i)
 {
-    const char *p = r->records.data + (r->offsets.data[i] >> 1);
+    const char *p = r->records.data + segment__record(r->offsets.data[i]);
     uint16_t len;
     memcpy(&len, p, sizeof len);
     return slice_make(p + sizeof len, len);
@@ -257,13 +264,17 @@ void segment_rows__seal(struct segment_rows *r, uint64_t tree, bool compress,
     struct segment_header h = {
         .kind = SEGMENT_ROWS, .tree = tree, .count = n, .tombstones = r->tombstones,
         .min_ts = r->min_ts, .max_ts = r->max_ts, .prefix_len = prefix_len,
-        .ts_bytes = (uint8_t)ts_width(r->max_ts - r->min_ts),
+        .ts_bytes = (uint8_t)ts_width(r->max_ts - r->min_ts), .flags = SEGMENT_TELLS_GAPS | SEGMENT_EACH_KEY_ONCE,
     };
     strbuf_clear(&r->body);
     strbuf_reserve(&r->body, segment__records_offset(n, h.ts_bytes) + r->records.len);
+    uint32_t last_head = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t head = head_of(key_at(r, i), prefix_len);
         strbuf_add(&r->body, &head, sizeof head);
+        bool again = i && head == last_head && slice_eq(key_at(r, i), key_at(r, i - 1));
+        if (again) h.flags &= (uint8_t)~SEGMENT_EACH_KEY_ONCE;
+        last_head = head;
     }
     uint32_t end = (uint32_t)r->records.len << 1;
     strbuf_add(&r->body, r->offsets.data, n * sizeof *r->offsets.data);

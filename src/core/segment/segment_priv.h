@@ -8,6 +8,9 @@
 enum segment_kind { SEGMENT_ROWS = 1, SEGMENT_FENCES = 2, SEGMENT_FILTER = 3, SEGMENT_COLUMNS = 4 };
 enum segment_codec { CODEC_NONE = 0, CODEC_LZ4 = 1 };
 
+/* TELLS_GAPS: entries without a mark have no gap. Older segments tell neither. */
+enum { SEGMENT_TELLS_GAPS = 1, SEGMENT_EACH_KEY_ONCE = 2 };
+
 enum {
     SEGMENT_MAGIC = 0x31475348, /* "HSG1" */
     SEGMENT_VERSION = 1,
@@ -28,7 +31,8 @@ struct segment_header {
     uint64_t min_ts, max_ts;
     uint32_t prefix_len;   /* bytes that all keys have in common */
     uint8_t ts_bytes;      /* 0, 1, 2, 4 or 8 for a timestamp less min_ts */
-    uint8_t reserved[71];
+    uint8_t flags;         /* SEGMENT_TELLS_GAPS, SEGMENT_EACH_KEY_ONCE */
+    uint8_t reserved[70];
     uint32_t crc;          /* CRC-32C of the header before it, then of the stored body */
 };
 _Static_assert(sizeof(struct segment_header) == 128, "docs/format/segment.md");
@@ -75,7 +79,8 @@ const char *segment__unpack(struct slice raw, void *page);
 struct segment {
     const struct segment_header *h;
     const uint32_t *heads;   /* count: 4 key bytes after the common prefix, as a number */
-    const uint32_t *offsets; /* count + 1: twice the offset in `records`, plus 1 for a tombstone */
+    const uint32_t *offsets; /* count + 1: twice the offset in `records`, plus 1 for a tombstone and
+                                SEGMENT_GAP for a gap */
     const uint8_t *ts;
     const char *records;     /* key length (2 bytes), key, row */
 };
@@ -97,9 +102,14 @@ static inline struct segment segment__view(const void *page)
         .records = body + segment__records_offset(h->count, h->ts_bytes),
     };
 }
+#define SEGMENT_GAP (1u << 31)
+static inline uint32_t segment__record(uint32_t offset)
+{
+    return (offset & ~SEGMENT_GAP) >> 1;
+}
 static inline struct slice segment__key(const struct segment *s, uint32_t i)
 {
-    const char *p = s->records + (s->offsets[i] >> 1);
+    const char *p = s->records + segment__record(s->offsets[i]);
     uint16_t len;
     memcpy(&len, p, sizeof len);
     return slice_make(p + sizeof len, len);
@@ -124,6 +134,7 @@ struct segment_rows {
     uint64_t min_ts, max_ts;
 };
 void segment_rows__add(struct segment_rows *r, const struct entry *e);
+void segment_rows__note_gap(struct segment_rows *r); /* of the last one */
 /* Seals what was added and starts anew. */
 void segment_rows__seal(struct segment_rows *r, uint64_t tree, bool compress,
                         struct block_buf *out);
