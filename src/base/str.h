@@ -33,6 +33,20 @@ static inline int slice_cmp(struct slice a, struct slice b)
     int c = n ? memcmp(a.data, b.data, n) : 0;
     return c ? c : (a.len > b.len) - (a.len < b.len);
 }
+/* The same, for keys, most of which are short: without a call, eight bytes at a time. */
+static inline int slice_cmp_short(struct slice a, struct slice b)
+{
+    size_t n = a.len < b.len ? a.len : b.len, i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t x, y;
+        memcpy(&x, a.data + i, 8);
+        memcpy(&y, b.data + i, 8);
+        if (x != y) return __builtin_bswap64(x) < __builtin_bswap64(y) ? -1 : 1;
+    }
+    for (; i < n; i++)
+        if (a.data[i] != b.data[i]) return (uint8_t)a.data[i] < (uint8_t)b.data[i] ? -1 : 1;
+    return (a.len > b.len) - (a.len < b.len);
+}
 static inline bool slice_starts(struct slice s, struct slice prefix)
 {
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);

@@ -13,243 +13,79 @@
  * there then and has ended without leaving a tombstone is in history.
  * Where one run's keys come before all others' for a while, as nearly
  * always, they are taken a page at a time. Only what a backward scan finds in runs is copied. */
-#include "core/mvcc/mvcc_priv.h"
+#include "core/mvcc/cursor_priv.h"
+
+#include <stdlib.h>
 
 #include "base/mem.h"
 
-enum { WALK_LEAVES = 128, PAGES_HELD_MAX = 64 };
+enum { PAGES_HELD_MAX = 64 };
 
-enum source_kind { SOURCE_MEMORY, SOURCE_RUNS, SOURCE_HISTORY };
+/* --- the merge ----------------------------------------------------------------------------------- */
 
-struct source {
-    enum source_kind kind;
-    const struct layer *layer;
-    bool ended;
-    struct slice key, row; /* the head; row.data stays until the source moves */
-    bool tombstone;
-    uint64_t ts;           /* of the head; for readers of the past */
-    /* MEMORY */
-    struct memory *memory;
-    struct leaf **leaves;
-    uint32_t count, at;
-    bool walked;
-    /* RUNS */
-    struct run_ref *const *runs;
-    uint32_t run_count, run_at;
-    struct run_cursor *cursor;
-    struct entry entry;    /* where the run's cursor stands */
-    bool has_entry;
-    struct strbuf last_key; /* given last */
-    struct strbuf held_row; /* backward: the best version so far */
-};
-
-struct cursor {
-    struct txn *txn;
-    struct layer layers[BRANCH_STEPS_MAX];
-    bool reverse, skip_keys, changes;
-    uint64_t since;
-    struct strbuf lower, upper;
-    bool has_lower, has_upper;
-    tree_id tree;
-    struct strbuf tracked; /* SERIALIZABLE: from here on, in the scan's order, nothing is tracked yet */
-    bool tracks;
-    struct arena batch;
-    struct page_pins pins; /* of the batch */
-    struct source *sources;
-    uint32_t source_count;
-};
-
-/* --- memtables --------------------------------------------------------------------------------- */
-
-static void memory_advance(struct cursor *c, struct source *s)
+/* By key; of equals that which counts is first: of the upper layer, of the past the newest, or what lies
+ * higher. */
+static int compare_heads(const struct cursor *c, const struct source *a, const struct source *b)
 {
-    for (;;) {
-        if (!s->walked || ++s->at >= s->count) {
-            if (s->walked && s->count < WALK_LEAVES) {
-                s->ended = true;
-                return;
-            }
-            struct slice from = c->reverse ? (c->has_upper ? strbuf_slice(&c->upper)
-                                                           : (struct slice){0})
-                                           : strbuf_slice(&c->lower);
-            bool after = s->walked;
-            if (s->walked) from = leaf_key(s->leaves[s->count - 1]);
-            s->count = memtable_walk(s->memory->table, from, after, c->reverse, s->leaves,
-                                     WALK_LEAVES);
-            s->walked = true;
-            s->at = 0;
-            if (s->count == 0) {
-                s->ended = true;
-                return;
-            }
-        }
-        struct leaf *leaf = s->leaves[s->at];
-        const struct version *v = mvcc__visible(&s->layer->view, leaf_head(leaf));
-        if (!v) continue;
-        struct txn *x;
-        s->ts = mvcc__begin(v, &x);
-        if (c->since && s->ts && s->ts <= c->since) continue; /* 0: its own */
-        s->key = leaf_key(leaf);
-        s->row = slice_make(v->row, v->len);
-        s->tombstone = v->tombstone;
-        return;
-    }
+    int order = slice_cmp_short(a->key, b->key);
+    if (order) return c->reverse ? -order : order;
+    if (a->layer == b->layer && a->layer->past && a->ts != b->ts) return a->ts > b->ts ? -1 : 1;
+    return a < b ? -1 : 1;
 }
 
-/* --- runs -------------------------------------------------------------------------------------- */
-
-static enum status open_run(struct cursor *c, struct source *s)
+/* The source at that place has moved on: to where it belongs, which is further back if anywhere else. */
+static void settle(struct cursor *c, uint32_t at)
 {
-    TRY(run_cursor_open(s->runs[s->run_at]->run, &s->cursor));
-    run_cursor_hold(s->cursor, &c->pins);
-    return OK;
-}
-
-/* Moves to the next entry, over the ends of runs. has_entry false at the end of all. */
-static enum status next_entry(struct cursor *c, struct source *s)
-{
-    enum status st = c->reverse ? run_cursor_prev(s->cursor, &s->entry)
-                                : run_cursor_next(s->cursor, &s->entry);
-    while (st == END_OF_DATA) {
-        s->has_entry = false;
-        if (c->reverse ? s->run_at == 0 : s->run_at + 1 >= s->run_count) return OK;
-        s->run_at = c->reverse ? s->run_at - 1 : s->run_at + 1;
-        run_cursor_close(s->cursor);
-        s->cursor = NULL;
-        TRY(open_run(c, s));
-        st = run_cursor_seek(s->cursor, (struct slice){0}, c->reverse, &s->entry);
-    }
-    TRY(st);
-    s->has_entry = true;
-    return OK;
-}
-
-static enum status runs_start(struct cursor *c, struct source *s)
-{
-    struct slice lower = strbuf_slice(&c->lower);
-    struct slice upper = c->has_upper ? strbuf_slice(&c->upper) : (struct slice){0};
-    if (!c->reverse) {
-        while (s->run_at + 1 < s->run_count &&
-               slice_cmp(run_max_key(s->runs[s->run_at]->run), lower) < 0)
-            s->run_at++;
-    } else {
-        s->run_at = s->run_count - 1;
-        while (c->has_upper && s->run_at > 0 &&
-               slice_cmp(run_min_key(s->runs[s->run_at]->run), upper) >= 0)
-            s->run_at--;
-    }
-    TRY(open_run(c, s));
-    struct slice from = c->reverse ? upper : lower;
-    if (from.len == 0 && !c->reverse) from.data = NULL;
-    enum status st = run_cursor_seek(s->cursor, from, c->reverse, &s->entry);
-    s->has_entry = st == OK;
-    if (st == END_OF_DATA) return next_entry(c, s);
-    return st;
-}
-
-static bool is_last_key(const struct source *s)
-{
-    return s->last_key.data && slice_eq(s->entry.key, strbuf_slice(&s->last_key));
-}
-
-static void remember_key(struct source *s)
-{
-    strbuf_clear(&s->last_key);
-    strbuf_add(&s->last_key, s->entry.key.data, s->entry.key.len);
-}
-
-/* False: the version had ended by then, and what came after it lies elsewhere, if anything did. */
-static bool lasted(const struct source *s, const struct entry *e)
-{
-    return s->kind == SOURCE_RUNS || history_end(e) > s->layer->view.snapshot;
-}
-
-static struct slice row_of(const struct source *s, const struct entry *e)
-{
-    return s->kind == SOURCE_RUNS ? e->row : history_row(e);
-}
-
-/* Does the entry, the newest of its key here that the snapshot sees, tell of a change since the moment? */
-static bool is_since(const struct cursor *c, const struct source *s)
-{
-    const struct entry *e = &s->entry;
-    if (s->kind != SOURCE_HISTORY) return e->ts > c->since;
-    return e->ts <= c->since && history_end(e) > c->since &&
-           history_end(e) <= s->layer->view.snapshot;
-}
-
-/* As next_entry, forward, past whatever the snapshot does not see. */
-static enum status next_seen(struct cursor *c, struct source *s)
-{
-    enum status st = run_cursor_next_seen(s->cursor, s->layer->view.snapshot, s->kind == SOURCE_HISTORY,
-                                          &s->last_key, &s->entry);
-    if (st == END_OF_DATA) return next_entry(c, s); /* goes on with the next run */
-    s->has_entry = st == OK;
-    return st;
-}
-
-/* Forward: the first version of the next key that the snapshot sees. */
-static enum status runs_forward(struct cursor *c, struct source *s, bool first)
-{
-    if (first) TRY(runs_start(c, s));
-    else if (s->layer->past) TRY(next_seen(c, s));
-    else TRY(next_entry(c, s));
-    while (s->has_entry) {
-        if (c->since && s->kind == SOURCE_HISTORY) {
-            if (is_since(c, s)) break;
-        } else if (s->entry.ts <= s->layer->view.snapshot && !is_last_key(s)) {
-            remember_key(s);
-            if (c->since ? is_since(c, s) : lasted(s, &s->entry)) break;
-        }
-        TRY(next_entry(c, s));
-    }
-    s->ended = !s->has_entry;
-    if (s->ended) return OK;
-    s->key = s->entry.key;
-    s->row = row_of(s, &s->entry);
-    s->tombstone = s->entry.tombstone || (c->since && s->kind == SOURCE_HISTORY);
-    s->ts = s->entry.ts;
-    return OK;
-}
-
-/* Backward the versions of a key come oldest first: the last one seen by the snapshot counts. */
-static enum status runs_backward(struct cursor *c, struct source *s, bool first)
-{
-    bool found = false;
-    if (first) TRY(runs_start(c, s));
-    while (!found) {
-        while (s->has_entry && s->entry.ts > s->layer->view.snapshot) TRY(next_entry(c, s));
-        s->ended = !s->has_entry;
-        if (s->ended) return OK;
-        remember_key(s);
-        while (s->has_entry && is_last_key(s)) {
-            if (s->entry.ts <= s->layer->view.snapshot) {
-                struct slice row = row_of(s, &s->entry);
-                found = lasted(s, &s->entry);
-                strbuf_clear(&s->held_row);
-                strbuf_add(&s->held_row, row.data, row.len);
-                s->tombstone = s->entry.tombstone;
-                s->ts = s->entry.ts;
-            }
-            TRY(next_entry(c, s));
+    struct source *s = c->order[at];
+    uint32_t lo = at + 1, hi = s->ended ? c->live : lo;
+    if (!s->ended && lo < c->live && compare_heads(c, c->order[lo], s) < 0) {
+        for (lo++, hi = c->live; lo < hi;) { /* the first one that comes after it */
+            uint32_t mid = lo + (hi - lo) / 2;
+            if (compare_heads(c, c->order[mid], s) < 0) lo = mid + 1;
+            else hi = mid;
         }
     }
-    s->key = strbuf_slice(&s->last_key);
-    s->row = strbuf_slice(&s->held_row);
+    memmove(&c->order[at], &c->order[at + 1], (hi - 1 - at) * sizeof *c->order);
+    c->order[hi - 1] = s;
+    c->live -= s->ended;
+}
+
+static int compare_order(const void *a, const void *b, void *c)
+{
+    return compare_heads(c, *(struct source *const *)a, *(struct source *const *)b);
+}
+
+static enum status start_merge(struct cursor *c)
+{
+    c->order = mem_alloc(MEM_TXN, (c->source_count + 1) * sizeof *c->order);
+    for (uint32_t i = 0; i < c->source_count; i++) {
+        struct source *s = &c->sources[i];
+        TRY(source__first(c, s));
+        if (!s->ended) c->order[c->live++] = s;
+    }
+    if (c->live > 1) qsort_r(c->order, c->live, sizeof *c->order, compare_order, c);
     return OK;
 }
 
-static enum status advance(struct cursor *c, struct source *s, bool first)
+/* The source whose head comes next; NULL at the end. Others at the same key are moved on: a newer version, or
+ * one above, hides theirs. */
+static enum status pick(struct cursor *c, struct source **ret)
 {
-    if (s->kind == SOURCE_MEMORY) memory_advance(c, s);
-    else if (c->reverse) TRY(runs_backward(c, s, first));
-    else TRY(runs_forward(c, s, first));
-    if (s->ended) return OK;
-    if (!c->reverse && c->has_upper && slice_cmp(s->key, strbuf_slice(&c->upper)) >= 0)
-        s->ended = true;
-    if (c->reverse && c->has_lower && slice_cmp(s->key, strbuf_slice(&c->lower)) < 0)
-        s->ended = true;
+    *ret = c->live ? c->order[0] : NULL;
+    while (c->live > 1 && slice_eq(c->order[1]->key, c->order[0]->key)) {
+        struct source *s = c->order[1];
+        s->interleaves = true;
+        TRY(source__next(c, s));
+        settle(c, 1);
+    }
     return OK;
+}
+
+/* Where the other sources go on, or the scan ends; data NULL: nowhere. Forward. */
+static struct slice limit_of(const struct cursor *c)
+{
+    if (c->live > 1) return c->order[1]->key; /* is below the upper bound */
+    return c->has_upper ? strbuf_slice(&c->upper) : (struct slice){0};
 }
 
 /* --- cursors ----------------------------------------------------------------------------------- */
@@ -282,15 +118,17 @@ static bool is_wanted(const struct cursor *c, const struct layer *layer, const s
                       bool history)
 {
     if (c->since && run_max_ts(r->run) <= c->since) return false;
+    if (!history && layer->past && run_min_ts(r->run) > layer->view.snapshot) return false;
     if (!history) return mvcc__run_visible(&layer->view, r);
-    if (c->since) return run_min_ts(r->run) <= c->since;
-    return layer->past && run_max_ts(r->run) > layer->view.snapshot &&
-           run_min_ts(r->run) <= layer->view.snapshot;
+    return run_min_ts(r->run) <= c->since;
 }
 
 /* Neighbours are one source. */
 static void add_level(struct cursor *c, const struct layer *layer, const struct level *v)
 {
+    uint32_t wanted = 0;
+    while (wanted < v->count && !is_wanted(c, layer, v->runs[wanted], false)) wanted++;
+    if (wanted == v->count) return;
     for (uint32_t i = 0, end; i < v->count; i = end + 1) {
         end = c->since ? i : v->count;
         while (end < v->count && is_wanted(c, layer, v->runs[end], false)) end++;
@@ -303,6 +141,7 @@ static void add_layer(struct cursor *c, const struct layer *layer, const struct 
     const struct level *history = &shape->levels[HISTORY];
     for (uint32_t i = 0; i < shape->memory_count; i++) {
         if (memtable_key_count(shape->memories[i]->table) == 0) continue;
+        if (layer->past && shape->memories[i]->since_ts >= layer->view.snapshot) continue;
         struct source *s = add_source(c, SOURCE_MEMORY, layer);
         s->memory = shape->memories[i];
         s->leaves = mem_alloc(MEM_TXN, WALK_LEAVES * sizeof *s->leaves);
@@ -311,9 +150,15 @@ static void add_layer(struct cursor *c, const struct layer *layer, const struct 
         if (is_wanted(c, layer, shape->levels[0].runs[i], false))
             add_runs(c, SOURCE_RUNS, layer, &shape->levels[0].runs[i], 1);
     for (int l = 1; l < LEVELS_MAX; l++) add_level(c, layer, &shape->levels[l]);
-    for (uint32_t i = 0; i < history->count; i++)
-        if (is_wanted(c, layer, history->runs[i], true))
+    uint64_t ts = layer->view.snapshot;
+    if (c->since) {
+        for (uint32_t i = 0; i < history->count; i++)
+            if (is_wanted(c, layer, history->runs[i], true))
+                add_runs(c, SOURCE_HISTORY, layer, &history->runs[i], 1);
+    } else if (layer->past) {
+        for (uint32_t i = history_next(history, ts, 0); i < history->count; i = history_next(history, ts, i + 1))
             add_runs(c, SOURCE_HISTORY, layer, &history->runs[i], 1);
+    }
 }
 
 /* The shapes stay as they are found here. */
@@ -355,43 +200,10 @@ enum status store_scan(struct txn *t, const struct scan_request *q, struct curso
     c->tracks = t->ssi != NULL;
     strbuf_init(&c->tracked, NULL);
     add_sources(c, count);
-    for (uint32_t i = 0; i < c->source_count; i++) {
-        enum status st = advance(c, &c->sources[i], true);
-        if (st != OK) {
-            cursor_close(c);
-            return st;
-        }
-    }
-    *ret = c;
-    return OK;
-}
-
-/* The source whose head comes next; NULL at the end. Others at the same key are moved on. */
-static enum status pick(struct cursor *c, struct source **ret)
-{
-    struct source *best = NULL;
-    for (uint32_t i = 0; i < c->source_count; i++) {
-        struct source *s = &c->sources[i];
-        if (s->ended) continue;
-        if (!best) {
-            best = s;
-            continue;
-        }
-        int order = slice_cmp(s->key, best->key);
-        if (order == 0 && s->layer->past && s->layer == best->layer && s->ts > best->ts) {
-            TRY(advance(c, best, false));
-            best = s;
-            continue;
-        }
-        if (order == 0) {
-            TRY(advance(c, s, false)); /* hidden by a newer version */
-            i--;                       /* its next key may be smaller than none, but equal again */
-            continue;
-        }
-        if ((order < 0) != c->reverse) best = s;
-    }
-    *ret = best;
-    return OK;
+    enum status st = start_merge(c);
+    if (st == OK) *ret = c;
+    else cursor_close(c);
+    return st;
 }
 
 static struct slice keep(struct cursor *c, struct slice s)
@@ -406,21 +218,10 @@ struct gather {
     uint32_t max, count;
 };
 
-/* Where the heads of the other sources begin; data NULL: nowhere. */
-static struct slice limit_of(const struct cursor *c, const struct source *taken)
-{
-    struct slice limit = c->has_upper && !c->reverse ? strbuf_slice(&c->upper) : (struct slice){0};
-    for (uint32_t i = 0; i < c->source_count; i++) {
-        const struct source *s = &c->sources[i];
-        if (s->ended || s == taken) continue;
-        if (!limit.data || slice_cmp(s->key, limit) < 0) limit = s->key;
-    }
-    return limit;
-}
-
+/* The head of the source. What a backward scan finds in runs is copied. */
 static enum status take_one(struct cursor *c, struct source *s, struct gather *g)
 {
-    bool in_place = s->kind == SOURCE_MEMORY;
+    bool in_place = s->kind == SOURCE_MEMORY || s->ahead_count;
     if (s->tombstone && c->changes) {
         if (g->keys) g->keys[g->count] = keep(c, s->key);
         g->rows[g->count++] = (struct slice){0};
@@ -428,27 +229,49 @@ static enum status take_one(struct cursor *c, struct source *s, struct gather *g
         if (g->keys) g->keys[g->count] = in_place ? s->key : keep(c, s->key);
         g->rows[g->count++] = in_place ? s->row : keep(c, s->row);
     }
-    return advance(c, s, false);
+    return source__next(c, s);
 }
+
+/* Sources whose heads the source, which is not the last in order, has of its own are moved on. *ret: its head comes
+ * before all others' then. */
+static enum status pass_hidden(struct cursor *c, const struct source *s, bool *ret)
+{
+    *ret = true;
+    while (c->live > 1) {
+        struct source *next = c->order[1];
+        int order = slice_cmp_short(s->key, next->key);
+        *ret = order <= 0 && (order < 0 || compare_heads(c, s, next) < 0);
+        if (order || !*ret) return OK;
+        next->interleaves = true;
+        TRY(source__next(c, next));
+        settle(c, 1);
+    }
+    return OK;
+}
+
+/* Heads of the source, as long as they come before all others'. */
+static enum status take_heads(struct cursor *c, struct source *s, struct gather *g)
+{
+    bool whole = s->ahead_count >= ROWS_AHEAD / 2 && !s->ahead_at, first = true;
+    do {
+        TRY(take_one(c, s, g));
+        if (whole && !s->ahead_at) s->interleaves = false; /* all of its array, one after another */
+        if (c->reverse || s->ended || g->count == g->max || (s->kind != SOURCE_MEMORY && !s->ahead_at)) break;
+        TRY(pass_hidden(c, s, &first));
+    } while (first);
+    return OK;
+}
+
+enum { FEW_ROWS = 4 };
 
 /* Forward: what this page has before the other sources' keys. */
 static enum status take_page(struct cursor *c, struct source *s, struct gather *g)
 {
-    struct run_take q = {limit_of(c, s), s->layer->view.snapshot, g->max - g->count,
-                         s->kind == SOURCE_HISTORY};
-    g->count += run_cursor_take(s->cursor, &q, g->keys ? g->keys + g->count : NULL,
-                                g->rows + g->count, &s->entry.key);
-    remember_key(s);
-    return advance(c, s, false);
-}
-
-static enum status take_memory(struct cursor *c, struct source *s, struct gather *g)
-{
-    struct slice limit = limit_of(c, s);
-    do {
-        TRY(take_one(c, s, g));
-    } while (!c->reverse && g->count < g->max && !s->ended &&
-             (!limit.data || slice_cmp(s->key, limit) < 0));
+    uint32_t n, max = g->max - g->count;
+    struct slice limit = limit_of(c);
+    TRY(source__take_page(c, s, limit, max, g->keys ? g->keys + g->count : NULL, g->rows + g->count, &n));
+    g->count += n;
+    if (n < FEW_ROWS && n < max && c->live > 1) s->interleaves = true;
     return OK;
 }
 
@@ -457,13 +280,7 @@ static enum status take_memory(struct cursor *c, struct source *s, struct gather
 /* The key that comes next, in the order of the scan; data NULL: none. */
 static struct slice next_key(const struct cursor *c)
 {
-    struct slice next = {0};
-    for (uint32_t i = 0; i < c->source_count; i++) {
-        const struct source *s = &c->sources[i];
-        if (s->ended) continue;
-        if (!next.data || (slice_cmp(s->key, next) < 0) != c->reverse) next = s->key;
-    }
-    return next;
+    return c->live ? c->order[0]->key : (struct slice){0};
 }
 
 /* What has been handed out since the last time, and the gap behind it; at the end, all that is left. */
@@ -495,9 +312,10 @@ enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows
         if (!g.count) page_pins_release(&c->pins);
         TRY(pick(c, &s));
         if (!s) break;
-        if (s->kind == SOURCE_MEMORY) TRY(take_memory(c, s, &g));
+        if (s->kind == SOURCE_MEMORY || s->ahead_count) TRY(take_heads(c, s, &g));
         else if (c->reverse || c->changes) TRY(take_one(c, s, &g));
         else TRY(take_page(c, s, &g));
+        settle(c, 0);
     }
     *ret_count = g.count;
     return c->tracks ? track(c) : OK;
@@ -505,14 +323,9 @@ enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows
 
 void cursor_close(struct cursor *c)
 {
-    for (uint32_t i = 0; i < c->source_count; i++) {
-        struct source *s = &c->sources[i];
-        if (s->cursor) run_cursor_close(s->cursor);
-        mem_free(MEM_TXN, s->leaves);
-        strbuf_release(&s->last_key);
-        strbuf_release(&s->held_row);
-    }
+    for (uint32_t i = 0; i < c->source_count; i++) source__close(&c->sources[i]);
     page_pins_free(&c->pins);
+    mem_free(MEM_TXN, c->order);
     mem_free(MEM_TXN, c->sources);
     strbuf_release(&c->lower);
     strbuf_release(&c->upper);
