@@ -11,7 +11,7 @@
  * every some seconds of that clock, as all that is due would long have been done in as much real time.
  *
  * usage: history [--dir DIR] [--only day,hour] [--rows N] [--rate N] [--hours N] [--warm N] [--keys N] [--updates N]
- *                [--reads N] [--value BYTES] [--memtable-kb N] [--seed N] [--clock wall|cpu] */
+ *                [--reads N] [--scans N] [--value BYTES] [--memtable-kb N] [--seed N] [--clock wall|cpu] */
 #include "bench.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ static struct {
     struct store *store;
     struct rng rng;
     int64_t now_us;
-    uint64_t rows, rate, hours, warm, keys, updates, reads;
+    uint64_t rows, rate, hours, warm, keys, updates, reads, scans;
     uint32_t value_bytes;
 } b;
 
@@ -175,9 +175,12 @@ static struct reads read_table(tree_id tree, uint64_t rows, uint64_t past, const
     for (int i = 0; i < ROUNDS; i++) {
         struct txn *t = begin(), *r = NULL;
         if (past) bench_check(txn_begin_past(t, past, &r), "past");
-        double get = get_us(r ? r : t, tree, rows, want), scan = scan_ms(r ? r : t, tree, rows, want);
+        double get = get_us(r ? r : t, tree, rows, want);
         if (get < best.get) best.get = get;
-        if (scan < best.scan) best.scan = scan;
+        for (uint64_t n = 0; n < b.scans; n++) {
+            double scan = scan_ms(r ? r : t, tree, rows, want);
+            if (scan < best.scan) best.scan = scan;
+        }
         if (r) txn_end_reader(r);
         commit(t, COMMIT_ASYNC);
     }
@@ -354,6 +357,7 @@ int main(int argc, char **argv)
     b.keys = (uint64_t)bench_flag(argc, argv, "keys", 1000000);
     b.updates = (uint64_t)bench_flag(argc, argv, "updates", 10000000);
     b.reads = (uint64_t)bench_flag(argc, argv, "reads", 200000);
+    b.scans = (uint64_t)bench_flag(argc, argv, "scans", 3);
     b.value_bytes = (uint32_t)bench_flag(argc, argv, "value", 100);
     if (b.value_bytes > 4096 || b.value_bytes < 8 || b.rate < ROWS / 100) return 1;
     struct sched_options so = {.workers = 1, .spin_us_max = 50};
