@@ -30,6 +30,9 @@ enum status txn_begin(struct store *s, const struct txn_options *o, struct txn *
 /* Makes it durable as `mode` says, then ends and frees the transaction; so does an error. With no
  * writes it is free of cost. *ret_ts (may be NULL) is the commit timestamp, 0 without writes. */
 enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts) MUST;
+/* What it has loaded so far is brought to the disk, so that a commit under locks that others wait for has less to
+ * wait for itself. */
+enum status txn_sync_loads(struct txn *t) MUST;
 void txn_abort(struct txn *t); /* ends and frees */
 /* It will only be aborted: SERIALIZABLE ones need not heed it any more. */
 void txn_give_up(struct txn *t);

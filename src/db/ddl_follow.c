@@ -116,6 +116,7 @@ static enum status follow(const struct follower *f, struct txn **before)
     POINT("follow.copied");
     build__show_phase(d->s, PHASE_FOLLOW);
     for (int i = 0; i < ROUNDS_MAX && rows > FEW_ROWS; i++) TRY(catch_up(f, row, before, &rows));
+    TRY(txn_sync_loads(d->s->txn));
     build__show_phase(d->s, PHASE_WAIT_LOCK);
     TRY(ddl__lock(d, f->table->oid, f->lock));
     POINT("follow.locked");

@@ -82,8 +82,8 @@ static void encode_store(uint64_t number, struct strbuf *out)
     put_u64(out, number);
 }
 
-static void encode_load(enum load_record kind, const struct loaded_run *l, uint64_t ts,
-                        struct strbuf *out)
+void forest__encode_load(enum load_record kind, const struct loaded_run *l, uint64_t ts,
+                         struct strbuf *out)
 {
     strbuf_addc(out, (char)(EDIT_PENDING + kind));
     put_u64(out, l->tree->id);
@@ -156,7 +156,7 @@ static enum status rewrite_tree(void *ctx, struct tree *t)
             if (created) rewrite_runs(w, &e);
             continue;
         }
-        encode_load(LOAD_PENDING, &(struct loaded_run){t, r}, 0, &w->bytes);
+        forest__encode_load(LOAD_PENDING, &(struct loaded_run){t, r}, 0, &w->bytes);
         ARRAY_PUSH(&w->ends, w->bytes.len);
     }
     run_edit_release(&e);
@@ -274,7 +274,7 @@ enum status forest__log_loads(struct forest *f, enum load_record kind, const str
     struct rewrite w = {.forest = f};
     strbuf_init(&w.bytes, NULL);
     for (size_t i = 0; i < n; i++) {
-        encode_load(kind, &runs[i], ts, &w.bytes);
+        forest__encode_load(kind, &runs[i], ts, &w.bytes);
         ARRAY_PUSH(&w.ends, w.bytes.len);
     }
     struct slice *records = records_of(&w);
@@ -292,7 +292,7 @@ enum status forest__log_claim(struct forest *f, const struct loaded_run *l)
     struct run_edit e = {.tree = l->tree->id, .replay_lsn = l->tree->replay_lsn,
                          .rows = __atomic_load_n(&l->tree->rows, __ATOMIC_RELAXED)};
     strbuf_init(&w.bytes, NULL);
-    encode_load(LOAD_FORGOTTEN, l, 0, &w.bytes);
+    forest__encode_load(LOAD_FORGOTTEN, l, 0, &w.bytes);
     ARRAY_PUSH(&w.ends, w.bytes.len);
     ARRAY_PUSH(&e.added, l->ref);
     ARRAY_PUSH(&e.added_level, 0);

@@ -72,8 +72,7 @@ enum status forest_forget_runs(struct forest *f, const struct loaded_run *runs, 
     return st;
 }
 
-/* From here on the run is as any other. Under manifest_mutex. */
-static void installed(struct run_ref *r, uint64_t ts)
+void forest__installed(struct run_ref *r, uint64_t ts)
 {
     run_meta_stamp(r->meta, run_load_ts(ts));
     run_stamp(r->run, run_load_ts(ts));
@@ -87,7 +86,7 @@ enum status forest_install_runs(struct forest *f, const struct loaded_run *runs,
     fmutex_lock(&f->manifest_mutex);
     POINT("load.before_install");
     enum status st = forest__log_loads(f, LOAD_INSTALLED, runs, n, ts);
-    for (size_t i = 0; i < n && st == OK; i++) installed(runs[i].ref, ts);
+    for (size_t i = 0; i < n && st == OK; i++) forest__installed(runs[i].ref, ts);
     fmutex_unlock(&f->manifest_mutex);
     return st;
 }
@@ -113,7 +112,7 @@ static enum status claim_in_front(struct tree *t, struct loaded_run *l, uint64_t
         __atomic_add_fetch(&l->ref->refs, 1, __ATOMIC_RELAXED);
         shape__remove_run(next, l->ref->id);
         shape__add_run(next, 0, l->ref);
-        installed(l->ref, ts);
+        forest__installed(l->ref, ts);
         tree__set_shape(t, next);
     }
     fmutex_unlock(&f->manifest_mutex);

@@ -171,9 +171,27 @@ enum status forest_add(struct forest *f, tree_id id, uint64_t first_lsn, struct 
 enum status forest_new_id(struct forest *f, tree_id *ret) MUST;
 /* Takes it out of sight and frees it by epoch; its runs' space too when `destroy`. */
 void forest_remove(struct forest *f, struct tree *t, bool destroy);
+/* A run that a transaction has loaded (lsm/load.c). */
+struct loaded_run {
+    struct tree *tree;
+    struct run_ref *ref;
+};
 /* What commits and recovery tell the manifest. */
 enum status forest_log_create(struct forest *f, struct tree *t) MUST;
 enum status forest_log_drop(struct forest *f, struct tree *t) MUST;
+/* The same of one commit, at once; an error: of nothing of it. */
+struct dropped_tree {
+    struct tree *tree;
+    bool retired; /* it stays for reads of the past */
+};
+struct commit_edit {
+    struct tree *const *made;
+    const struct loaded_run *loads; /* prepared */
+    const struct dropped_tree *dropped;
+    size_t made_count, load_count, dropped_count;
+    uint64_t ts;
+};
+enum status forest_log_commit(struct forest *f, const struct commit_edit *e) MUST;
 /* It was dropped at ts, and stays for reads of the past. */
 enum status forest_log_retire(struct forest *f, struct tree *t, uint64_t ts) MUST;
 /* History is whole after ts only: of a store that did not keep it until then. */
@@ -211,10 +229,6 @@ static inline uint32_t history_next(const struct level *v, uint64_t ts, uint32_t
 enum status tree_freeze(struct tree *t, struct memory *m) MUST;
 /* --- loaded runs (lsm/load.c) --- */
 
-struct loaded_run {
-    struct tree *tree;
-    struct run_ref *ref;
-};
 /* Puts a run, just built and stamped, into the tree's shape in front of level 0, as a writer would put
  * versions: `begin` says whose it is. *ret_shape is the shape that has it first; it stays while the
  * caller's epoch section does. */

@@ -32,6 +32,10 @@ enum status forest__log_loads(struct forest *f, enum load_record kind, const str
 enum status forest__snapshot(struct forest *f, struct arena *a, struct slice **ret,
                              uint32_t *ret_count) MUST;
 /* All or none, durable on return. Under manifest_mutex. */
+void forest__encode_load(enum load_record kind, const struct loaded_run *l, uint64_t ts,
+                         struct strbuf *out);
+/* From here on the run is as any other. Under manifest_mutex. */
+void forest__installed(struct run_ref *r, uint64_t ts);
 enum status forest__append(struct forest *f, const struct slice *records, uint32_t n) MUST;
 enum { FOREST_BRANCH_BYTES = 49 }; /* and the name; the last eight are the newer mark */
 void forest__encode_branch(const struct branch *b, struct strbuf *out);

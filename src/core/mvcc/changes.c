@@ -23,16 +23,12 @@ static bool logged(enum status st)
 }
 
 /* A tree that others have seen stays for reads of the past, if they are to be possible. */
-static bool drop_tree(struct txn *t, struct tree *tree, uint64_t ts)
+static bool retires(const struct txn *t, const struct tree *tree)
 {
-    struct store *s = t->store;
-    bool retire = store__keeps_history(s, tree);
+    bool retire = store__keeps_history(t->store, tree);
     for (size_t i = 0; i < t->changes.count; i++)
         retire &= t->changes.data[i].tree != tree || t->changes.data[i].drop;
-    if (!logged(retire ? forest_log_retire(s->forest, tree, ts) : forest_log_drop(s->forest, tree)))
-        return false;
-    queue_drop(s, tree, ts, retire);
-    return true;
+    return retire;
 }
 
 /* Before anyone is told of the tree. */
@@ -47,20 +43,26 @@ static void note_made(struct store *s, struct tree *tree, uint64_t ts)
 bool txn__apply_changes(struct txn *t, uint64_t ts)
 {
     struct store *s = t->store;
-    bool whole = true;
+    ARRAY(struct tree *) made = {0};
+    ARRAY(struct dropped_tree) dropped = {0};
     for (size_t i = 0; i < t->changes.count; i++) {
-        struct tree_change *c = &t->changes.data[i];
-        if (!c->drop) note_made(s, c->tree, ts);
-        if (c->drop || logged(forest_log_create(s->forest, c->tree))) continue;
-        whole = false;
-        __atomic_store_n(&c->tree->created, true, __ATOMIC_RELEASE);
+        struct tree *tree = t->changes.data[i].tree;
+        if (t->changes.data[i].drop) {
+            ARRAY_PUSH(&dropped, (struct dropped_tree){tree, retires(t, tree)});
+        } else {
+            note_made(s, tree, ts);
+            ARRAY_PUSH(&made, tree);
+        }
     }
-    if (t->loads.count)
-        whole &= logged(forest_install_runs(s->forest, t->loads.data, t->loads.count, ts));
-    for (size_t i = 0; i < t->changes.count; i++) {
-        struct tree_change *c = &t->changes.data[i];
-        if (c->drop) whole &= drop_tree(t, c->tree, ts);
-    }
+    struct commit_edit e = {made.data, t->loads.data, dropped.data, made.count, t->loads.count,
+                            dropped.count, ts};
+    bool whole = logged(forest_log_commit(s->forest, &e));
+    for (size_t i = 0; i < made.count && !whole; i++)
+        __atomic_store_n(&made.data[i]->created, true, __ATOMIC_RELEASE);
+    for (size_t i = 0; i < dropped.count && whole; i++)
+        queue_drop(s, dropped.data[i].tree, ts, dropped.data[i].retired);
+    ARRAY_RELEASE(&made);
+    ARRAY_RELEASE(&dropped);
     return whole;
 }
 

@@ -469,6 +469,11 @@ static enum status commit_reads(struct txn *t)
     return st;
 }
 
+enum status txn_sync_loads(struct txn *t)
+{
+    return t->loads.count ? blocks_sync(t->store->forest->blocks) : OK;
+}
+
 static enum status prepare_loads(struct txn *t)
 {
     struct forest *f = t->store->forest;
