@@ -5,8 +5,6 @@
  * rate. */
 #include "core/filter/bloom.h"
 
-#include <stddef.h>
-
 static const uint32_t salts[8] = {0x47b6137bu, 0x44974d91u, 0x8824ad5bu, 0xa2b7289du,
                                   0x705495c7u, 0x2df1424bu, 0x9efc4947u, 0x5c6bfb31u};
 
@@ -28,6 +26,16 @@ void bloom_add(uint32_t *words, uint32_t blocks, uint64_t hash)
 {
     uint32_t *block = words + 8 * block_of(hash, blocks), low = (uint32_t)hash;
     for (int i = 0; i < 8; i++) block[i] |= 1u << (low * salts[i] >> 27);
+}
+
+void bloom_add_all(uint32_t *words, uint32_t blocks, const uint64_t *hashes, size_t n)
+{
+    enum { AHEAD = 16 };
+    for (size_t i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            __builtin_prefetch(words + 8 * block_of(hashes[i + AHEAD], blocks), 1);
+        bloom_add(words, blocks, hashes[i]);
+    }
 }
 
 bool bloom_may_contain(const uint32_t *words, uint32_t blocks, uint64_t hash)

@@ -4,10 +4,12 @@
  * which bounds both the builder's memory and the number of extents in the manifest. */
 #include "core/segment/run.h"
 
+#include "base/fiber.h"
 #include "base/hash.h"
 #include "core/segment/run_columns_priv.h"
 
 enum {
+    FILTER_PIECE = 1 << 14, /* keys */
     SEGMENT_BYTES_DEFAULT = 32 << 10,
     SEGMENT_BYTES_MIN = 8 << 10,
     SEGMENT_BYTES_MAX = 16 << 20,
@@ -234,7 +236,11 @@ static enum status seal_filter(struct run_builder *b)
     uint32_t blocks = bloom_blocks(b->hashes.count, b->o.filter_bits);
     size_t bytes = (size_t)blocks * BLOOM_BLOCK_BYTES;
     uint32_t *words = mem_alloc(MEM_RUN, bytes);
-    for (size_t i = 0; i < b->hashes.count; i++) bloom_add(words, blocks, b->hashes.data[i]);
+    for (size_t i = 0, n; i < b->hashes.count; i += n) {
+        n = b->hashes.count - i < FILTER_PIECE ? b->hashes.count - i : FILTER_PIECE;
+        bloom_add_all(words, blocks, b->hashes.data + i, n);
+        fiber_yield(); /* a session that builds it has others on its thread */
+    }
     struct segment_header h = {.kind = SEGMENT_FILTER, .tree = b->o.tree, .count = blocks};
     size_t start = b->chunk.len;
     segment__seal(&h, slice_make(words, bytes), false, &b->chunk);
