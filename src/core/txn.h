@@ -36,7 +36,8 @@ enum status txn_sync_loads(struct txn *t) MUST;
 void txn_abort(struct txn *t); /* ends and frees */
 /* It will only be aborted: SERIALIZABLE ones need not heed it any more. */
 void txn_give_up(struct txn *t);
-/* Snapshots that are taken after this see all that has committed before, asynchronously, too. */
+/* Snapshots that are taken after this see all that has committed before, asynchronously, too: given its locks
+ * back, that is. */
 enum status txn_await_visible(struct txn *t) MUST;
 /* Before the first statement of one that is SERIALIZABLE and read_only: waits until a snapshot is safe,
  * so that nothing of it is tracked. QUERY_CANCELED. */

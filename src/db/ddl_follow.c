@@ -36,27 +36,26 @@ static void end_reader(struct txn *r)
 struct round {
     const struct follower *f;
     struct txn *before, *now;
-    struct datum *row;
+    struct datum *was, *is;
     uint64_t rows;
 };
 
-static enum status row_goes(struct round *r, struct slice key)
+/* `bytes`: of the row as it is now; data NULL: it has gone. */
+static enum status change_row(struct round *r, struct slice key, struct slice bytes, bool comes)
 {
-    struct point_get_request q = {r->f->table->tree, key};
-    struct slice bytes;
-    enum status st = store_point_get(r->before, &q, &bytes);
-    if (st == NOT_FOUND) return OK;
-    TRY(st);
-    ddl__decode(r->f->table, bytes, r->row);
-    return r->f->goes(r->f->ctx, key, r->row);
-}
-
-static enum status row_comes(struct round *r, struct slice key, struct slice bytes)
-{
-    r->rows++;
-    if (!bytes.data) return OK;
-    ddl__decode(r->f->table, bytes, r->row);
-    return r->f->comes(r->f->ctx, key, r->row);
+    const struct follower *f = r->f;
+    struct point_get_request q = {f->table->tree, key};
+    struct slice old = {0};
+    bool same = false;
+    r->rows += comes;
+    enum status st = comes && !f->same ? NOT_FOUND : store_point_get(r->before, &q, &old);
+    if (st != NOT_FOUND) TRY(st);
+    if (old.data) ddl__decode(f->table, old, r->was);
+    if (bytes.data) ddl__decode(f->table, bytes, r->is);
+    if (f->same && old.data && bytes.data) TRY(f->same(f->ctx, key, r->was, r->is, &same));
+    if (same) return OK;
+    if (comes) return bytes.data ? f->comes(f->ctx, key, r->is) : OK;
+    return old.data ? f->goes(f->ctx, key, r->was) : OK;
 }
 
 /* What was written so far is seen from now on, and memory that others retire is not held for long. */
@@ -84,17 +83,17 @@ static enum status pass(struct round *r, bool comes)
         st = session__check_interrupts(r->f->ddl->s);
         if (st == OK) st = cursor_next(c, keys, rows, SCAN_ROWS, &n);
         for (uint32_t i = 0; st == OK && i < n; i++)
-            st = comes ? row_comes(r, keys[i], rows[i]) : row_goes(r, keys[i]);
+            st = change_row(r, keys[i], rows[i], comes);
     } while (st == OK && n > 0);
     cursor_close(c);
     return st;
 }
 
 /* From *before, which is ended, up to all that has committed by now. */
-static enum status catch_up(const struct follower *f, struct datum *row, struct txn **before,
+static enum status catch_up(const struct follower *f, struct datum *two, struct txn **before,
                             uint64_t *ret_rows)
 {
-    struct round r = {f, *before, NULL, row, 0};
+    struct round r = {f, *before, NULL, two, two + f->table->column_count, 0};
     TRY(begin_reader(f->ddl, &r.now));
     txn_statement_begin(r.before);
     txn_statement_begin(r.now);
@@ -111,16 +110,16 @@ static enum status catch_up(const struct follower *f, struct datum *row, struct 
 static enum status follow(const struct follower *f, struct txn **before)
 {
     struct ddl *d = f->ddl;
-    struct datum *row = ARENA_ARRAY(d->a, struct datum, f->table->column_count + 1u);
+    struct datum *two = ARENA_ARRAY(d->a, struct datum, 2 * f->table->column_count + 1u);
     uint64_t rows = UINT64_MAX;
     POINT("follow.copied");
     build__show_phase(d->s, PHASE_FOLLOW);
-    for (int i = 0; i < ROUNDS_MAX && rows > FEW_ROWS; i++) TRY(catch_up(f, row, before, &rows));
+    for (int i = 0; i < ROUNDS_MAX && rows > FEW_ROWS; i++) TRY(catch_up(f, two, before, &rows));
     TRY(txn_sync_loads(d->s->txn));
     build__show_phase(d->s, PHASE_WAIT_LOCK);
     TRY(ddl__lock(d, f->table->oid, f->lock));
     POINT("follow.locked");
-    return catch_up(f, row, before, &rows);
+    return catch_up(f, two, before, &rows);
 }
 
 enum status ddl__follow(const struct follower *f)

@@ -13,6 +13,9 @@ struct follower {
     /* A row that came is another by now, or gone; NULL: that does not matter. In another statement of the
      * transaction than it came in. */
     enum status (*goes)(void *ctx, struct slice key, struct datum *row);
+    /* Nothing needs to be done though the row has changed; NULL: always. Of a follower that has `goes`. */
+    enum status (*same)(void *ctx, struct slice key, const struct datum *was,
+                        const struct datum *is, bool *ret);
     /* The rows of the first snapshot have all come, or `st` was why not; NULL. */
     enum status (*scanned)(void *ctx, enum status st);
     void *ctx;

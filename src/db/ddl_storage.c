@@ -313,6 +313,22 @@ static enum status unbuild_row(void *ctx, struct slice key, struct datum *row)
     return fill__remove(ctx, key, row);
 }
 
+/* Does another column make the difference? */
+static enum status same_entry(void *ctx, struct slice key, const struct datum *was,
+                              const struct datum *is, bool *ret)
+{
+    struct fill *f = ctx;
+    bool unique, had, has;
+    struct strbuf old;
+    arena_clear(&f->arena);
+    strbuf_init(&old, &f->arena);
+    TRY(ddl__index_entry(&f->values[0], key, was, &f->entry, &unique, &had));
+    strbuf_add(&old, f->entry.data, f->entry.len);
+    TRY(ddl__index_entry(&f->values[0], key, is, &f->entry, &unique, &has));
+    *ret = had == has && (!has || slice_eq(strbuf_slice(&old), strbuf_slice(&f->entry)));
+    return OK;
+}
+
 static enum status all_built(void *ctx, enum status s)
 {
     return fill__loaded(ctx, s);
@@ -323,7 +339,7 @@ enum status ddl__build_index(struct ddl *d, const struct table_def *t, const str
     struct fill f;
     struct row_scan q = {t, build_row, &f};
     struct follower w = {.ddl = d, .table = t, .lock = d->beside, .comes = build_row,
-                         .goes = unbuild_row, .scanned = all_built, .ctx = &f};
+                         .goes = unbuild_row, .same = same_entry, .scanned = all_built, .ctx = &f};
     TRY(fill__begin(&f, d, t, x));
     TRY(fill__end(&f, d->beside ? ddl__follow(&w) : ddl__scan(d, &q)));
     narrowed__note_built(d->s, x->tree);

@@ -635,6 +635,19 @@ static void set_tag(char tag[64], const char *text)
     memcpy(tag, text, len < 63 ? len + 1 : 63);
 }
 
+/* A table may have been changed while COPY FROM waited for its lock: nothing has been read by then. */
+static enum status run_copy(struct session *s, const struct statement *st, struct slice text,
+                            const struct result_sink *sink, char tag[64])
+{
+    const struct ast_copy *a = AST(st->ast, ast_copy);
+    enum status result = copy_execute(s, a, st, text, sink, tag);
+    for (int i = 1; i < REPLANS_MAX && a->from && result == PLAN_STALE; i++) {
+        TRY(session__ensure_txn(s));
+        result = copy_execute(s, a, st, text, sink, tag);
+    }
+    return result;
+}
+
 static enum status run_utility(struct session *s, const struct statement *st, struct slice text,
                                const struct exec_params *params, const struct result_sink *sink,
                                char tag[64])
@@ -672,7 +685,7 @@ static enum status run_utility(struct session *s, const struct statement *st, st
     case AST_CALL:
         set_tag(tag, "CALL");
         return session__call(s, AST(a, ast_call), text, params, sink);
-    case AST_COPY: return copy_execute(s, AST(a, ast_copy), st, text, sink, tag);
+    case AST_COPY: return run_copy(s, st, text, sink, tag);
     case AST_VACUUM:
         set_tag(tag, AST(a, ast_vacuum)->is_vacuum ? "VACUUM" : "ANALYZE");
         return maintenance_execute(s, AST(a, ast_vacuum), sink);

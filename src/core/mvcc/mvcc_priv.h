@@ -140,6 +140,7 @@ struct store {
     char *dir;
     uint64_t visible_ts;         /* atomic: all up to here is durable */
     uint64_t next_txn;           /* atomic */
+    uint64_t async_lsn;          /* atomic: the end of the last commit that nobody has waited for */
     uint64_t newest_tree_ts;     /* atomic: when the last tree was made; 0: none by this process */
     uint32_t active_txns;        /* atomic */
     struct active_shard active[ACTIVE_SHARDS];

@@ -486,6 +486,13 @@ static enum status prepare_loads(struct txn *t)
     return st;
 }
 
+static void note_async(struct store *s, uint64_t end)
+{
+    uint64_t last = __atomic_load_n(&s->async_lsn, __ATOMIC_RELAXED);
+    while (last < end && !__atomic_compare_exchange_n(&s->async_lsn, &last, end, false,
+                                                      __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {}
+}
+
 enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
 {
     ASSERT(t->depth == 0);
@@ -524,6 +531,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     txn__wake_waiters(t, true);
     epoch_exit(t->slot);
     if (mode != COMMIT_ASYNC || changes) st = wal_wait(s->wal, end, mode == COMMIT_BATCH);
+    else note_async(s, end.v);
     if (changes && (st != OK || txn__apply_changes(t, ts)))
         __atomic_sub_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
     if (ret_ts) *ret_ts = ts;

@@ -143,9 +143,8 @@ void txn__wake_waiters(struct txn *t, bool ended)
 enum status txn_await_visible(struct txn *t)
 {
     struct store *s = t->store;
-    uint64_t newest = wal_appended_ts(s->wal);
-    if (__atomic_load_n(&s->visible_ts, __ATOMIC_SEQ_CST) >= newest) return OK;
-    return wal_wait(s->wal, wal_appended_lsn(s->wal), false);
+    lsn_t last = {__atomic_load_n(&s->async_lsn, __ATOMIC_ACQUIRE)};
+    return wal_durable_lsn(s->wal).v >= last.v ? OK : wal_wait(s->wal, last, false);
 }
 
 /* --- relation locks ---------------------------------------------------------------------------- */
