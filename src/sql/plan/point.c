@@ -104,11 +104,19 @@ static enum status fill_change(struct level *l, struct point_plan *pt)
     return OK;
 }
 
+/* Here nobody fires triggers: neither the table's own, nor those of tables that referential actions change. */
+static bool fires(const struct query *q)
+{
+    for (uint32_t i = 0; i < q->reached_count; i++)
+        if (q->reached[i]->trigger_count) return true;
+    return q->trigger_count > 0;
+}
+
 enum status plan_point(struct planner *p, struct query *q)
 {
     struct access_path path;
     bool change = q->command == CMD_UPDATE || q->command == CMD_DELETE;
-    if (q->trigger_count || q->command == CMD_INSERT || !plain(q) || q->relation_count != 1 || q->generated) return OK;
+    if (fires(q) || q->command == CMD_INSERT || !plain(q) || q->relation_count != 1 || q->generated) return OK;
     if (q->from_count > 1 || (q->from_count == 1 && q->from[0]->kind != FROM_RELATION)) return OK;
     const struct relation *r = q->relations[0];
     if (r->kind != REL_TABLE || !r->table->tree || !r->table->primary) return OK;
