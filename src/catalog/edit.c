@@ -104,7 +104,7 @@ enum status catalog_remove(struct catalog *base, struct txn *t, oid_t oid, struc
     return OK;
 }
 
-enum status catalog_read_tree(struct txn *t, oid_t table, uint64_t *ret)
+enum status catalog_read_numbered(struct txn *t, oid_t table, uint64_t *ret)
 {
     char buf[KEY_BYTES];
     struct point_get_request q = {CATALOG_TREE, object_key(OBJ_TABLE, table, buf)};
@@ -115,7 +115,7 @@ enum status catalog_read_tree(struct txn *t, oid_t table, uint64_t *ret)
     if (st == NOT_FOUND) return OK;
     TRY(st);
     TRY(catalog__decode(OBJ_TABLE, table, row, &o));
-    *ret = o->table->tree;
+    *ret = o->table->primary ? 0 : o->table->tree;
     catalog__object_unref(o);
     return OK;
 }

@@ -15,8 +15,9 @@ enum status catalog_bootstrap(struct txn *t, const char *database) MUST;
 /* Reads the whole catalog as the transaction's snapshot sees it. */
 enum status catalog_load(struct txn *t, struct catalog **ret) MUST;
 
-/* The tree of that table alone, as the snapshot sees it; 0: there is no such table. */
-enum status catalog_read_tree(struct txn *t, oid_t table, uint64_t *ret) MUST;
+/* The tree of that table alone, as the snapshot sees it, if its rows are numbered; 0: they have a primary key, or there is
+ * no such table. */
+enum status catalog_read_numbered(struct txn *t, oid_t table, uint64_t *ret) MUST;
 
 /* Waits for other DDL to end. */
 enum status catalog_lock(struct txn *t) MUST;

@@ -490,7 +490,7 @@ static enum status greatest_in(struct session *s, struct branch *b, oid_t table,
     struct txn *t;
     TRY(txn_begin(s->db->store, &o, &t));
     txn_statement_begin(t);
-    enum status st = catalog_read_tree(t, table, &tree);
+    enum status st = catalog_read_numbered(t, table, &tree);
     if (st == OK && tree) st = greatest_row_id(s, t, tree, ret);
     txn_statement_end(t);
     txn_abort(t);

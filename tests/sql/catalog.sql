@@ -84,6 +84,7 @@ select obj_description('t'::regclass, 'pg_class');
 select pg_column_size(1), pg_column_size(1::int8), pg_typeof(1::int2), pg_typeof('a'::varchar);
 select count(*) > 50 from pg_type;
 select count(*) > 100 from pg_proc;
+select oid, count(*) from pg_proc group by oid having count(*) > 1;
 select count(*) > 10 from pg_catalog.pg_class;
 select proname from pg_proc where proname in ('upper', 'now', 'count') group by proname order by 1;
 select count(*) from pg_stat_activity where pid = pg_backend_pid();
