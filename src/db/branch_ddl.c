@@ -285,6 +285,12 @@ static enum status verify_foreign(struct merge *m, const struct merge_table *t)
         if (k->kind == 'f' && k->validated && !constraint_of(t->ours, k->oid))
             TRY(ddl__verify_foreign(&m->ddl, k));
     }
+    if (t->way != MERGE_TAKEN || !t->ours) return OK;
+    /* What others refer to was exchanged, and nobody has compared the keys. */
+    uint32_t n;
+    const struct constraint_def *const *keys = catalog_references(m->s->catalog, t->oid, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (keys[i]->validated) TRY(ddl__verify_foreign(&m->ddl, keys[i]));
     return OK;
 }
 

@@ -29,7 +29,7 @@ struct merge_rows {
     bool by_values;                /* the trees are not of one line: timestamps say nothing */
     bool judging;
     struct arena setup, scratch;   /* of the whole; of a row */
-    struct strbuf out;
+    struct strbuf out, was_out;
 };
 
 /* How the side's rows are read as the target is to have them: those are the branch's or the target's own. */
@@ -52,6 +52,7 @@ struct merge_rows *merge__rows_new(struct merge *m, const struct merge_table *t)
     arena_init(&r->setup, MEM_SESSION);
     arena_init(&r->scratch, MEM_SESSION);
     strbuf_init(&r->out, NULL);
+    strbuf_init(&r->was_out, NULL);
     r->base = (struct side){.txn = merge_base(m), .table = t->was};
     r->ours = (struct side){.txn = m->s->txn, .table = t->way == MERGE_TAKEN ? NULL : t->ours};
     r->theirs = (struct side){.txn = m->from, .table = t->theirs};
@@ -80,6 +81,7 @@ void merge__rows_free(struct merge_rows *r)
     close_side(&r->ours);
     close_side(&r->theirs);
     strbuf_release(&r->out);
+    strbuf_release(&r->was_out);
     arena_release(&r->scratch);
     arena_release(&r->setup);
     mem_free(MEM_SESSION, r);
@@ -183,7 +185,7 @@ static enum status default_of(struct merge_rows *r, uint16_t c, struct datum *re
 
 /* The winner's row with what the other knows besides, as the target stores it. */
 static enum status combine(struct merge_rows *r, struct side *winner, struct side *other,
-                           struct slice *ret)
+                           struct strbuf *out, struct slice *ret)
 {
     const struct table_def *to = r->t->to;
     *ret = winner->row;
@@ -195,9 +197,9 @@ static enum status combine(struct merge_rows *r, struct side *winner, struct sid
         if (other->values && other->shape.source[c] >= 0) winner->values[c] = other->values[c];
         else TRY(default_of(r, c, &winner->values[c]));
     }
-    strbuf_clear(&r->out);
-    row_encode(to->layout, winner->values, &r->out);
-    *ret = strbuf_slice(&r->out);
+    strbuf_clear(out);
+    row_encode(to->layout, winner->values, out);
+    *ret = strbuf_slice(out);
     return OK;
 }
 
@@ -285,10 +287,11 @@ static enum status judge(struct merge_rows *r, struct slice key, struct exec_mer
         if (r->t->way == MERGE_CHANGED && !r->ours.row.data) TRY(get(&r->ours, key));
         if (!r->ours.row.data) return OK;
     }
-    *c = (struct exec_merge_change){key, {0}, {0}};
+    *c = (struct exec_merge_change){.key = key};
     if (!rebuilt) c->old = r->ours.row;
-    TRY(combine(r, winner, other, &c->row));
-    *ret_any = c->old.data || c->row.data;
+    else if (theirs) TRY(combine(r, other, winner, &r->was_out, &c->was));
+    TRY(combine(r, winner, other, &r->out, &c->row));
+    *ret_any = c->old.data || c->row.data || c->was.data;
     return OK;
 }
 

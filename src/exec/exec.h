@@ -159,7 +159,8 @@ enum status exec_insert_stream(const struct plan *p, struct txn *t, const struct
 /* Rows of a table that become others, for exec_merge: data NULL: there is none. */
 struct exec_merge_change {
     struct slice key;      /* in the table's tree */
-    struct slice old, row; /* as it is, and as it shall be; both stay until the next call */
+    struct slice old, row; /* as it is, and as it shall be; all stay until the next call */
+    struct slice was;      /* what it was in a tree that is given up: the foreign keys of others are told */
 };
 struct exec_merge_source {
     enum status (*rewind)(void *ctx);

@@ -472,6 +472,52 @@ def rewritten(c):
     assert not rows(c, "select * from helios_verify() where problem is not null")
 
 
+def referred_altered(c):
+    """Both have altered a table, so its rows are written anew: what refers to those that go, or change, is told. Triggers
+    of those do not fire, as in any merge."""
+    setup = ("drop table if exists r1, r2, r3, told", "create table r1 (id int primary key, u int unique, v text)",
+             "create table told (id int)",
+             "create table r2 (id int primary key, r1 int references r1 on delete cascade,"
+             " u int references r1 (u) on update cascade on delete set null)",
+             "create table r3 (id int primary key, r1 int references r1)",
+             "create or replace function tell() returns trigger language plpgsql as"
+             " $$ begin insert into told values (coalesce(new.id, old.id)); return coalesce(new, old); end $$",
+             "create trigger t1 before update or delete on r2 for each row execute function tell()",
+             "create trigger t2 after update or delete on r2 for each row execute function tell()",
+             "insert into r1 select g, g * 10, 'x' from generate_series(1, 9) g", "create branch r")
+    for where in ("alter table r1 add column m int default 1", None):
+        for statement in setup:
+            c.execute(statement)
+        in_branch(c, "r", "alter table r1 add column b int default 2", "delete from r1 where id in (5, 7)",
+                  "update r1 set u = 66 where id = 6", "insert into r1 values (12, 120, 'y')")
+        c.execute("insert into r2 values (1, 5, 20), (2, 2, 60), (3, 2, 70), (4, 4, 40)")
+        if where:
+            c.execute(where)
+        c.execute("insert into r3 values (1, 7)")
+        fails(c, "23503", 'violates foreign key constraint "r3_r1_fkey"', "merge branch r into main on conflict theirs")
+        c.execute("delete from r3")
+        c.execute("merge branch r into main on conflict theirs")
+        assert rows(c, "select * from r2 order by 1") == [(2, 2, 66), (3, 2, None), (4, 4, 40)]
+        assert rows(c, "select id, u, v, b from r1 where id > 4 order by 1") == [
+            (6, 66, "x", 2), (8, 80, "x", 2), (9, 90, "x", 2), (12, 120, "y", 2)]
+        assert rows(c, "select * from told") == []
+        fails(c, "23503", "r2_r1_fkey", "insert into r2 values (9, 5, null)")
+        assert rows(c, "select * from helios_verify() where problem is not null") == []
+        c.execute("drop branch r")
+    # Another primary key: the branch's rows are taken, and what refers to others is not left alone.
+    for statement in (*setup[:4], setup[8], "create branch r"):
+        c.execute(statement)
+    in_branch(c, "r", "alter table r1 drop constraint r1_pkey cascade", "alter table r1 add primary key (id, v)",
+              "delete from r1 where id = 5")
+    c.execute("insert into r2 values (1, 4, 50)")
+    fails(c, "23503", "r2_u_fkey", "merge branch r into main on conflict theirs")
+    c.execute("update r2 set u = 40")
+    c.execute("merge branch r into main on conflict theirs")
+    assert rows(c, "select id from r1 where id > 3 order by 1") == [(4,), (6,), (7,), (8,), (9,)]
+    c.execute("drop branch r")
+    c.execute("drop table r1, r2, told cascade")
+
+
 def both_altered(c):
     """The same object on both sides: table, view, sequence; altered, dropped, and rows of it."""
     cases = [("alter table o1 add column b int default 2", "alter table o1 add column m int default 3", "alter/alter"),
@@ -672,6 +718,7 @@ def main(heliosd, document):
         functions(server, c)
         altered(c)
         rewritten(c)
+        referred_altered(c)
         both_altered(c)
     with Server(heliosd) as server:
         documented(server, document)

@@ -33,6 +33,17 @@ static void compare(struct merge_run *r, bool *ret_any)
     }
 }
 
+/* The row in the tree that was given up is another now, r->row, or none. */
+static enum status tell_others(struct merge_run *r, const struct exec_merge_change *c)
+{
+    bool any = true;
+    if (!c->was.data || !r->d.dml->referred_count) return OK;
+    dml_decode(r->d.table, c->was, r->old);
+    if (!c->row.data) return foreign_left(&r->d, r->old, NULL, NULL);
+    compare(r, &any);
+    return any ? foreign_left(&r->d, r->old, r->row, r->changed) : OK;
+}
+
 static enum status apply(struct merge_run *r, enum pass pass, const struct exec_merge_change *c)
 {
     struct dml_run *d = &r->d;
@@ -47,8 +58,10 @@ static enum status apply(struct merge_run *r, enum pass pass, const struct exec_
                                     : dml_replace(d, c->key, r->old, r->row, r->changed);
     }
     if (c->old.data) return pass == PASS_DELETE ? dml_delete(d, c->key, r->old) : OK;
-    if (!c->row.data || pass != PASS_INSERT) return OK;
+    if (pass != PASS_INSERT) return OK;
+    if (!c->row.data) return tell_others(r, c);
     TRY(dml_finish_row(d, r->row));
+    TRY(tell_others(r, c));
     strbuf_clear(&d->key);
     strbuf_add(&d->key, c->key.data, c->key.len);
     return dml_insert(d, r->row);
@@ -69,14 +82,19 @@ static enum status run_pass(struct merge_run *r, enum pass pass)
     return st;
 }
 
-/* Actions may reach from one table what another one's plan tells of. */
+/* Actions may reach from one table what another one's plan tells of. A merge fires no triggers. */
 static void union_reached(struct execution *x, const struct exec_merge_table *tables, uint32_t n,
                           struct plan_node ***ret, uint32_t *ret_count)
 {
     ARRAY(struct plan_node *) all = {0};
     for (uint32_t i = 0; i < n; i++) {
         const struct dml *m = dml_of(tables[i].deletes);
-        for (uint32_t k = 0; k < m->reached_count; k++) ARENA_PUSH(x->arena, &all, m->reached[k]);
+        for (uint32_t k = 0; k < m->reached_count; k++) {
+            struct plan_node *silent = arena_memdup(x->arena, m->reached[k], sizeof *silent);
+            silent->dml.triggers = NULL;
+            silent->dml.trigger_count = 0;
+            ARENA_PUSH(x->arena, &all, silent);
+        }
     }
     *ret = all.data;
     *ret_count = (uint32_t)all.count;
