@@ -14,6 +14,7 @@ static int usage(void)
           "Usage: helios inspect FILE   explain a block file, log file or manifest of a data directory\n"
           "       helios backup DIR|ADDRESS FILE   write all of a database to one file\n"
           "                 [--incremental-from FILE]   only what that backup has not\n"
+          "                 [--compress]                with zstd\n"
           "       helios restore FILE DIR          make a data directory of it\n"
           "                 [--archive DIR]   and of archived log, up to its end, or:\n"
           "                 [--to latest | --to-time TIME | --to-transaction N]\n"

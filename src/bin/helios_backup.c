@@ -80,31 +80,53 @@ static struct backend *open_source(const char *source)
 
 static int backup_usage(void)
 {
-    fputs("Usage: helios backup DIR|ADDRESS FILE [--incremental-from FILE]\n", stderr);
+    fputs("Usage: helios backup DIR|ADDRESS FILE [--compress] [--incremental-from FILE]\n", stderr);
     return CANNOT_RUN;
+}
+
+struct backup_call {
+    const char *source, *file;
+    bool compress, incremental;
+    char path[OS_PATH_MAX], previous[OS_PATH_MAX];
+};
+
+static bool read_backup_options(int argc, char **argv, struct backup_call *c)
+{
+    if (argc < 2 || argv[0][0] == '-' || argv[1][0] == '-' || !absolute(argv[1], c->path)) return false;
+    c->source = argv[0];
+    c->file = argv[1];
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--compress") == 0 && !c->compress) {
+            c->compress = true;
+        } else if (strcmp(argv[i], "--incremental-from") == 0 && !c->incremental && i + 1 < argc) {
+            c->incremental = absolute(argv[++i], c->previous);
+            if (!c->incremental) return false;
+        } else {
+            return false;
+        }
+    }
+    return true;
 }
 
 int helios_backup(int argc, char **argv)
 {
-    char path[OS_PATH_MAX], previous[OS_PATH_MAX];
-    bool incremental = argc == 4 && strcmp(argv[2], "--incremental-from") == 0;
-    if ((argc != 2 && !incremental) || argv[0][0] == '-' || !absolute(argv[1], path)) return backup_usage();
-    if (incremental && !absolute(argv[3], previous)) return backup_usage();
-    struct backend *b = open_source(argv[0]);
+    struct backup_call c = {0};
+    if (!read_backup_options(argc, argv, &c)) return backup_usage();
+    struct backend *b = open_source(c.source);
     if (!b) return CANNOT_RUN;
     struct strbuf sql;
     long long bytes = 0;
     struct backend_sink sink = {.row = keep_number, .ctx = &bytes};
     strbuf_init(&sql, NULL);
     strbuf_adds(&sql, "SELECT helios_backup(");
-    put_literal(&sql, path);
-    if (incremental) {
+    put_literal(&sql, c.path);
+    if (c.incremental) {
         strbuf_adds(&sql, ", ");
-        put_literal(&sql, previous);
+        put_literal(&sql, c.previous);
     }
-    strbuf_addc(&sql, ')');
+    strbuf_adds(&sql, c.compress ? ", true)" : ")");
     bool ok = b->ops->run(b, sql.data, &sink);
-    if (ok) printf("%s: %lld bytes\n", argv[1], bytes);
+    if (ok) printf("%s: %lld bytes\n", c.file, bytes);
     else fprintf(stderr, "helios: %s\n", b->error.message.data);
     if (!ok && b->error.hint.len) fprintf(stderr, "  hint: %s\n", b->error.hint.data);
     strbuf_release(&sql);

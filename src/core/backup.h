@@ -28,6 +28,7 @@ enum status store_archive(struct store *s, bool all) MUST;
 struct backup_options {
     const char *path;      /* of the file to be made, absolute; has another name until it is whole and durable */
     const char *previous;  /* a backup of this store whose runs need not be copied again; NULL: none */
+    bool compress;         /* with zstd, each block for itself */
     enum status (*poll)(void *ctx); /* now and then; an error ends the work. May be NULL */
     void *ctx;
 };

@@ -1,4 +1,4 @@
-/* Backups and the log's archive, as clients see them: helios_backup('/path'[, '/previous']), pg_switch_wal(),
+/* Backups and the log's archive, as clients see them: helios_backup('/path'[, '/previous'][, compress]), pg_switch_wal(),
  * pg_current_wal_lsn() and pg_stat_archiver. */
 #include "core/backup.h"
 #include "base/log.h"
@@ -10,10 +10,11 @@ static enum status poll(void *ctx)
     return session__check_interrupts(ctx);
 }
 
-static enum status backup(struct sys_call *c, const char *previous)
+static enum status backup(struct sys_call *c, const char *previous, bool compress)
 {
     struct session *s = c->s;
-    struct backup_options o = {.path = sys_arg_text(c, 0), .previous = previous, .poll = poll, .ctx = s};
+    struct backup_options o = {.path = sys_arg_text(c, 0), .previous = previous, .compress = compress, .poll = poll,
+                               .ctx = s};
     struct backup_result r;
     if (!s->superuser)
         return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for function %s", c->proc->name);
@@ -27,12 +28,22 @@ static enum status backup(struct sys_call *c, const char *previous)
 
 enum status sys_backup(struct sys_call *c)
 {
-    return backup(c, NULL);
+    return backup(c, NULL, false);
 }
 
 enum status sys_backup_incremental(struct sys_call *c)
 {
-    return backup(c, sys_arg_text(c, 1));
+    return backup(c, sys_arg_text(c, 1), false);
+}
+
+enum status sys_backup_compressed(struct sys_call *c)
+{
+    return backup(c, NULL, sys_arg_bool(c, 1));
+}
+
+enum status sys_backup_incremental_compressed(struct sys_call *c)
+{
+    return backup(c, sys_arg_text(c, 1), sys_arg_bool(c, 2));
 }
 
 /* --- the log ------------------------------------------------------------------------------------ */

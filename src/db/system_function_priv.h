@@ -20,6 +20,7 @@ struct sys_binding {
 };
 
 static inline oid_t sys_arg_oid(const struct sys_call *c, uint32_t i) { return c->args[i].v.u32; }
+static inline bool sys_arg_bool(const struct sys_call *c, uint32_t i) { return c->args[i].v.b; }
 static inline const char *sys_arg_text(const struct sys_call *c, uint32_t i)
 {
     struct slice s = bytes_slice(&c->args[i].v.bytes);
@@ -68,6 +69,8 @@ enum status sys_stat_statements_reset(struct sys_call *c) MUST; /* stat_statemen
 enum status sys_has_privilege(struct sys_call *c) MUST;
 enum status sys_backup(struct sys_call *c) MUST; /* backup.c */
 enum status sys_backup_incremental(struct sys_call *c) MUST;
+enum status sys_backup_compressed(struct sys_call *c) MUST;
+enum status sys_backup_incremental_compressed(struct sys_call *c) MUST;
 enum status sys_switch_log(struct sys_call *c) MUST;
 enum status sys_current_lsn(struct sys_call *c) MUST;
 enum status sys_export_snapshot(struct sys_call *c) MUST; /* snapshot_export.c */

@@ -315,6 +315,8 @@ const struct sys_binding sys_info_functions[] = {
     {"pg_terminate_backend", terminate_backend},
     {"helios_backup", sys_backup},
     {"helios_backup_incremental", sys_backup_incremental},
+    {"helios_backup_compressed", sys_backup_compressed},
+    {"helios_backup_incremental_compressed", sys_backup_incremental_compressed},
     {"pg_switch_wal", sys_switch_log},
     {"pg_current_wal_lsn", sys_current_lsn},
     {"pg_export_snapshot", sys_export_snapshot},

@@ -263,7 +263,7 @@ def at_commits(place, targets):
         with Load(server, place.random.randrange(1 << 30)) as load:
             time.sleep(SECONDS / 3)
             base = place.name("backup")
-            place.tool.must("backup", address(server), base)
+            place.tool.must("backup", address(server), base, *place.random.choice([[], ["--compress"]]))
             backup_ts = int(re.search(r"transaction (\d+)", place.tool.must("verify", base)).group(1))
             time.sleep(SECONDS)
             server.kill()
@@ -365,7 +365,8 @@ def incremental(place):
         q.execute("checkpoint")
         for i in range(3):
             backup = place.name("chain")
-            tool.must("backup", address(server), backup, *(["--incremental-from", chain[-1]] if chain else []))
+            tool.must("backup", address(server), backup, *(["--incremental-from", chain[-1]] if chain else []),
+                      *(place.random.choice([[], ["--compress"]]) if chain else []))
             chain.append(backup)
             q.execute("insert into moves (a, b, amount) select 1, 2, i from generate_series(1, 200) i")
             q.execute("checkpoint")

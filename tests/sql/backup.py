@@ -113,7 +113,13 @@ def restored(tool, heliosd, backup, folder, name):
 def quiet(tool, heliosd, server, folder):
     backup = os.path.join(folder, "quiet.backup")
     before = contents(server)
-    tool.must("backup", "host=%s port=%d user=postgres dbname=postgres" % (server.host, server.port), backup)
+    address = "host=%s port=%d user=postgres dbname=postgres" % (server.host, server.port)
+    tool.must("backup", address, backup)
+    packed = backup + ".packed"
+    tool.must("backup", address, packed, "--compress")
+    assert os.path.getsize(packed) < os.path.getsize(backup), "it is not smaller"
+    with restored(tool, heliosd, packed, folder, "packed") as other:
+        assert contents(other) == before
     with restored(tool, heliosd, backup, folder, "quiet") as other:
         assert contents(other) == before
         q = connect(other).cursor()
@@ -139,7 +145,8 @@ def busy(tool, heliosd, server, folder, seed):
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         backup = os.path.join(folder, "busy%d.backup" % len(backups))
-        tool.must("backup", "postgresql://postgres@%s:%d/postgres" % (server.host, server.port), backup)
+        tool.must("backup", "postgresql://postgres@%s:%d/postgres" % (server.host, server.port), backup,
+                  *(["--compress"] if len(backups) % 2 else []))
         backups.append(backup)
     stop.set()
     for t in threads:
@@ -203,6 +210,7 @@ def damage(tool, backup, folder, seed):
 def refusals(tool, server, backup, folder):
     address = "host=%s port=%d user=%%s dbname=postgres" % (server.host, server.port)
     for arguments, words in ((("backup", address % "postgres", backup), "already exists"),
+                             (("backup", address % "postgres", os.path.join(folder, "x"), "--pack"), "Usage"),
                              (("backup", address % "keeper", os.path.join(folder, "x")), "permission denied"),
                              (("backup", os.path.join(folder, "nowhere"), os.path.join(folder, "x")),
                               "is not a data directory"),
@@ -232,6 +240,7 @@ def main(argv):
         with restored(tool, heliosd, offline, folder, "offline") as other:
             assert contents(other) == before
         damage(tool, backup, folder, seed)
+        damage(tool, backup + ".packed", folder, seed)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print("ok")

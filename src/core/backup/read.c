@@ -56,7 +56,7 @@ static enum status read_head(struct frame_reader *f, struct backup_head *ret)
     if (f->kind != BACKUP_BEGIN || f->payload.len < sizeof version)
         return frame_malformed(f, "it does not begin a backup");
     memcpy(&version, f->payload.data, sizeof version);
-    if (version != BACKUP_VERSION)
+    if (version != BACKUP_VERSION && version != BACKUP_VERSION_COMPRESSED)
         return FAIL(FEATURE_NOT_SUPPORTED, "backup \"%s\" is of version %u, which this program does not know",
                     f->path, version);
     if (f->payload.len < sizeof *ret) return frame_malformed(f, "its content is malformed");

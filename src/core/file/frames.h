@@ -15,7 +15,9 @@ struct frame_writer {
     uint64_t id;     /* of the file; the first block, which tells it, is read without */
     uint64_t number; /* of the next block */
     uint64_t bytes;  /* written */
-    struct strbuf out;
+    bool compress;   /* payloads of 256 bytes and more with zstd, unless they grow; never block 0 */
+    struct strbuf out, packed;
+    void *zstd;      /* its context */
 };
 
 /* Begins a block: its payload is added to w->out. */
@@ -33,8 +35,8 @@ struct frame_reader {
     uint64_t begin;          /* of the last one that was read */
     uint32_t kind;
     struct slice payload;    /* until the next is read */
-    char *data;
-    size_t cap;
+    char *data, *unpacked;
+    size_t cap, unpacked_cap;
 };
 
 enum status frame_reader_open(struct os *os, const char *what, const char *path,

@@ -87,7 +87,8 @@ static enum status write_head(struct writer *w)
     }
     if (w->holders.count > BACKUP_PREVIOUS_MAX)
         return FAIL(PROGRAM_LIMIT_EXCEEDED, "a backup cannot need more than %d others", BACKUP_PREVIOUS_MAX);
-    w->head.version = BACKUP_VERSION;
+    w->head.version = w->o->compress ? BACKUP_VERSION_COMPRESSED : BACKUP_VERSION;
+    w->frames.compress = w->o->compress;
     w->head.previous = (uint32_t)w->holders.count;
     w->head.store = w->copy.store;
     w->head.made_us = os_wall_us(s->o.os);

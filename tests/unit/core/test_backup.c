@@ -227,7 +227,7 @@ static enum status change_branch(struct world *w)
 static enum status make_backup(struct world *w)
 {
     int n = w->backup_count;
-    struct backup_options o = {.path = w->backups[n]};
+    struct backup_options o = {.path = w->backups[n], .compress = rng_below(&w->r, 2)};
     struct backup_result r;
     if (n == BACKUPS_MAX) return OK;
     snprintf(w->backups[n], sizeof w->backups[n], "backups/%d-%d", n, w->crashes);
