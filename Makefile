@@ -62,17 +62,43 @@ FUZZ_TARGETS ?= config copy pattern pg_session pg_start segment sql store types
 fuzz: deps
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(FUZZ_TARGETS)
 
-# Hours of misfortune in minutes: 600 power losses of the store, 2,000 of the whole database and 10,000 with
-# branches, DDL and merges in the mix on the simulated disk, 10,000 flipped bits, each write and sync failing in turn, 200 kills under load; 100,000
-# transactions at each isolation level, with kills, whose history is searched for cycles.
-torture: all
+# Hours of misfortune in minutes, each part also alone. On the simulated disk: 600 power losses of the store, 2,000 of the
+# whole database, POWER_LOSSES with branches, DDL, merges, garbage collection, foreign keys and prepared transactions in the
+# mix, 10,000 flipped bits, each write and sync failing in turn. Of the real server: KILLS under load, as many of
+# prepared transactions, and as many with all of that in the mix. And histories of TRANSACTIONS from CLIENTS at each isolation
+# level (or LEVEL="serializable"), with HISTORY_KILLS, searched for the cycles that the level forbids.
+POWER_LOSSES ?= 10000
+KILLS ?= 200
+TRANSACTIONS ?= 100000
+CLIENTS ?= 16
+HISTORY_KILLS ?= 20
+LEVEL ?=
+.PHONY: torture-store torture-power torture-power-mix torture-disk torture-kill torture-kill-mix torture-isolation
+torture: torture-store torture-power torture-power-mix torture-disk torture-kill torture-kill-mix torture-isolation
+
+torture-store: all
 	@for seed in 1000 1040 1080; do SEED=$$seed $(BUILD)/tests/unit/core/test_core_store || exit 1; done
+
+torture-power: all
 	@SEED=$${SEED:-1000} SEEDS=100 ROUNDS=20 $(BUILD)/tests/unit/db/test_db_power_loss
-	@SEED=$${SEED:-1000} SEEDS=500 ROUNDS=20 $(BUILD)/tests/unit/db/test_db_power_mix
+
+torture-power-mix: all
+	@SEED=$${SEED:-1000} SEEDS=$$(($(POWER_LOSSES) / 20)) ROUNDS=20 $(BUILD)/tests/unit/db/test_db_power_mix
+
+torture-disk: all
 	@$(BUILD)/tests/unit/db/test_db_disk_faults
 	@SEED=$${SEED:-1} FLIPS=10000 $(BUILD)/tests/unit/db/test_db_bit_rot
-	@/usr/bin/python3 tests/crash/kill.py $(BUILD)/src/bin/heliosd 200
-	@/usr/bin/python3 tests/isolation/list_append.py $(BUILD)/src/bin/heliosd --transactions 100000 --crashes 5
+
+torture-kill: all
+	@/usr/bin/python3 tests/crash/kill.py $(BUILD)/src/bin/heliosd $(KILLS)
+	@/usr/bin/python3 tests/crash/prepared.py $(BUILD)/src/bin/heliosd $(KILLS)
+
+torture-kill-mix: all
+	@/usr/bin/python3 tests/crash/kill_mix.py $(BUILD)/src/bin/heliosd $(KILLS) $$SEED
+
+torture-isolation: all
+	@/usr/bin/python3 tests/isolation/list_append.py $(BUILD)/src/bin/heliosd --transactions $(TRANSACTIONS) \
+		--clients $(CLIENTS) --crashes $(HISTORY_KILLS) $(if $(LEVEL),--level "$(LEVEL)") $${SEED:+--seed $$SEED}
 
 # Random queries and writes on random tables, here and on PostgreSQL 15 (installed when it is missing):
 # what differs is made small and printed. SEED=7 for others than the first; then on ours alone.

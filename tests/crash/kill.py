@@ -11,14 +11,18 @@ CLIENTS, ACCOUNTS = 8, 100
 
 
 class Server:
+    settings = ["memtable_bytes=256kB", "wal.file_bytes=1MB"]
+
     def __init__(self, binary, data):
         self.binary, self.data = binary, data
         self.errors = [] # that clients were told
 
+    def command(self):
+        return [self.binary, "--data", self.data, "--pg-port", "0",
+                *(word for s in self.settings for word in ("--set", s))]
+
     def start(self):
-        self.process = subprocess.Popen(
-            [self.binary, "--data", self.data, "--pg-port", "0", "--set", "memtable_bytes=256kB",
-             "--set", "wal.file_bytes=1MB"], stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(self.command(), stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             if "ready: postgresql on" in line:
                 self.port = int(line.strip().rsplit(":", 1)[1])

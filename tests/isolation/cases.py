@@ -96,6 +96,27 @@ HERMITAGE = {
         "2: update test set value = value + 5 where id = 2", "2: commit", "3: begin",
         "3: select * from test order by id", "3: commit",
         "1: update test set value = 0 where id = 1", "1: commit"],
+    "write skew": [
+        "1: begin", "2: begin", "1: select count(*) from doctors where on_call",
+        "2: select count(*) from doctors where on_call",
+        "1: update doctors set on_call = false where name = 'alice'",
+        "2: update doctors set on_call = false where name = 'bob'", "1: commit", "2: commit",
+        "1: select * from doctors order by name"],
+    "read-only anomaly": [
+        "2: begin", "2: select * from account order by id", "1: begin",
+        "1: update account set balance = balance + 20 where id = 'y'", "1: commit", "3: begin",
+        "3: select * from account order by id", "3: commit",
+        "2: update account set balance = -11 where id = 'x'", "2: commit",
+        "1: select * from account order by id"],
+    "phantom, read twice": [
+        "1: begin", "1: select count(*), sum(n) from wide where tag between 10 and 20",
+        "2: begin", "2: insert into wide values (6000, 15, 100)", "2: delete from wide where tag = 12",
+        "2: commit", "1: select count(*), sum(n) from wide where tag between 10 and 20", "1: commit"],
+    "phantom, both count and insert": [
+        "1: begin", "2: begin", "1: select count(*) from wide where tag between 10 and 20",
+        "2: select count(*) from wide where tag between 15 and 25",
+        "1: insert into wide values (6001, 24, 0)", "2: insert into wide values (6002, 11, 0)",
+        "1: commit", "2: commit", "1: select count(*) from wide where tag between 10 and 25"],
 }
 
 # At SERIALIZABLE alone.

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Random transactions of many clients append to lists and read them, at each isolation level, and our own
-checker (history.py) looks for what the level forbids. Some only read, of those some DEFERRABLE. Reads are by key, by range of keys and by an index, and find
-keys that are not there yet. With --crashes the server is killed and started again meanwhile: what was
-acknowledged has to be there.
+checker looks for what the level forbids (history.py tells what that is). Some only read, of those some DEFERRABLE. Reads
+are by key, by range of keys and by an index, and find keys that are not there yet. With --crashes the server is killed and
+started again meanwhile: what was acknowledged has to be there.
 
 usage: list_append.py HELIOSD [--transactions N] [--crashes N] [--clients N] [--seed N] [--level LEVEL]
        list_append.py --at HOST PORT DATABASE …    against a server that is there"""
@@ -24,7 +24,6 @@ sys.dont_write_bytecode = True
 import history  # noqa: E402
 from server import Server  # noqa: E402
 
-LEVELS = ["read committed", "repeatable read", "serializable"]
 KEYS = 8            # lists that are appended to at a time
 GROUP = 4           # of keys, found by the index
 APPENDS_MAX = 40    # to one list, about: then it makes room for a new one
@@ -198,10 +197,13 @@ def run_level(server, dsn, level, o):
     seconds = time.monotonic() - began
     h = history.History(run.txns, final_lists(run.dsn))
     problems = run.problems or h.check(level)
-    print("%s: %d transactions in %.1f s, %s%s" % (
-        level, len(run.txns), seconds,
-        ", ".join("%d %s" % (n, code) for code, n in sorted(run.failures.items())),
-        "; has cycles" if not problems and h.has_cycle() else ""))
+    print("%s: %d transactions of %d clients in %.1f s, %d kills: %s; %d lists, %d elements, %d reads" % (
+        level, len(run.txns), o.clients, seconds, o.crashes,
+        ", ".join("%d %s" % (n, code) for code, n in sorted(run.failures.items())), len(h.final), len(h.there),
+        sum(op[0] == "read" for t in h.txns for op in t.ops)))
+    if not problems:
+        print("   forbidden: %s: none; permitted and found: %s" % (
+            ", ".join(history.FORBIDDEN[level]), ", ".join(h.permitted(level)) or "nothing"), flush=True)
     for p in problems[:5]:
         print("   " + p)
     if not h.txns:
@@ -217,10 +219,9 @@ def main():
     p.add_argument("--crashes", type=int, default=0)
     p.add_argument("--clients", type=int, default=16)
     p.add_argument("--seed", type=int, default=random.randrange(1 << 20))
-    p.add_argument("--level", choices=LEVELS)
+    p.add_argument("--level", choices=history.LEVELS)
     o = p.parse_args()
     print("seed %d" % o.seed)
-    history.test()
     bad = 0
     server = data = None
     if o.at:
@@ -230,7 +231,7 @@ def main():
         server = Server(o.binary, data=data).start()
         dsn = dsn_of(server)
     try:
-        for level in [o.level] if o.level else LEVELS:
+        for level in [o.level] if o.level else history.LEVELS:
             server, n = run_level(server, dsn_of(server) if server else dsn, level, o)
             bad += n
     finally:

@@ -17,6 +17,7 @@ struct made {
 struct state {
     int value[KEYS];      /* 0: no such row */
     int child[CHILDREN];  /* the key that it refers to + 1; 0: no such row */
+    int shape;            /* of the table of the values, as of those that are made */
     struct made made[TABLES];
 };
 
@@ -90,6 +91,7 @@ static inline bool state_merge(struct state *to, const struct state *is, const s
             if (next.child[c] == k + 1 && !written[c]) next.child[c] = 0;
     for (int c = 0; c < CHILDREN; c++)
         if (next.child[c] && !next.value[next.child[c] - 1]) return false;
+    if (is->shape != was->shape) next.shape = is->shape;
     for (int i = 0; i < TABLES; i++) made_merge(&next.made[i], &is->made[i], &was->made[i]);
     *to = next;
     return true;

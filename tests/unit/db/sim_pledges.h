@@ -17,7 +17,7 @@ struct pledges {
     int slots[SLOTS];    /* the last one that has committed */
     char doubt;          /* what nobody answered: 'P', 'C', 'R', or 0 */
     struct pledge doubtful;
-    uint64_t survived;   /* that were there again after a loss */
+    uint64_t made, survived; /* survived: that were there again after a loss */
 };
 
 static inline enum status pledges_sql(struct sim_db *d, const char *fmt, ...) PRINTF(2, 3);
@@ -78,6 +78,7 @@ static inline enum status pledges_step(struct pledges *p, struct sim_db *d, stru
     p->doubt = st == OK ? 0 : 'P';
     p->doubtful = x;
     if (st == OK) p->open[p->count++] = x;
+    p->made += st == OK;
     return st;
 }
 

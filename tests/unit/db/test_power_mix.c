@@ -5,12 +5,13 @@
  * the past is what it was, and verification finds nothing.
  *
  * SEED: the first seed; SEEDS: how many; ROUNDS: power losses a seed; TRACE=1: tells all statements. */
+#include "sim_counts.h"
 #include "sim_lines.h"
 #include "sim_pledges.h"
 
 #include "base/log.h"
 
-enum { OPS_MAX = 60, MOMENTS = 4, RETENTION_S = 4 };
+enum { OPS_MAX = 60, MOMENTS = 4, RETENTION_S = 4, ALL_THERE = 1000 };
 
 struct moment {
     int64_t at_us; /* of the simulated clock; 0: none */
@@ -28,7 +29,7 @@ struct run {
     bool inside; /* a block: in the branch already */
     struct moment moments[MOMENTS];
     int64_t clock_us;
-    int merges, refused, past, mixed;
+    struct sim_counts counts;
     bool trace;
     char last[512];
 };
@@ -42,6 +43,13 @@ static enum status sql(struct run *r, const char *fmt, ...)
     va_end(args);
     enum status st = sim_db_query(&r->d, r->last);
     if (r->trace) print_message("  %s: %s\n", r->last, status_name(st));
+    return st;
+}
+
+/* Counts what has gone well. */
+static enum status done(struct run *r, enum sim_count what, enum status st)
+{
+    r->counts.n[what] += st == OK;
     return st;
 }
 
@@ -72,7 +80,7 @@ static enum status fork_line(struct run *r, struct lines *m, int parent)
     l->agreed = l->now;
     line_name(l, name);
     line_name(&m->all[parent], from);
-    return sql(r, "create branch %s from %s", name, from);
+    return done(r, COUNT_BRANCHES, sql(r, "create branch %s from %s", name, from));
 }
 
 static enum status drop_line(struct run *r, struct lines *m, int at)
@@ -82,7 +90,7 @@ static enum status drop_line(struct run *r, struct lines *m, int at)
     TRY(sql(r, "use branch main"));
     line_name(&m->all[at], name);
     m->all[at].alive = false;
-    return sql(r, "drop branch %s", name);
+    return done(r, COUNT_DROPS, sql(r, "drop branch %s", name));
 }
 
 static enum status merge_line(struct run *r, struct lines *m, int at)
@@ -94,10 +102,9 @@ static enum status merge_line(struct run *r, struct lines *m, int at)
     if (allowed) l->agreed = l->now;
     line_name(l, name);
     line_name(p, to);
-    enum status st = sql(r, "merge branch %s into %s on conflict theirs", name, to);
-    r->merges += st == OK;
+    enum status st = done(r, COUNT_MERGES, sql(r, "merge branch %s into %s on conflict theirs", name, to));
     if (allowed || st != FOREIGN_KEY_VIOLATION) return st;
-    r->refused++;
+    r->counts.n[COUNT_REFUSALS]++;
     error_clear();
     return OK;
 }
@@ -114,7 +121,7 @@ static enum status write_rows(struct run *r, struct lines *m, struct line *l)
         l->now.value[k] = delete ? 0 : v;
         if (delete) state_cascade(&l->now, k);
     }
-    if (delete) return sql(r, "delete from t where id between %d and %d", lo, hi);
+    if (delete) return done(r, COUNT_CASCADES, sql(r, "delete from t where id between %d and %d", lo, hi));
     return sql(r, "insert into t select g, %d, repeat('f', %d) from generate_series(%d, %d) g"
                   " on conflict (id) do update set v = excluded.v", v, below(r, 600), lo, hi);
 }
@@ -128,8 +135,8 @@ static enum status write_child(struct run *r, struct line *l)
         return sql(r, "delete from child where id = %d", c);
     }
     l->now.child[c] = k + 1;
-    return sql(r, "insert into child values (%d, %d) on conflict (id) do update set t_id = excluded.t_id",
-               c, k);
+    return done(r, COUNT_CHILDREN, sql(r, "insert into child values (%d, %d) on conflict (id) do update set"
+                                          " t_id = excluded.t_id", c, k));
 }
 
 static enum status fill_table(struct run *r, struct lines *m, struct line *l)
@@ -151,8 +158,8 @@ static enum status empty_table(struct run *r, struct line *l)
     if (!t->there) return OK;
     TRY(enter(r, l));
     switch (below(r, 3)) {
-    case 0: t->batches = 0; return sql(r, "truncate made%d", i);
-    case 1: return sql(r, "vacuum full made%d", i);
+    case 0: t->batches = 0; return done(r, COUNT_TRUNCATES, sql(r, "truncate made%d", i));
+    case 1: return done(r, COUNT_TRUNCATES, sql(r, "vacuum full made%d", i));
     default: break;
     }
     int b = below(r, 64);
@@ -162,24 +169,50 @@ static enum status empty_table(struct run *r, struct line *l)
 
 /* --- definitions ------------------------------------------------------------------------------- */
 
+/* With a column of the shape's number. An index that is not made at once is no part of the model: what a loss leaves
+ * of it is invalid, and nobody minds. */
+static enum status index_concurrently(struct run *r, int i, int n)
+{
+    const char *unique = below(r, 2) ? "unique" : "";
+    TRY(done(r, COUNT_CONCURRENT, sql(r, "create %s index concurrently made%d_%d on made%d (x%d, w)", unique, i, n, i,
+                                      n)));
+    switch (below(r, 4)) {
+    case 0: return sql(r, "drop index concurrently made%d_%d", i, n);
+    case 1: return sql(r, "reindex index concurrently made%d_%d", i, n);
+    default: return OK;
+    }
+}
+
 /* Each shape has a column of its own name, whose value in every row is its number. */
 static enum status alter_table(struct run *r, struct lines *m, struct line *l)
 {
-    int i = below(r, TABLES), n = ++m->next;
+    int i = below(r, TABLES), n = ++m->next, kind = below(r, 6);
     struct made *t = &l->now.made[i];
     if (!t->there) return OK;
     char drop[64] = "";
     if (t->shape) snprintf(drop, sizeof drop, "drop column x%d, ", t->shape);
     t->shape = n;
     TRY(enter(r, l));
-    switch (below(r, 3)) {
-    case 0: return sql(r, "alter table made%d %sadd column x%d int not null default %d", i, drop, n, n);
-    case 1: return sql(r, "alter table made%d %sadd column x%d int default %d check (x%d = %d)", i, drop,
-                       n, n, n, n);
-    default:
+    r->counts.n[COUNT_ALTERS]++;
+    if (kind == 0) return sql(r, "alter table made%d %sadd column x%d int not null default %d", i, drop, n, n);
+    if (kind == 1)
+        return sql(r, "alter table made%d %sadd column x%d int default %d check (x%d = %d)", i, drop, n, n, n, n);
+    if (kind == 2 || r->inside)
         return sql(r, "alter table made%d %sadd column x%d int default %d; create index made%d_%d on made%d"
                       " (x%d, w)", i, drop, n, n, i, n, i, n);
-    }
+    TRY(sql(r, "alter table made%d %sadd column x%d int default %d", i, drop, n, n));
+    return index_concurrently(r, i, n);
+}
+
+/* The table that others refer to. Reads of its past name their columns. */
+static enum status alter_referred(struct run *r, struct lines *m, struct line *l)
+{
+    int n = ++m->next;
+    char drop[64] = "";
+    if (l->now.shape) snprintf(drop, sizeof drop, "drop column x%d, ", l->now.shape);
+    l->now.shape = n;
+    TRY(enter(r, l));
+    return done(r, COUNT_REFERRED, sql(r, "alter table t %sadd column x%d int not null default %d", drop, n, n));
 }
 
 static enum status make_or_drop(struct run *r, struct lines *m, int at)
@@ -190,23 +223,39 @@ static enum status make_or_drop(struct run *r, struct lines *m, int at)
     TRY(enter(r, l));
     if (t->there) {
         *t = (struct made){0};
-        return sql(r, "drop table made%d", i);
+        return done(r, COUNT_TABLES_DROPPED, sql(r, "drop table made%d", i));
     }
     /* Another table of that name would be in the way of a merge: one is made where no line has any. */
     for (int k = 0; k < LINES; k++)
         if (m->all[k].alive && (m->all[k].now.made[i].there || m->all[k].agreed.made[i].there)) return OK;
     *t = (struct made){.there = true};
-    return sql(r, "create table made%d (id int %s, batch int, w text unique); "
-                  "create index on made%d (batch)", i, i % 2 ? "not null" : "primary key", i);
+    return done(r, COUNT_TABLES_MADE, sql(r, "create table made%d (id int %s, batch int, w text unique); "
+                                             "create index on made%d (batch)", i,
+                                          i % 2 ? "not null" : "primary key", i));
 }
 
 /* --- in two phases ----------------------------------------------------------------------------- */
 
+static enum status history_bytes(struct run *r, long long *ret)
+{
+    TRY(sql(r, "select coalesce(sum(history_bytes), 0) from helios_history"));
+    *ret = atoll(r->d.rows.data);
+    return OK;
+}
+
 static enum status maintain(struct run *r)
 {
     bool worked = true;
-    if (below(r, 2)) return db_checkpoint(r->d.db);
-    for (int i = 0; i < 4 && worked; i++) TRY(store_maintain(r->d.db->store, &worked));
+    long long before, after;
+    if (below(r, 2)) return done(r, COUNT_CHECKPOINTS, db_checkpoint(r->d.db));
+    TRY(history_bytes(r, &before));
+    for (int i = 0; i < 4 && worked; i++) {
+        TRY(store_maintain(r->d.db->store, &worked));
+        r->counts.n[COUNT_MAINTAINED] += worked;
+    }
+    TRY(history_bytes(r, &after));
+    r->counts.n[COUNT_COLLECTED] += after < before;
+    r->counts.n[COUNT_COLLECTED_BYTES] += after < before ? (uint64_t)(before - after) : 0;
     return OK;
 }
 
@@ -240,7 +289,7 @@ static enum status prepare_mix(struct run *r, struct lines *m, int at)
     r->inside = false;
     TRY(st);
     r->mix = MIX_PREPARING;
-    TRY(sql(r, "prepare transaction 'mix'"));
+    TRY(done(r, COUNT_PREPARED, sql(r, "prepare transaction 'mix'")));
     r->mix = MIX_PREPARED;
     for (int i = below(r, 4); i > 0; i--) TRY(maintain(r));
     return end_mix(r, below(r, 3) > 0);
@@ -259,7 +308,7 @@ static void check_mix(struct run *r)
     if (st != OK) fail_msg("%s: %s: %s", r->last, status_name(st), error_current()->message);
     r->sure = r->unsure;
     r->in_doubt = false;
-    r->mixed++;
+    r->counts.n[COUNT_SURVIVED]++;
 }
 
 /* --- the past ---------------------------------------------------------------------------------- */
@@ -301,6 +350,7 @@ static void check_past(struct run *r)
         bool old = r->clock_us - x->at_us > RETENTION_S * 1000000ll;
         if (st == SNAPSHOT_TOO_OLD && old) {
             error_clear();
+            r->counts.n[COUNT_TOO_OLD]++;
             x->at_us = 0;
             continue;
         }
@@ -308,7 +358,7 @@ static void check_past(struct run *r)
                  error_current()->detail);
         if (strcmp(r->d.rows.data ? r->d.rows.data : "", want) != 0)
             fail_msg("%s: %s, not %s", r->last, r->d.rows.data, want);
-        r->past++;
+        r->counts.n[COUNT_PAST]++;
     }
 }
 
@@ -319,11 +369,24 @@ static bool is(struct run *r, const char *want)
     return strcmp(r->d.rows.data ? r->d.rows.data : "", want) == 0;
 }
 
+/* The column of the table's own shape. */
+static bool holds_shape(struct run *r, const char *table, int shape)
+{
+    char want[32];
+    snprintf(want, sizeof want, "x%d\n", shape);
+    if (sql(r, "select attname from pg_attribute where attrelid = '%s'::regclass and attnum > 3"
+               " and not attisdropped", table) != OK || !is(r, shape ? want : "")) return false;
+    if (!shape) return true;
+    enum status st = sql(r, "select count(*) from %s where x%d is distinct from %d", table, shape, shape);
+    if (st != OK) error_clear();
+    return st == OK && is(r, "0\n");
+}
+
 /* The rows of a batch are not counted: each is there wholly or not. */
 static bool holds_made(struct run *r, const struct line *l, int i)
 {
     const struct made *t = &l->now.made[i];
-    char want[64 * 24] = "";
+    char want[64 * 24] = "", name[16];
     size_t n = 0;
     enum status st = sql(r, "select distinct batch from made%d order by 1", i);
     if (st != OK) error_clear();
@@ -332,13 +395,8 @@ static bool holds_made(struct run *r, const struct line *l, int i)
     for (int b = 0; b < 64; b++)
         if (t->batches >> b & 1) n += (size_t)snprintf(want + n, sizeof want - n, "%d\n", b);
     if (!is(r, want)) return false;
-    snprintf(want, sizeof want, "x%d\n", t->shape);
-    if (sql(r, "select attname from pg_attribute where attrelid = 'made%d'::regclass and attnum > 3"
-               " and not attisdropped", i) != OK || !is(r, t->shape ? want : "")) return false;
-    if (!t->shape) return true;
-    st = sql(r, "select count(*) from made%d where x%d is distinct from %d", i, t->shape, t->shape);
-    if (st != OK) error_clear();
-    return st == OK && is(r, "0\n");
+    snprintf(name, sizeof name, "made%d", i);
+    return holds_shape(r, name, t->shape);
 }
 
 static bool holds_line(struct run *r, const struct line *l)
@@ -356,7 +414,7 @@ static bool holds_line(struct run *r, const struct line *l)
         if (l->now.child[c])
             n += (size_t)snprintf(want + n, sizeof want - n, "%d|%d\n", c, l->now.child[c] - 1);
     assert_int_equal(sql(r, "select id, t_id from child order by id"), OK);
-    if (!is(r, want)) return false;
+    if (!is(r, want) || !holds_shape(r, "t", l->now.shape)) return false;
     for (int i = 0; i < TABLES; i++)
         if (!holds_made(r, l, i)) return false;
     return true;
@@ -382,6 +440,7 @@ static void check(struct run *r)
     if (!right && r->in_doubt && holds(r, &r->unsure)) {
         right = true;
         r->sure = r->unsure;
+        r->counts.n[COUNT_IN_DOUBT]++;
     }
     if (!right) fail_msg("a branch has not what was acknowledged in it; looked at last: %s", r->last);
     r->in_doubt = false;
@@ -396,7 +455,7 @@ static void check(struct run *r)
 static enum status change(struct run *r, struct lines *m, int at)
 {
     struct line *l = &m->all[at];
-    switch (below(r, 26)) {
+    switch (below(r, 27)) {
     case 0:
     case 1: return fork_line(r, m, at);
     case 2: return drop_line(r, m, at);
@@ -415,6 +474,7 @@ static enum status change(struct run *r, struct lines *m, int at)
     case 15: return write_child(r, l);
     case 16:
     case 17: return prepare_mix(r, m, at);
+    case 18: return alter_referred(r, m, l);
     default: return write_rows(r, m, l);
     }
 }
@@ -449,6 +509,7 @@ static void reopen(struct run *r)
             fail_msg("open: %s: %s", status_name(st), error_current()->message);
         (void)sim_db_close(&r->d);
         sim_restart(r->d.os);
+        r->counts.n[COUNT_RECOVERIES_LOST]++;
     }
     sim_power_off_after(r->d.os, 0);
 }
@@ -473,7 +534,7 @@ static void lose_power(struct run *r)
     check(r);
 }
 
-static void run_seed(uint64_t seed, uint64_t rounds)
+static void run_seed(uint64_t seed, uint64_t rounds, struct sim_counts *all)
 {
     struct sim_options so = {.seed = seed, .keep_permille = 400, .tear_permille = 100,
                              .garbage_permille = 50};
@@ -490,8 +551,9 @@ static void run_seed(uint64_t seed, uint64_t rounds)
     assert_int_equal(pledges_make(&r->d), OK);
     r->sure.all[0].alive = true;
     for (uint64_t i = 0; i < rounds; i++) lose_power(r);
-    print_message("  %d merges, %d refused, %d looks at the past, %llu prepared survived\n", r->merges,
-                  r->refused, r->past, (unsigned long long)r->pledges.survived + (unsigned)r->mixed);
+    r->counts.n[COUNT_PREPARED] += r->pledges.made;
+    r->counts.n[COUNT_SURVIVED] += r->pledges.survived;
+    for (int i = 0; i < COUNTS; i++) all->n[i] += r->counts.n[i];
     sim_db_release(&r->d);
     mem_free(MEM_TEST, r);
 }
@@ -501,11 +563,16 @@ static void power_mix(void **state)
     (void)state;
     uint64_t first = env_number("SEED", 1), seeds = env_number("SEEDS", 6);
     uint64_t rounds = env_number("ROUNDS", 10);
+    struct sim_counts all = {0};
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         print_message("SEED=%llu SEEDS=1, %llu power losses so far\n", (unsigned long long)seed,
                       (unsigned long long)((seed - first) * rounds));
-        run_seed(seed, rounds);
+        run_seed(seed, rounds, &all);
     }
+    print_message("%llu power losses with\n", (unsigned long long)(seeds * rounds));
+    sim_counts_print(&all);
+    for (int i = 0; i < COUNTS; i++)
+        if (!all.n[i] && seeds * rounds >= ALL_THERE) fail_msg("something of the mix was never done");
 }
 
 int main(void)
