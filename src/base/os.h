@@ -67,6 +67,11 @@ struct file {
 
 struct os_ops {
     enum status (*open)(struct os *os, const char *path, unsigned flags, struct file **ret);
+    /* A regular file somewhere beneath `folder`, for paths that others name: `path` begins with it.
+     * No symbolic link and no `..` is followed on the way from there; the folder itself may be one.
+     * With CREATE the file is emptied, and readable for all. Messages are PostgreSQL's. */
+    enum status (*open_within)(struct os *os, const char *folder, const char *path, unsigned flags,
+                               struct file **ret);
     enum status (*remove)(struct os *os, const char *path);
     enum status (*rename)(struct os *os, const char *from, const char *to);
     enum status (*mkdir)(struct os *os, const char *path); /* OK when it is there already */
@@ -90,6 +95,8 @@ struct os {
 struct os *os_real(void);
 
 #define os_open(os, path, flags, ret) ((os)->ops->open((os), (path), (flags), (ret)))
+#define os_open_within(os, folder, path, flags, ret)                                              \
+    ((os)->ops->open_within((os), (folder), (path), (flags), (ret)))
 #define os_remove(os, path) ((os)->ops->remove((os), (path)))
 #define os_rename(os, from, to) ((os)->ops->rename((os), (from), (to)))
 #define os_mkdir(os, path) ((os)->ops->mkdir((os), (path)))

@@ -262,6 +262,15 @@ static enum status memory_open(struct os *os, const char *path, unsigned flags, 
     return OK;
 }
 
+/* It has no links, and nobody but the process itself names files. */
+static enum status memory_open_within(struct os *os, const char *folder, const char *path,
+                                      unsigned flags, struct file **ret)
+{
+    (void)folder;
+    TRY(memory_open(os, path, flags, ret));
+    return flags & OPEN_CREATE ? file_truncate(*ret, 0) : OK;
+}
+
 static enum status memory_remove(struct os *os, const char *path)
 {
     struct memory *m = memory_of(os);
@@ -387,6 +396,7 @@ struct os *os_memory_new(void)
 {
     static const struct os_ops ops = {
         .open = memory_open,
+        .open_within = memory_open_within,
         .remove = memory_remove,
         .rename = memory_rename,
         .mkdir = memory_mkdir,

@@ -155,6 +155,16 @@ static const struct file_ops real_file_ops = {
     .close = real_close,
 };
 
+static struct file *new_file(int fd, const char *path)
+{
+    struct real_file *f = mem_alloc(MEM_FILE, sizeof *f);
+    size_t len = strlen(path) + 1;
+    f->file.ops = &real_file_ops;
+    f->file.path = memcpy(mem_alloc(MEM_FILE, len), path, len);
+    f->fd = fd;
+    return &f->file;
+}
+
 static enum status real_open(struct os *os, const char *path, unsigned flags, struct file **ret)
 {
     (void)os;
@@ -166,13 +176,75 @@ static enum status real_open(struct os *os, const char *path, unsigned flags, st
     /* Some file systems refuse O_DIRECT, after having made the file. */
     if (fd < 0 && errno == EINVAL && (flags & OPEN_DIRECT)) fd = open(path, mode & ~O_EXCL, 0600);
     if (fd < 0) return fail_path("open file", path, errno);
-    struct real_file *f = mem_alloc(MEM_FILE, sizeof *f);
-    size_t len = strlen(path) + 1;
-    f->file.ops = &real_file_ops;
-    f->file.path = memcpy(mem_alloc(MEM_FILE, len), path, len);
-    f->fd = fd;
-    *ret = &f->file;
+    *ret = new_file(fd, path);
     return OK;
+}
+
+/* --- files that others name -------------------------------------------------------------------- */
+
+static enum status fail_within(const char *path, unsigned flags, int failed)
+{
+    enum status st = FAIL(status_of(failed), "could not open file \"%s\" for %s: %s", path,
+                          flags & OPEN_READ_ONLY ? "reading" : "writing", strerror(failed));
+    if (failed == ELOOP || failed == ENOTDIR)
+        return error_detail("Symbolic links within the folder are not followed.");
+    return st == DISK_FULL ? error_hint("Check free disk space.") : st;
+}
+
+/* The directory that holds the last name of `rest`, and that name; -1: errno. Each step goes from an
+ * open directory to a name in it that is no link, so that nothing can be put in its way. */
+static int walk(const char *folder, const char *rest, char name[OS_PATH_MAX])
+{
+    const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    int at = open(folder, flags);
+    while (at >= 0) {
+        while (*rest == '/') rest++;
+        size_t n = strcspn(rest, "/");
+        memcpy(name, rest, n);
+        name[n] = '\0';
+        if (n == 0 || strcmp(name, "..") == 0) {
+            close(at);
+            errno = n == 0 ? EISDIR : ELOOP;
+            return -1;
+        }
+        rest += n;
+        if (*rest == '\0') return at;
+        int next = openat(at, name, flags | O_NOFOLLOW);
+        int failed = errno;
+        close(at);
+        errno = failed;
+        at = next;
+    }
+    return -1;
+}
+
+static enum status real_open_within(struct os *os, const char *folder, const char *path,
+                                    unsigned flags, struct file **ret)
+{
+    (void)os;
+    char name[OS_PATH_MAX];
+    struct stat st;
+    size_t n = strlen(folder);
+    int mode = (flags & OPEN_READ_ONLY ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    if (flags & OPEN_CREATE) mode |= O_CREAT;
+    if (strlen(path) >= OS_PATH_MAX || strncmp(path, folder, n) != 0)
+        return fail_within(path, flags, EINVAL);
+    int at = walk(folder, path + n, name);
+    if (at < 0) return fail_within(path, flags, errno);
+    int fd = openat(at, name, mode, 0644);
+    int failed = errno;
+    close(at);
+    if (fd < 0) return fail_within(path, flags, failed);
+    failed = fstat(fd, &st) != 0 ? errno : !S_ISREG(st.st_mode) ? -1 : 0;
+    if (failed == 0 && (flags & OPEN_CREATE) && ftruncate(fd, 0) != 0) failed = errno;
+    if (failed == 0) {
+        *ret = new_file(fd, path);
+        return OK;
+    }
+    close(fd);
+    if (failed > 0) return fail_within(path, flags, failed);
+    return S_ISDIR(st.st_mode) ? FAIL(WRONG_OBJECT_TYPE, "\"%s\" is a directory", path)
+                               : FAIL(WRONG_OBJECT_TYPE, "\"%s\" is not a regular file", path);
 }
 
 /* --- names ------------------------------------------------------------------------------------- */
@@ -331,6 +403,7 @@ struct os *os_real(void)
 {
     static const struct os_ops ops = {
         .open = real_open,
+        .open_within = real_open_within,
         .remove = real_remove,
         .rename = real_rename,
         .mkdir = real_mkdir,

@@ -301,6 +301,16 @@ static enum status sim_open(struct os *os, const char *path, unsigned flags, str
     return LOCKED(sim_of(os), open_locked(sim_of(os), normal, flags, ret));
 }
 
+/* It has no links. */
+static enum status sim_open_within(struct os *os, const char *folder, const char *path,
+                                   unsigned flags, struct file **ret)
+{
+    if (strncmp(path, folder, strlen(folder)) != 0 || strstr(path, "/../"))
+        return FAIL(IO_ERROR, "could not open file \"%s\": not in \"%s\"", path, folder);
+    TRY(sim_open(os, path, flags, ret));
+    return flags & OPEN_CREATE ? file_truncate(*ret, 0) : OK;
+}
+
 /* --- names ------------------------------------------------------------------------------------- */
 
 static bool has_entries(struct sim *s, const char *directory)
@@ -496,6 +506,7 @@ struct os *sim_new(const struct sim_options *opts)
 {
     static const struct os_ops ops = {
         .open = sim_open,
+        .open_within = sim_open_within,
         .remove = sim_remove,
         .rename = sim_rename,
         .mkdir = sim_mkdir,
