@@ -157,7 +157,7 @@ def main():
     notes = [f"lineitem at scale {o.scale:g} with primary key (l_orderkey, l_linenumber), {o.rounds} rounds,"
              " servers in turns, commit and fsync included.",
              f"PostgreSQL 15 with {o.shared_buffers} of shared buffers, wal_level replica."]
-    servers = [peers.Helios(o.heliosd)]
+    servers = [peers.Helios(o.heliosd, settings=["copy.read_directories=/"])]
     if not o.no_peer:
         servers.append(peers.Postgres(shared_buffers=o.shared_buffers))
     servers.append(peers.Null(f"{peers.build_of(o.heliosd)}/bench/null_server"))

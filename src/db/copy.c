@@ -77,27 +77,11 @@ static enum status list_columns(struct copy *c)
 static enum status check_place(const struct copy *c)
 {
     const struct ast_copy *a = c->ast;
-    static const char hint[] = "Anyone can COPY to stdout or from stdin. psql's \\copy command "
-                               "also works for anyone.";
     if (a->program)
         return FAIL(FEATURE_NOT_SUPPORTED, "COPY %s PROGRAM is not supported",
                     a->from ? "FROM" : "TO"),
                error_hint("Use COPY with STDIN or STDOUT and a pipe.");
-    if (!a->filename) return OK;
-    if (!c->s->superuser && a->from)
-        return FAIL(INSUFFICIENT_PRIVILEGE, "must be superuser or have privileges of the "
-                                            "pg_read_server_files role to COPY from a file"),
-               error_hint("%s", hint);
-    if (!c->s->superuser)
-        return FAIL(INSUFFICIENT_PRIVILEGE, "must be superuser or have privileges of the "
-                                            "pg_write_server_files role to COPY to a file"),
-               error_hint("%s", hint);
-    if (a->filename[0] != '/')
-        return FAIL(INVALID_NAME, "relative path not allowed for COPY %s file",
-                    a->from ? "from" : "to");
-    if (strlen(a->filename) >= OS_PATH_MAX)
-        return FAIL(INVALID_NAME, "file name is too long: at most %d bytes", OS_PATH_MAX - 1);
-    return OK;
+    return a->filename ? copy__check_file(c) : OK;
 }
 
 static enum status check_query(const struct ast *q)

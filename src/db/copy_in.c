@@ -73,15 +73,8 @@ enum status copy__finish(struct copy_in *in)
 
 static enum status open_file(struct copy_in *in)
 {
-    const char *path = in->c->ast->filename;
-    struct os *os = in->c->s->db->os;
-    if (!path) return OK;
-    if (!os_exists(os, path))
-        return FAIL(UNDEFINED_FILE,
-                    "could not open file \"%s\" for reading: No such file or directory", path),
-               error_hint("COPY FROM instructs the PostgreSQL server process to read a file. You "
-                          "may want a client-side facility such as psql's \\copy.");
-    TRY(os_open(os, path, OPEN_READ_ONLY, &in->file));
+    if (!in->c->ast->filename) return OK;
+    TRY(copy__open_file(in->c, &in->file));
     return file_size(in->file, &in->file_bytes);
 }
 
@@ -227,6 +220,10 @@ static enum status begin_format(struct copy_in *in)
     case COPY_BINARY:
         in->read_row = copy__read_binary_row;
         return copy__read_binary_header(in);
+    case COPY_JSON:
+        in->read_row = copy__read_json_row;
+        return copy__begin_json_in(in), OK;
+    case COPY_PARQUET: return copy__begin_parquet_in(in);
     }
     UNREACHABLE();
 }
@@ -239,9 +236,9 @@ static enum status load(struct copy_in *in, const struct plan *p, uint64_t *ret_
     TRY(open_file(in));
     TRY(make_room(in, 1)); /* so that a reader of nothing has an address to begin from */
     if (!in->file)
-        TRY(sink->copy_in(sink->ctx, in->c->o.format == COPY_BINARY, in->c->column_count));
+        TRY(sink->copy_in(sink->ctx, copy__is_binary(&in->c->o), in->c->column_count));
     TRY(begin_format(in));
-    const struct exec_stream stream = {next_batch, line_of, in};
+    const struct exec_stream stream = {in->parquet ? copy__next_parquet : next_batch, line_of, in};
     enum status result = exec_insert_stream(p, s->txn, &s->exec, &s->arena, &stream, &done);
     if (result != OK) return add_where(in, &done, result);
     TRY(copy__finish(in));
@@ -264,6 +261,7 @@ static enum status load_in_statement(struct copy *c, const struct plan *p, uint6
     c->s->txn_began_statement = true;
     enum status result = load(&in, p, ret_rows);
     txn_statement_end(c->s->txn);
+    copy__end_parquet_in(&in);
     if (in.file) file_close(in.file);
     arena_release(&in.values);
     strbuf_release(&in.scratch);

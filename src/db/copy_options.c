@@ -69,6 +69,8 @@ static enum status read_format(struct reading *r, const struct ast_def_elem *d)
     if (strcmp(name, "text") == 0) r->o->format = COPY_TEXT;
     else if (strcmp(name, "csv") == 0) r->o->format = COPY_CSV;
     else if (strcmp(name, "binary") == 0) r->o->format = COPY_BINARY;
+    else if (strcmp(name, "json") == 0) r->o->format = COPY_JSON;
+    else if (strcmp(name, "parquet") == 0) r->o->format = COPY_PARQUET;
     else return FAIL(INVALID_PARAMETER_VALUE, "COPY format \"%s\" not recognized", name), at(r, d);
     return OK;
 }
@@ -207,15 +209,18 @@ static enum status check_force(const struct reading *r, bool csv)
 static enum status check_options(struct reading *r)
 {
     struct copy_options *o = r->o;
-    bool csv = o->format == COPY_CSV, binary = o->format == COPY_BINARY;
-    if (binary && r->delimiter)
-        return FAIL(SYNTAX_ERROR, "cannot specify DELIMITER in BINARY mode");
-    if (binary && r->null_text) return FAIL(SYNTAX_ERROR, "cannot specify NULL in BINARY mode");
+    static const char *const modes[] = {[COPY_BINARY] = "BINARY", [COPY_JSON] = "JSON",
+                                        [COPY_PARQUET] = "PARQUET"};
+    bool csv = o->format == COPY_CSV, plain = csv || o->format == COPY_TEXT;
+    if (!plain && r->delimiter)
+        return FAIL(SYNTAX_ERROR, "cannot specify DELIMITER in %s mode", modes[o->format]);
+    if (!plain && r->null_text)
+        return FAIL(SYNTAX_ERROR, "cannot specify NULL in %s mode", modes[o->format]);
     if (!r->delimiter) r->delimiter = csv ? "," : "\t";
     if (!r->null_text) r->null_text = csv ? "" : "\\N";
     TRY(check_delimiter(r, csv));
-    if (binary && o->header != COPY_HEADER_NONE)
-        return FAIL(FEATURE_NOT_SUPPORTED, "cannot specify HEADER in BINARY mode");
+    if (!plain && o->header != COPY_HEADER_NONE)
+        return FAIL(FEATURE_NOT_SUPPORTED, "cannot specify HEADER in %s mode", modes[o->format]);
     TRY(check_quotes(r, csv));
     TRY(check_force(r, csv));
     o->delimiter = *r->delimiter;

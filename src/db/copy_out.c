@@ -7,7 +7,7 @@
 
 /* --- output --------------------------------------------------------------------------------- */
 
-static enum status push(struct copy_out *out)
+enum status copy__push(struct copy_out *out)
 {
     const struct result_sink *sink = out->c->sink;
     if (out->row.len == 0) return OK;
@@ -28,7 +28,7 @@ static enum status take_row(void *ctx, const struct datum *values, uint32_t coun
     TRY(out->write_row(out, values));
     out->rows++;
     if (out->file && out->row.len < COPY_PIECE_BYTES) return OK;
-    return push(out);
+    return copy__push(out);
 }
 
 static enum status take_batch(void *ctx, const struct batch *b)
@@ -48,23 +48,6 @@ static enum status take_columns(void *ctx, const struct result_column *columns, 
 {
     (void)ctx, (void)columns, (void)count;
     return OK;
-}
-
-static enum status open_file(struct copy_out *out)
-{
-    const char *path = out->c->ast->filename;
-    struct os *os = out->c->s->db->os;
-    if (!path) return OK;
-    char *dir = arena_strdup(&out->c->s->arena, path);
-    char *last = strrchr(dir, '/');
-    last[last == dir] = '\0'; /* absolute: it has one */
-    if (!os_exists(os, dir))
-        return FAIL(UNDEFINED_FILE,
-                    "could not open file \"%s\" for writing: No such file or directory", path),
-               error_hint("COPY TO instructs the PostgreSQL server process to write a file. You "
-                          "may want a client-side facility such as psql's \\copy.");
-    TRY(os_open(os, path, OPEN_CREATE, &out->file));
-    return file_truncate(out->file, 0);
 }
 
 /* --- the plan ------------------------------------------------------------------------------- */
@@ -135,6 +118,14 @@ static void begin_format(struct copy_out *out)
         out->write_row = copy__write_binary_row;
         copy__begin_binary(out);
         break;
+    case COPY_JSON:
+        out->write_row = copy__write_json_row;
+        copy__begin_json(out);
+        break;
+    case COPY_PARQUET:
+        out->write_row = copy__write_parquet_row;
+        copy__begin_parquet(out);
+        break;
     }
 }
 
@@ -146,11 +137,11 @@ static enum status unload(struct copy_out *out, struct cached_plan *p)
     struct exec_params none = {0};
     struct run_options o = {.params = &none};
     char ignored[64];
-    TRY(open_file(out));
+    if (c->ast->filename) TRY(copy__open_file(c, &out->file));
     if (!out->file)
-        TRY(sink->copy_out(sink->ctx, c->o.format == COPY_BINARY, c->column_count));
+        TRY(sink->copy_out(sink->ctx, copy__is_binary(&c->o), c->column_count));
     begin_format(out);
-    if (!out->file) TRY(push(out));
+    if (!out->file) TRY(copy__push(out));
     ours.columns = take_columns;
     ours.rows = take_batch;
     ours.row = take_row;
@@ -159,7 +150,8 @@ static enum status unload(struct copy_out *out, struct cached_plan *p)
     ours.ctx = out;
     TRY(session__run_plan(c->s, p, &o, &ours, ignored));
     if (c->o.format == COPY_BINARY) copy__end_binary(out);
-    TRY(push(out));
+    if (out->parquet) TRY(copy__end_parquet(out));
+    TRY(copy__push(out));
     return out->file ? OK : sink->copy_done(sink->ctx);
 }
 
@@ -174,6 +166,7 @@ enum status copy__out(struct copy *c, char tag[64])
         strbuf_init(&out.row, NULL);
         strbuf_init(&out.scratch, NULL);
         result = unload(&out, p);
+        copy__free_parquet(&out);
         if (out.file) file_close(out.file);
         strbuf_release(&out.row);
         strbuf_release(&out.scratch);

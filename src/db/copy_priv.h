@@ -13,7 +13,7 @@ enum {
     COPY_SHOWN_BYTES = 100,           /* of a value or line in an error's context */
 };
 
-enum copy_format { COPY_TEXT, COPY_CSV, COPY_BINARY };
+enum copy_format { COPY_TEXT, COPY_CSV, COPY_BINARY, COPY_JSON, COPY_PARQUET };
 enum copy_header { COPY_HEADER_NONE, COPY_HEADER_LINE, COPY_HEADER_MATCH };
 
 struct copy_options {
@@ -26,8 +26,15 @@ struct copy_options {
     const struct ast_list *force_quote, *force_not_null, *force_null;
 };
 
+/* Formats whose bytes are no text: clients must pass them on as they are. */
+static inline bool copy__is_binary(const struct copy_options *o)
+{
+    return o->format == COPY_BINARY || o->format == COPY_PARQUET;
+}
+
 struct copy_column {
     const char *name;
+    struct slice name_slice; /* the same; of JSON */
     type_id type;
     int32_t typmod;
     bool force_quote, force_not_null, force_null;
@@ -60,6 +67,12 @@ enum status copy__options(const struct ast_copy *a, struct slice text,
 /* Marks the columns that FORCE_… names; 42P10 for one that is not copied. */
 enum status copy__force_columns(struct copy *c) MUST;
 
+/* --- copy_file.c --- */
+/* May the session name a file of the server, and can this be its name? */
+enum status copy__check_file(const struct copy *c) MUST;
+/* The file of the statement, in a directory that the settings allow; one to write is emptied. */
+enum status copy__open_file(const struct copy *c, struct file **ret) MUST;
+
 /* --- COPY FROM: copy_in.c --- */
 enum copy_eol { COPY_EOL_UNKNOWN, COPY_EOL_NL, COPY_EOL_CR, COPY_EOL_CRNL };
 
@@ -86,8 +99,11 @@ struct copy_in {
     struct error *late;     /* of the row behind the batch, which goes first; NULL: none */
     struct slice *fields;   /* of the row: column_count + 1; data NULL: NULL */
     struct strbuf scratch;  /* unescaped fields of the row */
+    uint32_t *key_columns;  /* JSON: the column of the row's first, second … key, likely */
     struct batch batch;     /* its vectors serve every batch again */
     struct arena values;    /* bytes of the batch */
+    struct copy_parquet *parquet; /* NULL: another format */
+    uint64_t parquet_row;         /* rows of the file before the batch */
     /* Reads one row into the vectors at `row`; END_OF_DATA (no message) behind the last. */
     enum status (*read_row)(struct copy_in *in, uint32_t row);
 };
@@ -103,6 +119,12 @@ enum status copy__where(struct copy_in *in, const struct copy_column *column, st
 enum status copy__read_text_row(struct copy_in *in, uint32_t row) MUST;  /* copy_text.c */
 enum status copy__read_csv_row(struct copy_in *in, uint32_t row) MUST;   /* copy_csv.c */
 enum status copy__read_binary_row(struct copy_in *in, uint32_t row) MUST; /* copy_binary.c */
+enum status copy__read_json_row(struct copy_in *in, uint32_t row) MUST;  /* copy_json.c */
+void copy__begin_json_in(struct copy_in *in);
+/* Parquet gives whole batches (copy_parquet.c). */
+enum status copy__begin_parquet_in(struct copy_in *in) MUST;
+enum status copy__next_parquet(void *ctx, struct batch *ret) MUST;
+void copy__end_parquet_in(struct copy_in *in);
 /* The first line of text and csv, where one is announced; compared when it must match. */
 enum status copy__read_text_header(struct copy_in *in) MUST;
 enum status copy__read_csv_header(struct copy_in *in) MUST;
@@ -122,6 +144,8 @@ struct copy_out {
     struct strbuf scratch; /* one value's text */
     struct datum *values;  /* one row of a batch */
     bool special[256];     /* bytes that make a value need escapes or quotes */
+    struct slice *keys;    /* JSON: what stands before each value */
+    struct parquet_writer *parquet; /* NULL: another format */
     enum status (*write_row)(struct copy_out *out, const struct datum *values);
 };
 
@@ -129,10 +153,18 @@ enum status copy__out(struct copy *c, char tag[64]) MUST;
 enum status copy__write_text_row(struct copy_out *out, const struct datum *values) MUST;
 enum status copy__write_csv_row(struct copy_out *out, const struct datum *values) MUST;
 enum status copy__write_binary_row(struct copy_out *out, const struct datum *values) MUST;
+enum status copy__write_json_row(struct copy_out *out, const struct datum *values) MUST;
+enum status copy__write_parquet_row(struct copy_out *out, const struct datum *values) MUST;
+/* out->row to where it is to go. */
+enum status copy__push(struct copy_out *out) MUST;
 void copy__begin_text(struct copy_out *out);   /* fills `special`, adds a header line */
 void copy__begin_csv(struct copy_out *out);
 void copy__begin_binary(struct copy_out *out);
+void copy__begin_json(struct copy_out *out);
+void copy__begin_parquet(struct copy_out *out);
 void copy__end_binary(struct copy_out *out);
+enum status copy__end_parquet(struct copy_out *out) MUST;
+void copy__free_parquet(struct copy_out *out);
 /* Text of a value: its own bytes, or made in out->scratch. */
 struct slice copy__value_text(struct copy_out *out, type_id type, const union value *v);
 

@@ -36,6 +36,9 @@ static enum status read_settings(struct config *c, const char *path,
                                  const struct helios_setting *settings)
 {
     TRY(config_set(c, "data_dir", path, SOURCE_FLAG));
+    /* The process may do what it may do, if it does not say otherwise. */
+    TRY(config_set(c, "copy.read_directories", "/", SOURCE_FILE));
+    TRY(config_set(c, "copy.write_directories", "/", SOURCE_FILE));
     for (; settings && settings->name; settings++) {
         if (str_eq_nocase(settings->name, "data_dir"))
             return FAIL(INVALID_PARAMETER_VALUE, "data_dir is the path given to helios_open");

@@ -24,6 +24,7 @@ from server import Server  # noqa: E402
 ELSEWHERE = ("ARCHITECTURE", "benchmarks", "library", "shell")
 SECONDS_MAX = 60
 ARCHIVE = "/mnt/archive/helios"
+EXPORT = "/srv/export"
 SQL = re.compile(r"(select|insert|update|delete|create|alter|drop|begin|commit|rollback|prepare|"
                  r"execute|declare|copy|explain|analyze|vacuum|set|show|reset|with|values|grant|table|"
                  r"truncate|comment|listen|notify|unlisten|do|call|merge\s+into|refresh|discard)\b", re.I)
@@ -77,6 +78,7 @@ class Runner:
         for copied, rows in STDIN_ROWS.items():
             text = re.sub(r"(COPY %s FROM STDIN[^\n]*)\n" % re.escape(copied), lambda m: m[0] + rows,
                           text)
+        text = text.replace(EXPORT, self.folder)
         self.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1"], where, input=text)
 
     def shell(self, line, where):
@@ -167,7 +169,9 @@ def main():
             f.write("1,one\n2,two\n")
         archive = os.path.join(folder, "archive")
         os.mkdir(archive)
-        with Server(heliosd, prefix=["env"], settings=["wal.archive_directory=" + archive]) as server:
+        with Server(heliosd, prefix=["env"], settings=[
+                "wal.archive_directory=" + archive, "copy.read_directories=" + folder,
+                "copy.write_directories=" + folder]) as server:
             r = Runner(server, heliosd, helios, folder)
             r.sql("create table big (i int, v text); create table orders (id int primary key, v text);"
                   " insert into orders values (1, 'a'), (2, 'b'); create table t (v text);", "setup")

@@ -309,11 +309,25 @@ def copy(out):
         "values": (24, b"1\t2024-01-01 00:00+01\t1e10\tt\ta0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11\n"),
         "array": (16, b"1\t1.50\t{{1,2},{3,4}}\n"),
         "crlf": (9, b"1,a\r\n2,b\r\n"),
+        "json": (11, b'{"id": 1, "c": "a\\"\\u00e9"}\n\n{"c": null}\n{"id": [1, {"a": 2}]}\n'),
+        "json_array": (19, b'{"id": 1, "d": 1.5, "i": [[1, 2], [null, 4]]}\n'),
     }
     for name, (what, data) in rows.items():
         for piece, letters in ((0, b""), (3, b""), (1, b"h0"), (7, b"d|n-")):
             write(out, "copy", "%s-%d%s" % (name, piece, "o" if letters else ""),
                   bytes([what, piece]) + letters + b"\xff" + data)
+
+
+def parquet(out):
+    folder = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "copy", "fixtures")
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), "rb") as f:
+            data = f.read()
+        if name.endswith(".parquet") and len(data) < 20000:
+            write(out, "parquet", name.split(".")[0], b"\0" + data)
+    for i in range(8):
+        write(out, "parquet", "patch-%d" % i, bytes([1]) + b"".join(
+            struct.pack(">HB", i * 997 + k * 131, k * 17 & 255) for k in range(i)))
 
 
 def config(out):
@@ -357,7 +371,7 @@ def main():
     dictionary(out)
     pg_session(out, texts)
     pg_start(out)
-    for make in (types, segment, column, column_segment, store, copy, config, pattern, backup):
+    for make in (types, segment, column, column_segment, store, copy, parquet, config, pattern, backup):
         make(out)
     open(os.path.join(out, "seeds.stamp"), "w").close()
 
