@@ -124,13 +124,16 @@ static enum status read_row(struct copy_in *in, struct csv_line *l)
     if (result == END_OF_DATA) return result;
     if (result != OK) return (void)copy__where(in, NULL, (struct slice){0}), result;
     in->line_text = slice_make(in->data + in->pos, l->len);
+    in->row_next = l->next;
     if (l->len == 2 && memcmp(in->line_text.data, "\\.", 2) == 0) {
         in->finished = true;
         return END_OF_DATA;
     }
     if (session_check_text(in->line_text) != OK) {
         in->line_text = (struct slice){0};
-        return copy__where(in, NULL, (struct slice){0});
+        result = copy__where(in, NULL, (struct slice){0});
+        in->line += l->breaks;
+        return result;
     }
     in->line += l->breaks;
     return OK;

@@ -104,6 +104,18 @@ static enum status raise_late(const struct copy_in *in)
     return in->late->code;
 }
 
+/* The row that could not be read, if its end is known and it may be rejected. */
+static bool pass_over(struct copy_in *in, uint32_t row, enum status *result)
+{
+    if (!in->rejects || in->row_next == 0) return false;
+    *result = copy__reject(in, slice_make(in->data + in->pos, in->row_next));
+    if (*result != OK) return false;
+    in->pos += in->row_next;
+    for (uint32_t i = 0; i < in->c->column_count; i++)
+        nulls_clear(in->batch.columns[i].nulls, row);
+    return true;
+}
+
 static enum status next_batch(void *ctx, struct batch *ret)
 {
     struct copy_in *in = ctx;
@@ -115,12 +127,15 @@ static enum status next_batch(void *ctx, struct batch *ret)
     for (uint32_t i = 0; i < in->c->column_count; i++)
         memset(in->batch.columns[i].nulls, 0, NULL_WORDS * sizeof(uint64_t));
     while (rows < BATCH_ROWS && arena_bytes(&in->values) < COPY_BATCH_BYTES_MAX) {
+        in->row_next = 0;
+        in->bad_column = NULL;
         enum status result = in->read_row(in, rows);
         if (result == END_OF_DATA) {
             in->line--;
             in->finished = true;
             break;
         }
+        if (result != OK && pass_over(in, rows, &result)) continue;
         if (result != OK && rows > 0) {
             put_off(in);
             break;
@@ -143,19 +158,16 @@ static uint64_t line_of(void *ctx, uint32_t row)
 
 /* --- the plan ------------------------------------------------------------------------------- */
 
-/* INSERT INTO schema.table (columns) OVERRIDING SYSTEM VALUE VALUES ($1, …): COPY always takes
- * the values that it is given, for identity columns too. */
-static struct ast *insert_ast(const struct copy *c)
+/* COPY always takes the values that it is given, for identity columns too. */
+struct ast *copy__insert_ast(struct arena *a, const char *schema, const struct table_def *table,
+                             const char *const *names, uint32_t n)
 {
-    struct arena *a = &c->s->arena;
-    uint32_t n = c->column_count;
     struct ast_insert *insert = COPY_AST(a, ast_insert, AST_INSERT);
     insert->table = COPY_AST(a, ast_range_var, AST_RANGE_VAR);
-    insert->table->schema = c->schema;
-    insert->table->name = c->table->name;
-    insert->table->persistence = c->table->persistence;
+    insert->table->schema = schema;
+    insert->table->name = table->name;
+    insert->table->persistence = table->persistence;
     insert->overriding = 's';
-    insert->row_where = c->ast->where;
     insert->columns = (struct ast_list){ARENA_ARRAY(a, struct ast *, n), n};
     insert->select = COPY_AST(a, ast_select, AST_SELECT);
     insert->select->values = ARENA_NEW(a, struct ast_list);
@@ -164,12 +176,22 @@ static struct ast *insert_ast(const struct copy *c)
     for (uint32_t i = 0; i < n; i++) {
         struct ast_target *target = COPY_AST(a, ast_target, AST_TARGET);
         struct ast_param *param = COPY_AST(a, ast_param, AST_PARAM);
-        target->name = c->columns[i].name;
+        target->name = names[i];
         param->number = (int)i + 1;
         insert->columns.items[i] = &target->node;
         insert->select->values->items[i] = &param->node;
     }
     return &insert->node;
+}
+
+static struct ast *insert_ast(const struct copy *c)
+{
+    struct arena *a = &c->s->arena;
+    const char **names = ARENA_ARRAY(a, const char *, c->column_count);
+    for (uint32_t i = 0; i < c->column_count; i++) names[i] = c->columns[i].name;
+    struct ast *insert = copy__insert_ast(a, c->schema, c->table, names, c->column_count);
+    ((struct ast_insert *)insert)->row_where = c->ast->where;
+    return insert;
 }
 
 static enum status make_plan(const struct copy *c, struct cached_plan **ret)
@@ -242,8 +264,9 @@ static enum status load(struct copy_in *in, const struct plan *p, uint64_t *ret_
     enum status result = exec_insert_stream(p, s->txn, &s->exec, &s->arena, &stream, &done);
     if (result != OK) return add_where(in, &done, result);
     TRY(copy__finish(in));
+    TRY(copy__insert_rejects(in));
     *ret_rows = done.rows_processed;
-    return OK;
+    return copy__tell_rejects(in);
 }
 
 static enum status load_in_statement(struct copy *c, const struct plan *p, uint64_t *ret_rows)
@@ -257,10 +280,14 @@ static enum status load_in_statement(struct copy *c, const struct plan *p, uint6
     in.fields = ARENA_ARRAY(a, struct slice, c->column_count + 1);
     strbuf_init(&in.scratch, NULL);
     arena_init(&in.values, MEM_QUERY);
-    txn_statement_begin(c->s->txn);
-    c->s->txn_began_statement = true;
-    enum status result = load(&in, p, ret_rows);
-    txn_statement_end(c->s->txn);
+    enum status result = copy__begin_rejects(&in);
+    if (result == OK) {
+        txn_statement_begin(c->s->txn);
+        c->s->txn_began_statement = true;
+        result = load(&in, p, ret_rows);
+        txn_statement_end(c->s->txn);
+    }
+    copy__release_rejects(&in);
     copy__end_parquet_in(&in);
     if (in.file) file_close(in.file);
     arena_release(&in.values);

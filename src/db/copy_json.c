@@ -363,6 +363,7 @@ static enum status next_line(struct copy_in *in, size_t *ret_next)
         }
         size_t len = nl ? (size_t)(nl - (in->data + in->pos)) : at;
         *ret_next = nl ? len + 1 : len;
+        in->row_next = *ret_next;
         in->line_text = slice_make(in->data + in->pos, len);
         if (in->line == 1 && slice_starts(in->line_text, SLICE("\xef\xbb\xbf")))
             in->line_text = slice_make(in->line_text.data + 3, len - 3);

@@ -14,12 +14,16 @@ enum given {
     GIVEN_FORCE_NOT_NULL,
     GIVEN_FORCE_NULL,
     GIVEN_ENCODING,
+    GIVEN_ON_ERROR,
+    GIVEN_REJECT_LIMIT,
+    GIVEN_REJECT_TABLE,
     GIVEN_COUNT,
 };
 
 static const char *const option_names[GIVEN_COUNT] = {
     "format", "freeze",      "delimiter",      "null",       "header",  "quote",
-    "escape", "force_quote", "force_not_null", "force_null", "encoding"};
+    "escape", "force_quote", "force_not_null", "force_null", "encoding",
+    "on_error", "reject_limit", "reject_table"};
 
 struct reading {
     const struct ast_copy *ast;
@@ -126,6 +130,50 @@ static enum status read_encoding(const struct reading *r, const struct ast_def_e
            at(r, d);
 }
 
+/* --- bad rows: ON_ERROR and REJECT_LIMIT as PostgreSQL has them since 17 and 18 --------------- */
+
+static enum status read_on_error(struct reading *r, const struct ast_def_elem *d)
+{
+    const char *name;
+    TRY(string_of(d, &name));
+    if (!r->ast->from)
+        return FAIL(INVALID_PARAMETER_VALUE, "COPY %s cannot be used with %s", "ON_ERROR", "COPY TO"), at(r, d);
+    r->o->ignore_errors = str_eq_nocase(name, "ignore");
+    if (r->o->ignore_errors || str_eq_nocase(name, "stop")) return OK;
+    return FAIL(INVALID_PARAMETER_VALUE, "COPY %s \"%s\" not recognized", "ON_ERROR", name), at(r, d);
+}
+
+static enum status read_reject_limit(struct reading *r, const struct ast_def_elem *d)
+{
+    const struct ast_const *k = (const struct ast_const *)d->arg;
+    int64_t n = 0;
+    if (!k || k->node.kind != AST_CONST) return FAIL(SYNTAX_ERROR, "%s requires a numeric value", d->name);
+    if (k->type == CONST_INT) n = k->ival;
+    else if (!k->text || !str_to_i64(slice_of(k->text), &n))
+        return FAIL(SYNTAX_ERROR, "%s requires a numeric value", d->name);
+    if (n <= 0)
+        return FAIL(INVALID_PARAMETER_VALUE, "REJECT_LIMIT (%lld) must be greater than zero", (long long)n);
+    r->o->reject_limit = n;
+    return OK;
+}
+
+static enum status check_rejects(struct reading *r)
+{
+    struct copy_options *o = r->o;
+    if (o->reject_table && !r->ast->from)
+        return FAIL(INVALID_PARAMETER_VALUE, "COPY %s cannot be used with %s", "REJECT_TABLE", "COPY TO");
+    if (o->reject_table && r->given[GIVEN_ON_ERROR] && !o->ignore_errors)
+        return FAIL(INVALID_PARAMETER_VALUE, "COPY %s requires %s to be set to %s", "REJECT_TABLE",
+                    "ON_ERROR", "IGNORE");
+    if (o->reject_table) o->ignore_errors = true;
+    if (o->reject_limit && !o->ignore_errors)
+        return FAIL(INVALID_PARAMETER_VALUE, "COPY %s requires %s to be set to %s", "REJECT_LIMIT",
+                    "ON_ERROR", "IGNORE");
+    if (o->ignore_errors && o->format == COPY_BINARY)
+        return FAIL(SYNTAX_ERROR, "only ON_ERROR STOP is allowed in BINARY mode");
+    return OK;
+}
+
 static enum status read_option(struct reading *r, const struct ast_def_elem *d)
 {
     int which = 0;
@@ -150,6 +198,9 @@ static enum status read_option(struct reading *r, const struct ast_def_elem *d)
         return r->o->force_quote_all ? OK : read_columns(r, d, &r->o->force_quote);
     case GIVEN_FORCE_NOT_NULL: return read_columns(r, d, &r->o->force_not_null);
     case GIVEN_FORCE_NULL: return read_columns(r, d, &r->o->force_null);
+    case GIVEN_ON_ERROR: return read_on_error(r, d);
+    case GIVEN_REJECT_LIMIT: return read_reject_limit(r, d);
+    case GIVEN_REJECT_TABLE: return string_of(d, &r->o->reject_table);
     default: return read_encoding(r, d);
     }
 }
@@ -223,6 +274,7 @@ static enum status check_options(struct reading *r)
         return FAIL(FEATURE_NOT_SUPPORTED, "cannot specify HEADER in %s mode", modes[o->format]);
     TRY(check_quotes(r, csv));
     TRY(check_force(r, csv));
+    TRY(check_rejects(r));
     o->delimiter = *r->delimiter;
     o->quote = r->quote ? *r->quote : '"';
     o->escape = r->escape ? *r->escape : o->quote;

@@ -11,6 +11,8 @@ struct copy_parquet {
     struct parquet_reader *reader;
     struct vec *vectors; /* the columns as the file has them; those of the batch where types agree */
     const struct parquet_column **columns; /* of the file, in the order of the table's */
+    uint64_t bad[NULL_WORDS]; /* rows of the batch that are rejected */
+    uint32_t bad_count;
     char spool[OS_PATH_MAX]; /* "": none */
 };
 
@@ -120,14 +122,47 @@ enum status copy__begin_parquet_in(struct copy_in *in)
 
 /* --- reading: values ------------------------------------------------------------------------ */
 
+static bool is_bad(const struct copy_in *in, uint32_t row)
+{
+    return nulls_get(in->parquet->bad, row);
+}
+
+/* The error in the slot is about a value: its row goes to the rejects, or the statement ends. */
+static enum status bad_value(struct copy_in *in, uint32_t row, const struct copy_column *c,
+                             struct slice text)
+{
+    in->line = in->parquet_row + row + 1;
+    (void)copy__where(in, c, text);
+    TRY(copy__reject(in, text));
+    nulls_set(in->parquet->bad, row);
+    in->parquet->bad_count++;
+    return OK;
+}
+
+/* Rows that are fine, without gaps. */
+static uint32_t squeeze(struct copy_in *in, uint32_t rows)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        if (is_bad(in, i)) continue;
+        for (uint32_t k = 0; k < in->c->column_count && kept != i; k++) {
+            struct vec *v = &in->batch.columns[k];
+            struct datum d = vec_get(v, i);
+            nulls_clear(v->nulls, kept);
+            vec_set(v, kept, d);
+        }
+        in->lines[kept++] = in->lines[i];
+    }
+    return kept;
+}
+
 static enum status check_strings(struct copy_in *in, const struct copy_column *c,
                                  const struct vec *v, uint32_t rows)
 {
     for (uint32_t i = 0; i < rows; i++) {
-        if (nulls_get(v->nulls, i)) continue;
+        if (nulls_get(v->nulls, i) || is_bad(in, i)) continue;
         if (session_check_text(bytes_slice(&VEC_DATA(v, struct bytes)[i])) == OK) continue;
-        in->line = in->parquet_row + i + 1;
-        return copy__where(in, c, (struct slice){0});
+        TRY(bad_value(in, i, c, (struct slice){0}));
     }
     return OK;
 }
@@ -138,12 +173,10 @@ static enum status fit(struct copy_in *in, const struct copy_column *c, struct v
     if (c->typmod < 0) return OK;
     for (uint32_t i = 0; i < rows; i++) {
         struct datum d = vec_get(v, i);
-        if (d.null) continue;
-        if (value_apply_typmod(c->type, c->typmod, false, &in->values, &d.v) != OK) {
-            in->line = in->parquet_row + i + 1;
-            return copy__where(in, c, (struct slice){0});
-        }
-        vec_set(v, i, d);
+        if (d.null || is_bad(in, i)) continue;
+        if (value_apply_typmod(c->type, c->typmod, false, &in->values, &d.v) != OK)
+            TRY(bad_value(in, i, c, (struct slice){0}));
+        else vec_set(v, i, d);
     }
     return OK;
 }
@@ -179,6 +212,7 @@ static enum status convert(struct copy_in *in, const struct copy_column *c, cons
     for (uint32_t i = 0; i < rows; i++) {
         struct datum d = vec_get(from, i);
         enum status result = OK;
+        if (is_bad(in, i)) continue;
         if (!d.null && strings_alike(from->type, c->type)) {
             result = value_apply_typmod(c->type, c->typmod, false, &in->values, &d.v);
         } else if (!d.null) {
@@ -187,33 +221,16 @@ static enum status convert(struct copy_in *in, const struct copy_column *c, cons
             result = value_from_text(c->type, c->typmod, strbuf_slice(text),
                                      &in->c->s->settings.format, &in->values, &d.v);
         }
-        if (result != OK) {
-            in->line = in->parquet_row + i + 1;
-            return copy__where(in, c, strbuf_slice(text));
-        }
-        vec_set(v, i, d);
+        if (result != OK) TRY(bad_value(in, i, c, strbuf_slice(text)));
+        else vec_set(v, i, d);
     }
     return OK;
 }
 
-enum status copy__next_parquet(void *ctx, struct batch *ret)
+static enum status convert_batch(struct copy_in *in, uint32_t rows)
 {
-    struct copy_in *in = ctx;
-    struct copy *c = in->c;
-    struct copy_parquet *p = in->parquet;
-    uint32_t rows;
-    TRY(session__check_interrupts(c->s));
-    in->rows_before += in->batch.rows;
-    in->parquet_row = in->rows_before;
-    in->line = in->parquet_row + 1;
-    arena_clear(&in->values);
-    for (uint32_t i = 0; i < c->column_count; i++) {
-        memset(in->batch.columns[i].nulls, 0, NULL_WORDS * sizeof(uint64_t));
-        memset(p->vectors[i].nulls, 0, NULL_WORDS * sizeof(uint64_t));
-    }
-    if (parquet_next(p->reader, p->vectors, BATCH_ROWS, &in->values, &rows) != OK)
-        return copy__where(in, NULL, (struct slice){0});
-    if (rows == 0) return END_OF_DATA;
+    const struct copy *c = in->c;
+    const struct copy_parquet *p = in->parquet;
     for (uint32_t i = 0; i < c->column_count; i++) {
         struct vec *v = &in->batch.columns[i], *from = &p->vectors[i];
         if (from->type == TYPE_TEXT) TRY(check_strings(in, &c->columns[i], from, rows));
@@ -222,8 +239,41 @@ enum status copy__next_parquet(void *ctx, struct batch *ret)
         if (same) TRY(fit(in, &c->columns[i], v, rows));
         else TRY(convert(in, &c->columns[i], from, v, rows));
     }
+    return OK;
+}
+
+static enum status read_batch(struct copy_in *in, uint32_t *ret_rows)
+{
+    const struct copy *c = in->c;
+    struct copy_parquet *p = in->parquet;
+    uint32_t rows;
+    TRY(session__check_interrupts(c->s));
+    in->line = in->parquet_row + 1;
+    arena_clear(&in->values);
+    memset(p->bad, 0, sizeof p->bad);
+    p->bad_count = 0;
+    for (uint32_t i = 0; i < c->column_count; i++) {
+        memset(in->batch.columns[i].nulls, 0, NULL_WORDS * sizeof(uint64_t));
+        memset(p->vectors[i].nulls, 0, NULL_WORDS * sizeof(uint64_t));
+    }
+    if (parquet_next(p->reader, p->vectors, BATCH_ROWS, &in->values, &rows) != OK)
+        return copy__where(in, NULL, (struct slice){0});
+    if (rows == 0) return END_OF_DATA;
+    TRY(convert_batch(in, rows));
     for (uint32_t i = 0; i < rows; i++)
         in->lines[i] = (struct copy_line){.number = in->parquet_row + i + 1};
+    in->parquet_row += rows;
+    *ret_rows = p->bad_count ? squeeze(in, rows) : rows;
+    return OK;
+}
+
+enum status copy__next_parquet(void *ctx, struct batch *ret)
+{
+    struct copy_in *in = ctx;
+    uint32_t rows = 0;
+    in->rows_before += in->batch.rows;
+    in->batch.rows = 0;
+    while (rows == 0) TRY(read_batch(in, &rows));
     in->batch.rows = in->batch.count = rows;
     in->batch.sel = NULL;
     *ret = in->batch;

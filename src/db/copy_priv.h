@@ -22,6 +22,9 @@ struct copy_options {
     char delimiter, quote, escape;
     struct slice null_text;
     bool force_quote_all;
+    bool ignore_errors;       /* ON_ERROR ignore */
+    int64_t reject_limit;     /* 0: none */
+    const char *reject_table; /* NULL: none */
     /* Lists of names (constants); NULL: not given. */
     const struct ast_list *force_quote, *force_not_null, *force_null;
 };
@@ -102,6 +105,9 @@ struct copy_in {
     uint32_t *key_columns;  /* JSON: the column of the row's first, second … key, likely */
     struct batch batch;     /* its vectors serve every batch again */
     struct arena values;    /* bytes of the batch */
+    struct copy_rejects *rejects; /* NULL: a bad row ends the statement */
+    size_t row_next;        /* bytes from pos to the row behind the one being read; 0: not known */
+    const char *bad_column; /* of the error in the slot; NULL: it is about the row */
     struct copy_parquet *parquet; /* NULL: another format */
     uint64_t parquet_row;         /* rows of the file before the batch */
     /* Reads one row into the vectors at `row`; END_OF_DATA (no message) behind the last. */
@@ -109,11 +115,23 @@ struct copy_in {
 };
 
 enum status copy__in(struct copy *c, char tag[64]) MUST;
+/* INSERT INTO schema.table (names) OVERRIDING SYSTEM VALUE VALUES ($1, …). */
+struct ast *copy__insert_ast(struct arena *a, const char *schema, const struct table_def *table,
+                             const char *const *names, uint32_t count);
 /* More bytes behind in->end; END_OF_DATA (no message) when there are none. */
 enum status copy__more(struct copy_in *in) MUST;
 /* The context of the error in the slot: a column and its text (data NULL: none to show), or column
  * NULL: the line. Returns the error's code. */
 enum status copy__where(struct copy_in *in, const struct copy_column *column, struct slice value);
+
+/* --- copy_reject.c --- */
+enum status copy__begin_rejects(struct copy_in *in) MUST;
+void copy__release_rejects(struct copy_in *in);
+/* The row of the error in the slot is to be passed over: OK if it may, else an error's code. */
+enum status copy__reject(struct copy_in *in, struct slice row) MUST;
+/* After the last row: into their table; and the notice. */
+enum status copy__insert_rejects(struct copy_in *in) MUST;
+enum status copy__tell_rejects(struct copy_in *in) MUST;
 
 /* --- formats, reading --- */
 enum status copy__read_text_row(struct copy_in *in, uint32_t row) MUST;  /* copy_text.c */

@@ -142,6 +142,7 @@ static enum status read_line(struct copy_in *in, struct line *l)
     if (result == END_OF_DATA) return result;
     if (result != OK) return (void)copy__where(in, NULL, (struct slice){0}), result;
     in->line_text = slice_make(in->data + in->pos, l->len);
+    in->row_next = l->next;
     if (session_check_text(in->line_text) != OK) {
         in->line_text = (struct slice){0};
         return copy__where(in, NULL, (struct slice){0});

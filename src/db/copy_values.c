@@ -24,6 +24,7 @@ enum status copy__where(struct copy_in *in, const struct copy_column *column, st
     const struct copy *c = in->c;
     const char *table = c->table->name, *dots;
     unsigned long long line = in->line;
+    if (column) in->bad_column = column->name;
     if (column && c->o.format == COPY_BINARY)
         return error_where("COPY %s, line %llu, column %s", table, line, column->name);
     if (column && !value.data)
