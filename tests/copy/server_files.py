@@ -53,6 +53,21 @@ def outside(s, place):
     same(s.ask("select count(*) from u"), [(1,)], "nothing came in")
 
 
+def endless_line(server, s, place):
+    """4 GiB without a line end: refused at the limit, before memory is gone."""
+    with open(place + "/in/sub/endless", "wb") as f:
+        f.write(b"{x")
+        f.truncate(4 << 30)  # takes no disk
+    for options in ("format text", "format csv", "format json, on_error ignore"):
+        got = s.error("copy u from '%s/in/sub/endless' (%s)" % (place, options))
+        same((got[0], got[1], got[3]), ("54000", "a row of COPY data exceeds 268435456 bytes", "COPY u, line 1"), options)
+    got = s.error("copy u from '%s/in/sub/endless' (format parquet)" % place)
+    same(got[0], "22P04", "no Parquet")
+    with open("/proc/%d/status" % server.process.pid) as f:
+        peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
+    assert peak < 900 << 10, "%d kB" % peak
+
+
 def others(server, s, place):
     s.ask("create role plain login; grant all on t to plain")
     plain = Session(server, "plain")
@@ -89,6 +104,7 @@ def main():
             outside(s, place)
             s.ask("copy u from '%s/here/sub/u.csv' (format csv)" % place)  # the directory itself may be a link
             others(server, s, place)
+            endless_line(server, s, place)
         with Server(sys.argv[1]) as server:
             s = Session(server)
             s.ask("create table t (id int, v text)")

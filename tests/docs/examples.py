@@ -63,6 +63,7 @@ class Runner:
         self.server, self.heliosd, self.helios, self.folder = server, heliosd, helios, folder
         self.count = 0
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+        self.env["PATH"] = os.path.dirname(helios) + ":" + self.env.get("PATH", "")
         self.env.update(PGHOST=server.host, PGPORT=str(server.port), PGUSER="postgres",
                         PGDATABASE="postgres", LC_ALL="C.UTF-8", PSQL_HISTORY="/dev/null")
 
@@ -138,7 +139,7 @@ def one_block(r, block, where, stopped, later):
             later.append((block, where))
         return False
     r.count += 1
-    if offline or first.startswith(("psql ", "postgresql:", "./build/src/bin/helios backup")):
+    if offline or first.startswith(("psql ", "postgresql:", "./build/src/bin/helios backup", "helios import")):
         for line in block.split("\n"):
             r.shell(line, where)
     elif re.match(r"\./build/src/bin/heliosd ", first):
@@ -167,6 +168,8 @@ def main():
         os.symlink(helios, os.path.join(folder, "build/src/bin/helios"))
         with open(os.path.join(folder, "big.csv"), "w") as f:
             f.write("1,one\n2,two\n")
+        with open(os.path.join(folder, "reading.csv"), "w") as f:
+            f.write("sensor,value\n1,2.5\n")
         archive = os.path.join(folder, "archive")
         os.mkdir(archive)
         with Server(heliosd, prefix=["env"], settings=[
