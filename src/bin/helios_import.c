@@ -1,5 +1,6 @@
-/* `helios import FILE --into TABLE`: works out what the file is, and has COPY load it: a server gets the bytes
- * from here, an embedded database reads the file. Creating the table and loading it are one transaction. */
+/* `helios import FILE --into TABLE`: works out what the file is, and has COPY load it: a server
+ * gets the bytes from here, an embedded database reads the file. Creating the table and loading it
+ * are one transaction. */
 #include "bin/helios_import.h"
 
 #include <limits.h>
@@ -41,10 +42,13 @@ struct import {
 static const char usage[] =
     "helios import: a file into a table\n"
     "\n"
-    "Usage: helios import FILE --into TABLE [OPTION]... [DIR | postgresql://USER@HOST:PORT/DATABASE]\n"
+    "Usage: helios import FILE --into TABLE [OPTION]... [DIR | "
+    "postgresql://USER@HOST:PORT/DATABASE]\n"
     "\n"
-    "FILE is CSV, JSON lines or Parquet, as its name or its beginning tells; - is standard input. Without a\n"
-    "place: a server, where -h, -p, -U, -d or the environment say; DIR: a database directory, opened here.\n"
+    "FILE is CSV, JSON lines or Parquet, as its name or its beginning tells; - is standard input. "
+    "Without a\n"
+    "place: a server, where -h, -p, -U, -d or the environment say; DIR: a database directory, "
+    "opened here.\n"
     "\n"
     "  --create             make the table, with columns as the file has them\n"
     "  --dry-run            show what would be made and run, and leave\n"
@@ -53,7 +57,8 @@ static const char usage[] =
     "  --header, --no-header        CSV: the first line is names, or is not\n"
     "  --delimiter CHARACTER        CSV: in place of what is found\n"
     "  --null TEXT                  CSV: what stands for NULL, in place of nothing\n"
-    "  --columns A,B,...            the table's columns that are filled, in the file's order for CSV\n"
+    "  --columns A,B,...            the table's columns that are filled, in the file's order for "
+    "CSV\n"
     "  --reject-table TABLE         bad rows go there, --reject-limit N of them at most\n"
     "  -h HOST  -p PORT  -U USER  -d DATABASE  -W   the server; -W asks for a password\n"
     "  -q                   say nothing when all is well\n"
@@ -112,7 +117,8 @@ static int parse(struct import *im, int argc, char **argv)
         const char *a = argv[i];
         if (strcmp(a, "--help") == 0) return fputs(usage, stdout), -1;
         if (a[0] != '-' || a[1] == '\0') {
-            if (im->file && (im->target.path || im->target.address)) return cannot("too many names: ", a);
+            if (im->file && (im->target.path || im->target.address))
+                return cannot("too many names: ", a);
             if (im->file) set_place(im, a);
             else im->file = a;
             continue;
@@ -158,13 +164,15 @@ static int open_file(struct import *im)
     bool standard = strcmp(im->file, "-") == 0;
     im->input = standard ? stdin : fopen(im->file, "rb");
     if (!im->input) return cannot("cannot read ", im->file);
-    if (fstat(fileno(im->input), &st) == 0 && S_ISDIR(st.st_mode)) return cannot("is a directory: ", im->file);
+    if (fstat(fileno(im->input), &st) == 0 && S_ISDIR(st.st_mode))
+        return cannot("is a directory: ", im->file);
     if (S_ISREG(st.st_mode)) im->bytes = (uint64_t)st.st_size;
     im->sample = arena_alloc(&im->arena, SAMPLE_BYTES);
     im->sample_len = fread(im->sample, 1, SAMPLE_BYTES, im->input);
     im->whole = im->sample_len < SAMPLE_BYTES;
     im->format = format_of(im);
-    if (im->format == FILE_UNKNOWN) return cannot("the format is csv, json or parquet, not ", im->reads_as);
+    if (im->format == FILE_UNKNOWN)
+        return cannot("the format is csv, json or parquet, not ", im->reads_as);
     if (standard && (im->format == FILE_PARQUET || im->target.path))
         return cannot("this needs a file, not standard input", "");
     return DONE;
@@ -203,7 +211,8 @@ static void print_create(const struct import *im, struct strbuf *out)
     strbuf_adds(out, "\n)");
 }
 
-/* Names of the file's columns where they say what is filled: a CSV's header, a table made of them. */
+/* Names of the file's columns where they say what is filled: a CSV's header, a table made of them.
+ */
 static void print_names(const struct import *im, struct strbuf *out)
 {
     bool known = im->create || (im->format == FILE_CSV && im->infer.header);
@@ -278,16 +287,19 @@ static void tell_error(struct import *im)
 {
     const struct backend_error *e = &im->b->error;
     import_progress_erase(&im->progress);
-    fprintf(stderr, "helios import: %s\n", e->message.len ? e->message.data : "the connection is lost");
+    fprintf(stderr, "helios import: %s\n",
+            e->message.len ? e->message.data : "the connection is lost");
     if (e->detail.len) fprintf(stderr, "  %s\n", e->detail.data);
     if (e->context.len) fprintf(stderr, "  %s\n", e->context.data);
     if (e->hint.len) fprintf(stderr, "  hint: %s\n", e->hint.data);
     if (strcmp(e->sqlstate, "42P01") == 0 && !im->create)
         fputs("  hint: --create makes the table.\n", stderr);
     if (strncmp(e->sqlstate, "22", 2) == 0 && im->create && im->format != FILE_PARQUET)
-        fprintf(stderr, "  hint: the columns' types were worked out from the first %llu rows; --text makes all "
-                        "of them text.\n",
-                (unsigned long long)im->infer.rows);
+        fprintf(
+            stderr,
+            "  hint: the columns' types were worked out from the first %llu rows; --text makes all "
+            "of them text.\n",
+            (unsigned long long)im->infer.rows);
     fputs("  Nothing was loaded.\n", stderr);
 }
 
@@ -303,7 +315,8 @@ static bool load(struct import *im, const char *create, const char *copy)
 {
     const struct backend_sink quiet = {.ctx = im};
     import_progress_begin(&im->progress, im->bytes);
-    bool fine = run(im, "BEGIN") && (!im->create || run(im, create)) && run(im, copy) && run(im, "COMMIT");
+    bool fine =
+        run(im, "BEGIN") && (!im->create || run(im, create)) && run(im, copy) && run(im, "COMMIT");
     if (!fine) (void)im->b->ops->run(im->b, "ROLLBACK", &quiet);
     import_progress_erase(&im->progress);
     return fine;

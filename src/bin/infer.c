@@ -1,5 +1,5 @@
-/* Kinds of values, and the columns of CSV. A kind is only taken when all values of the sample have it; whole
- * numbers with zeros in front are codes, not numbers. */
+/* Kinds of values, and the columns of CSV. A kind is only taken when all values of the sample have
+ * it; whole numbers with zeros in front are codes, not numbers. */
 #include "bin/infer.h"
 
 #include "types/value.h"
@@ -24,7 +24,8 @@ static size_t digits(struct slice s, size_t at)
 static enum infer_kind number_kind(struct slice s)
 {
     enum { INT8_DIGITS = 18 };
-    size_t at = s.len > 0 && (s.data[0] == '-' || s.data[0] == '+'), whole = digits(s, at), fraction = 0;
+    size_t at = s.len > 0 && (s.data[0] == '-' || s.data[0] == '+'), whole = digits(s, at),
+           fraction = 0;
     bool point = false;
     if (whole > 1 && s.data[at] == '0') return INFER_TEXT;
     at += whole;
@@ -60,7 +61,8 @@ static enum infer_kind date_kind(struct slice s)
         s.data[7] != '-' || digits(s, 8) != 2)
         return INFER_TEXT;
     if (s.len == DATE_LEN) return reads_as(TYPE_DATE, s) ? INFER_DATE : INFER_TEXT;
-    if ((s.data[10] != ' ' && s.data[10] != 'T') || digits(s, 11) != 2 || s.len < 16) return INFER_TEXT;
+    if ((s.data[10] != ' ' && s.data[10] != 'T') || digits(s, 11) != 2 || s.len < 16)
+        return INFER_TEXT;
     bool zone = s.data[s.len - 1] == 'Z';
     for (size_t i = DATE_LEN + 1; i < s.len; i++)
         if (s.data[i] == '+' || s.data[i] == '-') zone = true;
@@ -77,7 +79,8 @@ static bool is_uuid(struct slice s)
 enum infer_kind infer_kind_of(struct slice s)
 {
     if (s.len == 0 || s.len > 64) return INFER_TEXT;
-    if (slice_eq_nocase(s, SLICE("true")) || slice_eq_nocase(s, SLICE("false"))) return INFER_BOOLEAN;
+    if (slice_eq_nocase(s, SLICE("true")) || slice_eq_nocase(s, SLICE("false")))
+        return INFER_BOOLEAN;
     enum infer_kind kind = number_kind(s);
     if (kind == INFER_TEXT) kind = date_kind(s);
     return kind == INFER_TEXT && is_uuid(s) ? INFER_UUID : kind;
@@ -171,8 +174,8 @@ static void note(struct infer *f, uint32_t column, enum infer_kind kind)
     f->columns[column].kind = infer_together(f->columns[column].kind, kind);
 }
 
-/* A first line whose fields are all words, where some column below it is something else; or all words,
- * each of them once, when everything is text. */
+/* A first line whose fields are all words, where some column below it is something else; or all
+ * words, each of them once, when everything is text. */
 static bool looks_like_header(const struct infer *f, const struct first_row *row)
 {
     bool other = false;
@@ -200,7 +203,8 @@ void infer_csv(struct infer *f, struct slice sample, bool whole, char delimiter,
     bool quoted, last, first = true;
     uint32_t column = 0;
     strbuf_init(&text, NULL);
-    if (slice_starts(sample, SLICE("\xef\xbb\xbf"))) sample = slice_make(sample.data + 3, sample.len - 3);
+    if (slice_starts(sample, SLICE("\xef\xbb\xbf")))
+        sample = slice_make(sample.data + 3, sample.len - 3);
     f->delimiter = delimiter ? delimiter : find_delimiter(sample, whole, &text);
     struct csv c = {sample.data, sample.data + sample.len, f->delimiter, whole};
     while (c.p < c.end && next_field(&c, &text, &quoted, &last)) {

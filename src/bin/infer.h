@@ -1,5 +1,5 @@
-/* What the columns of a file are, from how it begins: names, types, and of CSV the delimiter and whether
- * there is a header line. For `helios import --create`. */
+/* What the columns of a file are, from how it begins: names, types, and of CSV the delimiter and
+ * whether there is a header line. For `helios import --create`. */
 #ifndef HELIOS_BIN_INFER_H
 #define HELIOS_BIN_INFER_H
 

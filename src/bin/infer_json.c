@@ -1,5 +1,5 @@
-/* Columns of JSON lines: the keys of the objects, in the order in which they come up. Strings may be dates, times
- * and UUIDs, but never numbers: whoever wrote "12" meant a string. */
+/* Columns of JSON lines: the keys of the objects, in the order in which they come up. Strings may
+ * be dates, times and UUIDs, but never numbers: whoever wrote "12" meant a string. */
 #include "bin/infer.h"
 
 struct json {

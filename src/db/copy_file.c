@@ -1,5 +1,6 @@
-/* Files of the server that COPY reads and writes. Whoever may name one acts with the server's rights,
- * so it takes a superuser, and a directory that the settings name: by default there is none. */
+/* Files of the server that COPY reads and writes. Whoever may name one acts with the server's
+ * rights, so it takes a superuser, and a directory that the settings name: by default there is
+ * none. */
 #include "db/copy_priv.h"
 
 static const char hint[] = "Anyone can COPY to stdout or from stdin. psql's \\copy command "
@@ -10,7 +11,8 @@ static const char *setting_of(bool from)
     return from ? "copy.read_directories" : "copy.write_directories";
 }
 
-/* The next directory of the list, without blanks around it and slashes behind it; an empty one is "/". */
+/* The next directory of the list, without blanks around it and slashes behind it; an empty one is
+ * "/". */
 static bool next_directory(const char **list, struct slice *ret)
 {
     const char *p = *list;
@@ -30,7 +32,8 @@ static bool holds(struct slice directory, struct slice path)
            path.data[directory.len] == '/';
 }
 
-/* "." and ".." are for the one who wrote the path to work out, links would make them mean anything. */
+/* "." and ".." are for the one who wrote the path to work out, links would make them mean anything.
+ */
 static enum status check_names(const char *path)
 {
     for (const char *p = path; *p; p++)
@@ -60,7 +63,8 @@ enum status copy__check_file(const struct copy *c)
 
 static enum status refuse(const char *path, bool from, bool any)
 {
-    FAIL(INSUFFICIENT_PRIVILEGE, "the server may not %s file \"%s\"", from ? "read" : "write", path);
+    FAIL(INSUFFICIENT_PRIVILEGE, "the server may not %s file \"%s\"", from ? "read" : "write",
+         path);
     if (any) error_detail("It is in none of the directories of \"%s\".", setting_of(from));
     else error_detail("\"%s\" names no directory.", setting_of(from));
     return error_hint("Name its directory in that setting, or use COPY %s or psql's \\copy.",
@@ -97,10 +101,11 @@ enum status copy__open_file(const struct copy *c, struct file **ret)
             continue;
         }
         if (result != UNDEFINED_FILE) return result;
-        return from ? error_hint("COPY FROM instructs the PostgreSQL server process to read a file. "
-                                 "You may want a client-side facility such as psql's \\copy.")
-                    : error_hint("COPY TO instructs the PostgreSQL server process to write a file. "
-                                 "You may want a client-side facility such as psql's \\copy.");
+        return from
+                   ? error_hint("COPY FROM instructs the PostgreSQL server process to read a file. "
+                                "You may want a client-side facility such as psql's \\copy.")
+                   : error_hint("COPY TO instructs the PostgreSQL server process to write a file. "
+                                "You may want a client-side facility such as psql's \\copy.");
     }
     return refuse(path, from, any);
 }

@@ -1,7 +1,7 @@
-/* COPY FROM in JSON format: a line is an object (RFC 8259), its keys are columns. Values become the text
- * that a column's type is read from, so that they go into vectors like those of text and csv. A key that
- * is missing is NULL. Keys that name no column are an error, unless columns were listed: then they are
- * passed over. */
+/* COPY FROM in JSON format: a line is an object (RFC 8259), its keys are columns. Values become the
+ * text that a column's type is read from, so that they go into vectors like those of text and csv.
+ * A key that is missing is NULL. Keys that name no column are an error, unless columns were listed:
+ * then they are passed over. */
 #include "db/copy_priv.h"
 
 enum { DEPTH_MAX = 200 };
@@ -50,7 +50,9 @@ static enum status hex4(struct json_line *l, uint32_t *ret)
     for (int i = 0; i < 4; i++, l->p++) {
         if (l->p == l->end) return wrong(l, "a hexadecimal digit");
         unsigned char c = (unsigned char)*l->p;
-        unsigned digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : 16;
+        unsigned digit = c >= '0' && c <= '9'                 ? c - '0'
+                         : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                              : 16;
         if (digit > 15) return wrong(l, "a hexadecimal digit");
         v = v << 4 | digit;
     }
@@ -130,7 +132,8 @@ static enum status string(struct json_line *l, struct slice *ret)
     strbuf_add(b, start, (size_t)(l->p - start));
     while (!take(l, '"')) {
         if (l->p == l->end) return wrong(l, "the end of a string");
-        if ((unsigned char)*l->p < 0x20) return wrong(l, "an escape in place of a control character");
+        if ((unsigned char)*l->p < 0x20)
+            return wrong(l, "an escape in place of a control character");
         if (take(l, '\\')) TRY(escape(l, b));
         else strbuf_addc(b, *l->p++);
     }
@@ -220,8 +223,8 @@ static void add_element(struct strbuf *b, struct slice s)
     strbuf_addc(b, '"');
 }
 
-/* A JSON array as the text of an SQL array, behind its bracket. The elements are made beside it: what
- * is needed for them is not known before they were unescaped. */
+/* A JSON array as the text of an SQL array, behind its bracket. The elements are made beside it:
+ * what is needed for them is not known before they were unescaped. */
 static enum status array(struct json_line *l, struct strbuf *b, int depth)
 {
     if (depth == DEPTH_MAX)
@@ -292,8 +295,11 @@ static enum status find_column(struct json_line *l, struct slice key, uint32_t p
     }
     *ret = UINT32_MAX;
     if (c->ast->columns.count > 0) return OK;
-    FAIL(BAD_COPY_FILE_FORMAT, "key \"%.*s\" is no column of \"%s\"",
-         (int)(key.len < 200 ? key.len : 200), key.data, c->table->name);
+    enum { SHOWN = 200 };
+    size_t shown = key.len < SHOWN ? key.len : SHOWN;
+    while (shown < key.len && shown > 0 && ((unsigned char)key.data[shown] & 0xc0) == 0x80) shown--;
+    FAIL(BAD_COPY_FILE_FORMAT, "key \"%.*s\" is no column of \"%s\"", (int)shown, key.data,
+         c->table->name);
     return error_hint("List the columns that are to be read, and other keys are passed over.");
 }
 

@@ -1,6 +1,6 @@
-/* COPY TO in JSON format: a line is an object with the columns' names as keys. Values are what PostgreSQL's
- * row_to_json makes of them: numbers and booleans bare, arrays and composite values as arrays and objects,
- * dates and times as ISO 8601, everything else its text. */
+/* COPY TO in JSON format: a line is an object with the columns' names as keys. Values are what
+ * PostgreSQL's row_to_json makes of them: numbers and booleans bare, arrays and composite values as
+ * arrays and objects, dates and times as ISO 8601, everything else its text. */
 #include "db/copy_priv.h"
 
 #include <stdio.h>

@@ -137,22 +137,27 @@ static enum status read_on_error(struct reading *r, const struct ast_def_elem *d
     const char *name;
     TRY(string_of(d, &name));
     if (!r->ast->from)
-        return FAIL(INVALID_PARAMETER_VALUE, "COPY %s cannot be used with %s", "ON_ERROR", "COPY TO"), at(r, d);
+        return FAIL(INVALID_PARAMETER_VALUE, "COPY %s cannot be used with %s", "ON_ERROR",
+                    "COPY TO"),
+               at(r, d);
     r->o->ignore_errors = str_eq_nocase(name, "ignore");
     if (r->o->ignore_errors || str_eq_nocase(name, "stop")) return OK;
-    return FAIL(INVALID_PARAMETER_VALUE, "COPY %s \"%s\" not recognized", "ON_ERROR", name), at(r, d);
+    return FAIL(INVALID_PARAMETER_VALUE, "COPY %s \"%s\" not recognized", "ON_ERROR", name),
+           at(r, d);
 }
 
 static enum status read_reject_limit(struct reading *r, const struct ast_def_elem *d)
 {
     const struct ast_const *k = (const struct ast_const *)d->arg;
     int64_t n = 0;
-    if (!k || k->node.kind != AST_CONST) return FAIL(SYNTAX_ERROR, "%s requires a numeric value", d->name);
+    if (!k || k->node.kind != AST_CONST)
+        return FAIL(SYNTAX_ERROR, "%s requires a numeric value", d->name);
     if (k->type == CONST_INT) n = k->ival;
     else if (!k->text || !str_to_i64(slice_of(k->text), &n))
         return FAIL(SYNTAX_ERROR, "%s requires a numeric value", d->name);
     if (n <= 0)
-        return FAIL(INVALID_PARAMETER_VALUE, "REJECT_LIMIT (%lld) must be greater than zero", (long long)n);
+        return FAIL(INVALID_PARAMETER_VALUE, "REJECT_LIMIT (%lld) must be greater than zero",
+                    (long long)n);
     r->o->reject_limit = n;
     return OK;
 }
@@ -161,7 +166,8 @@ static enum status check_rejects(struct reading *r)
 {
     struct copy_options *o = r->o;
     if (o->reject_table && !r->ast->from)
-        return FAIL(INVALID_PARAMETER_VALUE, "COPY %s cannot be used with %s", "REJECT_TABLE", "COPY TO");
+        return FAIL(INVALID_PARAMETER_VALUE, "COPY %s cannot be used with %s", "REJECT_TABLE",
+                    "COPY TO");
     if (o->reject_table && r->given[GIVEN_ON_ERROR] && !o->ignore_errors)
         return FAIL(INVALID_PARAMETER_VALUE, "COPY %s requires %s to be set to %s", "REJECT_TABLE",
                     "ON_ERROR", "IGNORE");

@@ -1,6 +1,6 @@
-/* COPY in Parquet format, both ways. A file of Parquet is read by its end: what comes from the client is
- * kept in a temporary file first. Columns go by name; where the file's type is another than the table's,
- * values are converted as their text would be. */
+/* COPY in Parquet format, both ways. A file of Parquet is read by its end: what comes from the
+ * client is kept in a temporary file first. Columns go by name; where the file's type is another
+ * than the table's, values are converted as their text would be. */
 #include "db/copy_priv.h"
 
 #include <stdio.h>
@@ -9,7 +9,8 @@
 
 struct copy_parquet {
     struct parquet_reader *reader;
-    struct vec *vectors; /* the columns as the file has them; those of the batch where types agree */
+    struct vec
+        *vectors; /* the columns as the file has them; those of the batch where types agree */
     const struct parquet_column **columns; /* of the file, in the order of the table's */
     uint64_t bad[NULL_WORDS]; /* rows of the batch that are rejected */
     uint32_t bad_count;
@@ -24,7 +25,8 @@ static enum status spool_rest(struct copy_in *in, struct file *to)
     for (;;) {
         size_t held = in->end - in->pos;
         if (limit && at + held > limit)
-            return FAIL(CONFIGURATION_LIMIT_EXCEEDED, "temporary file size exceeds query.temp_limit");
+            return FAIL(CONFIGURATION_LIMIT_EXCEEDED,
+                        "temporary file size exceeds query.temp_limit");
         if (held > 0) TRY(file_write(to, in->data + in->pos, held, at));
         at += held;
         in->pos = in->end = 0;
@@ -93,7 +95,7 @@ static enum status choose(struct copy_in *in, struct copy_parquet *p)
     }
     for (uint32_t i = 0; i < count && c->ast->columns.count == 0; i++)
         if (!used[i])
-            return FAIL(BAD_COPY_FILE_FORMAT, "column \"%.64s\" of the Parquet file is no column of "
+            return FAIL(BAD_COPY_FILE_FORMAT, "column \"%s\" of the Parquet file is no column of "
                                               "\"%s\"",
                         columns[i].name, c->table->name),
                    error_hint("List the columns that are to be read, and others are passed over.");
@@ -168,7 +170,8 @@ static enum status check_strings(struct copy_in *in, const struct copy_column *c
 }
 
 /* A value of the same type fits the column's modifier, or is made to. */
-static enum status fit(struct copy_in *in, const struct copy_column *c, struct vec *v, uint32_t rows)
+static enum status fit(struct copy_in *in, const struct copy_column *c, struct vec *v,
+                       uint32_t rows)
 {
     if (c->typmod < 0) return OK;
     for (uint32_t i = 0; i < rows; i++) {
@@ -304,7 +307,8 @@ enum status copy__write_parquet_row(struct copy_out *out, const struct datum *va
 void copy__begin_parquet(struct copy_out *out)
 {
     const struct copy *c = out->c;
-    struct parquet_column *columns = ARENA_ARRAY(&c->s->arena, struct parquet_column, c->column_count + 1);
+    struct parquet_column *columns =
+        ARENA_ARRAY(&c->s->arena, struct parquet_column, c->column_count + 1);
     const struct parquet_sink sink = {take_bytes, out};
     for (uint32_t i = 0; i < c->column_count; i++)
         columns[i] = (struct parquet_column){

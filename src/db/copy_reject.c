@@ -1,6 +1,6 @@
-/* Rows of COPY FROM that cannot be read: with ON_ERROR ignore they are passed over, up to REJECT_LIMIT of
- * them, and REJECT_TABLE keeps where each was and why. They are held until the others are in, then
- * inserted within the same statement: both are there, or neither. */
+/* Rows of COPY FROM that cannot be read: with ON_ERROR ignore they are passed over, up to
+ * REJECT_LIMIT of them, and REJECT_TABLE keeps where each was and why. They are held until the
+ * others are in, then inserted within the same statement: both are there, or neither. */
 #include "db/copy_priv.h"
 
 #include "core/txn.h"
@@ -13,7 +13,15 @@ enum {
 };
 
 /* The columns that a table of rejects may have, and what they get. */
-enum field { FIELD_TABLE, FIELD_SOURCE, FIELD_LINE, FIELD_COLUMN, FIELD_SQLSTATE, FIELD_REASON, FIELD_ROW };
+enum field {
+    FIELD_TABLE,
+    FIELD_SOURCE,
+    FIELD_LINE,
+    FIELD_COLUMN,
+    FIELD_SQLSTATE,
+    FIELD_REASON,
+    FIELD_ROW
+};
 static const char *const field_names[FIELDS] = {"table_name", "source", "line", "column_name",
                                                 "sqlstate", "reason", "row"};
 
@@ -45,8 +53,10 @@ struct copy_rejects {
 static enum status no_table(const char *name)
 {
     FAIL(UNDEFINED_TABLE, "relation \"%s\" does not exist", name);
-    return error_hint("CREATE TABLE %s (table_name text, source text, line bigint, column_name text, "
-                      "sqlstate text, reason text, \"row\" text)", name);
+    return error_hint(
+        "CREATE TABLE %s (table_name text, source text, line bigint, column_name text, "
+        "sqlstate text, reason text, \"row\" text)",
+        name);
 }
 
 static enum status find_columns(struct copy_rejects *r, const struct table_def *t)
@@ -64,8 +74,8 @@ static enum status find_columns(struct copy_rejects *r, const struct table_def *
         r->fields[r->field_count++] = (enum field)f;
     }
     if (r->field_count == 0)
-        return FAIL(UNDEFINED_COLUMN, "the reject table \"%s\" has none of the columns that it needs",
-                    t->name),
+        return FAIL(UNDEFINED_COLUMN,
+                    "the reject table \"%s\" has none of the columns that it needs", t->name),
                error_hint("They are line and reason, and perhaps table_name, source, column_name, "
                           "sqlstate and row.");
     return OK;
@@ -139,7 +149,8 @@ static enum status too_many(int64_t limit)
 {
     struct error last = *error_current();
     FAIL(INVALID_TEXT_REPRESENTATION,
-         "skipped more than REJECT_LIMIT (%lld) rows due to data type incompatibility", (long long)limit);
+         "skipped more than REJECT_LIMIT (%lld) rows due to data type incompatibility",
+         (long long)limit);
     error_detail("The last of them: %s", last.message);
     return error_where("%s", last.where);
 }
@@ -238,8 +249,8 @@ enum status copy__tell_rejects(struct copy_in *in)
     unsigned long long n = r->count;
     const char *rows = n == 1 ? "row was" : "rows were";
     if (r->plan)
-        return session__notice(in->c->sink, "NOTICE", OK, NULL, "%llu %s skipped: see table \"%s\"", n,
-                               rows, r->name);
+        return session__notice(in->c->sink, "NOTICE", OK, NULL, "%llu %s skipped: see table \"%s\"",
+                               n, rows, r->name);
     return session__notice(in->c->sink, "NOTICE", OK, NULL,
                            "%llu %s skipped due to data type incompatibility", n, rows);
 }

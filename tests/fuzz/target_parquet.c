@@ -1,7 +1,8 @@
-/* Files of Parquet. First byte: how an input is meant: 0 a whole file; else the column of one that the writer has
- * made (once), with what follows as patches to it: two bytes of place, one of what stands there then. All
- * columns that can be read are read to the end, with little memory; what comes out must print, and goes
- * into a file again. A file that was read whole must come back from that. */
+/* Files of Parquet. First byte: how an input is meant: 0 a whole file; else the column of one that
+ * the writer has made (once), with what follows as patches to it: two bytes of place, one of what
+ * stands there then. All columns that can be read are read to the end, with little memory; what
+ * comes out must print, and goes into a file again. A file that was read whole must come back from
+ * that. */
 #include "formats/parquet/parquet.h"
 #include "fuzz.h"
 
@@ -10,8 +11,15 @@
 
 enum { INPUT_MAX = 1 << 16, ROWS = 300, COLUMNS = 9, BATCHES_MAX = 4, MEMORY_MAX = 8 << 20 };
 
-const char *const fuzz_words[] = {"PAR1", "PARE", "\x15\0", "\x19\x1c", "\x28\xb5\x2f\xfd", "\x1f\x8b\x08",
-                                  "\377\377\377\377\17", "\0\0\0\0", NULL};
+const char *const fuzz_words[] = {"PAR1",
+                                  "PARE",
+                                  "\x15\0",
+                                  "\x19\x1c",
+                                  "\x28\xb5\x2f\xfd",
+                                  "\x1f\x8b\x08",
+                                  "\377\377\377\377\17",
+                                  "\0\0\0\0",
+                                  NULL};
 
 static const type_id types[COLUMNS] = {TYPE_INT4, TYPE_TEXT, TYPE_NUMERIC, TYPE_BOOL, TYPE_FLOAT8,
                                        TYPE_UUID, TYPE_TIMESTAMP, TYPE_BYTEA, TYPE_INT2};

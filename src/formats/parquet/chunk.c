@@ -1,5 +1,5 @@
-/* A column of a row group: its pages, one after the other, and rows from them into a vector. Bytes come
- * through a window on the file, which never reaches beyond the chunk. */
+/* A column of a row group: its pages, one after the other, and rows from them into a vector. Bytes
+ * come through a window on the file, which never reaches beyond the chunk. */
 #include "formats/parquet/parquet_priv.h"
 
 enum { WINDOW_BYTES = 256 << 10, HEADER_BYTES = 4 << 10, STEP_BYTES = 1 << 20 };
@@ -10,10 +10,12 @@ enum status parquet__buffer_need(struct budget *m, struct buffer *b, size_t byte
 {
     if (bytes <= b->cap) return OK;
     if (bytes - b->cap > m->max - m->used)
-        return FAIL(PROGRAM_LIMIT_EXCEEDED, "reading the Parquet file takes more than %llu bytes of "
-                                            "memory",
+        return FAIL(PROGRAM_LIMIT_EXCEEDED,
+                    "reading the Parquet file takes more than %llu bytes of "
+                    "memory",
                     (unsigned long long)m->max),
-               error_hint("Write it with smaller row groups or pages, or raise query.memory_limit.");
+               error_hint(
+                   "Write it with smaller row groups or pages, or raise query.memory_limit.");
     m->used += bytes - b->cap;
     if (!keep) {
         mem_free(MEM_QUERY, b->data);
@@ -54,7 +56,7 @@ enum status parquet__chunk_begin(struct chunk *c, const struct chunk_meta *m)
     if (m->physical != c->leaf->physical || begin < 4 || m->compressed_bytes < 0 ||
         (uint64_t)begin > c->file_bytes ||
         (uint64_t)m->compressed_bytes > c->file_bytes - (uint64_t)begin)
-        return DAMAGED("column \"%.64s\" of a row group lies outside the file", c->leaf->name);
+        return DAMAGED("column \"%s\" of a row group lies outside the file", c->leaf->name);
     c->codec = m->codec;
     c->pos = (uint64_t)begin;
     c->end = c->pos + (uint64_t)m->compressed_bytes;
@@ -95,7 +97,7 @@ static enum status next_header(struct chunk *c, struct page_header *h)
         size_t held = c->window_len - c->window_at;
         TRY(parquet__read_page_header(slice_make(c->window.data + c->window_at, held), h, &len));
         if (len == 0 && (held < want || want >= PAGE_HEADER_BYTES_MAX))
-            return DAMAGED("column \"%.64s\" ends before its values do", c->leaf->name);
+            return DAMAGED("column \"%s\" ends before its values do", c->leaf->name);
     }
     c->window_at += len;
     if (h->uncompressed > PAGE_BYTES_MAX || h->compressed > PAGE_BYTES_MAX)
@@ -110,11 +112,11 @@ static enum status page_bytes(struct chunk *c, const struct page_header *h, stru
     size_t n = (size_t)h->compressed;
     TRY(at_hand(c, n));
     if (c->window_len - c->window_at < n)
-        return DAMAGED("column \"%.64s\" ends before its values do", c->leaf->name);
+        return DAMAGED("column \"%s\" ends before its values do", c->leaf->name);
     *ret = slice_make(c->window.data + c->window_at, n);
     c->window_at += n;
     if (h->has_crc && parquet__crc32(*ret) != h->crc)
-        return DAMAGED("a page of column \"%.64s\" has another checksum", c->leaf->name);
+        return DAMAGED("a page of column \"%s\" has another checksum", c->leaf->name);
     return OK;
 }
 
@@ -153,7 +155,7 @@ static enum status read_dictionary(struct chunk *c, const struct page_header *h)
     if (c->has_dictionary || h->values < 0 || c->leaf->physical == PHYSICAL_BOOLEAN ||
         (h->encoding != ENCODING_PLAIN && h->encoding != ENCODING_PLAIN_DICTIONARY) ||
         least > (uint64_t)h->uncompressed)
-        return DAMAGED("the dictionary of column \"%.64s\" cannot be read", c->leaf->name);
+        return DAMAGED("the dictionary of column \"%s\" cannot be read", c->leaf->name);
     TRY(page_bytes(c, h, &packed));
     size_t bytes = (size_t)h->uncompressed;
     TRY(parquet__buffer_need(c->memory, &c->dictionary, bytes + 1, false));
@@ -170,9 +172,9 @@ static enum status read_dictionary(struct chunk *c, const struct page_header *h)
 static enum status begin_values(struct chunk *c, const struct page_header *h, struct slice rest)
 {
     if (h->values < 0 || h->values > c->values_left)
-        return DAMAGED("column \"%.64s\" has more values than its row group", c->leaf->name);
+        return DAMAGED("column \"%s\" has more values than its row group", c->leaf->name);
     if (encoding_is_dictionary(h->encoding) && !c->has_dictionary)
-        return DAMAGED("column \"%.64s\" has no dictionary", c->leaf->name);
+        return DAMAGED("column \"%s\" has no dictionary", c->leaf->name);
     TRY(parquet__values_init(&c->values, c->leaf, h->encoding, rest));
     c->page_left = (uint32_t)h->values;
     c->values_left -= h->values;
@@ -231,7 +233,7 @@ static enum status next_page(struct chunk *c)
     struct slice ignored;
     while (c->page_left == 0) {
         if (c->values_left <= 0)
-            return DAMAGED("column \"%.64s\" has fewer values than its row group", c->leaf->name);
+            return DAMAGED("column \"%s\" has fewer values than its row group", c->leaf->name);
         TRY(next_header(c, &h));
         switch (h.type) {
         case PAGE_DATA: TRY(read_page(c, &h)); break;
@@ -253,7 +255,7 @@ static enum status read_levels(struct chunk *c, struct vec *v, uint32_t at, uint
     *ret = count;
     if (!c->has_levels) return OK;
     if (!parquet__hybrid_next(&c->levels, levels, count))
-        return DAMAGED("a page of column \"%.64s\" is too short", c->leaf->name);
+        return DAMAGED("a page of column \"%s\" is too short", c->leaf->name);
     *ret = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (levels[i]) (*ret)++;
@@ -268,7 +270,7 @@ static enum status take_codes(struct chunk *c, uint32_t count, char *dst)
     const char *from = c->dictionary_values.data;
     TRY(parquet__values_codes(&c->values, codes, count));
     for (uint32_t i = 0; i < count; i++) bad |= codes[i] >= c->dictionary_count;
-    if (bad) return DAMAGED("column \"%.64s\" has values that its dictionary has not", c->leaf->name);
+    if (bad) return DAMAGED("column \"%s\" has values that its dictionary has not", c->leaf->name);
     switch (c->value_width) {
     case 16:
         for (uint32_t i = 0; i < count; i++) memcpy(dst + i * 16, from + (size_t)codes[i] * 16, 16);
@@ -286,7 +288,8 @@ static enum status take_codes(struct chunk *c, uint32_t count, char *dst)
 
 static enum status take_fixed(struct chunk *c, uint32_t count, char *dst, struct arena *a)
 {
-    uint32_t width = c->values.width, step = width > STEP_BYTES / BATCH_ROWS ? STEP_BYTES / width : count;
+    uint32_t width = c->values.width,
+             step = width > STEP_BYTES / BATCH_ROWS ? STEP_BYTES / width : count;
     struct arena_mark mark;
     if (step == 0) step = 1;
     for (uint32_t i = 0; i < count; i += step, dst += (size_t)step * c->value_width) {

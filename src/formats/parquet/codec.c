@@ -1,5 +1,5 @@
-/* Compression of pages. A page says how many bytes it will be, and never more are made of it: a small file
- * cannot fill memory. */
+/* Compression of pages. A page says how many bytes it will be, and never more are made of it: a
+ * small file cannot fill memory. */
 #include "formats/parquet/parquet_priv.h"
 
 #include <isa-l/crc.h>
@@ -123,7 +123,8 @@ enum status parquet__decompress(int32_t codec, struct slice in, char *out, size_
     case 3:
     case 4:
     case 5:
-        return FAIL(FEATURE_NOT_SUPPORTED, "Parquet compression %s is not supported", others[codec]),
+        return FAIL(FEATURE_NOT_SUPPORTED, "Parquet compression %s is not supported",
+                    others[codec]),
                error_hint("Write the file with zstd, snappy, gzip or LZ4_RAW.");
     default: return DAMAGED("compression %d is not known", codec);
     }

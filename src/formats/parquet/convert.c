@@ -1,5 +1,6 @@
-/* From the values of a file to SQL's. Loops over a type at a time; what does not fit an SQL type (a time
- * of day beyond midnight, a year that timestamps do not have) is an error that names the column. */
+/* From the values of a file to SQL's. Loops over a type at a time; what does not fit an SQL type (a
+ * time of day beyond midnight, a year that timestamps do not have) is an error that names the
+ * column. */
 #include "formats/parquet/parquet_priv.h"
 
 #include "types/datetime.h"
@@ -13,7 +14,7 @@ static const int64_t us_a_day = 86400000000;
 
 static enum status out_of_range(const struct leaf *l, const char *what)
 {
-    return FAIL(DATETIME_FIELD_OVERFLOW, "%s out of range in column \"%.64s\" of the Parquet file",
+    return FAIL(DATETIME_FIELD_OVERFLOW, "%s out of range in column \"%s\" of the Parquet file",
                 what, l->name);
 }
 
@@ -29,11 +30,14 @@ static enum status out_of_range(const struct leaf *l, const char *what)
 static void integers(const struct leaf *l, type_id type, const char *fixed, uint32_t count,
                      void *dst)
 {
-    if (l->physical == PHYSICAL_INT32 && type == TYPE_INT4 && l->logical == LOGICAL_INTEGER && l->bits == 16)
+    if (l->physical == PHYSICAL_INT32 && type == TYPE_INT4 && l->logical == LOGICAL_INTEGER &&
+        l->bits == 16)
         LOOP(uint32_t, int32_t, v & 0xffff)
-    else if (l->physical == PHYSICAL_INT32 && type == TYPE_INT2 && !l->is_signed) LOOP(uint32_t, int16_t, v & 0xff)
+    else if (l->physical == PHYSICAL_INT32 && type == TYPE_INT2 && !l->is_signed)
+        LOOP(uint32_t, int16_t, v & 0xff)
     else if (l->physical == PHYSICAL_INT32 && type == TYPE_INT2) LOOP(int32_t, int16_t, v)
-    else if (l->physical == PHYSICAL_INT32 && type == TYPE_INT4) memcpy(dst, fixed, count * sizeof(int32_t));
+    else if (l->physical == PHYSICAL_INT32 && type == TYPE_INT4)
+        memcpy(dst, fixed, count * sizeof(int32_t));
     else if (l->physical == PHYSICAL_INT32) LOOP(uint32_t, int64_t, v)
     else if (type == TYPE_INT2) LOOP(int64_t, int16_t, v)
     else if (type == TYPE_INT4) LOOP(int64_t, int32_t, v)
@@ -83,8 +87,8 @@ static enum status big_decimal(const struct leaf *l, const uint8_t *p, uint32_t 
     return numeric_from_text(slice_of(digits + at), -1, a, ret);
 }
 
-static enum status one_decimal(const struct leaf *l, const uint8_t *p, uint32_t len, struct arena *a,
-                               struct numeric *ret)
+static enum status one_decimal(const struct leaf *l, const uint8_t *p, uint32_t len,
+                               struct arena *a, struct numeric *ret)
 {
     int64_t v = len > 0 && p[0] & 0x80 ? -1 : 0;
     if (len > 8) {
@@ -98,7 +102,8 @@ static enum status one_decimal(const struct leaf *l, const uint8_t *p, uint32_t 
         len = 8;
     }
     for (uint32_t i = 0; i < len; i++) v = (int64_t)((uint64_t)v << 8 | p[i]);
-    if (v > -1000000000000000000 && v < 1000000000000000000) *ret = numeric_small(v, (uint16_t)l->scale);
+    if (v > -1000000000000000000 && v < 1000000000000000000)
+        *ret = numeric_small(v, (uint16_t)l->scale);
     else return big_decimal(l, (const uint8_t[]){(uint8_t)(v >> 56), (uint8_t)(v >> 48),
                             (uint8_t)(v >> 40), (uint8_t)(v >> 32), (uint8_t)(v >> 24),
                             (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v}, 8, a, ret);
@@ -148,7 +153,9 @@ static float half_to_float(uint16_t h)
     float fraction = (float)(h & 1023), v;
     if (exponent == 31) v = h & 1023 ? __builtin_nanf("") : __builtin_inff();
     else if (exponent == 0) v = fraction / 16777216.0f;
-    else v = (1024.0f + fraction) * (exponent >= 25 ? (float)(1 << (exponent - 25)) : 1.0f / (float)(1 << (25 - exponent)));
+    else
+        v = (1024.0f + fraction) *
+            (exponent >= 25 ? (float)(1 << (exponent - 25)) : 1.0f / (float)(1 << (25 - exponent)));
     return h & 0x8000 ? -v : v;
 }
 

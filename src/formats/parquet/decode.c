@@ -1,6 +1,6 @@
-/* Runs of small numbers: the hybrid of run lengths and bit packing in which levels and dictionary codes are
- * written, and the delta encoding of integers. Both are read a batch at a time, so that a few bytes which
- * say "a billion times seven" cost nothing. */
+/* Runs of small numbers: the hybrid of run lengths and bit packing in which levels and dictionary
+ * codes are written, and the delta encoding of integers. Both are read a batch at a time, so that a
+ * few bytes which say "a billion times seven" cost nothing. */
 #include "formats/parquet/parquet_priv.h"
 
 /* `width` bits from bit `at` on, least significant first; the bytes are there. */

@@ -1,5 +1,5 @@
-/* Which SQL type a column of a file has. Unsigned numbers get the next wider type; what has a meaning that
- * no SQL type has (BSON) is its bytes. */
+/* Which SQL type a column of a file has. Unsigned numbers get the next wider type; what has a
+ * meaning that no SQL type has (BSON) is its bytes. */
 #include "formats/parquet/parquet_priv.h"
 
 enum { DECIMAL_BYTES_MAX = 32, PRECISION_MAX = 76, INTERVAL_BYTES = 12, UUID_BYTES = 16 };
@@ -22,7 +22,8 @@ static type_id time_type(const struct leaf *l)
 static type_id decimal_type(const struct leaf *l, struct parquet_column *c)
 {
     if (l->precision < 1 || l->precision > PRECISION_MAX || l->scale < 0 ||
-        l->scale > l->precision || (l->physical == PHYSICAL_FIXED && l->width > DECIMAL_BYTES_MAX)) {
+        l->scale > l->precision ||
+        (l->physical == PHYSICAL_FIXED && l->width > DECIMAL_BYTES_MAX)) {
         c->reason = "a decimal of more than 76 digits";
         return TYPE_NONE;
     }
@@ -57,8 +58,9 @@ void parquet__column_type(const struct leaf *l, struct parquet_column *c)
     }
     switch (l->physical) {
     case PHYSICAL_INT32:
-        c->type = l->logical == LOGICAL_DATE ? TYPE_DATE : timed && l->logical == LOGICAL_TIME ? TYPE_TIME
-                                                                            : integer_type(l, false);
+        c->type = l->logical == LOGICAL_DATE            ? TYPE_DATE
+                  : timed && l->logical == LOGICAL_TIME ? TYPE_TIME
+                                                        : integer_type(l, false);
         return;
     case PHYSICAL_INT64: c->type = timed ? time_type(l) : integer_type(l, true); return;
     case PHYSICAL_BYTE_ARRAY: {

@@ -1,6 +1,6 @@
-/* The footer: schema and row groups; and the headers of pages. The schema is read once; row groups, of which
- * there may be many, one at a time from the footer's bytes, so that a footer takes little more memory
- * than its size. */
+/* The footer: schema and row groups; and the headers of pages. The schema is read once; row groups,
+ * of which there may be many, one at a time from the footer's bytes, so that a footer takes little
+ * more memory than its size. */
 #include "formats/parquet/parquet_priv.h"
 
 /* --- schema --------------------------------------------------------------------------------- */
@@ -32,7 +32,8 @@ static void read_logical_fields(struct thrift *t, struct leaf *l)
             l->precision = (int32_t)thrift__int(t, &f, 0);
         else if (timed && f.id == 1) l->adjusted_to_utc = thrift__bool(t, &f);
         else if (timed && f.id == 2) read_unit(t, &f, l);
-        else if (l->logical == LOGICAL_INTEGER && f.id == 1) l->bits = (int32_t)thrift__int(t, &f, 0);
+        else if (l->logical == LOGICAL_INTEGER && f.id == 1)
+            l->bits = (int32_t)thrift__int(t, &f, 0);
         else if (l->logical == LOGICAL_INTEGER && f.id == 2) l->is_signed = thrift__bool(t, &f);
         else thrift__skip(t, f.type);
     }
@@ -87,10 +88,34 @@ static void apply_converted(struct leaf *l, int32_t converted)
     l->adjusted_to_utc = l->logical == LOGICAL_TIMESTAMP;
 }
 
+/* A name goes into messages and statements: what is no UTF-8 in it becomes question marks. */
+static const char *clean_name(struct arena *a, struct slice s)
+{
+    char *name = arena_strndup(a, s.data, s.len);
+    for (size_t i = 0; i < s.len;) {
+        unsigned char lead = (unsigned char)name[i];
+        size_t n = lead > 0 && lead < 0x80 ? 1
+                   : lead < 0xc2           ? 0
+                   : lead < 0xe0           ? 2
+                   : lead < 0xf0           ? 3
+                   : lead < 0xf5           ? 4
+                                           : 0;
+        bool fine = n > 0 && n <= s.len - i;
+        for (size_t k = 1; fine && k < n; k++) fine = ((unsigned char)name[i + k] & 0xc0) == 0x80;
+        unsigned char second = fine && n > 2 ? (unsigned char)name[i + 1] : 0x90;
+        fine &= !(lead == 0xe0 && second < 0xa0) && !(lead == 0xed && second > 0x9f) &&
+                !(lead == 0xf4 && second > 0x8f) && !(lead == 0xf0 && second < 0x90);
+        if (!fine) name[i] = '?';
+        i += fine ? n : 1;
+    }
+    return name;
+}
+
 static void read_element(struct thrift *t, struct arena *a, struct element *e)
 {
     struct thrift_field f = {0};
-    *e = (struct element){.leaf = {.name = "", .physical = PHYSICAL_NONE}, .converted = CONVERTED_NONE};
+    *e = (struct element){.leaf = {.name = "", .physical = PHYSICAL_NONE},
+                          .converted = CONVERTED_NONE};
     if (!thrift__enter(t, NULL)) return;
     while (thrift__field(t, &f)) {
         struct slice s;
@@ -100,7 +125,7 @@ static void read_element(struct thrift *t, struct arena *a, struct element *e)
         case 3: e->repetition = (int32_t)thrift__int(t, &f, 0); break;
         case 4:
             s = thrift__binary(t, &f);
-            e->leaf.name = arena_strndup(a, s.data, s.len);
+            e->leaf.name = clean_name(a, s);
             break;
         case 5: e->children = (int32_t)thrift__int(t, &f, 0); break;
         case 6: e->converted = (int32_t)thrift__int(t, &f, CONVERTED_NONE); break;
@@ -124,9 +149,9 @@ static const char *group_reason(const struct element *e)
 static enum status check_leaf(const struct leaf *l)
 {
     if (l->physical < PHYSICAL_BOOLEAN || l->physical > PHYSICAL_FIXED)
-        return DAMAGED("column \"%.64s\" has no type", l->name);
+        return DAMAGED("column \"%s\" has no type", l->name);
     if (l->physical == PHYSICAL_FIXED && (l->width <= 0 || l->width > 1 << 20))
-        return DAMAGED("column \"%.64s\" has values of %d bytes", l->name, l->width);
+        return DAMAGED("column \"%s\" has values of %d bytes", l->name, l->width);
     return OK;
 }
 
@@ -139,7 +164,8 @@ static enum status read_schema(struct thrift *t, uint32_t count, struct arena *a
     int depth = 0;
     struct element e;
     if (count < 1 || count > PARQUET_COLUMNS_MAX)
-        return FAIL(FEATURE_NOT_SUPPORTED, "Parquet files with %u columns are not supported", count),
+        return FAIL(FEATURE_NOT_SUPPORTED, "Parquet files with %u columns are not supported",
+                    count),
                error_detail("There must be 1 to %d.", PARQUET_COLUMNS_MAX);
     m->leaves = ARENA_ARRAY(a, struct leaf, count);
     m->columns = ARENA_ARRAY(a, struct parquet_column, count);

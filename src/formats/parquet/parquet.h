@@ -1,7 +1,8 @@
-/* Apache Parquet files (github.com/apache/parquet-format): tables of flat columns, read into vectors and
- * written from them. What DuckDB, pyarrow and Spark write is read: all encodings, pages of both
- * versions, none, snappy, gzip, zstd and LZ4_RAW compression. Nested columns are told as such and cannot
- * be read. Every byte of a file is taken to be hostile: sizes are bounded, and memory is counted. */
+/* Apache Parquet files (github.com/apache/parquet-format): tables of flat columns, read into
+ * vectors and written from them. What DuckDB, pyarrow and Spark write is read: all encodings, pages
+ * of both versions, none, snappy, gzip, zstd and LZ4_RAW compression. Nested columns are told as
+ * such and cannot be read. Every byte of a file is taken to be hostile: sizes are bounded, and
+ * memory is counted. */
 #ifndef HELIOS_FORMATS_PARQUET_PARQUET_H
 #define HELIOS_FORMATS_PARQUET_PARQUET_H
 
@@ -22,9 +23,10 @@ struct parquet_column {
 
 struct parquet_reader;
 
-/* Reads footer and schema of a file of so many bytes, which stays open as long as the reader. All that
- * the reader holds is at most `memory_max` bytes (PROGRAM_LIMIT_EXCEEDED beyond). BAD_COPY_FILE_FORMAT when
- * it is damaged or no Parquet file. Released by parquet_close, whatever happens. */
+/* Reads footer and schema of a file of so many bytes, which stays open as long as the reader. All
+ * that the reader holds is at most `memory_max` bytes (PROGRAM_LIMIT_EXCEEDED beyond).
+ * BAD_COPY_FILE_FORMAT when it is damaged or no Parquet file. Released by parquet_close, whatever
+ * happens. */
 enum status parquet_open(struct file *f, uint64_t bytes, uint64_t memory_max,
                          struct parquet_reader **ret) MUST;
 void parquet_close(struct parquet_reader *r);
@@ -32,11 +34,12 @@ const struct parquet_column *parquet_columns(const struct parquet_reader *r, uin
 uint64_t parquet_rows(const struct parquet_reader *r);
 /* Bytes of the file that were read; of how many, the size tells. */
 uint64_t parquet_bytes_read(const struct parquet_reader *r);
-/* The columns that are wanted, in the order of the vectors. FEATURE_NOT_SUPPORTED for one that cannot be
- * read. Once, before the first parquet_next. */
+/* The columns that are wanted, in the order of the vectors. FEATURE_NOT_SUPPORTED for one that
+ * cannot be read. Once, before the first parquet_next. */
 enum status parquet_select(struct parquet_reader *r, const uint32_t *columns, uint32_t count) MUST;
-/* Up to `max` (≤ BATCH_ROWS) rows into flat vectors of the columns' types, whose nulls are zeroed; bytes
- * stay until the next call. *ret_rows 0: there are no more. Text is as it lies in the file: not checked. */
+/* Up to `max` (≤ BATCH_ROWS) rows into flat vectors of the columns' types, whose nulls are zeroed;
+ * bytes stay until the next call. *ret_rows 0: there are no more. Text is as it lies in the file:
+ * not checked. */
 enum status parquet_next(struct parquet_reader *r, struct vec *columns, uint32_t max,
                          struct arena *a, uint32_t *ret_rows) MUST;
 

@@ -1,5 +1,5 @@
-/* What the files of the folder share: names of the format's numbers, cursors over bytes, the codecs,
- * decoders of values. */
+/* What the files of the folder share: names of the format's numbers, cursors over bytes, the
+ * codecs, decoders of values. */
 #ifndef HELIOS_FORMATS_PARQUET_PARQUET_PRIV_H
 #define HELIOS_FORMATS_PARQUET_PARQUET_PRIV_H
 
@@ -138,7 +138,8 @@ void thrift__put_binary(struct thrift_out *o, int32_t id, struct slice s);
 void thrift__put_list(struct thrift_out *o, int32_t id, enum thrift_type of, uint32_t count);
 void thrift__put_element_int(struct thrift_out *o, int64_t v);
 void thrift__put_element_binary(struct thrift_out *o, struct slice s);
-void thrift__put_struct(struct thrift_out *o, int32_t id); /* id 0: a list's element, or the outermost */
+void thrift__put_struct(struct thrift_out *o,
+                        int32_t id); /* id 0: a list's element, or the outermost */
 void thrift__put_end(struct thrift_out *o);
 
 /* --- metadata.c ----------------------------------------------------------------------------- */
@@ -251,7 +252,8 @@ uint32_t parquet__fixed_width(const struct leaf *l);
 
 /* --- convert.c: what they mean -------------------------------------------------------------- */
 
-/* dst[i] := the SQL value of the i-th, `width` bytes a value (enum rep's). Strings go into the arena. */
+/* dst[i] := the SQL value of the i-th, `width` bytes a value (enum rep's). Strings go into the
+ * arena. */
 enum status parquet__convert_fixed(const struct leaf *l, type_id type, const char *fixed,
                                    uint32_t count, void *dst, struct arena *a) MUST;
 enum status parquet__convert_strings(const struct leaf *l, type_id type,
@@ -283,7 +285,8 @@ struct chunk {
     struct buffer window;
     size_t window_at, window_len;
     struct buffer page;    /* decompressed */
-    struct buffer dictionary, dictionary_values; /* its bytes; its values as they go into a vector */
+    struct buffer dictionary,
+        dictionary_values; /* its bytes; its values as they go into a vector */
     uint32_t dictionary_count;
     bool has_dictionary;
     int64_t values_left;   /* of the chunk, beyond this page */

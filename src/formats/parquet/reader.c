@@ -1,5 +1,5 @@
-/* A file of Parquet, row group by row group. The footer's bytes are kept: row groups are read from them as
- * they come. */
+/* A file of Parquet, row group by row group. The footer's bytes are kept: row groups are read from
+ * them as they come. */
 #include "formats/parquet/parquet_priv.h"
 
 static const char magic[] = "PAR1", encrypted[] = "PARE";
@@ -43,8 +43,8 @@ static enum status read_footer(struct parquet_reader *r)
     if (len > r->bytes - MAGIC_BYTES - TAIL_BYTES)
         return DAMAGED("its footer is longer than the file");
     if (len > FOOTER_BYTES_MAX)
-        return FAIL(PROGRAM_LIMIT_EXCEEDED, "the footer of the Parquet file is larger than %d bytes",
-                    FOOTER_BYTES_MAX);
+        return FAIL(PROGRAM_LIMIT_EXCEEDED,
+                    "the footer of the Parquet file is larger than %d bytes", FOOTER_BYTES_MAX);
     TRY(parquet__buffer_need(&r->memory, &r->footer_buffer, (size_t)len + 1, false));
     TRY(file_read(r->file, r->footer_buffer.data, len, r->bytes - TAIL_BYTES - len));
     r->footer = slice_make(r->footer_buffer.data, len);
@@ -96,7 +96,7 @@ enum status parquet_select(struct parquet_reader *r, const uint32_t *columns, ui
         const struct parquet_column *c = &m->columns[columns[i]];
         struct chunk *k = &r->chunks[i];
         if (c->type == TYPE_NONE)
-            return FAIL(FEATURE_NOT_SUPPORTED, "column \"%.64s\" of the Parquet file is %s, which "
+            return FAIL(FEATURE_NOT_SUPPORTED, "column \"%s\" of the Parquet file is %s, which "
                                                "cannot be read",
                         c->name, c->reason),
                    error_object(NULL, NULL, c->name, NULL);
@@ -123,7 +123,7 @@ static enum status next_group(struct parquet_reader *r)
     for (uint32_t i = 0; i < r->chunk_count; i++) {
         const struct chunk_meta *meta = &r->metas[r->chunks[i].leaf - m->leaves];
         if (meta->values != rows)
-            return DAMAGED("column \"%.64s\" has another number of values than its row group",
+            return DAMAGED("column \"%s\" has another number of values than its row group",
                            r->chunks[i].leaf->name);
         if (rows > 0) TRY(parquet__chunk_begin(&r->chunks[i], meta));
     }

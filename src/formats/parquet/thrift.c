@@ -1,6 +1,6 @@
-/* Thrift's compact protocol (apache/thrift, doc/specs/thrift-compact-protocol.md), as far as Parquet uses
- * it. The reader never looks beyond its bytes; after the first thing that is wrong it gives zeros, and
- * `bad` tells, so that callers ask once at the end. */
+/* Thrift's compact protocol (apache/thrift, doc/specs/thrift-compact-protocol.md), as far as
+ * Parquet uses it. The reader never looks beyond its bytes; after the first thing that is wrong it
+ * gives zeros, and `bad` tells, so that callers ask once at the end. */
 #include "formats/parquet/parquet_priv.h"
 
 enum { DEPTH_MAX = 32 };

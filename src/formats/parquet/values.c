@@ -1,6 +1,6 @@
-/* The values of a page, without the NULLs, in any encoding (parquet-format, Encodings.md). They are taken a
- * batch at a time from where they lie; only DELTA_BYTE_ARRAY, whose values share their beginnings, makes
- * copies. */
+/* The values of a page, without the NULLs, in any encoding (parquet-format, Encodings.md). They are
+ * taken a batch at a time from where they lie; only DELTA_BYTE_ARRAY, whose values share their
+ * beginnings, makes copies. */
 #include "formats/parquet/parquet_priv.h"
 
 uint32_t parquet__fixed_width(const struct leaf *l)
@@ -16,7 +16,7 @@ static enum status short_page(void)
 
 static enum status refuse_encoding(const struct values *v)
 {
-    return DAMAGED("encoding %d does not go with the type of column \"%.64s\"", v->encoding,
+    return DAMAGED("encoding %d does not go with the type of column \"%s\"", v->encoding,
                    v->leaf->name);
 }
 
@@ -56,7 +56,8 @@ static enum status begin_delta_numbers(struct values *v, struct slice s)
     return OK;
 }
 
-/* Lengths of all values, then their bytes. Where the bytes begin is known once the lengths are read. */
+/* Lengths of all values, then their bytes. Where the bytes begin is known once the lengths are
+ * read. */
 static enum status begin_lengths(struct delta *lengths, struct slice s, struct slice *ret_rest)
 {
     *ret_rest = s;
@@ -247,7 +248,7 @@ enum status parquet__values_strings(struct values *v, struct slice *strings, uin
         strbuf_add(&v->last, strings[i].data, strings[i].len);
         made += v->last.len;
         if (made > BATCH_BYTES_MAX || v->last.len > PAGE_BYTES_MAX)
-            return FAIL(PROGRAM_LIMIT_EXCEEDED, "column \"%.64s\" of the Parquet file has more than "
+            return FAIL(PROGRAM_LIMIT_EXCEEDED, "column \"%s\" of the Parquet file has more than "
                                                 "%d bytes in %d rows",
                         v->leaf->name, BATCH_BYTES_MAX, BATCH_ROWS);
         strings[i] = slice_dup(a, strbuf_slice(&v->last));

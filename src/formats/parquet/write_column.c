@@ -1,5 +1,5 @@
-/* A column that is written: its values as Parquet has them, and a dictionary of them as long as there are few
- * different ones. */
+/* A column that is written: its values as Parquet has them, and a dictionary of them as long as
+ * there are few different ones. */
 #include "formats/parquet/write_priv.h"
 
 #include "base/hash.h"
@@ -40,7 +40,10 @@ static void describe_numeric(struct column_out *c, int32_t typmod)
     bool fits = typmod >= 4 && precision <= DECIMAL_DIGITS_MAX && scale >= 0 && scale <= precision;
     describe(c, FORM_TEXT, PHYSICAL_BYTE_ARRAY, LOGICAL_STRING);
     if (!fits) return;
-    describe(c, FORM_DECIMAL, precision <= 9 ? PHYSICAL_INT32 : precision <= 18 ? PHYSICAL_INT64 : PHYSICAL_FIXED,
+    describe(c, FORM_DECIMAL,
+             precision <= 9    ? PHYSICAL_INT32
+             : precision <= 18 ? PHYSICAL_INT64
+                               : PHYSICAL_FIXED,
              LOGICAL_DECIMAL);
     c->leaf.precision = precision;
     c->leaf.scale = c->scale = scale;
@@ -155,7 +158,8 @@ static void add_to_dictionary(struct column_out *c, struct slice value)
             c->entry_cap = c->entry_cap ? c->entry_cap * 2 : 256;
             c->entries = mem_realloc(MEM_QUERY, c->entries, c->entry_cap * sizeof *c->entries);
         }
-        c->entries[c->entry_count] = (struct entry){(uint32_t)c->plain.len, (uint32_t)value.len, hash};
+        c->entries[c->entry_count] =
+            (struct entry){(uint32_t)c->plain.len, (uint32_t)value.len, hash};
         strbuf_add(&c->plain, value.data, value.len);
         c->slots[at] = code = ++c->entry_count;
     }
@@ -227,8 +231,8 @@ static void add_i64(struct column_out *c, int64_t v)
 
 static enum status refuse(const struct column_out *c, const char *what)
 {
-    return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "%s in column \"%.64s\" cannot be written to Parquet", what,
-                c->name);
+    return FAIL(NUMERIC_VALUE_OUT_OF_RANGE, "%s in column \"%s\" cannot be written to Parquet",
+                what, c->name);
 }
 
 /* Length, then bytes. */
@@ -236,7 +240,7 @@ static enum status add_string(struct column_out *c, struct slice s, struct strbu
 {
     uint32_t len = (uint32_t)s.len;
     if (s.len > VALUE_BYTES_MAX)
-        return FAIL(PROGRAM_LIMIT_EXCEEDED, "a value of column \"%.64s\" is larger than %d bytes",
+        return FAIL(PROGRAM_LIMIT_EXCEEDED, "a value of column \"%s\" is larger than %d bytes",
                     c->name, VALUE_BYTES_MAX);
     note_bytes(&c->statistic, s);
     if (!c->dictionary) {
@@ -246,7 +250,9 @@ static enum status add_string(struct column_out *c, struct slice s, struct strbu
         return OK;
     }
     size_t at = scratch->len; /* s may lie before it; adding may move both */
-    size_t from = s.data >= scratch->data && s.data < scratch->data + at ? (size_t)(s.data - scratch->data) : SIZE_MAX;
+    size_t from = s.data >= scratch->data && s.data < scratch->data + at
+                      ? (size_t)(s.data - scratch->data)
+                      : SIZE_MAX;
     strbuf_reserve(scratch, s.len + sizeof len);
     strbuf_add(scratch, &len, sizeof len);
     strbuf_add(scratch, from == SIZE_MAX ? s.data : scratch->data + from, s.len);

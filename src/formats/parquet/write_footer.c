@@ -13,7 +13,9 @@ static int32_t converted_of(const struct leaf *l)
     case LOGICAL_JSON: return CONVERTED_JSON;
     case LOGICAL_TIMESTAMP: return l->adjusted_to_utc ? CONVERTED_TIMESTAMP_MICROS : CONVERTED_NONE;
     case LOGICAL_INTEGER:
-        return l->bits == 16 ? CONVERTED_INT_16 : l->bits == 32 ? CONVERTED_INT_32 : CONVERTED_INT_64;
+        return l->bits == 16   ? CONVERTED_INT_16
+               : l->bits == 32 ? CONVERTED_INT_32
+                               : CONVERTED_INT_64;
     default: return CONVERTED_NONE;
     }
 }

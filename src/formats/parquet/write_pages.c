@@ -1,5 +1,5 @@
-/* The pages of a column: its dictionary, if it has one, and one page of data of version 1, which every reader
- * knows; both compressed by Zstandard, and with a checksum. */
+/* The pages of a column: its dictionary, if it has one, and one page of data of version 1, which
+ * every reader knows; both compressed by Zstandard, and with a checksum. */
 #include "formats/parquet/write_priv.h"
 
 /* --- the hybrid of runs --------------------------------------------------------------------- */
@@ -46,7 +46,8 @@ void parquet__hybrid_write(struct strbuf *b, const uint32_t *values, uint32_t co
             i += run;
             continue;
         }
-        while (end < count && run_at(values, end, end + RUN_MIN < count ? end + RUN_MIN : count) < RUN_MIN)
+        while (end < count &&
+               run_at(values, end, end + RUN_MIN < count ? end + RUN_MIN : count) < RUN_MIN)
             end += 8;
         if (end > count) end = count;
         put_packed(b, values + i, end - i, width);
@@ -125,13 +126,14 @@ void parquet__write_pages(struct column_out *c, struct strbuf *out, struct strbu
     if (dictionary) {
         unsigned width = c->entry_count < 2 ? 0 : 32 - (unsigned)__builtin_clz(c->entry_count - 1);
         strbuf_addc(scratch, (char)width);
-        parquet__hybrid_write(scratch, (const uint32_t *)(const void *)c->codes.data, c->value_count,
-                              width);
+        parquet__hybrid_write(scratch, (const uint32_t *)(const void *)c->codes.data,
+                              c->value_count, width);
     } else if (c->form == FORM_BOOL) {
         add_booleans(c, scratch);
     } else {
         strbuf_add(scratch, c->plain.data, c->plain.len);
     }
-    put_page(out, strbuf_slice(scratch), false, dictionary ? ENCODING_RLE_DICTIONARY : ENCODING_PLAIN,
-             c->value_count + c->null_count, ret);
+    put_page(out, strbuf_slice(scratch), false,
+             dictionary ? ENCODING_RLE_DICTIONARY : ENCODING_PLAIN, c->value_count + c->null_count,
+             ret);
 }

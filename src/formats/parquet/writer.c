@@ -1,5 +1,5 @@
-/* Rows are gathered by column until there are enough for a row group, which is written as a whole: so a
- * file may be written to where nothing can be changed afterwards. */
+/* Rows are gathered by column until there are enough for a row group, which is written as a whole:
+ * so a file may be written to where nothing can be changed afterwards. */
 #include "formats/parquet/write_priv.h"
 
 struct parquet_writer {
@@ -75,7 +75,8 @@ static enum status end_group(struct parquet_writer *w)
     w->group_rows = 0;
     w->group_count++;
     if (w->groups.len > FOOTER_BYTES_MAX / 2)
-        return FAIL(PROGRAM_LIMIT_EXCEEDED, "a Parquet file with so many row groups cannot be written"),
+        return FAIL(PROGRAM_LIMIT_EXCEEDED,
+                    "a Parquet file with so many row groups cannot be written"),
                error_hint("Write the rows to more than one file.");
     return push(w);
 }
