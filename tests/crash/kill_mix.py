@@ -66,7 +66,7 @@ def check(server, clients):
     c = server.connect()
     c.autocommit = True
     q = c.cursor()
-    q.execute("set lock_timeout = '20ms'")
+    q.execute("set lock_timeout = '20s'")
     for client in clients:
         client.check(q)
     q.execute("select object, kind, problem from helios_verify() where problem is not null")

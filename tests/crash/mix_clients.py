@@ -131,6 +131,8 @@ class Shopper(Client):
             s["audit"] += len(mine)
             self.count("cascades")
             return "delete from customer where id = %d" % gone
+        if what == 5 and s["customers"] and rng.randrange(2):
+            return self.renumber(rng, s)
         if what == 1 and some:
             del s["orders"][some]
             s["audit"] += 1
@@ -151,6 +153,18 @@ class Shopper(Client):
         s["orders"][order := self.next()] = (customer, amount)
         s["audit"] += 1
         return "insert into orders values (%d, %d, %d, %d)" % (order, n, customer, amount)
+
+    def renumber(self, rng, s):
+        """ON UPDATE CASCADE: each order is updated, and the sums go with it."""
+        old = rng.choice(s["customers"])
+        new = rng.choice([i for i in range(self.number * 100, self.number * 100 + 100) if i not in s["customers"]])
+        s["customers"] = sorted({*s["customers"], new} - {old})
+        mine = [o for o, (c, _) in s["orders"].items() if c == old]
+        for o in mine:
+            s["orders"][o] = (new, s["orders"][o][1])
+        s["audit"] += 2 * len(mine)
+        self.count("cascades of an update")
+        return "update customer set id = %d where id = %d" % (new, old)
 
     def work(self, q, rng):
         s, statements, saved = copy.deepcopy(self.sure), [], []
@@ -211,6 +225,7 @@ class Pledger(Client):
         return {"prepared": {g: known[g] for g in there}, "done": done}
 
     def settle(self, q, found):
+        q.execute("set lock_timeout = '20ms'")
         for gid in found["prepared"]:
             self.count("prepared transactions that survived")
             try:
@@ -218,6 +233,7 @@ class Pledger(Client):
                 raise AssertionError(f"{gid} holds no lock")
             except psycopg2.errors.LockNotAvailable:
                 pass
+        q.execute("set lock_timeout = '20s'")
 
     def prepare(self, q, rng):
         s, number = copy.deepcopy(self.sure), self.next()
@@ -263,13 +279,37 @@ class Historian(Client):
         return dict(rows(q, "select id, v from clock"))
 
     def settle(self, q, found):
+        for name, in rows(q, "select name from helios_branches where name like 'past%'"):
+            q.execute(f"drop branch {name}")
         for i in range(LOOKS):
             self.ask(q, random.Random(self.serial + i))
+
+    def branch(self, q, scn, state):
+        """A branch of the past, looked at and dropped. It goes back to where some table was written anew at most."""
+        name = f"past{self.next()}"
+        self.what = f"create branch {name} from main as of transaction {scn}"
+        try:
+            q.execute(self.what)
+        except psycopg2.Error as e:
+            if e.pgcode != "72000":
+                raise
+            self.count("moments beyond some table's history")
+            return
+        q.execute(f"use branch {name}")
+        found = dict(rows(q, "select id, v from clock"))
+        q.execute("insert into clock values (-1, 0)")
+        q.execute("use branch main")
+        q.execute(f"drop branch {name}")
+        assert found == state, f"{name}, of transaction {scn}: {found}, not {state}"
+        self.count("branches of the past")
 
     def ask(self, q, rng):
         if not self.log:
             return
         at, scn, state = self.log[int(len(self.log) * rng.random() ** 0.5)]
+        if rng.randrange(12) == 0:
+            self.branch(q, scn, state)
+            return
         moment = f"as of transaction {scn}"
         self.what = f"select id, v from clock {moment}"
         try:
