@@ -10,6 +10,7 @@
 
 #include "types/array.h"
 #include "types/datetime.h"
+#include "types/jsonb.h"
 #include "types/numeric.h"
 
 enum { NAME_BYTES_MAX = 63, TIMESTAMP_END_DAYS = 106751983 /* 294277-01-01, since 2000 */ };
@@ -369,6 +370,30 @@ static enum status cast_odd(type_id from, type_id to, const union value *v, unio
     return OK;
 }
 
+static enum status no_scalar(const struct json_value *v, type_id to)
+{
+    const char *name = v->kind == JSON_NUMBER ? "numeric" : json_kind_name((enum json_kind)v->kind);
+    return FAIL(INVALID_PARAMETER_VALUE, "cannot cast jsonb %s to type %s", name,
+                type_get(to)->sql_name);
+}
+
+/* A document that is a number or a truth value; or its text, for json. */
+static enum status cast_jsonb(type_id to, const union value *v, const struct format_options *fmt,
+                              struct arena *a, union value *ret)
+{
+    struct json_value root = jsonb_of(&v->bytes);
+    union value number;
+    if (to == TYPE_JSON) return to_text(TYPE_JSONB, to, v, fmt, a, ret);
+    if (to == TYPE_BOOL) {
+        if (!jsonb_is_true_false(&root)) return no_scalar(&root, to);
+        ret->b = root.kind == JSON_TRUE;
+        return OK;
+    }
+    if (root.kind != JSON_NUMBER) return no_scalar(&root, to);
+    number.numeric = jsonb_number(&root, a);
+    return cast_value(TYPE_NUMERIC, to, &number, fmt, a, ret);
+}
+
 enum status cast_value(type_id from, type_id to, const union value *v,
                        const struct format_options *fmt, struct arena *a, union value *ret)
 {
@@ -390,6 +415,10 @@ enum status cast_value(type_id from, type_id to, const union value *v,
         s = OK;
     } else if ((from == TYPE_CHAR1 || to == TYPE_CHAR1) && (from == TYPE_INT4 || to == TYPE_INT4))
         s = cast_odd(from, to, &in, &out);
+    else if (from == TYPE_JSONB && (to == TYPE_JSON || to == TYPE_BOOL || is_number(to)))
+        s = cast_jsonb(to, &in, fmt, a, &out);
+    else if (from == TYPE_JSON && to == TYPE_JSONB)
+        s = jsonb_from_text(bytes_slice(&in.bytes), a, &out.bytes);
     else if (is_string(to) || from == TYPE_PG_NODE_TREE)
         s = to_text(from, to, &in, fmt, a, &out);
     else if (is_string(from))

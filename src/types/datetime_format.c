@@ -36,12 +36,12 @@ static void add_clock(struct strbuf *out, const struct civil *c)
     add_fraction(out, (uint32_t)c->us);
 }
 
-static void add_offset(struct strbuf *out, int32_t east)
+static void add_offset(struct strbuf *out, int32_t east, bool minutes)
 {
     uint32_t n = (uint32_t)(east < 0 ? -east : east);
     strbuf_addc(out, east < 0 ? '-' : '+');
     add_number(out, n / SECONDS_PER_HOUR, 2);
-    if (n % SECONDS_PER_HOUR) {
+    if (minutes || n % SECONDS_PER_HOUR) {
         strbuf_addc(out, ':');
         add_number(out, n / 60 % 60, 2);
     }
@@ -77,6 +77,7 @@ static void add_day(struct strbuf *out, const struct civil *c, const struct form
         add_three(out, day_first ? day : month, day_first ? month : day, '-', year);
         return;
     case DATE_STYLE_ISO:
+    case DATE_STYLE_XSD:
         break;
     }
     add_number(out, year, 4);
@@ -127,15 +128,15 @@ static void add_timestamp(struct strbuf *out, int64_t ts, bool with_zone,
         add_number(out, (uint64_t)(c.year > 0 ? c.year : 1 - c.year), 4);
     } else {
         add_day(out, &c, fmt);
-        strbuf_addc(out, ' ');
+        strbuf_addc(out, style == DATE_STYLE_XSD ? 'T' : ' ');
         add_clock(out, &c);
     }
-    if (with_zone && style == DATE_STYLE_ISO) {
-        add_offset(out, east);
+    if (with_zone && (style == DATE_STYLE_ISO || style == DATE_STYLE_XSD)) {
+        add_offset(out, east, style == DATE_STYLE_XSD);
     } else if (with_zone) {
         strbuf_addc(out, ' ');
         if (*abbrev) strbuf_adds(out, abbrev);
-        else add_offset(out, east);
+        else add_offset(out, east, false);
     }
     if (c.year <= 0) strbuf_adds(out, " BC");
 }

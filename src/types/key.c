@@ -6,11 +6,13 @@
  *   interval  its length in microseconds at 30 days a month: 4 + 8 bytes, sign flipped
  *   arrays    each element as 2 + its key or 3 for NULL, then 1; then u8 dimensions, and of each
  *             i32 length and i32 lower bound. oidvector: u32 count before it all
- *   records   each field as 2, u32 type, then 2 and its key or 3 for NULL; then 1 */
+ *   records   each field as 2, u32 type, then 2 and its key or 3 for NULL; then 1
+ *   jsonb     as docs/format/jsonb.md has it */
 #include "types/key.h"
 
 #include "types/array.h"
 #include "types/datetime.h"
+#include "types/jsonb_priv.h"
 #include "types/key_priv.h"
 #include "types/numeric.h"
 #include "types/record.h"
@@ -208,6 +210,35 @@ static void put_record(const struct bytes *b, struct strbuf *out)
     arena_release(&arena);
 }
 
+static void put_json(const struct json_value *v, enum jsonb__rank rank, struct strbuf *out)
+{
+    struct arena arena;
+    strbuf_addc(out, (char)rank);
+    if (v->kind == JSON_STRING) put_bytes(out, v->bytes.data, v->bytes.len);
+    if (jsonb_is_true_false(v)) strbuf_addc(out, v->kind == JSON_TRUE);
+    if (v->kind == JSON_NUMBER) {
+        arena_init(&arena, MEM_QUERY);
+        struct numeric n = jsonb_number(v, &arena);
+        put_numeric(out, &n);
+        arena_release(&arena);
+    }
+    if (rank != JSONB__ARRAY && rank != JSONB__OBJECT) return;
+    put_u32(out, v->count);
+    for (uint32_t i = 0; i < v->count; i++) {
+        struct json_pair p = {0};
+        if (rank == JSONB__ARRAY) p.value = jsonb_item(v, i);
+        else p = jsonb_pair(v, i);
+        if (rank == JSONB__OBJECT) put_bytes(out, p.key.data, p.key.len);
+        put_json(&p.value, jsonb__rank(&p.value), out);
+    }
+}
+
+static void put_jsonb(const struct bytes *b, struct strbuf *out)
+{
+    struct json_value v = jsonb_of(b);
+    put_json(&v, jsonb__root_rank(&v), out);
+}
+
 static void put_value(type_id type, const union value *v, struct strbuf *out)
 {
     switch (type_rep(type)) {
@@ -237,6 +268,8 @@ static void put_value(type_id type, const union value *v, struct strbuf *out)
             put_array(type, &v->bytes, out);
         else if (type_is_composite(type))
             put_record(&v->bytes, out);
+        else if (type == TYPE_JSONB)
+            put_jsonb(&v->bytes, out);
         else if (type == TYPE_BPCHAR)
             put_bytes(out, bytes_data(&v->bytes), value__trimmed_len(&v->bytes));
         else

@@ -7,6 +7,7 @@
 #include "base/fiber.h"
 #include "types/array.h"
 #include "types/datetime.h"
+#include "types/jsonb_priv.h"
 #include "types/key_priv.h"
 #include "types/numeric.h"
 #include "types/record.h"
@@ -241,6 +242,58 @@ static enum status get_record(struct reader *r, type_id type, struct arena *a, s
     return record_make(a, type, types.data, fields.data, (uint32_t)types.count, ret);
 }
 
+static enum status get_json(struct reader *r, uint32_t depth, struct arena *a,
+                            struct json_value *ret);
+
+static enum status get_members(struct reader *r, uint32_t depth, struct arena *a,
+                               struct json_value *ret)
+{
+    uint32_t n = (uint32_t)get_be(r, 4);
+    if (depth >= JSON_DEPTH_MAX || fiber_stack_left() < STACK_MIN) return corrupted();
+    for (uint32_t i = 0; i < n; i++) {
+        struct bytes key;
+        struct json_value in;
+        if (r->overrun) return corrupted();
+        if (ret->kind == JSON_OBJECT) TRY(get_bytes(r, a, &key));
+        TRY(get_json(r, depth + 1, a, &in));
+        if (ret->kind == JSON_ARRAY) json_push(a, ret, in);
+        else json_put(a, ret, slice_dup(a, bytes_slice(&key)), in);
+    }
+    return OK;
+}
+
+static enum status get_json(struct reader *r, uint32_t depth, struct arena *a,
+                            struct json_value *ret)
+{
+    enum jsonb__rank rank = (enum jsonb__rank)get_u8(r);
+    struct bytes b;
+    struct numeric n;
+    *ret = (struct json_value){.kind = JSON_NULL};
+    switch (rank) {
+    case JSONB__NULL: return OK;
+    case JSONB__EMPTY: ret->kind = JSON_ARRAY; return depth ? corrupted() : OK;
+    case JSONB__STRING:
+        TRY(get_bytes(r, a, &b));
+        *ret = json_string(slice_dup(a, bytes_slice(&b)));
+        return OK;
+    case JSONB__NUMBER:
+        TRY(get_numeric(r, a, &n));
+        *ret = json_number(a, &n);
+        return OK;
+    case JSONB__BOOL: *ret = json_bool(get_u8(r)); return OK;
+    case JSONB__ARRAY: ret->kind = JSON_ARRAY; return get_members(r, depth, a, ret);
+    case JSONB__OBJECT: ret->kind = JSON_OBJECT; return get_members(r, depth, a, ret);
+    default: return corrupted();
+    }
+}
+
+static enum status get_jsonb(struct reader *r, struct arena *a, struct bytes *ret)
+{
+    struct json_value v;
+    TRY(get_json(r, 0, a, &v));
+    return jsonb_make(a, &v, ret);
+}
+
 static enum status get_value(struct reader *r, type_id type, struct arena *a, union value *ret)
 {
     uint8_t b;
@@ -270,6 +323,7 @@ static enum status get_value(struct reader *r, type_id type, struct arena *a, un
         return OK;
     case REP_BYTES:
         if (type_is_composite(type)) return get_record(r, type, a, &ret->bytes);
+        if (type == TYPE_JSONB) return get_jsonb(r, a, &ret->bytes);
         return type_is_array(type) ? get_array(r, type, a, &ret->bytes)
                                    : get_bytes(r, a, &ret->bytes);
     case REP_NUMERIC:

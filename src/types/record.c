@@ -6,7 +6,7 @@
 #include "types/array.h"
 #include "types/element_priv.h"
 
-enum { HEADER = 12, FIELD = 8, AT_DEPTH = 4, AT_COUNT = 8 };
+enum { HEADER = 12, FIELD = 8, AT_DEPTH = 4, AT_COUNT = 8, DEPTH_BITS = 0xffff, NAMED = 1 << 16 };
 
 static uint32_t get_u32(const char *p)
 {
@@ -45,6 +45,20 @@ static enum status read_field(struct slice s, size_t *at, struct arena *a, type_
     return element__read(type_rep(*ret_type), value, a, &ret->v) ? OK : corrupt();
 }
 
+/* Each ends with a zero byte, so they can be told where they lie: a value with names is never short. */
+static enum status read_names(struct slice s, size_t *at, struct arena *a, struct record_view *ret)
+{
+    const char **names = ARENA_ARRAY(a, const char *, ret->count + 1);
+    for (uint32_t i = 0; i < ret->count; i++) {
+        const char *end = memchr(s.data + *at, '\0', s.len - *at);
+        if (!end) return corrupt();
+        names[i] = s.data + *at;
+        *at = (size_t)(end - s.data) + 1;
+    }
+    ret->names = names;
+    return OK;
+}
+
 enum status record_open(const struct bytes *b, struct arena *a, struct record_view *ret)
 {
     struct slice s = bytes_slice(b);
@@ -53,10 +67,12 @@ enum status record_open(const struct bytes *b, struct arena *a, struct record_vi
     ret->type = get_u32(s.data);
     ret->count = get_u32(s.data + AT_COUNT);
     if (ret->count > (s.len - HEADER) / FIELD) return corrupt();
+    ret->names = NULL;
     ret->types = ARENA_ARRAY(a, type_id, ret->count + 1);
     ret->fields = ARENA_ARRAY(a, struct datum, ret->count + 1);
     for (uint32_t i = 0; i < ret->count; i++)
         TRY(read_field(s, &at, a, &ret->types[i], &ret->fields[i]));
+    if (get_u32(s.data + AT_DEPTH) & NAMED) TRY(read_names(s, &at, a, ret));
     return at == s.len ? OK : corrupt();
 }
 
@@ -81,7 +97,7 @@ static uint32_t depth_of(type_id type, const struct bytes *b)
 {
     struct slice s = bytes_slice(b);
     uint32_t deepest = 0;
-    if (type_is_composite(type)) return s.len < HEADER ? 0 : get_u32(s.data + AT_DEPTH);
+    if (type_is_composite(type)) return s.len < HEADER ? 0 : get_u32(s.data + AT_DEPTH) & DEPTH_BITS;
     if (!type_is_array(type) || !type_is_composite(type_get(type)->element)) return 0;
     struct array_view v;
     struct arena arena;
@@ -95,8 +111,9 @@ static uint32_t depth_of(type_id type, const struct bytes *b)
     return deepest;
 }
 
-enum status record_make(struct arena *a, type_id type, const type_id *types,
-                        const struct datum *fields, uint32_t count, struct bytes *ret)
+static enum status make(struct arena *a, type_id type, const type_id *types,
+                        const struct datum *fields, const char *const *names, uint32_t count,
+                        struct bytes *ret)
 {
     struct strbuf out;
     uint32_t deepest = 0;
@@ -115,9 +132,23 @@ enum status record_make(struct arena *a, type_id type, const type_id *types,
     }
     if (++deepest > RECORD_DEPTH_MAX)
         return FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+    if (names && count) deepest |= NAMED;
+    for (uint32_t i = 0; names && i < count; i++) strbuf_add(&out, names[i], strlen(names[i]) + 1);
     memcpy(out.data + AT_DEPTH, &deepest, sizeof deepest);
     *ret = bytes_ref(out.data, (uint32_t)out.len);
     return OK;
+}
+
+enum status record_make(struct arena *a, type_id type, const type_id *types,
+                        const struct datum *fields, uint32_t count, struct bytes *ret)
+{
+    return make(a, type, types, fields, NULL, count, ret);
+}
+
+enum status record_make_named(struct arena *a, const type_id *types, const struct datum *fields,
+                              const char *const *names, uint32_t count, struct bytes *ret)
+{
+    return make(a, TYPE_RECORD, types, fields, names, count, ret);
 }
 
 /* --- comparing -------------------------------------------------------------------------------- */

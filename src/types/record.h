@@ -24,11 +24,18 @@ static inline uint32_t type_row_relation(type_id id)
 /* Of a relation, or of no one in particular. */
 static inline bool type_is_composite(type_id id) { return id == TYPE_RECORD || type_is_row(id); }
 
+/* Of a type of bytes: are equal values equal bytes? */
+static inline bool type_is_bytewise(type_id id)
+{
+    return id != TYPE_BPCHAR && id != TYPE_JSONB && !type_is_array(id) && !type_is_composite(id);
+}
+
 struct record_view {
     type_id type;
     uint32_t count;
     type_id *types;
     struct datum *fields; /* bytes are referenced */
+    const char *const *names; /* that the value carries; NULL: its type tells them, or nobody does */
 };
 
 /* Decodes, into the arena. DATA_CORRUPTED when malformed. */
@@ -39,6 +46,9 @@ enum status record_field(const struct bytes *b, uint32_t field, struct arena *a,
 /* STATEMENT_TOO_COMPLEX when too deep, PROGRAM_LIMIT_EXCEEDED when too long. */
 enum status record_make(struct arena *a, type_id type, const type_id *types,
                         const struct datum *fields, uint32_t count, struct bytes *ret) MUST;
+/* Of type record, with the names of its fields, which functions ask for that print it. */
+enum status record_make_named(struct arena *a, const type_id *types, const struct datum *fields,
+                              const char *const *names, uint32_t count, struct bytes *ret) MUST;
 /* Of record_eq and its kin: columns one after the other, NULLs equal and above all else. DATATYPE_MISMATCH
  * when the two cannot be compared; *ret as value_compare's. */
 enum status record_compare(const struct bytes *a, const struct bytes *b, int *ret) MUST;

@@ -22,7 +22,9 @@
     X(27, "tid", "tid", 0, 1010, 6, 'U', false, false, 's', REP_I64) \
     X(28, "xid", "xid", 0, 1011, 4, 'U', false, true, 'i', REP_U32) \
     X(30, "oidvector", "oidvector", 26, 1013, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(114, "json", "json", 0, 199, -1, 'U', false, false, 'i', REP_BYTES) \
     X(194, "pg_node_tree", "pg_node_tree", 0, 0, -1, 'Z', false, false, 'i', REP_BYTES) \
+    X(199, "_json", "json[]", 114, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(700, "float4", "real", 0, 1021, 4, 'N', false, true, 'i', REP_F32) \
     X(701, "float8", "double precision", 0, 1022, 8, 'N', true, true, 'd', REP_F64) \
     X(705, "unknown", "unknown", 0, 0, -2, 'X', false, false, 'c', REP_BYTES) \
@@ -80,6 +82,10 @@
     X(2776, "anynonarray", "anynonarray", 0, 0, 4, 'P', false, true, 'i', REP_BYTES) \
     X(2950, "uuid", "uuid", 0, 2951, 16, 'U', false, false, 'c', REP_UUID) \
     X(2951, "_uuid", "uuid[]", 2950, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(3802, "jsonb", "jsonb", 0, 3807, -1, 'U', false, false, 'i', REP_BYTES) \
+    X(3807, "_jsonb", "jsonb[]", 3802, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(4072, "jsonpath", "jsonpath", 0, 4073, -1, 'U', false, false, 'i', REP_BYTES) \
+    X(4073, "_jsonpath", "jsonpath[]", 4072, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(4089, "regnamespace", "regnamespace", 0, 4090, 4, 'N', false, true, 'i', REP_U32) \
     X(4090, "_regnamespace", "regnamespace[]", 4089, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(4096, "regrole", "regrole", 0, 4097, 4, 'N', false, true, 'i', REP_U32) \

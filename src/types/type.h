@@ -27,6 +27,7 @@ enum {
     TYPE_TID = 27,
     TYPE_XID = 28,
     TYPE_OIDVECTOR = 30,
+    TYPE_JSON = 114,
     TYPE_PG_NODE_TREE = 194,
     TYPE_FLOAT4 = 700,
     TYPE_FLOAT8 = 701,
@@ -52,11 +53,14 @@ enum {
     TYPE_ANYELEMENT = 2283,
     TYPE_ANYNONARRAY = 2776,
     TYPE_UUID = 2950,
+    TYPE_JSONB = 3802,
+    TYPE_JSONPATH = 4072,
     TYPE_REGNAMESPACE = 4089,
     TYPE_REGROLE = 4096,
     TYPE_ANYCOMPATIBLE = 5077,
     TYPE_ANYCOMPATIBLEARRAY = 5078,
     /* arrays */
+    TYPE_JSON_ARRAY = 199,
     TYPE_BOOL_ARRAY = 1000,
     TYPE_BYTEA_ARRAY = 1001,
     TYPE_CHAR1_ARRAY = 1002,
@@ -81,6 +85,8 @@ enum {
     TYPE_REGCLASS_ARRAY = 2210,
     TYPE_UUID_ARRAY = 2951,
     TYPE_RECORD_ARRAY = 2287,
+    TYPE_JSONB_ARRAY = 3807,
+    TYPE_JSONPATH_ARRAY = 4073,
 };
 
 /* How a value of the type lies in a `union value` and in a vector. */

@@ -5,11 +5,12 @@
 
 #include "types/array.h"
 #include "types/datetime.h"
+#include "types/jsonb.h"
 #include "types/numeric.h"
 #include "types/record.h"
 #include "types/value_priv.h"
 
-enum { NAME_BYTES_MAX = 63, ARRAY_HEADER = 12, TID_BYTES = 6 };
+enum { NAME_BYTES_MAX = 63, ARRAY_HEADER = 12, TID_BYTES = 6, JSON_VERSION = 1 };
 /* PostgreSQL's ranges: 4714-11-24 BC to 5874897 for dates, to 294276 for timestamps. */
 #define DATE_FIRST (-2451545)
 #define DATE_END 2145031949
@@ -62,12 +63,21 @@ static void put_array(const struct bytes *b, struct strbuf *out)
     arena_release(&a);
 }
 
+/* A version, and the text. */
+static void put_jsonb(const struct bytes *b, struct strbuf *out)
+{
+    strbuf_addc(out, JSON_VERSION);
+    jsonb_to_text(bytes_slice(b), out);
+}
+
 static void put_bytes(type_id type, const struct bytes *b, struct strbuf *out)
 {
     if (type_is_array(type))
         put_array(b, out);
     else if (type_is_composite(type))
         value__record_to_binary(b, out);
+    else if (type == TYPE_JSONB)
+        put_jsonb(b, out);
     else if (type == TYPE_CHAR1 && b->len == 0)
         strbuf_addc(out, '\0');
     else
@@ -237,6 +247,16 @@ static enum status get_array(type_id type, int32_t typmod, struct slice s,
     return OK;
 }
 
+static enum status get_jsonb(struct slice s, struct arena *a, struct bytes *ret)
+{
+    if (s.len < 1) return too_short();
+    if (s.data[0] != JSON_VERSION)
+        return FAIL(INTERNAL_ERROR, "unsupported jsonb version number %d", (uint8_t)s.data[0]);
+    s = slice_make(s.data + 1, s.len - 1);
+    TRY(check_utf8(s));
+    return jsonb_from_text(s, a, ret);
+}
+
 static enum status get_bytes(type_id type, int32_t typmod, struct slice s,
                              const struct reg_names *names, struct arena *a, union value *ret)
 {
@@ -244,6 +264,8 @@ static enum status get_bytes(type_id type, int32_t typmod, struct slice s,
     if (type_is_composite(type))
         return value__record_from_binary(type, s, names, a, &ret->bytes);
     switch (type) {
+    case TYPE_JSONB:
+        return get_jsonb(s, a, &ret->bytes);
     case TYPE_CHAR1:
         TRY(want_len(s, 1));
         ret->bytes = bytes_ref(s.data, s.data[0] != '\0');
@@ -261,6 +283,7 @@ static enum status get_bytes(type_id type, int32_t typmod, struct slice s,
             return FAIL(FEATURE_NOT_SUPPORTED, "cannot accept a value of type %s",
                         type_get(type)->name);
         TRY(check_utf8(s));
+        if (type == TYPE_JSON) TRY(json_check(s));
     }
     ret->bytes = bytes_from_slice(a, s);
     return OK;

@@ -4,6 +4,7 @@
 
 #include "types/array.h"
 #include "types/datetime.h"
+#include "types/jsonb.h"
 #include "types/numeric.h"
 #include "types/record.h"
 #include "types/value_priv.h"
@@ -122,6 +123,7 @@ static int cmp_bytes(type_id type, const struct bytes *a, const struct bytes *b)
         return bytes_cmp(&x, &y);
     }
     if (type_is_array(type)) return cmp_arrays(type, a, b);
+    if (type == TYPE_JSONB) return jsonb_compare(bytes_slice(a), bytes_slice(b));
     return type_is_composite(type) ? cmp_records(a, b) : bytes_cmp(a, b);
 }
 
@@ -195,6 +197,7 @@ static uint64_t hash_text(type_id type, const struct bytes *b)
         return value__hash_bytes(&t);
     }
     if (type_is_array(type)) return hash_array(b);
+    if (type == TYPE_JSONB) return jsonb_hash(bytes_slice(b));
     return type_is_composite(type) ? hash_record(b) : value__hash_bytes(b);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "types/datetime.h"
+#include "types/jsonb.h"
 #include "types/numeric.h"
 #include "types/record.h"
 #include "types/value_priv.h"
@@ -223,6 +224,10 @@ static enum status read_bytes(type_id type, int32_t typmod, struct slice text,
     case TYPE_VOID:
         ret->bytes = bytes_ref("", 0);
         return OK;
+    case TYPE_JSONPATH:
+        return FAIL(FEATURE_NOT_SUPPORTED, "type jsonpath is not supported yet");
+    case TYPE_JSONB:
+        return jsonb_from_text(text, a, &ret->bytes);
     case TYPE_ANYARRAY:
     case TYPE_ANYCOMPATIBLEARRAY:
     case TYPE_TRIGGER:
@@ -235,6 +240,7 @@ static enum status read_bytes(type_id type, int32_t typmod, struct slice text,
             return value__array_from_text(type, typmod, text, fmt, a, &ret->bytes);
         if (type_is_composite(type))
             return value__record_from_text(type, text, fmt, a, &ret->bytes);
+        if (type == TYPE_JSON) TRY(json_check(text));
         ret->bytes = bytes_from_slice(a, text);
         return value_apply_typmod(type, typmod, false, a, ret);
     }

@@ -3,6 +3,7 @@
 #include "types/value.h"
 
 #include "types/datetime.h"
+#include "types/jsonb.h"
 #include "types/numeric.h"
 #include "types/record.h"
 #include "types/value_priv.h"
@@ -71,6 +72,8 @@ static void add_bytes(type_id type, const struct bytes *b, const struct format_o
         value__array_to_text(type, b, fmt, out);
     else if (type_is_composite(type))
         value__record_to_text(b, fmt, out);
+    else if (type == TYPE_JSONB)
+        jsonb_to_text(bytes_slice(b), out);
     else
         strbuf_add(out, bytes_data(b), b->len);
 }

@@ -237,7 +237,7 @@ static bool hash_fixed(const struct vec *v, const uint32_t *pos, uint32_t n, uin
 static void hash_pointed(const struct vec *v, const uint32_t *pos, uint32_t n, uint64_t *ret)
 {
     bool plain = type_rep(v->type) == REP_BYTES && v->type != TYPE_BPCHAR &&
-                 !type_is_array(v->type) && !type_is_composite(v->type);
+                 v->type != TYPE_JSONB && !type_is_array(v->type) && !type_is_composite(v->type);
     const union value *data = VEC_DATA(v, const union value);
     for (uint32_t i = 0; i < n; i++) {
         if (nulls_get(v->nulls, pos[i]))

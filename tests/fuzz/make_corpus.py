@@ -364,6 +364,18 @@ def backup(out):
         write(out, "backup", "cut-%d" % mode, bytes([mode]) + struct.pack("<I", 3000 * mode))
 
 
+def json(out):
+    texts = ['{"a":1,"b":[1,2.50,null,true,"x"],"a":{"c":"\\u00e9\\ud83d\\ude04"}}', '[]', '{}', '"s"', '-1.5e3',
+             '[[[[{"":{}}]]]]', ' { "k" : [ ] } ', '{"a":tru}', '[1,]', '"\\u0000"', '[' * 40 + ']' * 40]
+    for i, s in enumerate(texts):
+        write(out, "json", "text-%02d" % i, b"\1" + s.encode())
+    array = struct.pack("<IIII", 3, 1 << 28 | 1, 3 << 28 | 1, 2 << 28 | 6) + b"x" + b"\0\1\0\0\7"
+    pair = struct.pack("<III", 1 << 28 | 1, 1 << 28 | 1, 5 << 28 | 1 + len(array)) + b"k" + array
+    write(out, "json", "array", b"\0" + array)
+    write(out, "json", "object", b"\0" + pair)
+    write(out, "json", "scalar", b"\0" + struct.pack("<II", 2 << 28 | 1, 4 << 28))
+
+
 def main():
     out = sys.argv[1]
     os.makedirs(out, exist_ok=True)
@@ -371,7 +383,7 @@ def main():
     dictionary(out)
     pg_session(out, texts)
     pg_start(out)
-    for make in (types, segment, column, column_segment, store, copy, parquet, config, pattern, backup):
+    for make in (types, json, segment, column, column_segment, store, copy, parquet, config, pattern, backup):
         make(out)
     open(os.path.join(out, "seeds.stamp"), "w").close()
 

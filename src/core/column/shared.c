@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "types/record.h"
 
 enum {
     REPEATED = 4,              /* times that a value of a dictionary occurs at least, on average */
@@ -191,7 +192,8 @@ void column_learn(type_id type, const struct vec *vecs, const uint32_t *rows, ui
     s->type = type;
     arena_init(&s->arena, MEM_RUN);
     *ret = NULL;
-    bool yes = o->dictionary && has_dictionary(rep) && learn_dictionary(s, vecs, rows, count);
+    bool alike = rep != REP_BYTES || type == TYPE_BPCHAR || type_is_bytewise(type);
+    bool yes = o->dictionary && alike && has_dictionary(rep) && learn_dictionary(s, vecs, rows, count);
     if (!yes && rep == REP_BYTES && o->strings & 1 << STRINGS_SYMBOLS)
         learn_symbols(s, vecs, rows, count);
     if (yes || s->encoder) *ret = s;
