@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SRC, OUT = ROOT / "src", ROOT / "docs/functions.md"
 # Bindings that macros put together, so that no file holds the whole string.
 STAMPED = {f"int{n}{what}": "arithmetic" for n in (2, 4, 8) for what in ("abs", "mod")}
-UNBOUND = {"@@"}  # operators whose function has no code
+UNBOUND = {"@@", "@?"}  # operators whose function has no code
 TITLES = {  # file of the binding, without extension: heading
     "math": "Mathematics", "arithmetic": "Mathematics", "numeric": "Mathematics",
     "text": "Text", "text_case": "Text", "text_edit": "Text", "text_quote": "Text",
@@ -16,10 +16,11 @@ TITLES = {  # file of the binding, without extension: heading
     "datetime": "Dates and times", "datetime_make": "Dates and times",
     "datetime_overlaps": "Dates and times", "datetime_zone": "Dates and times",
     "to_char": "Formatting", "to_date": "Formatting", "array": "Arrays", "array_search": "Arrays",
+    "json": "JSON", "json_aggregate": "Aggregates",
     "srf": "Row sources", "aggregates": "Aggregates", "extremes": "Aggregates",
     "statistics": "Aggregates", "collect": "Aggregates", "hypothetical": "Aggregates",
     "compare": "Comparison", "session": "Session and system", "inspect": "Session and system"}
-ORDER = ["Mathematics", "Text", "Patterns", "Dates and times", "Formatting", "Arrays", "Row sources",
+ORDER = ["Mathematics", "Text", "Patterns", "Dates and times", "Formatting", "Arrays", "JSON", "Row sources",
          "Aggregates", "Comparison", "Session and system", "Conversions"]
 HEAD = """# Functions and operators
 

@@ -295,6 +295,14 @@ struct function_column {
     type_id type;
     int32_t typmod;
 };
+/* Of built-in functions: which parameter has that name (UINT32_MAX: none); the text of the value of one that
+ * is left out (NULL: zero); the columns of its rows (NULL: not known); its only column's name (NULL). */
+uint32_t proc_parameter(const struct proc_def *p, const char *name);
+const char *proc_default(const struct proc_def *p, uint32_t i);
+const struct function_column *proc_columns(const struct proc_def *p, uint32_t *ret_count);
+const char *proc_out_name(const struct proc_def *p);
+/* Makes rows, of what the query says: as one argument more, a row of NULLs. */
+bool proc_takes_shape(const struct proc_def *p);
 struct operator_def {
     oid_t oid;
     const char *name;

@@ -57,7 +57,8 @@ static const struct family {
     {1989, AM_BTREE, "oid_ops"},      {1991, AM_BTREE, "oidvector_ops"},
     {1994, AM_BTREE, "text_ops"},     {1996, AM_BTREE, "time_ops"},
     {2789, AM_BTREE, "tid_ops"},      {2968, AM_BTREE, "uuid_ops"},
-    {2994, AM_BTREE, "record_ops"},   {427, AM_HASH, "bpchar_ops"},
+    {2994, AM_BTREE, "record_ops"},   {4033, AM_BTREE, "jsonb_ops"},
+    {4034, AM_HASH, "jsonb_ops"},     {427, AM_HASH, "bpchar_ops"},
     {431, AM_HASH, "char_ops"},       {435, AM_HASH, "date_ops"},
     {627, AM_HASH, "array_ops"},      {1971, AM_HASH, "float_ops"},
     {1977, AM_HASH, "integer_ops"},   {1983, AM_HASH, "interval_ops"},
@@ -121,6 +122,8 @@ static const struct operator_class {
     {10048, AM_HASH, "bool_ops", 2222, TYPE_BOOL, true},
     {10049, AM_HASH, "bytea_ops", 2223, TYPE_BYTEA, true},
     {10051, AM_HASH, "xid_ops", 2225, TYPE_XID, true},
+    {10088, AM_BTREE, "jsonb_ops", 4033, TYPE_JSONB, true},
+    {10089, AM_HASH, "jsonb_ops", 4034, TYPE_JSONB, true},
     {10066, AM_HASH, "uuid_ops", 2969, TYPE_UUID, true},
 };
 enum { CLASSES = sizeof classes / sizeof classes[0] };

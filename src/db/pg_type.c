@@ -27,6 +27,7 @@ enum {
     TYPE_IOS = sizeof type_ios / sizeof type_ios[0],
     PROC_ARRAY_SUBSCRIPT = 6179,
     PROC_RAW_SUBSCRIPT = 6180,
+    PROC_JSONB_SUBSCRIPT = 6098,
     PROC_ARRAY_ANALYZE = 3816,
     LANGUAGE_INTERNAL = 12,
 };
@@ -63,6 +64,7 @@ static enum status emit_type(struct sys_scan *x, const struct type_info *t)
     const struct io_function *mod = array ? find_io(t->element)->functions : own;
     oid_t subscript = array || vector        ? PROC_ARRAY_SUBSCRIPT
                       : t->id == TYPE_NAME ? PROC_RAW_SUBSCRIPT
+                      : t->id == TYPE_JSONB ? PROC_JSONB_SUBSCRIPT
                                            : 0;
     return SYS_EMIT(x, I(t->id), T(t->name), I(OID_SCHEMA_PG_CATALOG), I(OID_ROLE_BOOTSTRAP),
                     I(t->typlen), I(t->byval), C(is_pseudo(t) ? 'p' : 'b'), C(t->category),

@@ -14,6 +14,8 @@ enum status eval__record(const struct expr *e, const struct datum *args, struct 
     if (all_null) return OK;
     if (e->arg_count > 16) types = ARENA_ARRAY(a, type_id, e->arg_count);
     for (uint32_t i = 0; i < e->arg_count; i++) types[i] = e->args[i]->type;
+    if (e->row_names && e->type == TYPE_RECORD)
+        return record_make_named(a, types, args, e->row_names, e->arg_count, &ret->v.bytes);
     return record_make(a, e->type, types, args, e->arg_count, &ret->v.bytes);
 }
 

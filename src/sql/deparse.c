@@ -129,9 +129,12 @@ static void print_call(struct deparse *d, const struct expr *e)
     print_schema(d, e->call.proc);
     deparse__identifier(d->out, e->call.proc->name);
     strbuf_addc(d->out, '(');
-    for (uint32_t i = 0; i < e->arg_count; i++) {
+    uint32_t n = proc_takes_shape(e->call.proc) ? e->call.proc->arg_count : e->arg_count;
+    bool gathered = e->call.proc->variadic && e->call.proc->variadic != TYPE_ANY &&
+                    e->arg_count == e->call.proc->arg_count;
+    for (uint32_t i = 0; i < n; i++) {
         if (i) strbuf_adds(d->out, ", ");
-        if (i + 1 == e->arg_count && e->call.variadic_array) strbuf_adds(d->out, "VARIADIC ");
+        if (i + 1 == n && (e->call.variadic_array || gathered)) strbuf_adds(d->out, "VARIADIC ");
         print(d, e->args[i], true);
     }
     strbuf_addc(d->out, ')');

@@ -37,6 +37,7 @@ BINDINGS(text)
 BINDINGS(datetime)
 BINDINGS(misc)
 BINDINGS(array)
+BINDINGS(json)
 BINDINGS(order)    /* larger, smaller, cmp */
 #undef BINDINGS
 extern const struct srf_binding exec__srf_functions[];
@@ -49,6 +50,8 @@ extern const struct aggregate_binding exec__statistic_functions[]; /* variance, 
 extern const uint32_t exec__statistic_function_count;
 extern const struct aggregate_binding exec__collect_functions[];   /* string_agg, array_agg … */
 extern const uint32_t exec__collect_function_count;
+extern const struct aggregate_binding exec__json_aggregates[];
+extern const uint32_t exec__json_aggregate_count;
 extern const struct aggregate_binding exec__hypothetical_functions[];
 extern const uint32_t exec__hypothetical_function_count;
 

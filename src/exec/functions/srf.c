@@ -1,6 +1,7 @@
 /* Functions that return sets, a row a call. A set's state is made at its first row, in the arena
  * that lives until the set is done, and holds copies of what the later rows need. */
 #include "exec/functions/array_priv.h"
+#include "exec/functions/json_sets_priv.h"
 #include "exec/functions/regexp_priv.h"
 #include "exec/functions/session_rows_priv.h"
 #include "types/datetime.h"
@@ -436,6 +437,20 @@ const struct srf_binding exec__srf_functions[] = {
     {"regexp_matches_no_flags", {regexp_matches, 1}},
     {"regexp_split_to_table", {regexp_split, 1}},
     {"regexp_split_to_table_no_flags", {regexp_split, 1}},
+    {"json_each", {json_set__each, 2}},
+    {"json_each_text", {json_set__each_text, 2}},
+    {"json_array_elements", {json_set__elements, 1}},
+    {"json_array_elements_text", {json_set__elements_text, 1}},
+    {"json_object_keys", {json_set__keys, 1}},
+    {"jsonb_each", {jsonb_set__each, 2}},
+    {"jsonb_each_text", {jsonb_set__each_text, 2}},
+    {"jsonb_array_elements", {jsonb_set__elements, 1}},
+    {"jsonb_array_elements_text", {jsonb_set__elements_text, 1}},
+    {"jsonb_object_keys", {jsonb_set__keys, 1}},
+    {"json_populate_recordset", {json_set__records, 1}},
+    {"jsonb_populate_recordset", {jsonb_set__records, 1}},
+    {"json_to_recordset", {json_set__records, 1}},
+    {"jsonb_to_recordset", {jsonb_set__records, 1}},
 };
 const uint32_t exec__srf_function_count =
     sizeof exec__srf_functions / sizeof exec__srf_functions[0];

@@ -27,7 +27,7 @@ static uint32_t packed_bits(type_id type)
     case REP_U32: return 32;
     case REP_I64: return 64;
     case REP_BYTES:
-        if (type_is_array(type) || type_is_composite(type)) return NO_PLACE + 1;
+        if (type != TYPE_BPCHAR && !type_is_bytewise(type)) return NO_PLACE + 1;
         return 2 + 8 * SHORT_BYTES;
     default: return NO_PLACE + 1;
     }

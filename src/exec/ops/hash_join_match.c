@@ -59,7 +59,7 @@ static void match_column(struct join_run *j, const struct vec *l, const struct v
     case REP_I64: MATCH(int64_t, *a == *b); break;
     case REP_NUMERIC: MATCH(struct numeric, numerics_equal(a, b)); break;
     case REP_BYTES:
-        if (l->type != TYPE_BPCHAR && !type_is_array(l->type) && !type_is_composite(l->type)) {
+        if (type_is_bytewise(l->type)) {
             MATCH(struct bytes, bytes_eq(a, b));
             break;
         }

@@ -60,8 +60,11 @@ enum status op__project(struct execution *x, const struct plan_node *n, const st
 
 /* --- PROJECT_SET: set-returning functions side by side; shorter ones give NULL ------------------ */
 
+enum { SET_FIELDS_MAX = 8 };
+
 struct set_column {
     const struct srf_impl *impl; /* NULL: plain expression */
+    const struct function_column *fields; /* of a built-in one that gives rows; NULL: it gives values */
     struct call_ctx ctx;
     struct datum *args;
     bool done;
@@ -140,7 +143,9 @@ static enum status start_column(struct set_pipe *p, const struct expr *e, const 
         return exec_eval_row(x, e, in, p->row_arena, ret);
     bool in_catalog = proc_function(e->call.proc);
     c->impl = in_catalog ? &catalog_set : srf_impl(e->call.proc->id);
-    if (!c->impl || !c->impl->next || c->impl->column_count != 1)
+    uint32_t fields = 0;
+    if (!in_catalog) c->fields = proc_columns(e->call.proc, &fields);
+    if (!c->impl || !c->impl->next || c->impl->column_count != (c->fields ? fields : 1))
         return FAIL(FEATURE_NOT_SUPPORTED, "function %s is not supported in a select list",
                     e->call.proc->name);
     c->ctx = (struct call_ctx){.session = x->session, .arena = p->row_arena, .keep = x->arena,
@@ -151,6 +156,26 @@ static enum status start_column(struct set_pipe *p, const struct expr *e, const 
         if (c->args[i].null && e->call.proc->strict) c->done = true;
     }
     return in_catalog ? run_set(x, e, c) : OK;
+}
+
+/* Its next value; a row as one of type record. */
+static enum status next_of(struct set_column *c, uint32_t arg_count, struct datum *ret)
+{
+    struct datum values[SET_FIELDS_MAX];
+    type_id types[SET_FIELDS_MAX];
+    const char *names[SET_FIELDS_MAX];
+    uint32_t n = c->impl->column_count;
+    if (!c->fields) return c->impl->next(&c->ctx, c->args, arg_count, ret, &c->done);
+    ASSERT(n <= SET_FIELDS_MAX);
+    memset(values, 0, sizeof values);
+    TRY(c->impl->next(&c->ctx, c->args, arg_count, values, &c->done));
+    if (c->done) return OK;
+    for (uint32_t i = 0; i < n; i++) {
+        types[i] = c->fields[i].type;
+        names[i] = c->fields[i].name;
+    }
+    *ret = (struct datum){0};
+    return record_make_named(c->ctx.arena, types, values, names, n, &ret->v.bytes);
 }
 
 static enum status expand_row(struct set_pipe *p, const struct datum *in)
@@ -164,9 +189,7 @@ static enum status expand_row(struct set_pipe *p, const struct datum *in)
         bool any = false;
         for (uint32_t c = 0; c < n->column_count; c++) {
             if (!sets[c].impl) continue;
-            if (!sets[c].done)
-                TRY(sets[c].impl->next(&sets[c].ctx, sets[c].args,
-                                       n->project.exprs[c]->arg_count, &row[c], &sets[c].done));
+            if (!sets[c].done) TRY(next_of(&sets[c], n->project.exprs[c]->arg_count, &row[c]));
             if (sets[c].done) row[c] = (struct datum){.null = true};
             any |= !sets[c].done;
         }

@@ -147,6 +147,11 @@ static enum status start_call(struct execution *x, const struct plan_node *n, ui
         c->opens = true;
         c->column_count = type_row_columns(x->session->catalog, e->type, a, &of);
     }
+    if (e->type == TYPE_RECORD && e->kind == EXPR_CALL && !in_catalog &&
+        e->arg_count > e->call.proc->arg_count && proc_takes_shape(e->call.proc)) {
+        c->opens = true;
+        c->column_count = e->args[e->arg_count - 1]->arg_count;
+    }
     c->plain = e->kind != EXPR_CALL ||
                (!e->call.proc->returns_set && !(in_catalog && e->type == TYPE_RECORD));
     if (c->plain) return OK;

@@ -5,21 +5,6 @@
 #include "sql/bind/resolve_priv.h"
 #include "types/record.h"
 
-/* Parameter names of the functions that people call by them. */
-enum { NAMED_ARGS_MAX = 7 };
-static const struct {
-    oid_t oid;
-    const char *names[NAMED_ARGS_MAX];
-} named[] = {
-    {3461, {"year", "month", "mday", "hour", "min", "sec"}},
-    {3462, {"year", "month", "mday", "hour", "min", "sec"}},
-    {3463, {"year", "month", "mday", "hour", "min", "sec", "timezone"}},
-    {3464, {"years", "months", "weeks", "days", "hours", "mins", "secs"}},
-    {3846, {"year", "month", "day"}},
-    {3847, {"hour", "min", "sec"}},
-    {2096, {"pid", "timeout"}},
-};
-
 struct call {
     struct scope *scope;
     const struct ast_function *ast;
@@ -45,12 +30,7 @@ static uint32_t function_parameter(const struct function_def *f, const char *nam
 static uint32_t parameter_named(const struct proc_def *p, const char *name)
 {
     if (proc_function(p)) return function_parameter(proc_function(p), name);
-    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
-        if (named[i].oid != p->oid) continue;
-        for (uint32_t k = 0; k < p->arg_count && k < NAMED_ARGS_MAX; k++)
-            if (strcmp(named[i].names[k], name) == 0) return k;
-    }
-    return UINT32_MAX;
+    return proc_parameter(p, name);
 }
 
 static const char *signature(const struct call *c)
@@ -221,7 +201,8 @@ static enum status find_candidates(struct call *c, struct candidate **ret, uint3
     const char *schema = f->name.count > 1 ? f->name.items[f->name.count - 2] : NULL;
     if (!schema || strcmp(schema, "pg_catalog") == 0) {
         for (uint32_t i = 0; i < n; i++)
-            if (add_candidate(c, procs[i], &one)) ARENA_PUSH(env->arena, &list, one);
+            if (add_candidate(c, procs[i], &one) && !(one.variadic && is_hidden(&list, &one)))
+                ARENA_PUSH(env->arena, &list, one);
         for (uint32_t i = 0; !schema && i < env->path->count; i++)
             add_functions(c, env->path->schemas[i], &list);
     } else {
@@ -273,8 +254,11 @@ static enum status default_value(struct scope *s, const struct proc_def *p, uint
     const struct function_def *f = proc_function(p);
     struct expr *e;
     if (!f) {
+        const char *text = proc_default(p, i);
         *ret = bind__new(s, EXPR_CONST, p->args[i], -1, 0);
-        return OK;
+        if (!text) return OK;
+        return value_from_text(p->args[i], -1, slice_of(text), &format_default, s->env->arena,
+                               &(*ret)->constant.v);
     }
     uint32_t first = (uint32_t)(p->arg_count - p->default_count);
     TRY(bind__stored(s, f->defaults[i - first], false, "DEFAULT expressions", &e));
@@ -318,7 +302,7 @@ static enum status coerce_arguments(struct call *c, const struct candidate *chos
     }
     for (uint32_t i = 0; i < total; i++)
         if (!site->args[i]) TRY(default_value(s, p, i, &site->args[i]));
-    if (chosen->variadic && proc_function(p)) gather_variadic(s, p, site);
+    if (chosen->variadic && p->variadic != TYPE_ANY) gather_variadic(s, p, site);
     type_id last = c->count ? c->given[c->count - 1] : (type_id)TYPE_NONE;
     if (last == TYPE_UNKNOWN) last = declared[c->count - 1];
     if (c->ast->variadic && !type_is_array(last))

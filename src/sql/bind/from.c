@@ -304,51 +304,30 @@ static void list_functions(struct scope *s, const struct ast_range_function *f, 
     }
 }
 
-/* The columns of the functions whose rows are not of one value. */
-static bool built_in_columns(struct relation *r, const struct expr *call)
+static void add_columns(struct scope *s, struct relation *r, const struct function_column *c,
+                        uint32_t n)
 {
-    static const struct {
-        const char *symbol;
-        struct rel_column columns[6];
-    } known[] = {
-        {"pg_options_to_table",
-         {{.name = "option_name", .type = TYPE_TEXT, .typmod = -1},
-          {.name = "option_value", .type = TYPE_TEXT, .typmod = -1}}},
-        {"pg_get_keywords",
-         {{.name = "word", .type = TYPE_TEXT, .typmod = -1},
-          {.name = "catcode", .type = TYPE_CHAR1, .typmod = -1},
-          {.name = "barelabel", .type = TYPE_BOOL, .typmod = -1},
-          {.name = "catdesc", .type = TYPE_TEXT, .typmod = -1},
-          {.name = "baredesc", .type = TYPE_TEXT, .typmod = -1}}},
-        {"helios_branch_diff",
-         {{.name = "table_name", .type = TYPE_TEXT, .typmod = -1},
-          {.name = "key", .type = TYPE_TEXT, .typmod = -1},
-          {.name = "kind", .type = TYPE_TEXT, .typmod = -1},
-          {.name = "old", .type = TYPE_TEXT, .typmod = -1},
-          {.name = "new", .type = TYPE_TEXT, .typmod = -1}}},
-        {"helios_verify",
-         {{.name = "object", .type = TYPE_TEXT, .typmod = -1},
-          {.name = "kind", .type = TYPE_TEXT, .typmod = -1},
-          {.name = "checked", .type = TYPE_INT8, .typmod = -1},
-          {.name = "problem", .type = TYPE_TEXT, .typmod = -1}}},
-        {"helios_versions",
-         {{.name = "operation", .type = TYPE_TEXT, .typmod = -1},
-          {.name = "start_scn", .type = TYPE_INT8, .typmod = -1},
-          {.name = "start_time", .type = TYPE_TIMESTAMPTZ, .typmod = -1},
-          {.name = "end_scn", .type = TYPE_INT8, .typmod = -1},
-          {.name = "end_time", .type = TYPE_TIMESTAMPTZ, .typmod = -1},
-          {.name = "row", .type = TYPE_TEXT, .typmod = -1}}},
-    };
-    if (call->kind != EXPR_CALL || !call->call.proc) return false;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(call->call.proc->symbol, known[i].symbol) != 0) continue;
-        while (r->column_count < 6 && known[i].columns[r->column_count].name) {
-            r->columns[r->column_count] = known[i].columns[r->column_count];
-            r->column_count++;
-        }
-        return true;
+    struct arena *a = s->env->arena;
+    struct rel_column *all =
+        ARENA_ARRAY(a, struct rel_column, r->column_count + n + r->function_count + 6);
+    memcpy(all, r->columns, r->column_count * sizeof *all);
+    r->columns = all;
+    for (uint32_t i = 0; i < n; i++) {
+        const char *name = *c[i].name ? c[i].name : arena_printf(a, "column%u", i + 1);
+        r->columns[r->column_count++] =
+            (struct rel_column){.name = name, .type = c[i].type, .typmod = c[i].typmod};
     }
-    return false;
+}
+
+/* The columns of the functions whose rows are not of one value. */
+static bool built_in_columns(struct scope *s, struct relation *r, const struct expr *call)
+{
+    uint32_t n = 0;
+    if (call->kind != EXPR_CALL || !call->call.proc) return false;
+    const struct function_column *c = proc_columns(call->call.proc, &n);
+    if (!c) return false;
+    add_columns(s, r, c, n);
+    return true;
 }
 
 static const struct function_def *function_of(const struct expr *call)
@@ -365,16 +344,8 @@ static bool function_row(struct scope *s, const struct ast_range_function *f, st
     if (!def || f->column_defs.count) return false;
     c = ARENA_ARRAY(s->env->arena, struct function_column, TABLE_COLUMNS_MAX);
     uint32_t n = catalog_function_columns(s->env->catalog, def, c, TABLE_COLUMNS_MAX);
-    struct rel_column *all = ARENA_ARRAY(s->env->arena, struct rel_column,
-                                         r->column_count + n + r->function_count + 6);
     if (n == 0) return false;
-    memcpy(all, r->columns, r->column_count * sizeof *all);
-    r->columns = all;
-    for (uint32_t i = 0; i < n; i++) {
-        const char *name = *c[i].name ? c[i].name : arena_printf(s->env->arena, "column%u", i + 1);
-        r->columns[r->column_count++] = (struct rel_column){.name = name, .type = c[i].type,
-                                                            .typmod = c[i].typmod};
-    }
+    add_columns(s, r, c, n);
     return true;
 }
 
@@ -399,6 +370,7 @@ static const char *out_name(const struct expr *call)
 {
     const struct function_def *def = function_of(call);
     const char *found = NULL;
+    if (!def && call->kind == EXPR_CALL && call->call.proc) return proc_out_name(call->call.proc);
     for (uint16_t i = 0; def && i < def->all_count; i++) {
         if (def->all_modes[i] == 'i' || def->all_modes[i] == 'v') continue;
         if (found || !*def->all_names[i]) return NULL;
@@ -409,7 +381,7 @@ static const char *out_name(const struct expr *call)
 
 /* AS (a int, b text): the columns of a function that returns record. */
 static enum status record_columns(struct scope *s, const struct ast_range_function *f,
-                                  struct relation *r, const struct expr *call)
+                                  struct relation *r, struct expr *call)
 {
     if (function_row(s, f, r, call)) return OK;
     if (call->type != TYPE_RECORD) {
@@ -418,7 +390,7 @@ static enum status record_columns(struct scope *s, const struct ast_range_functi
                         FAIL(SYNTAX_ERROR, "a column definition list is only allowed for functions "
                                            "returning \"record\""));
     }
-    if (f->column_defs.count == 0 && r->function_count == 1 && built_in_columns(r, call)) return OK;
+    if (f->column_defs.count == 0 && built_in_columns(s, r, call)) return OK;
     if (f->column_defs.count == 0)
         return bind__at(s, call->location,
                         FAIL(SYNTAX_ERROR, "a column definition list is required for functions "
@@ -433,6 +405,7 @@ static enum status record_columns(struct scope *s, const struct ast_range_functi
         TRY(bind_type(s->env, d->type, &c->type, &c->typmod));
     }
     r->column_count = f->column_defs.count;
+    bind__add_row_shape(s, r, call);
     return OK;
 }
 
@@ -442,9 +415,9 @@ static enum status function_columns(struct scope *s, const struct ast_range_func
     uint32_t most = r->function_count + f->column_defs.count + 6;
     r->columns = ARENA_ARRAY(s->env->arena, struct rel_column, most);
     for (uint32_t i = 0; i < r->function_count; i++) {
-        const struct expr *e = r->functions[i];
+        struct expr *e = r->functions[i];
         TRY(record_columns(s, f, r, e));
-        if (e->type == TYPE_RECORD && function_of(e) && !f->column_defs.count) continue;
+        if (e->type == TYPE_RECORD && !f->column_defs.count) continue;
         if (e->type == TYPE_RECORD) break;
         if (type_is_row(e->type)) continue;
         const char *name = bind__target_name(list->data[i]);

@@ -150,4 +150,7 @@ enum status bind__versions(struct scope *s, const struct ast_range_var *rv,
 enum status bind__mark_past(struct scope *s, const struct ast_range_var *rv,
                             struct relation *r) MUST;
 
+/* row_shape.c: of a relation whose columns a column definition list has told. */
+void bind__add_row_shape(struct scope *s, const struct relation *r, struct expr *call);
+
 #endif

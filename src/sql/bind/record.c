@@ -46,11 +46,16 @@ static void row_shape(struct scope *s, const struct expr *row, struct row_column
     *ret = (struct row_columns){types, typmods, names, row->arg_count};
 }
 
-static bool function_shape(struct scope *s, const struct function_def *f, struct row_columns *ret)
+static bool function_shape(struct scope *s, const struct proc_def *p, struct row_columns *ret)
 {
     struct arena *a = s->env->arena;
-    struct function_column *c = ARENA_ARRAY(a, struct function_column, TABLE_COLUMNS_MAX);
-    uint32_t n = catalog_function_columns(s->env->catalog, f, c, TABLE_COLUMNS_MAX);
+    uint32_t n;
+    const struct function_column *c = proc_columns(p, &n);
+    if (proc_function(p)) {
+        struct function_column *of = ARENA_ARRAY(a, struct function_column, TABLE_COLUMNS_MAX);
+        n = catalog_function_columns(s->env->catalog, proc_function(p), of, TABLE_COLUMNS_MAX);
+        c = of;
+    }
     type_id *types = ARENA_ARRAY(a, type_id, n + 1);
     int32_t *typmods = ARENA_ARRAY(a, int32_t, n + 1);
     const char **names = ARENA_ARRAY(a, const char *, n + 1);
@@ -77,7 +82,7 @@ static bool shape_of(struct scope *s, const struct query *q, const struct expr *
                shape_of(s, e->subquery.query, e->subquery.query->targets[0].expr, ret);
     case EXPR_CAST: return e->cast.method == CAST_RELABEL && shape_of(s, q, e->args[0], ret);
     case EXPR_CALL:
-        return proc_function(e->call.proc) && function_shape(s, proc_function(e->call.proc), ret);
+        return e->call.proc && function_shape(s, e->call.proc, ret);
     default: return false;
     }
 }
@@ -213,10 +218,22 @@ static type_id function_type(const struct scope *level, const struct relation *r
     return t ? type_row(t->oid) : (type_id)TYPE_RECORD;
 }
 
+/* A lone function whose rows are of one value: the relation stands for that value. */
+static bool gives_values(const struct relation *r)
+{
+    return r->kind == REL_FUNCTION && r->function_count == 1 && !r->ordinality &&
+           !type_is_composite(r->functions[0]->type);
+}
+
 struct expr *bind__whole_row(struct scope *level, uint32_t relation, uint32_t levels_up,
                              int location)
 {
     const struct relation *r = level->query->relations[relation];
+    if (gives_values(r)) {
+        struct expr *value = bind__column(level, relation, 0, location);
+        value->column.levels_up = levels_up;
+        return value;
+    }
     type_id type = r->kind == REL_FUNCTION ? function_type(level, r) : type_of(r);
     struct expr *e = bind__new(level, EXPR_ROW, type, location, r->column_count);
     const char **names = ARENA_ARRAY(level->env->arena, const char *, r->column_count + 1);

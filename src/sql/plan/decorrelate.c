@@ -36,7 +36,8 @@ static bool safe_operator(const struct expr *e)
 static bool safe_aggregate(const struct expr *e)
 {
     static const char *const names[] = {"count", "sum", "avg", "min", "max", "bool_and", "bool_or",
-                                        "every", "array_agg", "string_agg"};
+                                        "every", "array_agg", "string_agg", "json_agg", "jsonb_agg",
+                                        "json_object_agg", "jsonb_object_agg"};
     return e->aggregate.direct_count == 0 &&
            in_list(names, sizeof names / sizeof names[0], e->aggregate.proc->name);
 }
