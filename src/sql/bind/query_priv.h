@@ -106,6 +106,9 @@ int bind__begin(const struct expr *e);
 enum status bind__sort_order(struct scope *s, const struct ast_sort_by *ast, bool *ret_descending,
                              bool *ret_nulls_first) MUST;
 
+/* SET a.b = value: *ret is the column's row `row` with that field another. `value` NULL: DEFAULT. */
+enum status bind__assign_field(struct scope *s, const struct ast_target *t, struct expr *row,
+                               struct expr *value, struct expr **ret) MUST;
 /* `name [, name] = value` of UPDATE and DO UPDATE. */
 enum status bind__assignments(struct scope *s, const struct ast_list *targets) MUST;
 /* 428C9 when a column is set that only the table may set; the list has been bound. */

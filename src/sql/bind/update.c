@@ -75,23 +75,34 @@ static enum status bind_value(struct scope *s, const struct ast_target *t,
     return bind__expression(s, value, PLACE_UPDATE, ret);
 }
 
-static enum status check_column(struct scope *s, const struct ast_target *t, uint32_t *ret)
+/* *ret_before: what was assigned to fields of the column before; NULL: nothing. */
+static enum status check_column(struct scope *s, const struct ast_target *t, const bool *in_fields,
+                                uint32_t *ret, struct assignment **ret_before)
 {
-    const struct query *q = s->query;
+    *ret_before = NULL;
+    struct query *q = s->query;
     uint32_t c = bind__table_column(q->table, t->name);
     if (c == UINT32_MAX)
         return bind__at(s, t->node.location,
                         FAIL(UNDEFINED_COLUMN, "column \"%s\" of relation \"%s\" does not exist",
                              t->name, q->table->name));
-    if (t->step_count)
-        return bind__at(s, t->node.location,
-                        FAIL(FEATURE_NOT_SUPPORTED,
-                             "assignment to array elements and fields is not supported"));
-    for (uint32_t i = 0; i < q->assignment_count; i++)
-        if (q->assignments[i].column == c)
+    for (uint32_t i = 0; i < q->assignment_count; i++) {
+        if (q->assignments[i].column != c) continue;
+        if (!t->step_count || !in_fields[i])
             return FAIL(SYNTAX_ERROR, "multiple assignments to same column \"%s\"", t->name);
+        *ret_before = &q->assignments[i];
+    }
     *ret = c;
     return OK;
+}
+
+/* Of the column, of the row that is changed. */
+static struct expr *present_value(struct scope *s, const struct ast_target *t)
+{
+    const struct relation *r = s->query->relations[0];
+    uint32_t i = 0;
+    while (i + 1 < r->column_count && strcmp(r->columns[i].name, t->name) != 0) i++;
+    return bind__column(s, 0, i, t->node.location);
 }
 
 static enum status only_default(const struct column_def *c)
@@ -105,16 +116,24 @@ static enum status only_default(const struct column_def *c)
 enum status bind__assignments(struct scope *s, const struct ast_list *targets)
 {
     struct query *q = s->query;
+    bool *in_fields = ARENA_ARRAY(s->env->arena, bool, targets->count + 1);
     q->assignments = ARENA_ARRAY(s->env->arena, struct assignment, targets->count);
     for (uint32_t i = 0; i < targets->count; i++) {
         const struct ast_target *t = AST(targets->items[i], ast_target);
         const struct ast *value;
+        struct assignment *before;
         struct expr *e;
         uint32_t c;
         TRY(bind_value(s, t, &value, &e));
-        TRY(check_column(s, t, &c));
+        TRY(check_column(s, t, in_fields, &c, &before));
         const struct column_def *column = &q->table->columns[c];
-        if (e) {
+        if (t->step_count) {
+            struct expr *row = before ? before->expr : present_value(s, t);
+            TRY(bind__assign_field(s, t, row, e, &e));
+            if (before) before->expr = e;
+            if (before) continue;
+            in_fields[q->assignment_count] = true;
+        } else if (e) {
             TRY(bind_coerce_assignment(s->env, e, column->type, column->typmod, column->name, &e));
         } else if (column->generated) {
             continue; /* SET x = DEFAULT: it is computed anyway */
