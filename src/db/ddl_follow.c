@@ -140,5 +140,6 @@ enum status ddl__follow(const struct follower *f)
 
 bool ddl__is_alone(const struct ddl *d)
 {
-    return d->s->block == BLOCK_NONE && !d->s->in_function;
+    const struct session *s = d->s;
+    return s->block == BLOCK_NONE && !s->in_function && !txn_changes_rows(s->txn);
 }

@@ -23,7 +23,7 @@ struct follower {
 /* In a transaction that has done nothing else. On return, if it is OK, all rows have come that there are, and nobody
  * writes. */
 enum status ddl__follow(const struct follower *f) MUST;
-/* Is the statement by itself, so that it may take a stronger lock later? */
+/* Is the statement by itself, so that it may take a stronger lock later, and others' snapshots see all rows? */
 bool ddl__is_alone(const struct ddl *d);
 
 #endif
