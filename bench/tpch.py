@@ -6,7 +6,10 @@ them; each query is asked of every server in turns. Our answers must be PostgreS
 divides decimals as floating point, so only its rows are counted. A ratio is the other's time by ours:
 above 1 we are faster. Ours is asked a second time with queries kept on one thread: what two threads gain.
 
-usage: tpch.py HELIOSD [--scale 1] [--rounds 3] [--queries 1,6] [--set NAME=VALUE] [--json FILE]"""
+With --storage dual ours has columns, too, and each query is asked once more with every scan by rows: what columns
+gain.
+
+usage: tpch.py HELIOSD [--scale 1] [--storage dual] [--rounds 3] [--queries 1,6] [--set NAME=VALUE] [--json FILE]"""
 import argparse
 import os
 import shutil
@@ -19,7 +22,7 @@ import peers  # noqa: E402
 import tpch_data as tpch  # noqa: E402
 
 COLUMNS = ["query", "rows", "heliosd ms", "PostgreSQL ms", "ratio", "DuckDB ms", "ratio to DuckDB",
-           "on one thread ms", "ratio to one thread"]
+           "on one thread ms", "ratio to one thread", "by rows ms", "ratio to rows"]
 
 
 class Subject:
@@ -34,7 +37,10 @@ class Subject:
 
     def load(self, directory):
         self.open()
-        took = sum(tpch.load(self.db, directory, ["set statement_timeout = 0"]).values())
+        commands = ["set statement_timeout = 0"]
+        if self.name == "heliosd":
+            commands.append(f"set helios.default_storage = {self.o.storage}")
+        took = sum(tpch.load(self.db, directory, commands).values())
         if self.name == "postgres":
             self.server.psql("vacuum analyze", timeout=3600)
             self.server.warm(*tpch.TABLES)
@@ -59,6 +65,18 @@ class OneThread(Subject):
     def open(self):
         super().open()
         self.db.cursor().execute("set max_parallel_workers_per_gather = 0")
+
+
+class ByRows(Subject):
+    """Another session yet, which reads no columns."""
+
+    def __init__(self, server, o):
+        super().__init__(server, o)
+        self.name = "by rows"
+
+    def open(self):
+        super().open()
+        self.db.cursor().execute("set helios.force_format = row")
 
 
 class DuckSubject(Subject):
@@ -102,6 +120,8 @@ def fault_of(number, rows, errors):
         return "the answer is not PostgreSQL's"
     if "one thread" in rows and not tpch.same(number, rows["heliosd"], rows["one thread"]):
         return "the answer on one thread is another one"
+    if "by rows" in rows and not tpch.same(number, rows["heliosd"], rows["by rows"]):
+        return "the answer by rows is another one"
     if "duckdb" in rows and len(rows["duckdb"]) != len(rows["heliosd"]):
         return f"{len(rows['heliosd'])} rows, DuckDB has {len(rows['duckdb'])}"
     return None
@@ -143,12 +163,14 @@ def measure(subjects, o, notes):
         table.append([f"q{number}", len(rows.get("heliosd", [])),
                       "FAILED" if fault else shown(best["heliosd"]), shown(best.get("postgres")),
                       ratio(best, "postgres"), shown(best.get("duckdb")), ratio(best, "duckdb"),
-                      shown(best.get("one thread")), ratio(best, "one thread")])
+                      shown(best.get("one thread")), ratio(best, "one thread"),
+                      shown(best.get("by rows")), ratio(best, "by rows")])
         show(table[-1])
     whole = {name: s for name, s in sums.items() if counted[name] == len(o.chosen)}
     table.append(["total", None, shown(whole.get("heliosd")) or "FAILED", shown(whole.get("postgres")),
                   ratio(whole, "postgres"), shown(whole.get("duckdb")), ratio(whole, "duckdb"),
-                  shown(whole.get("one thread")), ratio(whole, "one thread")])
+                  shown(whole.get("one thread")), ratio(whole, "one thread"),
+                  shown(whole.get("by rows")), ratio(whole, "by rows")])
     slower = [r[0] for r in table[:-1] if r[4] is not None and r[4] < 1]
     both = [r for r in table[:-1] if r[4] is not None]
     if both and len(both) < len(o.chosen):
@@ -184,6 +206,7 @@ def main():
     a.add_argument("--scale", type=float, default=1.0)
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--rounds", type=int, default=3)
+    a.add_argument("--storage", choices=["row", "dual"], default="row", help="of our tables")
     a.add_argument("--queries", help="1,6: only these")
     a.add_argument("--timeout", type=int, default=300, help="seconds that a query may take")
     a.add_argument("--set", action="append", default=[], help="setting of ours")
@@ -193,7 +216,7 @@ def main():
     a.add_argument("--json")
     o = a.parse_args()
     o.chosen = [int(n) for n in o.queries.split(",")] if o.queries else list(tpch.NUMBERS)
-    notes = [f"Scale {o.scale:g}, row storage with primary keys, best of {o.rounds} rounds."]
+    notes = [f"Scale {o.scale:g}, {o.storage} storage with primary keys, best of {o.rounds} rounds."]
     subjects, directory = make_subjects(o, notes), tempfile.mkdtemp(prefix="bench-tpch-")
     os.chmod(directory, 0o755)
     started = []
@@ -207,6 +230,9 @@ def main():
         shutil.rmtree(directory)
         subjects.append(OneThread(started[0].server, o))
         subjects[-1].open()
+        if o.storage != "row":
+            subjects.append(ByRows(started[0].server, o))
+            subjects[-1].open()
         rows, bad = measure(subjects, o, notes)
     finally:
         for s in started:

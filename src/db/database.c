@@ -12,6 +12,7 @@
 #include "db/past_priv.h"
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
+#include "db/storage_priv.h"
 #include "db/temporary.h"
 
 int64_t db__now_us(const struct db *db)
@@ -137,6 +138,7 @@ enum status db_open(const struct db_options *o, struct db **ret)
     db->config = o->config;
     db->analytic = o->analytic;
     db->initial_database = o->initial_database ? o->initial_database : "postgres";
+    db->storage = storage_told_new();
     db_line__init(&db->main, db, NULL);
     enum status s = open_store(db, o);
     if (s == OK) s = clear_temp_dir(db);
@@ -146,10 +148,12 @@ enum status db_open(const struct db_options *o, struct db **ret)
     if (s == OK) {
         past_published(db->main.past, NULL, store_last_commit(db->store));
         db__apply_retention(db, db->main.catalog);
+        storage_apply(db, db->main.catalog);
     }
     if (s != OK) {
         struct error kept = *error_current();
         two_phase_free(db->two_phase);
+        storage_told_free(db->storage);
         if (db->store) (void)store_close(db->store);
         *error_current() = kept;
         db_line__release(&db->main);
@@ -195,6 +199,7 @@ static void close_parts(struct db *db)
     notify_hub_free(db->notify);
     builds_free(db->builds);
     two_phase_free(db->two_phase);
+    storage_told_free(db->storage);
     db_line__release(&db->main);
 }
 

@@ -6,6 +6,7 @@
 #include "core/txn.h"
 #include "db/past_priv.h"
 #include "db/plan_cache.h"
+#include "db/storage_priv.h"
 
 void db_line__init(struct db_line *l, struct db *db, struct branch *branch)
 {
@@ -110,7 +111,10 @@ void db_line__publish(struct db_line *l, struct catalog *c, uint64_t ts)
     __atomic_store_n(&l->catalog_version, catalog_version(c), __ATOMIC_RELEASE);
     fmutex_unlock(&l->catalog_mutex);
     purge_plans(l->db);
-    if (!l->branch) db__apply_retention(l->db, c);
+    if (!l->branch) {
+        db__apply_retention(l->db, c);
+        storage_apply(l->db, c);
+    }
     catalog_unref(old);
 }
 

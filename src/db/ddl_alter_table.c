@@ -4,6 +4,7 @@
  * foreign keys last. */
 #include "catalog/column_statistics.h"
 #include "db/ddl_follow_priv.h"
+#include "db/storage_priv.h"
 
 /* --- attributes of a column ----------------------------------------------------------------- */
 
@@ -200,7 +201,13 @@ static enum status options_command(struct ddl *d, oid_t table, const struct ast_
     }
     if (added) strbuf_addf(&b, "%s%s", b.len ? "," : "", added);
     e.def.options = b.len ? b.data : NULL;
-    return ddl__edit_put(d, &e, NULL);
+    const struct table_def *was = ddl__table(d, table), *now;
+    bool dual = table_storage(was) == STORAGE_DUAL;
+    TRY(ddl__edit_put(d, &e, &now));
+    if (dual || table_storage(now) != STORAGE_DUAL) return OK;
+    return session__notice(d->sink, "NOTICE", OK, "VACUUM FULL writes all of them anew.",
+                           "rows of \"%s\" that are there are read by rows until they are rewritten",
+                           now->name);
 }
 
 /* --- dispatch ------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
  * constraints. */
 #include "db/ddl_priv.h"
 #include "db/past_priv.h"
+#include "db/storage_priv.h"
 #include "types/record.h"
 
 /* --- types ---------------------------------------------------------------------------------- */
@@ -237,12 +238,12 @@ static bool is_known_option(const char *name)
     return strncmp(name, "autovacuum_", 11) == 0;
 }
 
-/* Quoted in one, as pg_dump writes it, or with its name space. */
-static bool is_retention(const struct ast_def_elem *o)
+/* Is it "helios.…"? Quoted in one, as pg_dump writes it, or with its name space. */
+static bool is_ours(const struct ast_def_elem *o, const char *name)
 {
-    return o->name_space ? strcmp(o->name_space, "helios") == 0 &&
-                               strcmp(o->name, "version_retention") == 0
-                         : strcmp(o->name, PAST_RETENTION_OPTION) == 0;
+    const char *own = name + sizeof "helios." - 1;
+    return o->name_space ? strcmp(o->name_space, "helios") == 0 && strcmp(o->name, own) == 0
+                         : strcmp(o->name, name) == 0;
 }
 
 static enum status add_option(struct ddl *d, const struct ast_def_elem *o, struct strbuf *b)
@@ -255,7 +256,13 @@ static enum status add_option(struct ddl *d, const struct ast_def_elem *o, struc
             return FAIL(FEATURE_NOT_SUPPORTED, "tables declared WITH OIDS are not supported");
         return OK;
     }
-    if (is_retention(o)) {
+    if (is_ours(o, STORAGE_OPTION)) {
+        enum table_storage storage;
+        TRY(storage_check_option(text, &storage));
+        strbuf_addf(b, "%s%s=%s", b->len ? "," : "", STORAGE_OPTION, table_storage_name(storage));
+        return OK;
+    }
+    if (is_ours(o, PAST_RETENTION_OPTION)) {
         int64_t us;
         if (!text || !past_read_retention(text, &us))
             return FAIL(INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": \"%s\"",

@@ -1,5 +1,6 @@
 /* CREATE TABLE. The table goes to the catalog twice: with bare columns, so that sequences,
  * defaults and constraints have something to refer to, then whole. Both are one transaction's. */
+#include "db/storage_priv.h"
 #include "db/temporary.h"
 
 enum status ddl__check_place(const char *access_method, const char *tablespace)
@@ -104,6 +105,7 @@ static enum status add_foreign_keys(struct ddl *d, oid_t table, const struct ast
 enum status ddl__create_table(struct ddl *d, const struct ast_create_table *n)
 {
     const struct schema_def *schema;
+    const struct table_def *made;
     struct table_edit e;
     TRY(refuse(n));
     enum status found = ddl__creation_schema(d, n->table, &schema);
@@ -117,9 +119,11 @@ enum status ddl__create_table(struct ddl *d, const struct ast_create_table *n)
     TRY(ddl__new_table(d, schema, n->table, &e));
     TRY(ddl__on_commit(d, &e.def, n->on_commit));
     TRY(ddl__options(d, &n->options, &e.def.options));
+    e.def.options = storage_with_default(d->s, e.def.options, d->a);
     TRY(add_columns(d, &e, n));
     TRY(ddl__edit_put(d, &e, NULL));
     TRY(add_rules(d, &e, n));
-    TRY(ddl__edit_put(d, &e, NULL));
+    TRY(ddl__edit_put(d, &e, &made));
+    storage_tell_new(d->s, made);
     return add_foreign_keys(d, e.def.oid, n);
 }

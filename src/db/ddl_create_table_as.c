@@ -3,6 +3,7 @@
  * The insert is a tree over the very syntax of the query, bound again against the new table: so
  * defaults, row ids and limits are INSERT's, and parameters need no second treatment. */
 #include "db/ddl_priv.h"
+#include "db/storage_priv.h"
 
 static enum status bind_query(struct ddl *d, const struct ast *query, struct query **ret)
 {
@@ -92,6 +93,7 @@ static enum status refuse(const struct ast_create_table_as *n)
 enum status ddl__create_table_as(struct ddl *d, const struct ast_create_table_as *n, char tag[64])
 {
     const struct schema_def *schema;
+    const struct table_def *made;
     struct table_edit e;
     struct query *q;
     TRY(refuse(n));
@@ -104,8 +106,10 @@ enum status ddl__create_table_as(struct ddl *d, const struct ast_create_table_as
     TRY(ddl__new_table(d, schema, n->table, &e));
     TRY(ddl__on_commit(d, &e.def, n->on_commit));
     TRY(ddl__options(d, &n->options, &e.def.options));
+    e.def.options = storage_with_default(d->s, e.def.options, d->a);
     TRY(add_columns(d, &e, n, q));
-    TRY(ddl__edit_put(d, &e, NULL));
+    TRY(ddl__edit_put(d, &e, &made));
+    storage_tell_new(d->s, made);
     return n->with_no_data ? OK : fill(d, n, schema, tag);
 }
 

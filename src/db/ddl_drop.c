@@ -2,6 +2,7 @@
  * snapshot needs them any more, so that an abort has nothing to bring back. */
 #include "db/ddl_build_priv.h"
 #include "db/ddl_routine_priv.h"
+#include "db/storage_priv.h"
 
 /* --- finding what is named ------------------------------------------------------------------ */
 
@@ -231,10 +232,12 @@ enum status ddl__truncate(struct ddl *d, const struct ast_truncate *n)
     TRY(truncate_references(d, &x, n->cascade));
     for (size_t i = 0; i < x.count; i++) TRY(ddl__truncate_triggers(d, x.data[i]->oid, true));
     for (size_t i = 0; i < x.count; i++) {
+        const struct table_def *made;
         struct table_edit e;
         ddl__edit(d, ddl__table(d, x.data[i]->oid), &e);
         TRY(ddl__new_trees(d, &e));
-        TRY(ddl__edit_put(d, &e, NULL));
+        TRY(ddl__edit_put(d, &e, &made));
+        storage_tell_new(d->s, made);
         if (n->restart_identity) TRY(restart_owned(d, x.data[i]->oid));
     }
     for (size_t i = 0; i < x.count; i++) TRY(ddl__truncate_triggers(d, x.data[i]->oid, false));

@@ -2,6 +2,7 @@
  * what is now demanded of them. */
 #include "db/ddl_build_priv.h"
 #include "db/ddl_follow_priv.h"
+#include "db/storage_priv.h"
 #include "exec/eval.h"
 
 /* --- what a row must be ---------------------------------------------------------------------- */
@@ -122,7 +123,9 @@ static enum status make_trees(struct remake *r, struct rewrite *q, struct table_
     struct ddl *d = r->ddl;
     for (size_t i = 0; i < e->columns.count; i++) e->columns.data[i].has_missing = false;
     TRY(d->beside ? ddl__more_trees(d, e) : ddl__new_trees(d, e));
-    return ddl__edit_put(d, e, &q->to);
+    TRY(ddl__edit_put(d, e, &q->to));
+    storage_tell_new(d->s, q->to);
+    return OK;
 }
 
 static enum status finish(struct remake *r, const struct rewrite *q, enum status s)

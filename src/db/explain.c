@@ -84,7 +84,8 @@ static enum status take_options(const struct ast_explain *a, struct explain_opti
 static bool bears_on_plans(const char *name)
 {
     static const char *const names[] = {
-        "effective_cache_size", "helios.group_below", "jit", "max_parallel_workers_per_gather", "plan_cache_mode",
+        "effective_cache_size", "helios.force_format", "helios.group_below", "jit",
+        "max_parallel_workers_per_gather", "plan_cache_mode",
         "random_page_cost", "search_path", "seq_page_cost", "temp_buffers", "work_mem"};
     if (strncmp(name, "enable_", 7) == 0) return true;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -84,6 +84,7 @@ struct db {
     struct snapshot_export *exports; /* guarded by exports_mutex */
     struct builds *builds;         /* builds.h */
     struct notify_hub *notify;
+    struct storage_told *storage;  /* storage_priv.h */
     uint64_t notify_bytes;         /* of the queue, and of one transaction */
     struct autoanalyze *autoanalyze; /* NULL: off */
     struct counter *statements[7]; /* by enum statement_kind */

@@ -370,6 +370,10 @@ static void derive(struct session *s, int i, const struct result_sink *sink)
         g->plan_mode = strcmp(v, "force_generic_plan") == 0  ? PLAN_GENERIC
                        : strcmp(v, "force_custom_plan") == 0 ? PLAN_CUSTOM
                                                              : PLAN_AUTO;
+    } else if (strcmp(d->name, "helios.force_format") == 0) {
+        s->exec.force_format = (uint8_t)(v[0] == 'a'   ? FORMAT_AUTO
+                                         : v[0] == 'r' ? FORMAT_ROW
+                                                       : FORMAT_COLUMN);
     } else if (strcmp(d->name, "helios.group_below") == 0) {
         g->group_below = v[0] == 'a'   ? GROUP_BELOW_AUTO
                          : v[0] == 'o' ? GROUP_BELOW_OFF

@@ -31,6 +31,9 @@ enum status exec_transition_scan(struct transition_rows *t, struct arena *a,
                                  enum status (*emit)(void *ctx, const struct datum *row),
                                  void *ctx) MUST;
 
+/* Whether scans of tables that have both read rows or columns. */
+enum exec_format { FORMAT_AUTO /* what is cheaper */, FORMAT_ROW, FORMAT_COLUMN };
+
 /* What functions and operators may ask of the session that runs them; filled by db. All pointers
  * may be asked at any time during the statement. */
 struct exec_session {
@@ -43,6 +46,7 @@ struct exec_session {
     struct waiter *waiter;                  /* cancellation */
     struct pool *workers;                   /* for parallel runs; NULL: all on the caller's */
     uint64_t memory_limit_bytes;            /* of one query; 0: none */
+    uint8_t force_format;                   /* enum exec_format */
     uint32_t batch_rows;                    /* of a batch between operators, at most; 0: no less than usual */
     struct os *os;
     const char *temp_dir;                   /* for spills; NULL: none */

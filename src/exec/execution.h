@@ -24,6 +24,8 @@ struct node_stats {
     struct exec_usage usage;       /* children included */
     uint64_t unmatched;            /* left out by a scan, as no row of a join above has the key */
     uint32_t workers;              /* of a gather: how many began */
+    uint64_t by_columns;           /* of a scan: how often it was by columns; then: */
+    uint64_t blocks, blocks_skipped, rows_by_row;
 };
 
 /* A reader of the past, for all scans as of that moment. */

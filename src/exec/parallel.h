@@ -31,6 +31,9 @@ struct parallel {
     bool closed;                 /* guarded by lock: nobody begins any more */
     struct arena arena;          /* guarded by lock: the scan's parts */
     struct shared_scan *scan;    /* guarded by lock */
+    struct column_scan *columns; /* guarded by lock: the one scan, when it is by columns */
+    const struct plan_node *column_node; /* guarded by lock: that scan; NULL: not decided, or by rows */
+    bool routed;                 /* guarded by lock: it is decided */
     uint32_t feeding;            /* guarded by lock: running ones whose groups are not finished */
     struct fcond fed;            /* no one is feeding any more, or stop */
     struct agg_run **runs;       /* guarded by lock; read-only once fed */

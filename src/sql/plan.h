@@ -135,6 +135,7 @@ struct plan_node {
             const struct table_versions *versions; /* of SCAN: all versions; NULL */
             uint32_t moment;     /* read as of this moment, by number from 1: a value of the run; 0: as
                                     the transaction sees */
+            double rows_read;    /* estimate: rows that the range leaves */
             bool ordered;        /* the plan counts on the order of its rows */
             bool shared;         /* below a GATHER: each worker reads parts of it */
             /* Table columns (positions in table->columns) that the batch holds, by slot; the filter

@@ -4,7 +4,7 @@
     alone.py HELIOSD [--seed N] [--rounds N] [--queries N]
 
 Each query runs with batches of 2048, 3 and 1 rows, grouped below joins wherever that can be, without keys and
-indexes, with little memory, with no worker, one and two, also in little memory and batches of 3, through a view, the
+indexes, by columns, part of the rows in memory, with little memory, with no worker, one and two, also in little memory and batches of 3, through a view, the
 view's own text, and PREPARE. Besides, whatever a
 condition is, its rows, those of its negation and those where it is NULL are all rows (ternary logic
 partitioning), and counting where it holds is counting how often it is true."""
@@ -27,6 +27,7 @@ from schema import create, make_schema  # noqa: E402
 from server import Server  # noqa: E402
 
 SMALL_MEMORY = "query.memory_limit=4MB"
+COLUMNS = ["set search_path = dual", "set helios.force_format = column"]
 
 
 class Variant:
@@ -60,12 +61,14 @@ def variants(server, small):
            Variant("batches of 3", Connection(server, ["set helios.batch_rows = 3"])),
            Variant("grouped below joins", Connection(server, ["set helios.group_below = force"])),
            Variant("no index", Connection(server, ["set search_path = bare"])),
+           Variant("by columns", Connection(server, COLUMNS)),
            Variant("little memory", Connection(small)),
            Variant("little memory, batches of 3", Connection(small, ["set helios.batch_rows = 3"]))]
     for n in (0, 1, 2):
         forced = ["set max_parallel_workers_per_gather = %d" % n, "set debug_parallel_query = on"]
         if n:
             out.append(Variant("%d workers" % n, Connection(server, forced)))
+            out.append(Variant("by columns, %d workers" % n, Connection(server, [*COLUMNS, *forced])))
             out.append(Variant("%d workers, little memory" % n, Connection(
                 small, [*forced, "set helios.batch_rows = 3"][:n + 2])))
         else:
@@ -142,6 +145,13 @@ def setup(statements, connection, schema):
             raise SystemExit("setup: %s\n%s" % (text, got))
 
 
+def setup_columns(statements, tables, connection):
+    """The same tables by columns: the newest versions of some rows are in memory, the others on disk."""
+    setup(["set helios.default_storage = dual", *statements, "checkpoint",
+           *["update %s set k = k where id %% 3 = 1" % t.name for t in tables],
+           "set helios.default_storage = row"], connection, "dual")
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("heliosd")
@@ -157,6 +167,7 @@ def main():
         first = [Connection(server), Connection(small)]
         for c in first:
             c.run("create schema bare")
+            c.run("create schema dual")
         check = Check(variants(server, small))
         for seed in range(args.seed, args.seed + args.rounds):
             r = random.Random(seed)
@@ -166,6 +177,7 @@ def main():
             r.setstate(keep)
             bare = [s for t in tables for s in create(r, t, indexes=False)]
             setup(bare, first[0], "bare")
+            setup_columns(full, tables, first[0])
             for c in first:
                 setup(full, c, "public")
             make = Queries(r, tables)

@@ -59,7 +59,7 @@ enum status exec_explain(const struct plan *p, const struct explain_options *o, 
                          const struct exec_session *s, const struct exec_params *params,
                          struct arena *a, struct strbuf *out)
 {
-    struct explain x = {.plan = p, .options = o, .session = s, .arena = a,
+    struct explain x = {.plan = p, .options = o, .session = s, .txn = t, .arena = a,
                         .moments = params->moments, .status = OK};
     if (o->analyze) TRY(run(&x, t, params));
     return print(&x, out);

@@ -346,6 +346,7 @@ void explain__describe(struct explain *x, struct explain_node *e, const struct p
         range = explain__range(x, bottom);
         if (range) explain__add(x, e, "Index Cond", range);
         describe_past(x, e, bottom);
+        explain__describe_columns(x, e, bottom);
         break;
     case PLAN_FUNCTION_SCAN: describe_function(x, e, bottom); break;
     case PLAN_NESTED_LOOP:

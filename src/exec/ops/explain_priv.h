@@ -53,6 +53,7 @@ struct explain {
     const struct plan *plan;
     const struct explain_options *options;
     const struct exec_session *session;
+    struct txn *txn;                 /* NULL: it has ended */
     struct arena *arena;
     const uint64_t *moments;         /* of the run, by number */
     const struct node_stats *stats;  /* by plan_node.id; NULL: not run */
@@ -100,6 +101,8 @@ void explain__title(struct explain *x, struct explain_node *e, const struct plan
 /* What is below the node's line. */
 void explain__describe(struct explain *x, struct explain_node *e, const struct plan_node *top,
                        const struct plan_node *bottom);
+/* explain_columns.c: of a scan. */
+void explain__describe_columns(struct explain *x, struct explain_node *e, const struct plan_node *n);
 /* The conditions of an index's key range; NULL for none. */
 const char *explain__range(struct explain *x, const struct plan_node *n);
 

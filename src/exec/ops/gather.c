@@ -19,6 +19,7 @@
 #include "exec/ops/gather_run_priv.h"
 
 #include "base/fiber.h"
+#include "exec/ops/column_scan.h"
 #include "exec/subquery.h"
 #include "sql/plan_exprs.h"
 
@@ -377,6 +378,9 @@ static enum status end(struct gather *g, enum status st)
         arena_release(&w->arena);
         txn_end_helper(w->txn);
     }
+    if (g->p.columns && g->x->stats)
+        column_scan_count(g->p.columns, &g->x->stats[g->p.column_node->id]);
+    column_scan_free(g->p.columns);
     arena_release(&g->p.arena);
     return st;
 }

@@ -84,6 +84,22 @@ void row_filters_begin(struct row_filters *r, struct execution *x, const struct 
     }
 }
 
+uint32_t row_filters_keep(struct row_filters *r, uint32_t at, const struct vec *v, const uint16_t *sel,
+                          uint32_t count, struct arena *a, uint16_t *kept)
+{
+    const struct row_filter *f = r->filters[at];
+    struct arena_mark mark = arena_mark(a);
+    bool null;
+    uint16_t *rows = arena_alloc(a, count * sizeof *rows);
+    uint64_t *keys = arena_alloc(a, count * sizeof *keys);
+    uint32_t n = join_keys_read(f->keys, v, sel, count, rows, keys, &null);
+    n = join_table_filter(f->table, keys, rows, n, kept);
+    arena_rewind(a, mark);
+    r->in[at] += count;
+    r->out[at] += n;
+    return n;
+}
+
 static uint32_t apply_one(struct row_filters *r, uint32_t at, const struct plan_node *scan,
                           const struct datum *missing, struct arena *a, struct slice *keys,
                           struct slice *rows, uint32_t count)
@@ -91,24 +107,19 @@ static uint32_t apply_one(struct row_filters *r, uint32_t at, const struct plan_
     const struct row_filter *f = r->filters[at];
     struct arena_mark mark = arena_mark(a);
     struct vec v;
-    bool null;
-    uint16_t *all = arena_alloc(a, 2 * count * sizeof *all), *kept = all + count;
-    uint64_t *hashes = arena_alloc(a, count * sizeof *hashes);
+    uint16_t *kept = arena_alloc(a, count * sizeof *kept);
     vec_init_flat_rows(&v, f->keys->types[0], count, a);
     row_decode_batch(scan->scan.table->layout, rows, count, &scan->scan.fetch[f->slot], 1, missing, 0,
                      &v);
-    uint32_t n = join_keys_read(f->keys, &v, NULL, count, all, hashes, &null);
-    n = join_table_filter(f->table, hashes, all, n, kept);
+    uint32_t n = row_filters_keep(r, at, &v, NULL, count, a, kept);
     for (uint32_t i = 0; i < n; i++) rows[i] = rows[kept[i]];
     for (uint32_t i = 0; keys && i < n; i++) keys[i] = keys[kept[i]];
     arena_rewind(a, mark);
-    r->in[at] += count;
-    r->out[at] += n;
     return n;
 }
 
 /* A filter that lets most rows pass costs more than it saves. */
-static void judge(struct row_filters *r, uint32_t at)
+void row_filters_judge(struct row_filters *r, uint32_t at)
 {
     if (r->in[at] < TRIAL_ROWS || r->out[at] * 100 < r->in[at] * KEEP_PERCENT) return;
     r->count--;
@@ -123,7 +134,7 @@ uint32_t row_filters_apply(struct row_filters *r, const struct plan_node *scan,
 {
     for (uint32_t i = r->count; i-- > 0 && count;) {
         count = apply_one(r, i, scan, missing, a, keys, rows, count);
-        judge(r, i);
+        row_filters_judge(r, i);
     }
     return count;
 }

@@ -33,5 +33,11 @@ void row_filters_begin(struct row_filters *r, struct execution *x, const struct 
 uint32_t row_filters_apply(struct row_filters *r, const struct plan_node *scan,
                            const struct datum *missing, struct arena *a, struct slice *keys,
                            struct slice *rows, uint32_t count);
+/* One of them on its column, decoded: of rows `sel` (NULL: all) those that may match go to `kept`, which
+ * may be sel. `a` is left as it is. */
+uint32_t row_filters_keep(struct row_filters *r, uint32_t at, const struct vec *v, const uint16_t *sel,
+                          uint32_t count, struct arena *a, uint16_t *kept);
+/* After that: leaves it out when it has removed too little. */
+void row_filters_judge(struct row_filters *r, uint32_t at);
 
 #endif

@@ -1,39 +1,15 @@
-/* Scans of tables: by the row tree, or by a secondary index whose entries name the rows.
+/* Scans of tables: by the row tree, or by a secondary index whose entries name the rows; or by columns
+ * (column_scan.c).
  *
  * Rows are decoded where they lie, only the columns that the plan reads, into vectors that reference
  * the storage's bytes. Batches begin small and grow, so that a query that stops early has not read
  * much. A statement that scans what it changes does not see its own changes (core/store.h). */
-#include "exec/ops/gather_priv.h"
+#include "exec/ops/scan_priv.h"
 
 #include "base/random.h"
-#include "exec/ops/row_filter.h"
-#include "exec/ops/sample.h"
-#include "exec/ops/scan_filter.h"
 #include "types/row.h"
 
 enum { FIRST_ROWS = 64 };
-
-struct scan_state {
-    struct arena *ranges, *batch;
-    const type_id *types;
-    struct datum *missing; /* by table column; NULL: none has one */
-    struct slice *keys, *rows, *entry_rows;
-    uint32_t room; /* for rows, in the three */
-    struct scan_steps steps;
-    uint64_t seed; /* of TABLESAMPLE */
-    bool seeded;
-};
-
-struct scan_run {
-    struct execution *x;
-    struct txn *txn; /* that it reads with */
-    const struct plan_node *n;
-    struct scan_state *s;
-    const struct exec_sink *out;
-    uint32_t batch_rows;
-    struct sample sample; /* with TABLESAMPLE */
-    struct row_filters filters; /* of joins above */
-};
 
 struct datum *op__missing(struct arena *a, const struct table_def *t)
 {
@@ -63,7 +39,7 @@ static struct scan_state *scan_state(struct execution *x, const struct plan_node
     return s;
 }
 
-static void reserve(struct scan_run *r)
+void scan__reserve(struct scan_run *r)
 {
     struct scan_state *s = r->s;
     if (r->batch_rows <= s->room) return;
@@ -74,23 +50,24 @@ static void reserve(struct scan_run *r)
     s->room = rows;
 }
 
-static void fill_constant_slots(struct scan_run *r, struct batch *b, const struct slice *keys,
-                                uint32_t count)
+void scan__fill_slots(struct scan_run *r, struct batch *b, const struct slice *keys)
 {
     const struct plan_node *n = r->n;
     if (n->scan.key_slot >= 0) {
         struct vec *v = &b->columns[n->scan.key_slot];
-        vec_init_flat_rows(v, TYPE_BYTEA, count, r->s->batch);
-        for (uint32_t i = 0; i < count; i++)
-            vec_set(v, i, (struct datum){.v.bytes = bytes_ref(keys[i].data, (uint32_t)keys[i].len)});
+        vec_init_flat_rows(v, TYPE_BYTEA, b->rows, r->s->batch);
+        for (uint32_t i = 0; i < b->count; i++) {
+            uint32_t row = op__row(b, i);
+            const struct slice *k = &keys[row];
+            vec_set(v, row, (struct datum){.v.bytes = bytes_ref(k->data, (uint32_t)k->len)});
+        }
     }
     if (n->scan.tableoid_slot >= 0)
         vec_init_const(&b->columns[n->scan.tableoid_slot], TYPE_OID,
                        (struct datum){.v.u32 = n->scan.table->oid}, r->s->batch);
 }
 
-/* Decodes the rows, filters, pushes. */
-static enum status emit(struct scan_run *r, struct slice *keys, struct slice *rows, uint32_t count)
+enum status scan__emit(struct scan_run *r, struct slice *keys, struct slice *rows, uint32_t count)
 {
     const struct plan_node *n = r->n;
     struct scan_state *s = r->s;
@@ -108,7 +85,7 @@ static enum status emit(struct scan_run *r, struct slice *keys, struct slice *ro
     b.columns = ARENA_ARRAY(s->batch, struct vec, n->column_count + 1);
     for (uint32_t c = 0; c < n->scan.fetch_count; c++)
         vec_init_flat_rows(&b.columns[c], s->types[c], count, s->batch);
-    fill_constant_slots(r, &b, keys, count);
+    scan__fill_slots(r, &b, keys);
     TRY(scan_steps_run(&s->steps, r->x, n, rows, s->missing, s->batch, &b));
     if (r->x->stats) r->x->stats[n->id].removed += count - b.count;
     return op__push(r->x, r->out, &b);
@@ -119,7 +96,7 @@ static void grow_batch(struct scan_run *r)
     uint32_t most = r->x->session->batch_rows;
     if (r->batch_rows >= BATCH_ROWS || (most && most < BATCH_ROWS)) return;
     r->batch_rows = BATCH_ROWS;
-    reserve(r);
+    scan__reserve(r);
 }
 
 /* One range of the row tree. */
@@ -133,7 +110,7 @@ static enum status scan_rows(struct scan_run *r, const struct byte_range *range)
         if (st == NOT_FOUND) return OK;
         TRY(st);
         s->keys[0] = range->lower;
-        return emit(r, s->keys, s->rows, 1);
+        return scan__emit(r, s->keys, s->rows, 1);
     }
     struct scan_request q = {.tree = n->scan.table->tree, .lower = range->lower,
                              .upper = range->upper, .reverse = n->scan.reverse,
@@ -146,7 +123,7 @@ static enum status scan_rows(struct scan_run *r, const struct byte_range *range)
         st = cursor_next(c, s->keys, s->rows, r->batch_rows, &count);
         if (st != OK || count == 0) break;
         if (n->scan.sample) count = sample_take(&r->sample, s->keys, s->rows, count);
-        st = emit(r, s->keys, s->rows, count);
+        st = scan__emit(r, s->keys, s->rows, count);
         if (st != OK) break;
         grow_batch(r);
     }
@@ -166,7 +143,7 @@ static enum status fetch(struct scan_run *r, uint32_t count)
         s->entry_rows[kept] = s->entry_rows[i];
         s->rows[kept++] = s->rows[i];
     }
-    return emit(r, s->entry_rows, s->rows, kept);
+    return scan__emit(r, s->entry_rows, s->rows, kept);
 }
 
 static enum status scan_entries(struct scan_run *r, const struct byte_range *range)
@@ -233,7 +210,12 @@ static enum status run_ranges(struct execution *x, const struct plan_node *n,
     if (n->scan.sample) TRY(begin_sample(&r));
     row_filters_begin(&r.filters, x, n);
     arena_clear(r.s->ranges);
-    reserve(&r);
+    scan__reserve(&r);
+    if (n->kind == PLAN_SCAN) {
+        bool done;
+        TRY(scan__columns(&r, &done));
+        if (done) return OK;
+    }
     if (op__shares_scan(x, n)) return run_morsels(&r, key, unique, scan);
     if (key) TRY(key_ranges(x, &n->scan.range, key, unique, r.s->ranges, &ranges, &count));
     for (uint32_t i = 0; i < count; i++)

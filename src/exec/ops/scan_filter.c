@@ -20,15 +20,15 @@ static bool note_slot(void *ctx, const struct expr *e)
     return expr_walk(e, note_slot, r);
 }
 
-static void add_step(struct scan_steps *s, struct execution *x, const struct plan_node *n,
+static void add_step(struct scan_steps *s, struct arena *a, const struct plan_node *n,
                      const struct expr *condition, uint64_t *done)
 {
     uint32_t slots = n->scan.fetch_count;
     struct scan_step *step = &s->steps[s->count++];
-    struct slots_read r = {ARENA_ARRAY(x->arena, uint64_t, n->column_count / 64 + 1), !condition};
+    struct slots_read r = {ARENA_ARRAY(a, uint64_t, n->column_count / 64 + 1), !condition};
     if (condition) (void)note_slot(&r, condition);
     step->condition = condition;
-    step->slots = ARENA_ARRAY(x->arena, uint16_t, slots + 1);
+    step->slots = ARENA_ARRAY(a, uint16_t, slots + 1);
     for (uint32_t i = 0; i < slots; i++) {
         uint64_t bit = 1ull << i % 64;
         if ((!r.all && !(r.set[i / 64] & bit)) || done[i / 64] & bit) continue;
@@ -37,18 +37,24 @@ static void add_step(struct scan_steps *s, struct execution *x, const struct pla
     }
 }
 
+void scan_steps_of(struct scan_steps *s, struct arena *a, const struct plan_node *n,
+                   const struct expr *const *conditions, uint32_t count)
+{
+    uint64_t *done = ARENA_ARRAY(a, uint64_t, n->column_count / 64 + 1);
+    *s = (struct scan_steps){.steps = ARENA_ARRAY(a, struct scan_step, count + 1),
+                             .all_count = n->scan.fetch_count};
+    for (uint32_t i = 0; i < count; i++) add_step(s, a, n, conditions[i], done);
+    add_step(s, a, n, NULL, done);
+    s->all = ARENA_ARRAY(a, uint16_t, s->all_count + 1);
+    for (uint32_t i = 0; i < s->all_count; i++) s->all[i] = (uint16_t)i;
+}
+
 void scan_steps_make(struct scan_steps *s, struct execution *x, const struct plan_node *n)
 {
     const struct expr *f = n->filter;
     bool is_and = f && f->kind == EXPR_BOOL && f->bool_op == BOOL_AND;
-    uint64_t *done = ARENA_ARRAY(x->arena, uint64_t, n->column_count / 64 + 1);
-    s->steps = ARENA_ARRAY(x->arena, struct scan_step, (is_and ? f->arg_count : 1) + 1);
-    for (uint32_t i = 0; is_and && i < f->arg_count; i++) add_step(s, x, n, f->args[i], done);
-    if (f && !is_and) add_step(s, x, n, f, done);
-    add_step(s, x, n, NULL, done);
-    s->all_count = n->scan.fetch_count;
-    s->all = ARENA_ARRAY(x->arena, uint16_t, s->all_count + 1);
-    for (uint32_t i = 0; i < s->all_count; i++) s->all[i] = (uint16_t)i;
+    if (is_and) scan_steps_of(s, x->arena, n, (const struct expr *const *)f->args, f->arg_count);
+    else scan_steps_of(s, x->arena, n, &f, f != NULL);
 }
 
 static void decode(const struct plan_node *n, const struct slice *rows, const struct batch *b,

@@ -21,6 +21,9 @@ struct scan_steps {
 
 /* In the execution's arena; the last step has no condition. */
 void scan_steps_make(struct scan_steps *s, struct execution *x, const struct plan_node *n);
+/* The same of these conditions alone, which must all hold; in the arena. */
+void scan_steps_of(struct scan_steps *s, struct arena *a, const struct plan_node *n,
+                   const struct expr *const *conditions, uint32_t count);
 /* Decodes the rows into b's columns, whose vectors are made, and leaves in b those that pass. */
 enum status scan_steps_run(struct scan_steps *s, struct execution *x,
                            const struct plan_node *n, const struct slice *rows,

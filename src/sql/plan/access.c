@@ -388,6 +388,7 @@ enum status make_scan(struct level *l, uint32_t relation, struct access_path *pa
     node->scan.table = t;
     node->scan.index = path->index && path->index->tree ? path->index : NULL;
     node->scan.range = path->range;
+    node->scan.rows_read = path->rows;
     node->scan.sample = r->sample;
     node->scan.moment = r->moment;
     node->scan.versions = r->versions;

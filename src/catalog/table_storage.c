@@ -1,0 +1,47 @@
+#include "catalog/table_storage.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char *const names[] = {[STORAGE_ROW] = "row", [STORAGE_DUAL] = "dual"};
+
+bool table_storage_read(const char *text, enum table_storage *ret)
+{
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcasecmp(text, names[i]) != 0) continue;
+        *ret = (enum table_storage)i;
+        return true;
+    }
+    return false;
+}
+
+const char *table_storage_name(enum table_storage s)
+{
+    return names[s];
+}
+
+bool table_option(const struct table_def *t, const char *name, char *ret, size_t room)
+{
+    size_t len = strlen(name);
+    for (const char *p = t->options; p && *p;) {
+        size_t n = strcspn(p, ",");
+        if (n > len && p[len] == '=' && memcmp(p, name, len) == 0) {
+            size_t value = n - len - 1;
+            if (value >= room) return false;
+            memcpy(ret, p + len + 1, value);
+            ret[value] = '\0';
+            return true;
+        }
+        p += n + (p[n] == ',');
+    }
+    return false;
+}
+
+enum table_storage table_storage(const struct table_def *t)
+{
+    char value[16];
+    enum table_storage s = STORAGE_ROW;
+    if (table_option(t, STORAGE_OPTION, value, sizeof value) && !table_storage_read(value, &s))
+        return STORAGE_ROW;
+    return s;
+}
