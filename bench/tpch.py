@@ -39,7 +39,7 @@ class Subject:
         self.open()
         commands = ["set statement_timeout = 0"]
         if self.name == "heliosd":
-            commands.append(f"set helios.default_storage = {self.o.storage}")
+            commands.append(f"set helios.default_storage = '{self.o.storage}'")
         took = sum(tpch.load(self.db, directory, commands).values())
         if self.name == "postgres":
             self.server.psql("vacuum analyze", timeout=3600)
@@ -76,7 +76,7 @@ class ByRows(Subject):
 
     def open(self):
         super().open()
-        self.db.cursor().execute("set helios.force_format = row")
+        self.db.cursor().execute("set helios.force_format = 'row'")
 
 
 class DuckSubject(Subject):

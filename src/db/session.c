@@ -437,6 +437,7 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
         bool as_of, temporary_listed;
         struct parallel_options parallel;
         enum group_below_mode group_below;
+        bool by_row;
     } fixed;
     memset(&fixed, 0, sizeof fixed);
     fixed.database = s->database_oid;
@@ -452,6 +453,7 @@ void session__plan_key_prefix(struct session *s, struct strbuf *out)
     fixed.as_of = s->settings.as_of != 0;
     fixed.parallel = s->settings.parallel;
     fixed.group_below = s->settings.group_below;
+    fixed.by_row = s->exec.force_format == FORMAT_ROW;
     strbuf_add(out, &version, sizeof version);
     strbuf_add(out, &fixed, sizeof fixed);
     strbuf_add(out, path->schemas, path->count * sizeof *path->schemas);

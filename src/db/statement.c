@@ -166,7 +166,8 @@ enum status session__finish_plan(struct session *s, struct cached_plan *p, struc
                              .table_rows = table_rows, .table_bytes = table_bytes,
                              .evaluate = evaluate, .evaluate_ctx = s,
                              .parallel = s->settings.parallel,
-                             .group_below = s->settings.group_below, .param_values = values,
+                             .group_below = s->settings.group_below,
+                             .columns = s->exec.force_format != FORMAT_ROW, .param_values = values,
                              .waiter = s->exec.waiter, .memory_limit_bytes = limit};
     const struct exec_params *outer = s->moment_params;
     s->moment_params = NULL; /* functions that are called now bind statements of their own */

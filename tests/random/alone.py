@@ -27,7 +27,7 @@ from schema import create, make_schema  # noqa: E402
 from server import Server  # noqa: E402
 
 SMALL_MEMORY = "query.memory_limit=4MB"
-COLUMNS = ["set search_path = dual", "set helios.force_format = column"]
+COLUMNS = ["set search_path = dual", "set helios.force_format = 'column'"]
 
 
 class Variant:
@@ -149,7 +149,7 @@ def setup_columns(statements, tables, connection):
     """The same tables by columns: the newest versions of some rows are in memory, the others on disk."""
     setup(["set helios.default_storage = dual", *statements, "checkpoint",
            *["update %s set k = k where id %% 3 = 1" % t.name for t in tables],
-           "set helios.default_storage = row"], connection, "dual")
+           "set helios.default_storage = 'row'"], connection, "dual")
 
 
 def main():

@@ -30,20 +30,27 @@ static double ranges_of(const struct key_range *k)
     return k->in_list ? k->in_count : k->in_array ? 10 : 1;
 }
 
+static bool has_range(const struct key_range *k)
+{
+    return k->equal_count || k->lower || k->upper || k->in_list || k->in_array;
+}
+
 enum status column_route(struct txn *t, const struct exec_session *s, const struct plan_node *n,
                          bool *ret_columns)
 {
     struct column_scan_cost c;
     *ret_columns = s->force_format == FORMAT_COLUMN;
     if (s->force_format != FORMAT_AUTO) return OK;
+    double values = n->scan.fetch_count, row = ROW_NS + ROW_VALUE_NS * values;
+    double ranges = ranges_of(&n->scan.range), rows = n->scan.rows_read;
+    if (rows > 0 && ranges * RANGE_NS + rows * row < COLUMN_START_NS) return OK; /* whatever there is */
     TRY(store_column_cost(t, n->scan.table->tree, &c));
-    double all = (double)c.rows_by_column + (double)c.rows_by_row, values = n->scan.fetch_count;
+    double all = (double)c.rows_by_column + (double)c.rows_by_row, blocks = (double)c.blocks;
     if (!c.rows_by_column) return OK;
-    double rows = n->scan.rows_read > 0 && n->scan.rows_read < all ? n->scan.rows_read : all;
-    double row = ROW_NS + ROW_VALUE_NS * values, part = rows / all;
-    double by_row = ranges_of(&n->scan.range) * RANGE_NS + rows * row;
-    double by_column = COLUMN_START_NS + (double)c.blocks * BLOCK_NS +
-                       ((double)c.blocks * part + ranges_of(&n->scan.range)) * (values + 1) * BLOCK_COLUMN_NS +
+    if (rows <= 0 || rows > all || !has_range(&n->scan.range)) rows = all;
+    double touched = blocks * rows / all + ranges;
+    double by_row = ranges * RANGE_NS + rows * row;
+    double by_column = COLUMN_START_NS + blocks * BLOCK_NS + touched * (values + 1) * BLOCK_COLUMN_NS +
                        rows * values * VALUE_NS + (double)c.rows_by_row * row;
     *ret_columns = by_column < by_row;
     return OK;

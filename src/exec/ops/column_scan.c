@@ -144,10 +144,6 @@ static enum status read_pieces(struct column_run *c)
 static enum status open_scan(struct column_run *c, struct column_scan **ret)
 {
     struct scan_run *r = c->r;
-    bool columns;
-    *ret = NULL;
-    TRY(column_route(r->txn, r->x->session, r->n, &columns));
-    if (!columns) return OK;
     struct column_scan_request q = {
         .tree = r->n->scan.table->tree, .numbers = c->conditions.numbers,
         .types = c->conditions.types, .count = c->conditions.count,
@@ -156,13 +152,13 @@ static enum status open_scan(struct column_run *c, struct column_scan **ret)
 }
 
 /* Of the gather; the first to ask decides for all. */
-static enum status open_shared(struct column_run *c, struct column_scan **ret)
+static enum status open_shared(struct column_run *c, bool columns, struct column_scan **ret)
 {
     struct parallel *p = c->r->x->parallel;
     enum status st = OK;
     fmutex_lock(&p->lock);
     if (!p->routed) {
-        st = open_scan(c, &p->columns);
+        if (columns) st = open_scan(c, &p->columns);
         p->routed = st == OK;
         if (p->columns) p->column_node = c->r->n;
     }
@@ -220,11 +216,13 @@ enum status scan__columns(struct scan_run *r, bool *ret_done)
 {
     struct column_run c = {.r = r};
     struct column_scan *scan;
-    bool shared = op__shares_scan(r->x, r->n);
+    bool shared = op__shares_scan(r->x, r->n), columns;
     *ret_done = false;
     if (r->x->session->force_format == FORMAT_ROW || !column_route_may(r->x->plan, r->n)) return OK;
+    TRY(column_route(r->txn, r->x->session, r->n, &columns));
+    if (!columns && !shared) return OK;
     TRY(prepare(&c));
-    TRY(shared ? open_shared(&c, &scan) : open_scan(&c, &scan));
+    TRY(shared ? open_shared(&c, columns, &scan) : open_scan(&c, &scan));
     if (!scan) return OK;
     *ret_done = true;
     enum status st = run(&c, scan);

@@ -85,19 +85,13 @@ static bool prepare_subplan(void *ctx, const struct expr *e)
     return expr_walk(e, prepare_subplan, x);
 }
 
-/* What all workers read: along the way from the gather down to the shared scan. Filters of upper joins
- * are in place when the lower ones are built. *ret_alone: the others cannot help. */
+/* What all workers read: along the way from the gather down to the shared scan. *ret_alone: the others
+ * cannot help. */
 static enum status prepare(struct gather *g, struct execution *x, bool *ret_alone)
 {
-    *ret_alone = false;
-    for (const struct plan_node *n = g->n->left; n; n = n->left) {
+    for (const struct plan_node *n = g->n->left; n; n = n->left)
         if (!plan_node_exprs(n, prepare_subplan, x)) return error_current()->code;
-        if (n->kind != PLAN_HASH_JOIN || !n->join.shared) continue;
-        struct exec_usage before = op__usage(x);
-        TRY(op__hash_build(x, n, &g->p.tables[n->id], ret_alone));
-        for (const struct plan_node *above = g->n->left; above != n->left; above = above->left)
-            op__count_usage(x, above, &before);
-    }
+    TRY(gather__build(g, x, ret_alone));
     g->p.kept = exec_subquery_kept(x);
     if (x->row_filters) /* as they are now */
         g->p.row_filters = arena_memdup(x->arena, x->row_filters,
@@ -342,6 +336,10 @@ static void add_stats(struct gather *g, const struct worker *w)
         to[i].unmatched += s->unmatched;
         op__add_usage(&to[i].usage, &s->usage);
         to[i].workers += s->workers;
+        to[i].by_columns += s->by_columns;
+        to[i].blocks += s->blocks;
+        to[i].blocks_skipped += s->blocks_skipped;
+        to[i].rows_by_row += s->rows_by_row;
     }
 }
 

@@ -43,5 +43,8 @@ static inline struct hash_join *op__shared_table(const struct execution *x, cons
 enum status op__hash_build(struct execution *x, const struct plan_node *n, struct hash_join **ret,
                            bool *ret_alone) MUST;
 void op__hash_end(struct hash_join *h);
+struct row_filter;
+/* What its table says of a key, if it has one key and lies in memory. */
+bool op__hash_filter(const struct hash_join *h, struct row_filter *ret);
 
 #endif

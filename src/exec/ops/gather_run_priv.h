@@ -75,6 +75,10 @@ void gather__give_back(struct gather *g, struct slot *s);
 /* The pool's side of a task. */
 void gather__run_task(void *task);
 
+/* --- gather_builds.c: the tables of all shared joins; *ret_alone: the others cannot help --- */
+
+enum status gather__build(struct gather *g, struct execution *x, bool *ret_alone) MUST;
+
 /* --- gather_stand.c --- */
 
 /* The task's coroutine has yielded: true when it stands, and is no more the caller's. */

@@ -353,6 +353,12 @@ enum status op__hash_build(struct execution *x, const struct plan_node *n, struc
     return OK;
 }
 
+bool op__hash_filter(const struct hash_join *h, struct row_filter *ret)
+{
+    *ret = (struct row_filter){.keys = &h->build.keys, .table = &h->build.table};
+    return !gives_nothing(h) && !h->parts && h->j.n->join.key_count == 1;
+}
+
 void op__hash_end(struct hash_join *h)
 {
     finish(h);

@@ -45,6 +45,24 @@ static const struct plan_node *find_scan(const struct plan_node *n, uint32_t *sl
     }
 }
 
+const struct plan_node *row_filter_find(const struct plan_node *n, uint32_t *slot)
+{
+    if (exec_check_stack() == OK) return find_scan(n, slot);
+    error_clear();
+    return NULL;
+}
+
+void row_filter_put(struct execution *x, const struct plan_node *scan, uint32_t slot,
+                    struct row_filter *f)
+{
+    if (!x->row_filters)
+        x->row_filters = ARENA_ARRAY(x->arena, struct row_filter *, x->plan->node_count);
+    f->slot = slot;
+    f->scan = scan;
+    f->next = x->row_filters[scan->id];
+    x->row_filters[scan->id] = f;
+}
+
 void row_filter_attach(struct execution *x, const struct plan_node *join, struct row_filter *f)
 {
     const struct expr *key = join->join.left_keys[0];
@@ -52,13 +70,9 @@ void row_filter_attach(struct execution *x, const struct plan_node *join, struct
         error_clear();
         return;
     }
-    f->slot = key->slot;
-    f->scan = find_scan(join->left, &f->slot);
-    if (!f->scan) return;
-    if (!x->row_filters)
-        x->row_filters = ARENA_ARRAY(x->arena, struct row_filter *, x->plan->node_count);
-    f->next = x->row_filters[f->scan->id];
-    x->row_filters[f->scan->id] = f;
+    uint32_t slot = key->slot;
+    const struct plan_node *scan = find_scan(join->left, &slot);
+    if (scan) row_filter_put(x, scan, slot, f);
 }
 
 void row_filter_detach(struct execution *x, struct row_filter *f)

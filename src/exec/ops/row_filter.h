@@ -18,6 +18,10 @@ struct row_filter {
 /* To the scan that gives the join's only left key, if there is one through whose rows' absence
  * nothing but the join's misses is lost. The filter must stay until it is detached. */
 void row_filter_attach(struct execution *x, const struct plan_node *join, struct row_filter *f);
+/* The scan that a column of the node comes from, as above, and its slot there; NULL: there is none. */
+const struct plan_node *row_filter_find(const struct plan_node *n, uint32_t *slot);
+void row_filter_put(struct execution *x, const struct plan_node *scan, uint32_t slot,
+                    struct row_filter *f);
 void row_filter_detach(struct execution *x, struct row_filter *f);
 
 /* What one run of a scan knows of its filters. */

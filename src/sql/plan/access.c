@@ -3,6 +3,7 @@
  * A conjunct `column op value` serves an index when op is the column type's own comparison and value
  * reads nothing of the table. What the key range says exactly is not checked again. */
 #include "sql/plan/plan_priv.h"
+#include "catalog/table_storage.h"
 #include "sql/plan/partial.h"
 #include "types/cast.h"
 
@@ -289,13 +290,20 @@ static void use_index(struct level *l, uint32_t relation, const struct index_def
     if (p.keyed.count && (p.cost < ret->cost || (p.unique && !ret->unique))) *ret = p;
 }
 
+/* Of a whole scan: columns are read where there are some. */
+static double scan_row_cost(struct level *l, const struct table_def *t)
+{
+    bool columns = l->planner->env->columns && t->options && table_storage(t) == STORAGE_DUAL;
+    return columns ? COST_COLUMN_ROW : COST_ROW;
+}
+
 void choose_access(struct level *l, uint32_t relation, struct expr **conjuncts, uint32_t n,
                    const uint64_t *given, struct access_path *ret)
 {
     const struct table_def *t = l->query->relations[relation]->table;
     double rows = relation_rows(l, t);
     struct matches m = {ARENA_ARRAY(l->planner->arena, struct match, n), 0};
-    *ret = (struct access_path){.rows = rows, .cost = rows * COST_ROW};
+    *ret = (struct access_path){.rows = rows, .cost = rows * scan_row_cost(l, t)};
     if (t->virtual_id >= 0 || !t->tree) return;
     if (l->query->relations[relation]->sample) return; /* what is in it is not known by key */
     for (uint32_t i = 0; i < n; i++) {

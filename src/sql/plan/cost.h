@@ -5,6 +5,7 @@
 #define HELIOS_SQL_PLAN_COST_H
 
 #define COST_ROW 0.01         /* a row of a scan in key order */
+#define COST_COLUMN_ROW 0.0015 /* … of a table that has columns */
 #define COST_PROBE 0.3        /* a descent to a key */
 #define COST_FETCH 0.15       /* a row fetched through a secondary index */
 #define COST_LOOKUP 0.3       /* starting the inner side of a nested loop, or a subplan, for one row */

@@ -30,6 +30,7 @@ struct planner_env {
     void *evaluate_ctx;
     struct parallel_options parallel;
     enum group_below_mode group_below;
+    bool columns; /* tables that have columns are read by them */
     const struct datum *param_values; /* the plan is for these alone; NULL: for any */
     const struct waiter *waiter; /* whose cancellation ends planning; NULL: nobody's */
     uint64_t memory_limit_bytes; /* of the arena; OUT_OF_MEMORY beyond; 0: no limit */

@@ -132,15 +132,24 @@ static struct plan_node *join_node(struct level *l, const struct semi_join *s,
     return node;
 }
 
+/* Workers build only what few probed rows may ask for (exec/ops/gather_builds.c). */
+static double build_rows(const struct planner *p, const struct plan_node *node, uint32_t keys)
+{
+    const struct plan_node *left = node->left, *right = node->right;
+    if (!p->env->parallel.workers || node->join.null_aware || left->rows * 4 > right->rows)
+        return right->rows;
+    return right->rows * semi_join_fraction(right, node->join.right_keys, left, node->join.left_keys, keys);
+}
+
 /* Once the keys are there: how many rows stay, and what that takes. */
-static void estimate(struct plan_node *node, uint32_t keys)
+static void estimate(const struct planner *p, struct plan_node *node, uint32_t keys)
 {
     const struct plan_node *left = node->left, *right = node->right;
     double part = semi_join_fraction(left, node->join.left_keys, right, node->join.right_keys, keys);
     node->rows = left->rows * (node->join.type == JOIN_ANTI ? 1 - part : part);
     if (node->rows < 1) node->rows = 1;
     node->cost_total = left->cost_total + right->cost_total;
-    node->cost_total += keys ? left->rows * COST_HASH_PROBE + right->rows * COST_HASH_BUILD
+    node->cost_total += keys ? left->rows * COST_HASH_PROBE + build_rows(p, node, keys) * COST_HASH_BUILD
                              : left->rows * right->rows * COST_LOOP_PAIR;
 }
 
@@ -195,10 +204,10 @@ static enum status apply(struct level *l, struct expr *e, struct semi_join *s)
     double by_rows;
     if (s->whole) {
         TRY(plan_whole(l, s, &node));
-        estimate(node, (uint32_t)s->left.count);
+        estimate(l->planner, node, (uint32_t)s->left.count);
     } else {
         TRY(plan_tied(l, s, &node));
-        estimate(node, (uint32_t)s->ties.outer_keys.count);
+        estimate(l->planner, node, (uint32_t)s->ties.outer_keys.count);
         TRY(subplan_cost(l, s->sub, left->rows, &by_rows));
         if (by_rows < node->cost_total - left->cost_total) {
             TRY(rewrite(l, e, &e));
