@@ -263,6 +263,10 @@ struct aggregate_impl {
     enum status (*add_batch)(struct call_ctx *c, struct arena *keep, void *const *groups,
                              const struct vec *const *args, uint32_t arg_count,
                              const uint16_t *sel, uint32_t count);
+    /* As add_batch, of rows of one group, whose state this is; NULL: there is none. */
+    enum status (*add_group)(struct call_ctx *c, struct arena *keep, void *state,
+                             const struct vec *const *args, uint32_t arg_count,
+                             const uint16_t *sel, uint32_t count);
 };
 const struct aggregate_impl *aggregate_impl(int proc_id);
 

@@ -75,6 +75,80 @@ static inline enum status mul(struct arena *arena, const struct numeric *x,
     return numeric_mul(arena, x, y, ret);
 }
 
+/* --- columns of one scale ------------------------------------------------------------------- */
+
+/* All of a numeric but its coefficient. */
+static inline uint64_t head(const struct numeric *x)
+{
+    uint64_t h;
+    memcpy(&h, (const char *)x + sizeof x->coefficient, sizeof h);
+    return h;
+}
+_Static_assert(offsetof(struct numeric, scale) == 8 && sizeof(struct numeric) == 16, "head");
+
+static bool any_null(const struct vec *ret, uint32_t rows)
+{
+    uint64_t any = 0;
+    for (uint32_t w = 0; ret->nulls && w < (rows + 63) / 64; w++) any |= ret->nulls[w];
+    return any;
+}
+
+/* Runs EXPR on all rows, a and b being coefficients; *ret_fits: all values were small and of the
+ * first one's scale, and no result is too large. Otherwise what was written means nothing. */
+#define EVEN_ROW(EXPR)                                                                             \
+    const struct numeric *x = &xs[row * xstep], *y = &ys[row * ystep];                             \
+    int64_t a = x->coefficient, b = y->coefficient, r;                                             \
+    bad |= (head(x) ^ xhead) | (head(y) ^ yhead) | (EXPR);                                         \
+    bad |= (uint64_t)r + (SMALL_LIMIT - 1) > (uint64_t)(2 * (SMALL_LIMIT - 1));                    \
+    out[row] = made;                                                                               \
+    out[row].coefficient = r;
+#define EVEN_LOOP(EXPR)                                                                            \
+    do {                                                                                           \
+        for (uint32_t row = 0; !sel && row < count; row++) {                                       \
+            EVEN_ROW(EXPR)                                                                         \
+        }                                                                                          \
+        for (uint32_t i = 0; sel && i < count; i++) {                                              \
+            uint32_t row = sel[i];                                                                 \
+            EVEN_ROW(EXPR)                                                                         \
+        }                                                                                          \
+    } while (0)
+
+enum even_op { EVEN_ADD, EVEN_SUB, EVEN_MUL };
+
+static bool even(enum even_op op, const struct vec *const *args, const uint16_t *sel, uint32_t count,
+                 struct vec *ret)
+{
+    const struct numeric *xs = args[0]->data, *ys = args[1]->data;
+    struct numeric *out = ret->data;
+    uint32_t xstep = args[0]->form != VEC_CONST, ystep = args[1]->form != VEC_CONST;
+    uint32_t first = fn_row(sel, 0);
+    const struct numeric *x0 = &xs[first * xstep], *y0 = &ys[first * ystep];
+    if (!both_small(x0, y0)) return false;
+    uint64_t xhead = head(x0), yhead = head(y0), bad = 0;
+    int step = (int)x0->scale - (int)y0->scale;
+    int64_t xf = 1, yf = 1;
+    uint16_t scale = x0->scale > y0->scale ? x0->scale : y0->scale;
+    if (op == EVEN_MUL) {
+        if (x0->scale + y0->scale > NUMERIC_SCALE_MAX) return false;
+        scale = (uint16_t)(x0->scale + y0->scale);
+    } else if (step > SCALE_STEP_MAX || step < -SCALE_STEP_MAX) {
+        return false;
+    } else if (step > 0) {
+        yf = powers_of_ten[step];
+    } else {
+        xf = powers_of_ten[-step];
+    }
+    const struct numeric made = numeric_small(0, scale);
+    if (op == EVEN_MUL) EVEN_LOOP(__builtin_mul_overflow(a, b, &r));
+    else if (op == EVEN_ADD)
+        EVEN_LOOP((uint64_t)__builtin_mul_overflow(a, xf, &a) | __builtin_mul_overflow(b, yf, &b) |
+                  __builtin_add_overflow(a, b, &r));
+    else
+        EVEN_LOOP((uint64_t)__builtin_mul_overflow(a, xf, &a) | __builtin_mul_overflow(b, yf, &b) |
+                  __builtin_sub_overflow(a, b, &r));
+    return !bad;
+}
+
 #define OF_TWO(name, CALC)                                                                         \
     static enum status name(struct call_ctx *c, const struct datum *args, uint32_t n,              \
                             struct datum *ret)                                                     \
@@ -97,10 +171,22 @@ static inline enum status mul(struct arena *arena, const struct numeric *x,
         }                                                                                          \
         return OK;                                                                                 \
     }
-OF_TWO_LOOP(fn_add, add)
-OF_TWO_LOOP(fn_sub, sub)
-OF_TWO_LOOP(fn_mul, mul)
+OF_TWO_LOOP(slow_add, add)
+OF_TWO_LOOP(slow_sub, sub)
+OF_TWO_LOOP(slow_mul, mul)
 OF_TWO_LOOP(fn_div, numeric_div)
+#define EVEN_FIRST(name, op, slow)                                                                 \
+    static enum status name(struct call_ctx *c, const struct vec *const *args, uint32_t n,         \
+                            const uint16_t *sel, uint32_t count, struct vec *ret)                  \
+    {                                                                                              \
+        if (!count) return OK;                                                                     \
+        uint32_t rows = fn_row(sel, count - 1) + 1;                                                \
+        if (!any_null(ret, rows) && even(op, args, sel, count, ret)) return OK;                    \
+        return slow(c, args, n, sel, count, ret);                                                  \
+    }
+EVEN_FIRST(fn_add_vec, EVEN_ADD, slow_add_vec)
+EVEN_FIRST(fn_sub_vec, EVEN_SUB, slow_sub_vec)
+EVEN_FIRST(fn_mul_vec, EVEN_MUL, slow_mul_vec)
 OF_TWO(fn_div_trunc, numeric_div_trunc)
 OF_TWO(fn_mod, numeric_mod)
 OF_TWO(fn_power, numeric_power)
@@ -290,8 +376,8 @@ static enum status fn_width_bucket(struct call_ctx *c, const struct datum *args,
 }
 
 const struct proc_binding exec__numeric_functions[] = {
-    {"numeric_add", fn_add, fn_add_vec}, {"numeric_sub", fn_sub, fn_sub_vec},
-    {"numeric_mul", fn_mul, fn_mul_vec}, {"numeric_div", fn_div, fn_div_vec},
+    {"numeric_add", slow_add, fn_add_vec}, {"numeric_sub", slow_sub, fn_sub_vec},
+    {"numeric_mul", slow_mul, fn_mul_vec}, {"numeric_div", fn_div, fn_div_vec},
     {"numeric_div_trunc", fn_div_trunc, NULL}, {"numeric_mod", fn_mod, NULL},
     {"numeric_power", fn_power, NULL}, {"numeric_log", fn_log, NULL},
     {"log_sql1741", fn_log10, NULL}, {"log10_sql1481", fn_log10, NULL},

@@ -12,7 +12,7 @@
 #include "exec/ops/aggregate_priv.h"
 #include "exec/ops/gather_priv.h"
 
-enum { FIRST_GROUPS = 64, GROUPS_LEAST = 256, FULL_PERCENT = 45 };
+enum { FIRST_GROUPS = 64, GROUPS_LEAST = 256, FULL_PERCENT = 45, PARTS_MAX = 16, PART_ROWS = 32 };
 
 /* --- what stays the same in all runs of the node --------------------------------------------- */
 
@@ -125,7 +125,32 @@ struct found {
     char *const *blocks;
     const struct batch *whole; /* with the shared values; all rows */
     bool one_group;
+    /* The rows group by group, when there are few groups: part p is sel[starts[p] .. starts[p + 1]) of the
+     * group with that block. */
+    uint32_t parts;
+    uint32_t starts[PARTS_MAX + 1];
+    char *part_blocks[PARTS_MAX];
+    uint16_t *part_sel;
 };
+
+/* Parts of a batch whose rows belong to few groups, each large enough for a loop of its own. */
+static void divide(struct agg_run *r, struct found *f)
+{
+    uint32_t counts[PARTS_MAX] = {0}, n = f->rows.count, groups = r->table.count;
+    f->parts = 0;
+    if (f->one_group || groups > PARTS_MAX || n < groups * PART_ROWS) return;
+    for (uint32_t i = 0; i < n; i++) counts[f->ids[i]]++;
+    uint32_t at[PARTS_MAX], from = 0;
+    for (uint32_t g = 0; g < groups; g++) {
+        at[g] = f->starts[g] = from;
+        f->part_blocks[g] = agg__states(r, g);
+        from += counts[g];
+    }
+    f->starts[groups] = from;
+    f->parts = groups;
+    f->part_sel = arena_alloc(r->batch, n * sizeof *f->part_sel + 1);
+    for (uint32_t i = 0; i < n; i++) f->part_sel[at[f->ids[i]]++] = (uint16_t)op__row(&f->rows, i);
+}
 
 bool agg__skips(const struct agg_call *c, const struct datum *args)
 {
@@ -175,6 +200,23 @@ static enum status eval_args(struct agg_run *r, struct agg_call *c, const struct
     return OK;
 }
 
+static enum status feed_groups(struct agg_run *r, struct agg_call *c, const struct found *f)
+{
+    uint32_t n = c->call->arg_count;
+    const struct vec **args = arena_alloc(r->batch, (n + 1) * sizeof *args);
+    for (uint32_t a = 0; a < n; a++) args[a] = &c->values[a];
+    if (f->one_group)
+        return c->impl->add_group(&c->ctx, r->keep, f->blocks[0] + c->offset, args, n, f->rows.sel,
+                                  f->rows.count);
+    for (uint32_t p = 0; p < f->parts; p++) {
+        uint32_t count = f->starts[p + 1] - f->starts[p];
+        if (!count) continue;
+        TRY(c->impl->add_group(&c->ctx, r->keep, f->part_blocks[p] + c->offset, args, n,
+                               f->part_sel + f->starts[p], count));
+    }
+    return OK;
+}
+
 static enum status feed_call(struct agg_run *r, struct agg_call *c, const struct found *all)
 {
     struct found f = *all;
@@ -187,6 +229,8 @@ static enum status feed_call(struct agg_run *r, struct agg_call *c, const struct
     }
     if (!f.rows.count) return OK;
     if (c->collects) return agg__collect(r, c, &f.rows, c->values, f.ids);
+    bool by_group = c->impl->add_group && (f.one_group || (f.parts && !c->call->filter));
+    if (by_group) return feed_groups(r, c, &f);
     void **states = arena_alloc(r->batch, f.rows.count * sizeof *states);
     for (uint32_t i = 0; i < f.rows.count; i++) states[i] = f.blocks[i] + c->offset;
     if (!c->impl->add_batch) return feed_rows(r, c, &f.rows, states);
@@ -237,6 +281,7 @@ static enum status find_groups(struct agg_run *r, const struct batch *b, const s
         differ |= ids[i] ^ ids[0];
     }
     f->one_group = differ == 0;
+    divide(r, f);
     return OK;
 }
 

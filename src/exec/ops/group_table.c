@@ -4,7 +4,7 @@
 #include "types/record.h"
 
 enum { FIRST_ROWS = 64, FIRST_SLOTS = 256, NO_PLACE = 64, SHORT_BYTES = 3, AHEAD = 8,
-       CHECK_SLOTS = 1 << 15 };
+       CHECK_SLOTS = 1 << 15, CODED_KEYS = 8, CODED_ROWS = 64, COMBINATIONS_MAX = 1024 };
 
 #define SPREAD 0x9e3779b97f4a7c15ull
 #define PREFETCH_SLOTS (1u << 15) /* more than that do not stay in the nearest cache */
@@ -479,10 +479,60 @@ static enum status find_general(struct group_table *t, const struct batch *b,
     return OK;
 }
 
+/* --- codes ------------------------------------------------------------------------------------- */
+
+static uint32_t top_code(const struct batch *b, const uint32_t *codes)
+{
+    uint32_t top = 0;
+    for (uint32_t i = 0; !b->sel && i < b->count; i++) top = codes[i] > top ? codes[i] : top;
+    for (uint32_t i = 0; b->sel && i < b->count; i++)
+        top = codes[b->sel[i]] > top ? codes[b->sel[i]] : top;
+    return top;
+}
+
+/* Keys that are codes of few values: a combination of them is looked up once, then is a place in an
+ * array. */
+static enum status find_coded(struct group_table *t, const struct batch *b, const struct vec *keys,
+                              bool frozen, struct arena *a, uint32_t *ids, bool *ret_done)
+{
+    uint32_t steps[CODED_KEYS], all = 1;
+    *ret_done = false;
+    if (b->count < CODED_ROWS || t->key_count > CODED_KEYS) return OK;
+    for (uint32_t c = 0; c < t->key_count; c++) {
+        steps[c] = 0;
+        if (keys[c].form == VEC_CONST) continue;
+        if (keys[c].form != VEC_DICT) return OK;
+        uint32_t count = top_code(b, keys[c].codes) + 1;
+        if (count > COMBINATIONS_MAX || all * count > COMBINATIONS_MAX) return OK;
+        steps[c] = all;
+        all *= count;
+    }
+    uint32_t *known = arena_zalloc(a, all * sizeof *known); /* id + 2; 1: not there */
+    memset(ids, 0, b->count * sizeof *ids);
+    for (uint32_t c = 0; c < t->key_count; c++)
+        for (uint32_t i = 0; steps[c] && i < b->count; i++)
+            ids[i] += keys[c].codes[row_of(b, i)] * steps[c];
+    for (uint32_t i = 0; i < b->count; i++) {
+        uint32_t *at = &known[ids[i]];
+        if (!*at) {
+            uint16_t row = (uint16_t)row_of(b, i);
+            struct batch one = {.rows = b->rows, .count = 1, .sel = &row};
+            uint32_t id;
+            TRY(group_table_find(t, &one, keys, frozen, a, &id));
+            *at = id + 2; /* GROUP_NONE becomes 1 */
+        }
+        ids[i] = *at - 2;
+    }
+    *ret_done = true;
+    return OK;
+}
+
 enum status group_table_find(struct group_table *t, const struct batch *b, const struct vec *keys,
                              bool frozen, struct arena *a, uint32_t *ids)
 {
-    bool packed = false;
+    bool packed = false, coded;
+    TRY(find_coded(t, b, keys, frozen, a, ids, &coded));
+    if (coded) return OK;
     if (t->packed) TRY(find_packed(t, b, keys, frozen, a, ids, &packed));
     if (packed) return OK;
     if (t->packed) TRY(unpack(t, a));
