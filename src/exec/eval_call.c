@@ -83,6 +83,35 @@ static const struct vec *varying_dictionary(const struct call *c, uint32_t *ret_
     return top < CODES_MAX ? found : NULL;
 }
 
+/* The values of codes that occur go through the loop, each once. */
+static enum status call_codes(const struct call *c, vector_fn fn, const struct vec *dict,
+                              uint32_t codes, struct vec *ret)
+{
+    uint32_t n = 0;
+    uint8_t *used = ARENA_ARRAY(c->arena, uint8_t, codes);
+    uint16_t *sel = arena_alloc(c->arena, codes * sizeof *sel);
+    for (uint32_t i = 0; i < c->in->count; i++) used[dict->codes[eval__row(c->in->sel, i)]] = 1;
+    for (uint32_t k = 0; k < codes; k++)
+        if (used[k]) sel[n++] = (uint16_t)k;
+    struct batch values = {.rows = codes, .count = n, .sel = sel};
+    struct vec *args = arena_memdup(c->arena, c->args, c->arg_count * sizeof *args), made;
+    for (uint32_t i = 0; i < c->arg_count; i++)
+        if (args[i].form == VEC_DICT) args[i] = *dict->dict;
+    struct call once = *c;
+    once.args = args;
+    once.in = &values;
+    TRY(call_loop(&once, fn, &made));
+    vec_init_flat_rows(ret, c->site->type, c->in->rows, c->arena);
+    for (uint32_t i = 0; i < c->in->count; i++) {
+        uint32_t r = eval__row(c->in->sel, i), k = dict->codes[r];
+        if (nulls_get(made.nulls, k)) nulls_set(ret->nulls, r);
+        if (ret->width == 1) VEC_DATA(ret, uint8_t)[r] = VEC_DATA(&made, uint8_t)[k];
+        else memcpy((char *)ret->data + (size_t)r * ret->width,
+                    (char *)made.data + (size_t)k * ret->width, ret->width);
+    }
+    return OK;
+}
+
 static enum status call_each(const struct call *c, struct vec *ret)
 {
     struct datum *args = ARENA_ARRAY(c->arena, struct datum, c->arg_count + 1), d;
@@ -121,6 +150,11 @@ enum status eval__call_vector(struct execution *x, const struct expr *e, const s
     }
     if (is_constant(&c)) return call_once(&c, ret);
     const struct function_impl *f = proc_function(c.proc) ? NULL : function_impl(c.proc->id);
-    if (f && f->vector && c.proc->strict) return call_loop(&c, f->vector, ret);
+    if (f && f->vector && c.proc->strict) {
+        uint32_t codes = 0;
+        const struct vec *dict = varying_dictionary(&c, &codes);
+        if (dict && codes <= in->count / 2) return call_codes(&c, f->vector, dict, codes, ret);
+        return call_loop(&c, f->vector, ret);
+    }
     return call_each(&c, ret);
 }

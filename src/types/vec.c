@@ -8,7 +8,7 @@
 #include "types/record.h"
 #include "types/value_priv.h"
 
-enum { DATA_ALIGN = 64 };
+enum { DATA_ALIGN = 64, CODES_MAX = 512, CODES_LEAST = 16 };
 
 void vec_init_flat_rows(struct vec *v, type_id type, uint32_t rows, struct arena *a)
 {
@@ -259,6 +259,22 @@ static void hash_chunk(const struct vec *v, const uint32_t *pos, uint32_t n, uin
     }
 }
 
+/* Strings and numerics of few codes are hashed once a code. *ret_done false: there are many. */
+static void hash_codes(const struct vec *v, const uint32_t *pos, uint32_t n, uint64_t *ret,
+                       bool *ret_done)
+{
+    uint64_t by_code[CODES_MAX];
+    uint32_t codes[CODES_MAX], top = 0;
+    *ret_done = false;
+    if (v->width != sizeof(union value) || n < 2 * CODES_LEAST) return;
+    for (uint32_t i = 0; i < n; i++) top = pos[i] > top ? pos[i] : top;
+    if (top >= CODES_MAX || top >= n / 2) return;
+    for (uint32_t i = 0; i <= top; i++) codes[i] = i;
+    hash_chunk(v, codes, top + 1, by_code);
+    for (uint32_t i = 0; i < n; i++) ret[i] = by_code[pos[i]];
+    *ret_done = true;
+}
+
 void vec_hash(const struct vec *v, const uint16_t *sel, uint32_t count, bool first,
               uint64_t *hashes)
 {
@@ -272,8 +288,10 @@ void vec_hash(const struct vec *v, const uint16_t *sel, uint32_t count, bool fir
             hash_chunk(v, pos, 1, h);
             for (uint32_t i = 1; i < n; i++) h[i] = h[0];
         } else {
+            bool done = false;
             positions(v, sel, from, n, pos);
-            hash_chunk(base_of(v), pos, n, h);
+            if (v->form == VEC_DICT) hash_codes(v->dict, pos, n, h, &done);
+            if (!done) hash_chunk(base_of(v), pos, n, h);
         }
         if (first) continue;
         for (uint32_t i = 0; i < n; i++) to[i] = hash_combine(to[i], h[i]);
