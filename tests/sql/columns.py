@@ -105,7 +105,7 @@ def options(server):
     s = Session(server)
     s.run("create table o1 (id int primary key, v int) with (helios.storage = dual)")
     check("the option is kept", s.value("select reloptions from pg_class where relname = 'o1'") == ["helios.storage=dual"])
-    s.run("create table o2 (id int primary key) with (helios.storage = 'row', fillfactor = 70)")
+    s.run("create table o2 (id int primary key) with (helios.storage = row, fillfactor = 70)")
     s.run("alter table o2 set (helios.storage = dual)")
     check("ALTER tells how", any("read by rows until" in n for n in s.connection.notices), str(s.connection.notices))
     check("others stay", s.value("select reloptions from pg_class where relname = 'o2'") ==
@@ -118,7 +118,7 @@ def options(server):
     s.fails("22023", "create table o3 (id int) with (helios.storage = sideways)")
     s.run("set helios.default_storage = dual")
     s.run("create table o3 as select 1 as a")
-    s.run("create table o4 (a int) with (helios.storage = 'row')")
+    s.run("create table o4 (a int) with (helios.storage = row)")
     check("the default", s.value("select array_agg(reloptions::text order by relname) from pg_class "
                                  "where relname in ('o3', 'o4')") == ["{helios.storage=dual}", "{helios.storage=row}"])
     s.fails("22023", "set helios.force_format = other")
@@ -127,9 +127,9 @@ def options(server):
 def explain(server):
     s = Session(server)
     check("nothing is said of others", "Format" not in s.plan("select * from plain"))
-    s.run("set helios.force_format = 'row'")
+    s.run("set helios.force_format = row")
     check("rows when told", s.plan("select g from big")["Format"] == "row")
-    s.run("set helios.force_format = 'column'")
+    s.run("set helios.force_format = column")
     p = s.plan("select g from big where n > 5 and h + 1 > 3 and t like 'text 1%'")
     check("columns when told", p["Format"] == "column", str(p))
     c = p.get("Column Conditions", "")
@@ -195,7 +195,7 @@ def transactions(server):
     """Own writes, those of others, and those of others since the snapshot."""
     other = Session(server)
     for level in LEVELS:
-        s = Session(server, "helios.force_format = 'column'")
+        s = Session(server, "helios.force_format = column")
         s.run("begin isolation level " + level)
         before = s.run(PROBE)
         other.run("insert into big (id, n) values (-1, 7)")
@@ -211,14 +211,14 @@ def transactions(server):
         s.both(level + ": a savepoint's writes", PROBE)
         s.run("rollback to a")
         s.both(level + ": after it", PROBE)
-        s.run("set helios.force_format = 'column'")
+        s.run("set helios.force_format = column")
         s.run("rollback")
         other.run("delete from big where id < 0")
 
 
 def changes_by_columns(server):
     """UPDATE, DELETE and INSERT … SELECT that read what they change."""
-    s = Session(server, "helios.force_format = 'column'")
+    s = Session(server, "helios.force_format = column")
     s.run("begin")
     want = s.value("select count(*) from big where g = 4")
     s.run("update big set h = h + 1 where g = 4")
@@ -250,7 +250,7 @@ def shapes(server):
                 "alter table shape add e numeric", "update shape set e = 1.5 where id % 3 = 0", "checkpoint",
                 "alter table shape drop a", "alter table shape add a text default 'new'", "vacuum full shape",
                 "alter table shape alter c type text", "insert into shape (id, c) values (0, 'zero')", "checkpoint",
-                "alter table shape alter b type varchar(100)", "alter table shape set (helios.storage = 'row')",
+                "alter table shape alter b type varchar(100)", "alter table shape set (helios.storage = row)",
                 "checkpoint", "alter table shape set (helios.storage = dual)", "truncate shape",
                 "insert into shape (id, c, e) select i, 'x', i from generate_series(1, 3000) i", "checkpoint"):
         s.run(ddl)

@@ -145,6 +145,12 @@ enum status bridge__parse(struct arena *a, struct slice text, struct statement *
     if (s != SYNTAX_ERROR) return s;
     struct error first = *error_current();
     error_clear();
+    struct slice quoted = storage_words(a, text);
+    if (!slice_eq(quoted, text)) {
+        s = parse(a, text, quoted, NULL, ret, ret_count);
+        if (s != SYNTAX_ERROR) return s;
+        error_clear();
+    }
     TRY(branch_stmt__find(a, text, &branches));
     if (branches.list.count) {
         s = parse(a, text, branches.blanked, NULL, ret, ret_count);
