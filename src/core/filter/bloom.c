@@ -22,6 +22,11 @@ static inline size_t block_of(uint64_t hash, uint32_t blocks)
     return (size_t)((hash >> 32) * blocks >> 32);
 }
 
+const uint32_t *bloom_block(const uint32_t *words, uint32_t blocks, uint64_t hash)
+{
+    return words + 8 * block_of(hash, blocks);
+}
+
 void bloom_add(uint32_t *words, uint32_t blocks, uint64_t hash)
 {
     uint32_t *block = words + 8 * block_of(hash, blocks), low = (uint32_t)hash;

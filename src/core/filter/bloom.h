@@ -15,6 +15,8 @@ uint32_t bloom_blocks(uint64_t keys, unsigned bits_per_key);
 void bloom_add(uint32_t *words, uint32_t blocks, uint64_t hash);
 /* Many at once: the memory of one is fetched while others are added. */
 void bloom_add_all(uint32_t *words, uint32_t blocks, const uint64_t *hashes, size_t n);
+/* That which the hash belongs to. */
+const uint32_t *bloom_block(const uint32_t *words, uint32_t blocks, uint64_t hash);
 /* False: the key was never added. */
 bool bloom_may_contain(const uint32_t *words, uint32_t blocks, uint64_t hash);
 

@@ -148,6 +148,7 @@ static enum status get_in_history(struct txn *t, uint64_t snapshot, const struct
     struct near_run near[NEAR_RUNS_MAX];
     uint32_t next, n = near_runs(v, snapshot, near, &next);
     *ret_any = *ret_sure = false;
+    for (uint32_t i = 0; i < n; i++) run_filter_ahead(v->runs[near[i].at]->run, hash);
     for (uint32_t i = 0; i < n && !*ret_sure; i++)
         TRY(ask_history(t, v->runs[near[i].at]->run, snapshot, key, hash, ret, ret_any, ret_sure));
     for (; next < v->count && !*ret_sure; next = history_next(v, snapshot, next + 1))
@@ -184,7 +185,10 @@ enum status mvcc__layer_get(struct txn *t, const struct layer *l, struct slice k
     *ret_gone = false;
     if (l->past && s->levels[HISTORY].count)
         TRY(get_in_history(t, l->view.snapshot, &s->levels[HISTORY], key, hash, &past, &any, &sure));
-    enum status st = sure ? NOT_FOUND : get_of_today(t, l, s, key, hash, ret);
+    /* What was there until an even time was superseded by a commit that no load is: when it became history, so had all
+     * that is newer and had ended by then. */
+    bool whole = sure || (any && history_end(&past) > l->view.snapshot && !(history_end(&past) & 1));
+    enum status st = whole ? NOT_FOUND : get_of_today(t, l, s, key, hash, ret);
     if (st != OK && st != NOT_FOUND) return st;
     if (any && (st != OK || past.ts > ret->ts)) {
         *ret = past;

@@ -41,8 +41,8 @@ struct merge {
     struct strbuf past_row;
     struct strbuf key;    /* of the last entry seen */
     uint64_t ts;
-    bool gap;             /* … and whether it has a gap behind it */
-    bool newer_gap;       /* … of the one before it, if of the same key */
+    bool gap;             /* … that entry's */
+    uint64_t after;       /* … that entry's */
     bool kept;            /* … and whether some entry of its key is in `out`: its last one */
     bool any;             /* that entry exists */
     bool settled;         /* the key's newest version at or below the horizon was seen */
@@ -169,62 +169,78 @@ static enum status put_past(struct merge *m, const struct entry *e, uint64_t end
     return run_builder_add(p->b, e);
 }
 
-/* A version that one of `end` has superseded, and no snapshot of today needs. Tombstones are kept, too:
- * an older version may be in history with too late an end, since a load comes to lie below what was
- * written before it. */
-static enum status add_past(struct merge *m, const struct entry *e, uint64_t end)
+/* What follows an entry of the same key, in time. */
+struct newer {
+    uint64_t ts;
+    bool gap;       /* between it and that entry */
+    uint64_t after; /* as of the entry */
+};
+
+/* A version that was superseded, and no snapshot of today needs. Its end is exact, unless versions between are
+ * only known to have been there, or it is that of a load: a load comes to lie below what was written before it, so
+ * what ended the version may be on its way still. Tombstones are kept for such as these. */
+static enum status add_past(struct merge *m, const struct entry *e, const struct newer *n)
 {
-    if (m->kept) run_builder_note_gap(m->out);
+    bool dated = n->gap && n->after > e->ts; /* a load may lie below what is older */
+    uint64_t end = dated ? n->after : n->ts;
+    if (m->kept) run_builder_note_gap(m->out, e->gap ? e->after : e->ts);
     if (forgotten(m, e->ts, end)) return OK;
     strbuf_clear(&m->past_row);
     strbuf_add(&m->past_row, &end, sizeof end);
     strbuf_add(&m->past_row, e->row.data, e->row.len);
     struct entry past = *e;
     past.row = strbuf_slice(&m->past_row);
-    past.gap = m->newer_gap || end & 1;
+    past.gap = (n->gap && !dated) || end & 1;
     return put_past(m, &past, end);
 }
 
-/* An entry of another (key, ts) than the last, whose timestamp is `newer_ts` if of the same key. */
-static enum status add_entry(struct merge *m, const struct entry *e, bool same_key,
-                             uint64_t newer_ts)
+/* An entry of another (key, ts) than the last; `n` is this if of the same key, else NULL. */
+static enum status add_entry(struct merge *m, const struct entry *e, const struct newer *n)
 {
     if (m->o->history) {
         uint64_t end = history_end(e);
         return forgotten(m, e->ts, end) ? OK : put_past(m, e, end);
     }
-    if (!same_key) m->settled = false;
-    if (m->settled) return add_past(m, e, newer_ts);
+    if (!n) m->settled = m->kept = false;
+    if (m->settled) return add_past(m, e, n);
     m->settled = e->ts <= m->o->horizon_ts;
     if (e->tombstone && m->settled && m->o->drop_tombstones)
-        return same_key ? add_past(m, e, newer_ts) : OK;
+        return n ? add_past(m, e, n) : OK;
     uint64_t max = m->o->run_bytes_max;
-    if (m->out && max && !same_key && run_builder_bytes(m->out) >= max)
+    if (m->out && max && !n && run_builder_bytes(m->out) >= max)
         TRY(finish_run(m, false, &m->out));
     if (!m->out) TRY(run_builder_new(&m->o->run, &m->out));
     m->kept = true;
     return run_builder_add(m->out, e);
 }
 
+/* The same entry from two sources: the first counts, with what each tells of older ones. */
+static void take_twin(struct merge *m, const struct entry *e)
+{
+    if (!e->gap) return;
+    if (!m->gap) m->after = e->after;
+    else if (e->after < m->after) m->after = e->after; /* 0: not known */
+    m->gap = true;
+    if (m->kept && !m->o->history) run_builder_note_gap(m->out, m->after);
+}
+
 static enum status take(struct merge *m, const struct entry *e)
 {
     bool same_key = m->any && slice_eq(strbuf_slice(&m->key), e->key);
     if (same_key && m->ts == e->ts) {
-        if (e->gap && m->kept) run_builder_note_gap(m->out);
-        m->gap |= e->gap;
+        take_twin(m, e);
         return OK;
     }
-    m->newer_gap = same_key && m->gap;
-    m->gap = e->gap;
     if (!same_key) {
-        m->kept = false;
         strbuf_clear(&m->key);
         strbuf_add(&m->key, e->key.data, e->key.len);
     }
-    uint64_t newer_ts = m->ts;
+    struct newer n = {m->ts, m->gap, m->after};
     m->any = true;
     m->ts = e->ts;
-    return add_entry(m, e, same_key, newer_ts);
+    m->gap = e->gap;
+    m->after = e->after;
+    return add_entry(m, e, same_key ? &n : NULL);
 }
 
 static enum status merge_all(struct merge *m)

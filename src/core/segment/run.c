@@ -301,6 +301,11 @@ bool run_filter_allows(const struct run *r, uint64_t key_hash)
     return !r->filter || bloom_may_contain(r->filter, r->filter_blocks, key_hash);
 }
 
+void run_filter_ahead(const struct run *r, uint64_t key_hash)
+{
+    if (r->filter) __builtin_prefetch(bloom_block(r->filter, r->filter_blocks, key_hash));
+}
+
 uint64_t run_key_hash(struct slice key)
 {
     return hash_bytes(key.data, key.len);

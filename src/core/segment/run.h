@@ -21,9 +21,10 @@ struct entry {
     struct slice key;
     uint64_t ts;
     bool tombstone;
-    /* There may be versions of the key that went to history from between this one and the next one below; of a
-     * history run: that began before this one's end. Where it is not known, it is said. */
+    /* Versions of the key went to history from between this one and the next one below; of a history run: some may
+     * have begun before this one's end. Where it is not known, it is said. */
     bool gap;
+    uint64_t after; /* gap, but not of history: the oldest of them began then; 0: not known */
     struct slice row; /* empty for a tombstone, but for the end in a history run */
 };
 
@@ -60,8 +61,8 @@ enum status run_builder_add(struct run_builder *b, const struct entry *e) MUST;
 /* Writes what is left (not synced: the caller syncs blocks before it names the run in the manifest)
  * and appends the meta blob. With no entries added: NOT_FOUND. Frees the builder, so does an error. */
 enum status run_builder_finish(struct run_builder *b, struct strbuf *meta) MUST;
-/* The entry that was added last has a gap behind it. */
-void run_builder_note_gap(struct run_builder *b);
+/* The entry that was added last has a gap behind it, and `after` is this. */
+void run_builder_note_gap(struct run_builder *b, uint64_t after);
 void run_builder_abort(struct run_builder *b); /* frees its extents too */
 uint64_t run_builder_bytes(const struct run_builder *b);
 
@@ -101,6 +102,8 @@ bool run_may_contain(const struct run *r, struct slice key, uint64_t key_hash);
 /* The same of the filter alone, for who does not want to look at the key. */
 bool run_filter_allows(const struct run *r, uint64_t key_hash);
 uint64_t run_key_hash(struct slice key);
+/* Asks for what that will look at. */
+void run_filter_ahead(const struct run *r, uint64_t key_hash);
 /* The newest version of the key with ts <= max_ts; NOT_FOUND (no message) when none. Its bytes stay
  * while `pins` holds. */
 enum status run_get(struct run *r, struct slice key, uint64_t key_hash, uint64_t max_ts,

@@ -19,7 +19,7 @@ enum {
     CHUNK_PART = 16, /* of what was written so far */
     /* Counted in, so that a full segment does not need one block more. */
     ENTRY_OVERHEAD = 18,
-    SEGMENT_OVERHEAD = sizeof(struct segment_header) + 8,
+    SEGMENT_OVERHEAD = sizeof(struct segment_header) + 8 + GAP_BYTES,
 };
 
 /* One row segment: where, and a key that parts it from the one before. */
@@ -54,6 +54,7 @@ enum status run_builder_new(const struct run_options *o, struct run_builder **re
     if (*bytes > SEGMENT_BYTES_MAX) *bytes = SEGMENT_BYTES_MAX;
     b->meta.tree = o->tree;
     b->meta.stamped = o->stamped;
+    b->rows.dates_gaps = !o->history;
     strbuf_init(&b->fence_keys, NULL);
     strbuf_init(&b->min_key, NULL);
     strbuf_init(&b->last_key, NULL);
@@ -180,6 +181,7 @@ enum status run_builder_add(struct run_builder *b, const struct entry *e)
     ASSERT(order < 0 || (order == 0 && b->last_ts > e->ts));
     size_t bytes = segment_rows__bytes(&b->rows);
     size_t after = bytes + e->key.len + e->row.len + ENTRY_OVERHEAD + SEGMENT_OVERHEAD;
+    if (e->gap) after += GAP_BYTES;
     if (bytes && after > b->o.segment_bytes) TRY(seal_rows(b));
     if (!b->rows.offsets.count) {
         if (b->fence_keys.len + e->key.len > SEGMENT_BODY_MAX / 2)
@@ -205,9 +207,9 @@ enum status run_builder_add(struct run_builder *b, const struct entry *e)
     return b->columns ? seal_columns(b, false) : OK;
 }
 
-void run_builder_note_gap(struct run_builder *b)
+void run_builder_note_gap(struct run_builder *b, uint64_t after)
 {
-    segment_rows__note_gap(&b->rows);
+    segment_rows__note_gap(&b->rows, after);
 }
 
 static enum status seal_fences(struct run_builder *b)

@@ -218,9 +218,10 @@ static uint32_t take_all(const struct segment *s, uint32_t from, uint32_t to, st
                          struct slice *rows)
 {
     const uint32_t *offsets = s->offsets;
+    unsigned gap_bytes = s->h->flags & SEGMENT_DATED_GAPS ? GAP_BYTES : 0;
     for (uint32_t i = from; i < to; i++) {
         const char *record = s->records + segment__record(offsets[i]);
-        const char *end = s->records + segment__record(offsets[i + 1]);
+        const char *end = s->records + segment__record(offsets[i + 1]) - (offsets[i] >> 31) * gap_bytes;
         uint32_t ahead = i + ROWS_AHEAD < to ? i + ROWS_AHEAD : to;
         __builtin_prefetch(s->records + segment__record(offsets[ahead]));
         uint16_t key_len;
@@ -252,7 +253,7 @@ uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct 
         given = i;
         if (s->offsets[i] & 1) continue;
         if (q->history && end_at(s, i) <= q->snapshot) continue;
-        const char *end_of_row = s->records + segment__record(s->offsets[i + 1]);
+        const char *end_of_row = segment__row_end(s, i);
         struct slice key = segment__key(s, i);
         const char *row = key.data + key.len + (q->history ? HISTORY_END_BYTES : 0);
         if (keys) keys[n] = key;
@@ -299,7 +300,7 @@ uint32_t run_cursor_rows(struct run_cursor *c, uint64_t snapshot, bool history, 
         __builtin_prefetch(s->records + segment__record(s->offsets[ahead]));
         if (at > c->entry && !once && same_key(s, at, given)) continue;
         given = at;
-        const char *end = s->records + segment__record(s->offsets[at + 1]);
+        const char *end = segment__row_end(s, at);
         struct entry e = {.key = segment__key(s, at), .ts = segment__ts(s, at)};
         e.row.data = e.key.data + e.key.len;
         e.row.len = (size_t)(end - e.row.data);

@@ -96,7 +96,10 @@ static const char *check_rows(const struct segment_header *h)
         if (segment__record(s.offsets[i]) != at || next > end || next < at + sizeof key_len)
             return "an offset is out of range";
         memcpy(&key_len, s.records + at, sizeof key_len);
-        if (key_len > next - at - sizeof key_len || key_len < h->prefix_len)
+        bool dated = s.offsets[i] & SEGMENT_GAP && h->flags & SEGMENT_DATED_GAPS;
+        size_t row_end = next - (dated ? GAP_BYTES : 0);
+        if (row_end > next || row_end < at + sizeof key_len || key_len > row_end - at - sizeof key_len ||
+            key_len < h->prefix_len)
             return "a key length is out of range";
         at = next;
     }
@@ -147,11 +150,13 @@ uint64_t segment__ts(const struct segment *s, uint32_t i)
 
 void segment__entry(const struct segment *s, uint32_t i, struct entry *ret)
 {
-    const char *end = s->records + segment__record(s->offsets[i + 1]);
+    const char *end = segment__row_end(s, i);
     ret->key = segment__key(s, i);
+    ret->after = 0;
     ret->ts = segment__ts(s, i);
     ret->tombstone = s->offsets[i] & 1;
     ret->gap = !(s->h->flags & SEGMENT_TELLS_GAPS) || (s->offsets[i] & SEGMENT_GAP);
+    if (s->offsets[i] & SEGMENT_GAP && s->h->flags & SEGMENT_DATED_GAPS) memcpy(&ret->after, end, GAP_BYTES);
     ret->row = slice_make(ret->key.data + ret->key.len,
                           (size_t)(end - (ret->key.data + ret->key.len)));
 }
@@ -219,16 +224,26 @@ void segment_rows__add(struct segment_rows *r, const struct entry *e)
     strbuf_add(&r->records, &key_len, sizeof key_len);
     strbuf_add(&r->records, e->key.data, e->key.len);
     strbuf_add(&r->records, e->row.data, e->row.len);
+    if (e->gap && r->dates_gaps) {
+        strbuf_add(&r->records, &e->after, sizeof e->after);
+        r->dated = true;
+    }
     ASSERT(r->records.len <= SEGMENT_BODY_MAX / 2);
     r->tombstones += e->tombstone;
     if (first || e->ts < r->min_ts) r->min_ts = e->ts;
     if (first || e->ts > r->max_ts) r->max_ts = e->ts;
 }
 
-void segment_rows__note_gap(struct segment_rows *r)
+void segment_rows__note_gap(struct segment_rows *r, uint64_t after)
 {
-    ASSERT(r->offsets.count);
+    ASSERT(r->offsets.count && r->dates_gaps);
+    if (ARRAY_LAST(&r->offsets) & SEGMENT_GAP) {
+        memcpy(r->records.data + r->records.len - sizeof after, &after, sizeof after);
+        return;
+    }
     ARRAY_LAST(&r->offsets) |= SEGMENT_GAP;
+    strbuf_add(&r->records, &after, sizeof after);
+    r->dated = true;
 }
 
 static struct slice key_at(const struct segment_rows *r, size_t i)
@@ -269,6 +284,7 @@ void segment_rows__seal(struct segment_rows *r, uint64_t tree, bool compress,
     strbuf_clear(&r->body);
     strbuf_reserve(&r->body, segment__records_offset(n, h.ts_bytes) + r->records.len);
     uint32_t last_head = 0;
+    if (r->dated) h.flags |= SEGMENT_DATED_GAPS;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t head = head_of(key_at(r, i), prefix_len);
         strbuf_add(&r->body, &head, sizeof head);
@@ -288,6 +304,7 @@ void segment_rows__seal(struct segment_rows *r, uint64_t tree, bool compress,
     segment__seal(&h, strbuf_slice(&r->body), compress, out);
     r->offsets.count = r->ts.count = 0;
     strbuf_clear(&r->records);
+    r->dated = false;
     r->tombstones = 0;
 }
 

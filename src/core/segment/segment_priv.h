@@ -8,8 +8,9 @@
 enum segment_kind { SEGMENT_ROWS = 1, SEGMENT_FENCES = 2, SEGMENT_FILTER = 3, SEGMENT_COLUMNS = 4 };
 enum segment_codec { CODEC_NONE = 0, CODEC_LZ4 = 1 };
 
-/* TELLS_GAPS: entries without a mark have no gap. Older segments tell neither. */
-enum { SEGMENT_TELLS_GAPS = 1, SEGMENT_EACH_KEY_ONCE = 2 };
+/* TELLS_GAPS: entries without a mark have no gap. DATED_GAPS: behind the row of one that has, there is `after`. Older
+ * segments tell of none of these. */
+enum { SEGMENT_TELLS_GAPS = 1, SEGMENT_EACH_KEY_ONCE = 2, SEGMENT_DATED_GAPS = 4, GAP_BYTES = 8 };
 
 enum {
     SEGMENT_MAGIC = 0x31475348, /* "HSG1" */
@@ -31,7 +32,7 @@ struct segment_header {
     uint64_t min_ts, max_ts;
     uint32_t prefix_len;   /* bytes that all keys have in common */
     uint8_t ts_bytes;      /* 0, 1, 2, 4 or 8 for a timestamp less min_ts */
-    uint8_t flags;         /* SEGMENT_TELLS_GAPS, SEGMENT_EACH_KEY_ONCE */
+    uint8_t flags;         /* SEGMENT_TELLS_GAPS … */
     uint8_t reserved[70];
     uint32_t crc;          /* CRC-32C of the header before it, then of the stored body */
 };
@@ -114,6 +115,13 @@ static inline struct slice segment__key(const struct segment *s, uint32_t i)
     memcpy(&len, p, sizeof len);
     return slice_make(p + sizeof len, len);
 }
+/* Where the row of entry i ends. */
+static inline const char *segment__row_end(const struct segment *s, uint32_t i)
+{
+    const char *end = s->records + segment__record(s->offsets[i + 1]);
+    bool dated = s->offsets[i] & SEGMENT_GAP && s->h->flags & SEGMENT_DATED_GAPS;
+    return dated ? end - GAP_BYTES : end;
+}
 uint64_t segment__ts(const struct segment *s, uint32_t i);
 void segment__entry(const struct segment *s, uint32_t i, struct entry *ret);
 /* The first entry at or after (key, ts) in the order of runs; count when none. */
@@ -132,9 +140,11 @@ struct segment_rows {
     struct strbuf body;
     uint32_t tombstones;
     uint64_t min_ts, max_ts;
+    bool dates_gaps; /* the caller sets it: SEGMENT_DATED_GAPS */
+    bool dated;      /* … one has a gap */
 };
 void segment_rows__add(struct segment_rows *r, const struct entry *e);
-void segment_rows__note_gap(struct segment_rows *r); /* of the last one */
+void segment_rows__note_gap(struct segment_rows *r, uint64_t after); /* of the last one */
 /* Seals what was added and starts anew. */
 void segment_rows__seal(struct segment_rows *r, uint64_t tree, bool compress,
                         struct block_buf *out);
