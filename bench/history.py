@@ -7,9 +7,10 @@ that was written once; a point read of the past at most 2 times, a full scan at 
 held against a log.
 
 The day is made smaller by --scale: so many times fewer rows, updates and bytes of a memtable, so that each row is updated
-as often and each memtable is full as soon; hours stay hours.
+as often and each memtable is full as soon; hours stay hours. Whole, it writes 108 million versions, 11 GB of which stay on
+disk until it ends.
 
-usage: history.py BENCH_HISTORY [--scale 10] [--hours 24] [--keys 1000000] [--updates 10000000] [--dir DIR] [--json FILE]"""
+usage: history.py BENCH_HISTORY [--scale 1] [--hours 24] [--keys 1000000] [--updates 10000000] [--dir DIR] [--json FILE]"""
 import argparse
 import json
 import os
@@ -39,7 +40,7 @@ def figures(o, only, *more):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("bench")
-    p.add_argument("--scale", type=int, default=10)
+    p.add_argument("--scale", type=int, default=1)
     p.add_argument("--hours", type=int, default=24)
     p.add_argument("--keys", type=int, default=1000000)
     p.add_argument("--updates", type=int, default=10000000)
@@ -65,8 +66,9 @@ def main():
               f"{'  MISSED' if r[4] > r[5] else ''}")
     if o.json:
         notes = [f"{int(day['day_updates']):,} updates of a table of {ROWS // o.scale:,} rows at {RATE // o.scale:,} a second of a clock that "
-                 f"is told, for {o.hours + o.hours // 4} hours with {o.hours} hours of history: a {o.scale}th of 10,000 rows at 1,000 a second, "
-                 "with memtables of as much less.",
+                 f"is told, for {o.hours + o.hours // 4} hours with {o.hours} hours of history"
+                 + (f": a {o.scale}th of 10,000 rows at 1,000 a second, with memtables of as much less."
+                    if o.scale > 1 else "."),
                  "Space is that on disk beside the bytes of the keys and rows that the retention needs, which do not compress.",
                  "Beside the hot table: one that was written once. At rest: both lie in runs alone.",
                  f"{o.updates:,} updates of a table of {o.keys:,} rows within an hour; beside reads of the past: of the present."]
