@@ -165,7 +165,8 @@ struct catalog *catalog__new(struct object **objects, size_t count, uint64_t ver
 
 static bool is_virtual(const struct object *o)
 {
-    return o->kind == OBJ_TABLE && o->table->virtual_id >= 0;
+    return (o->kind == OBJ_TABLE && o->table->virtual_id >= 0) ||
+           (o->kind == OBJ_ROLE && role_is_predefined(o->oid));
 }
 
 struct catalog *catalog__replace(struct catalog *base, oid_t oid, struct object *put)
@@ -285,6 +286,21 @@ const struct role_def *catalog_role_by_oid(const struct catalog *c, oid_t oid)
 {
     const struct object *o = find(c, oid, OBJ_ROLE);
     return o ? o->role : NULL;
+}
+
+static bool role_has(const struct catalog *c, oid_t role, oid_t other, int depth)
+{
+    enum { DEPTH_MAX = 16 };
+    const struct role_def *r = catalog_role_by_oid(c, role);
+    if (role == other) return true;
+    for (uint32_t i = 0; r && r->inherit && depth < DEPTH_MAX && i < r->member_of_count; i++)
+        if (role_has(c, r->member_of[i], other, depth + 1)) return true;
+    return false;
+}
+
+bool catalog_role_has(const struct catalog *c, oid_t role, oid_t other)
+{
+    return role_has(c, role, other, 0);
 }
 
 const struct schema_def *catalog_schema(const struct catalog *c, oid_t database, struct slice name)

@@ -17,6 +17,9 @@ enum {
     OID_SCHEMA_INFORMATION_SCHEMA = 13000,
     OID_SCHEMA_PUBLIC = 2200,
     OID_ROLE_BOOTSTRAP = 10,
+    /* Predefined: the same in every snapshot, they cannot be changed. */
+    OID_ROLE_READ_SERVER_FILES = 4569,
+    OID_ROLE_WRITE_SERVER_FILES = 4570,
     NAME_BYTES_MAX = 63,
     TABLE_COLUMNS_MAX = 1600,
 };
@@ -198,6 +201,12 @@ const struct database_def *catalog_database(const struct catalog *c, struct slic
 const struct database_def *catalog_database_by_oid(const struct catalog *c, oid_t oid);
 const struct role_def *catalog_role(const struct catalog *c, struct slice name);
 const struct role_def *catalog_role_by_oid(const struct catalog *c, oid_t oid);
+static inline bool role_is_predefined(oid_t oid)
+{
+    return oid == OID_ROLE_READ_SERVER_FILES || oid == OID_ROLE_WRITE_SERVER_FILES;
+}
+/* Has it the rights of the other: as a member of it, or of a member? */
+bool catalog_role_has(const struct catalog *c, oid_t role, oid_t other);
 const struct schema_def *catalog_schema(const struct catalog *c, oid_t database, struct slice name);
 const struct schema_def *catalog_schema_by_oid(const struct catalog *c, oid_t oid);
 /* Tables, views, sequences. */

@@ -1,4 +1,5 @@
-/* Definitions of the tables of pg_catalog and information_schema, from virtual.def. Built once. */
+/* What is the same in every snapshot: the tables of pg_catalog and information_schema, from virtual.def, and the
+ * predefined roles. Built once. */
 #include "base/fiber.h"
 #include "catalog/catalog_priv.h"
 
@@ -54,11 +55,24 @@ static struct object *build_table(size_t at, size_t columns, int32_t id)
     return o;
 }
 
+static struct object *build_role(oid_t oid, const char *name)
+{
+    struct object *o = mem_alloc(MEM_CATALOG, sizeof *o);
+    o->refs = 1;
+    o->kind = OBJ_ROLE;
+    o->oid = oid;
+    arena_init(&o->arena, MEM_CATALOG);
+    o->role = ARENA_NEW(&o->arena, struct role_def);
+    *o->role = (struct role_def){.oid = oid, .name = name, .inherit = true, .connection_limit = -1};
+    return o;
+}
+
 static void build(void)
 {
+    enum { ROLES = 2 };
     size_t tables = 0;
     for (size_t i = 0; i < LINE_COUNT; i++) tables += lines[i].kind != 0;
-    objects = mem_alloc(MEM_CATALOG, tables * sizeof *objects);
+    objects = mem_alloc(MEM_CATALOG, (tables + ROLES) * sizeof *objects);
     for (size_t at = 0; at < LINE_COUNT;) {
         size_t columns = 0;
         while (at + 1 + columns < LINE_COUNT && lines[at + 1 + columns].kind == 0) columns++;
@@ -66,6 +80,8 @@ static void build(void)
         object_count++;
         at += 1 + columns;
     }
+    objects[object_count++] = build_role(OID_ROLE_READ_SERVER_FILES, "pg_read_server_files");
+    objects[object_count++] = build_role(OID_ROLE_WRITE_SERVER_FILES, "pg_write_server_files");
 }
 
 struct object *const *catalog__virtual_objects(size_t *ret_count)

@@ -1,5 +1,5 @@
 /* Files of the server that COPY reads and writes. Whoever may name one acts with the server's
- * rights, so it takes a superuser, and a directory that the settings name: by default there is
+ * rights, so it takes a superuser or a member of a role for that, and a directory that the settings name: by default there is
  * none. */
 #include "db/copy_priv.h"
 
@@ -45,11 +45,13 @@ static enum status check_names(const char *path)
 enum status copy__check_file(const struct copy *c)
 {
     const struct ast_copy *a = c->ast;
-    if (!c->s->superuser && a->from)
+    const oid_t role = a->from ? OID_ROLE_READ_SERVER_FILES : OID_ROLE_WRITE_SERVER_FILES;
+    bool allowed = c->s->superuser || catalog_role_has(c->s->catalog, c->s->user_oid, role);
+    if (!allowed && a->from)
         return FAIL(INSUFFICIENT_PRIVILEGE, "must be superuser or have privileges of the "
                                             "pg_read_server_files role to COPY from a file"),
                error_hint("%s", hint);
-    if (!c->s->superuser)
+    if (!allowed)
         return FAIL(INSUFFICIENT_PRIVILEGE, "must be superuser or have privileges of the "
                                             "pg_write_server_files role to COPY to a file"),
                error_hint("%s", hint);

@@ -70,6 +70,10 @@ enum status ddl__put_database(struct ddl *d, const struct database_def *def)
 
 enum status ddl__put_role(struct ddl *d, const struct role_def *def)
 {
+    if (role_is_predefined(def->oid))
+        return FAIL(RESERVED_NAME, "role name \"%s\" is reserved",
+                    catalog_role_by_oid(d->s->catalog, def->oid)->name),
+               error_detail("Cannot alter reserved roles.");
     struct catalog *c;
     TRY(catalog_put_role(d->s->catalog, d->s->txn, def, &c));
     move_to(d, c);

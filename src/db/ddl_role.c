@@ -247,6 +247,9 @@ enum status ddl__drop_role(struct ddl *d, const struct ast_role *n)
             return FAIL(OBJECT_IN_USE, "current user cannot be dropped");
         if (r->superuser && !d->s->superuser)
             return FAIL(INSUFFICIENT_PRIVILEGE, "must be superuser to drop superusers");
+        if (role_is_predefined(r->oid))
+            return FAIL(DEPENDENT_OBJECTS_STILL_EXIST,
+                        "cannot drop role %s because it is required by the database system", name);
         TRY(check_unused(d, r));
         oid_t oid = r->oid;
         TRY(leave_role(d, oid));

@@ -75,6 +75,20 @@ def others(server, s, place):
             "must be superuser or have privileges of the pg_read_server_files role to COPY from a file")
     refused(plain, "copy t to '%s/out/t.csv'" % place, "42501",
             "must be superuser or have privileges of the pg_write_server_files role to COPY to a file")
+    s.ask("create role readers in role pg_read_server_files; create role reader login in role readers;"
+          " create role writer login in role pg_write_server_files; grant all on t, u to reader, writer")
+    reader, writer = Session(server, "reader"), Session(server, "writer")
+    reader.ask("copy u from '%s/in/sub/u.csv' (format csv)" % place)
+    refused(reader, "copy u from '%s/secret.csv'" % place, "42501", "may not read")
+    refused(reader, "copy t to '%s/out/t.csv'" % place, "42501", "pg_write_server_files")
+    writer.ask("copy t to '%s/out/t.csv'" % place)
+    refused(writer, "copy u from '%s/in/sub/u.csv'" % place, "42501", "pg_read_server_files")
+    refused(s, "drop role pg_read_server_files", "2BP01",
+            "cannot drop role pg_read_server_files because it is required by the database system")
+    refused(s, "alter role pg_read_server_files login", "42939", "Cannot alter reserved roles.")
+    refused(s, "alter role pg_read_server_files rename to x", "42939", "Cannot alter reserved roles.")
+    same(s.ask("select rolname, oid::int, rolcanlogin, rolsuper from pg_roles where rolname like 'pg\\_%' order by 1"),
+         [("pg_read_server_files", 4569, False, False), ("pg_write_server_files", 4570, False, False)], "predefined roles")
 
 
 def make(place):
