@@ -264,7 +264,8 @@ static enum status array(struct json_line *l, struct strbuf *b, int depth)
 static enum status value(struct json_line *l, const struct copy_column *c, struct slice *ret)
 {
     const char *start = l->p;
-    if (take(l, '"')) return string(l, ret);
+    bool json = c && copy__is_json(c->type); /* keeps its quotes */
+    if (!json && take(l, '"')) return string(l, ret);
     if (word(l, SLICE("null"))) return *ret = (struct slice){0}, OK;
     if (c && l->p < l->end && *l->p == '[' && type_is_array(c->type)) {
         struct strbuf text;

@@ -9,8 +9,6 @@
 #include "types/datetime.h"
 #include "types/record.h"
 
-enum { JSON_OID = 114, JSONB_OID = 3802 };
-
 static void add_string(struct strbuf *b, struct slice s)
 {
     static const char hex[] = "0123456789abcdef";
@@ -121,6 +119,10 @@ static enum status add_value(struct copy_out *out, struct arena *a, type_id type
     if (d->null) return strbuf_adds(b, "null"), OK;
     if (type_is_array(type)) return add_array(out, a, &d->v.bytes);
     if (type_is_composite(type)) return add_record(out, a, &d->v.bytes);
+    if (copy__is_json(type)) {
+        struct slice s = copy__value_text(out, type, &d->v);
+        return strbuf_add(b, s.data, s.len), OK;
+    }
     switch (type) {
     case TYPE_BOOL: strbuf_adds(b, d->v.b ? "true" : "false"); break;
     case TYPE_INT2:
@@ -138,12 +140,6 @@ static enum status add_value(struct copy_out *out, struct arena *a, type_id type
         value_to_text(type, &d->v, &f, &out->scratch);
         if (type == TYPE_DATE) add_string(b, strbuf_slice(&out->scratch));
         else add_timestamp(b, strbuf_slice(&out->scratch), type == TYPE_TIMESTAMPTZ);
-        break;
-    }
-    case JSON_OID:
-    case JSONB_OID: {
-        struct slice s = copy__value_text(out, type, &d->v);
-        strbuf_add(b, s.data, s.len);
         break;
     }
     default: add_string(b, copy__value_text(out, type, &d->v));

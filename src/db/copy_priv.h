@@ -35,6 +35,12 @@ static inline bool copy__is_binary(const struct copy_options *o)
     return o->format == COPY_BINARY || o->format == COPY_PARQUET;
 }
 
+/* json and jsonb, by PostgreSQL's numbers: their text goes into JSON as it is, and comes from it so. */
+static inline bool copy__is_json(type_id type)
+{
+    return type == 114 || type == 3802;
+}
+
 struct copy_column {
     const char *name;
     struct slice name_slice; /* the same; of JSON */

@@ -48,6 +48,8 @@ static void describe_numeric(struct column_out *c, int32_t typmod)
     c->leaf.precision = precision;
     c->leaf.scale = c->scale = scale;
     c->leaf.width = 16;
+    c->limit = 1;
+    for (int i = 0; i < precision; i++) c->limit *= 10;
 }
 
 void parquet__column_out_init(struct column_out *c, const struct parquet_column *of)
@@ -299,11 +301,10 @@ static enum status add_decimal(struct column_out *c, const struct numeric *n,
                                struct strbuf *scratch, struct arena *a)
 {
     struct numeric fitted = *n;
-    __int128 v, limit = 1;
+    __int128 v, limit = c->limit;
     uint8_t big[16];
     bool number = n->kind == NUMERIC_SMALL || n->kind == NUMERIC_BIG;
     if (number && n->scale > c->scale) TRY(numeric_round(a, n, c->scale, &fitted));
-    for (int i = 0; i < c->leaf.precision; i++) limit *= 10;
     if (!number || !unscaled(&fitted, c->scale, scratch, &v) || v >= limit || v <= -limit)
         return refuse(c, number ? "a number that is too large" : "NaN or infinity");
     if (c->leaf.physical == PHYSICAL_INT32) return add_i32(c, (int32_t)v), OK;

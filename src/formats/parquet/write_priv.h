@@ -49,6 +49,7 @@ struct column_out {
     type_id type;
     enum form form;
     int32_t scale;
+    __int128 limit;         /* of decimals: 10^precision */
     struct leaf leaf;       /* as it is described */
     struct strbuf levels;   /* a byte a row: 1, 0 for NULL */
     struct strbuf plain;    /* values that are not NULL, PLAIN; booleans a byte each */
