@@ -50,8 +50,6 @@ static enum status check_replaced(struct ddl *d, const struct table_def *old,
 
 static enum status check_query(const struct ast_create_view *n)
 {
-    if (n->check_option)
-        return FAIL(FEATURE_NOT_SUPPORTED, "views WITH CHECK OPTION are not supported yet");
     if (n->query->into)
         return FAIL(FEATURE_NOT_SUPPORTED, "views must not contain SELECT INTO");
     if (ast_writes(&n->query->node))
@@ -75,6 +73,30 @@ static enum status bind_query(struct ddl *d, const struct ast_create_view *n, st
     return ddl__notice(d, "view \"%s\" will be a temporary view", name->name);
 }
 
+/* CHECK OPTION is one of them, whichever way it is asked for. */
+static enum status view_options(struct ddl *d, const struct ast_create_view *n, const struct query *q,
+                                const char **ret)
+{
+    static const char name[] = "check_option=";
+    TRY(ddl__options(d, &n->options, ret));
+    const char *given = *ret ? strstr(*ret, name) : NULL;
+    if (given && strncmp(given + sizeof name - 1, "local", 5) != 0 &&
+        strncmp(given + sizeof name - 1, "cascaded", 8) != 0) {
+        (void)FAIL(INVALID_PARAMETER_VALUE, "invalid value for enum option \"check_option\": %.*s",
+                   (int)strcspn(given + sizeof name - 1, ","), given + sizeof name - 1);
+        return error_detail("Valid values are \"local\" and \"cascaded\".");
+    }
+    if (n->check_option)
+        *ret = arena_printf(d->a, "%s%s%s%s", *ret ? *ret : "", *ret ? "," : "", name,
+                            n->check_option == 'l' ? "local" : "cascaded");
+    if (!given && !n->check_option) return OK;
+    const char *why = bind_view_fixed(q, true);
+    if (!why) return OK;
+    (void)FAIL(FEATURE_NOT_SUPPORTED,
+               "WITH CHECK OPTION is supported only on automatically updatable views");
+    return error_hint("%s", why);
+}
+
 enum status ddl__create_view(struct ddl *d, const struct ast_create_view *n)
 {
     const struct schema_def *schema;
@@ -91,7 +113,7 @@ enum status ddl__create_view(struct ddl *d, const struct ast_create_view *n)
                                .owner = d->s->user_oid, .name = n->name->name, .kind = 'v',
                                .persistence = ddl__persistence(d, schema, &name), .virtual_id = -1,
                                .statistics = {.rows = -1}};
-    TRY(ddl__options(d, &n->options, &e.def.options));
+    TRY(view_options(d, n, q, &e.def.options));
     TRY(ddl__view_text(d, n->query_text, &e.def.view_sql));
     TRY(add_columns(d, &e, n, q));
     if (!old) {

@@ -35,7 +35,7 @@ enum status sys_is_tables(struct sys_scan *x)
         if (t->kind == 'S' || t->kind == 'c') continue;
         TRY(SYS_EMIT(x, DB(x), T(sys_schema_name(x, t->schema)), T(t->name),
                      T(temporary ? "LOCAL TEMPORARY" : table ? "BASE TABLE" : "VIEW"), N, N, N, N,
-                     N, YES_NO(table), T("NO"), N));
+                     N, YES_NO(table || (sys_updatable(x->s, t, 0, false, x->arena) & 8)), T("NO"), N));
     }
     return OK;
 }
@@ -48,8 +48,10 @@ enum status sys_is_views(struct sys_scan *x)
         const char *definition = NULL;
         if (t->kind != 'v') continue;
         TRY(sys_view_definition(x->s, t->oid, false, x->arena, &definition));
+        int events = sys_updatable(x->s, t, 0, false, x->arena), by = sys_trigger_updatable(t);
         TRY(SYS_EMIT(x, DB(x), T(sys_schema_name(x, t->schema)), T(t->name), T(definition),
-                     T("NONE"), T("NO"), T("NO"), T("NO"), T("NO"), T("NO")));
+                     T(sys_check_option(t)), YES_NO((events & 20) == 20), YES_NO(events & 8),
+                     YES_NO(by & 4), YES_NO(by & 16), YES_NO(by & 8)));
     }
     return OK;
 }
@@ -180,7 +182,8 @@ static enum status emit_column(struct sys_scan *x, const struct table_def *t,
         q ? number_text(x, q->start) : null, q ? number_text(x, q->increment) : null,
         q ? number_text(x, q->max) : null, q ? number_text(x, q->min) : null,
         YES_NO(q && q->cycle), T(c->generated ? "ALWAYS" : "NEVER"),
-        T(c->generated ? sql : NULL), YES_NO(t->kind == 'r'));
+        T(c->generated ? sql : NULL),
+        YES_NO(t->kind == 'r' || (sys_updatable(x->s, t, c->number, false, x->arena) & 20) == 20));
 }
 
 enum status sys_is_columns(struct sys_scan *x)

@@ -304,6 +304,8 @@ const struct sys_binding sys_info_functions[] = {
     {"pg_relation_filenode", relation_filenode},
     {"pg_relation_filepath", relation_filepath},
     {"pg_relation_is_publishable", is_publishable},
+    {"pg_relation_is_updatable", sys_relation_is_updatable},
+    {"pg_column_is_updatable", sys_column_is_updatable},
     {"pg_postmaster_start_time", start_time},
     {"pg_conf_load_time", start_time},
     {"pg_my_temp_schema", my_temp_schema},

@@ -117,6 +117,12 @@ enum status sys_index_definition(struct session *s, oid_t index, int column, boo
                                  struct arena *a, const char **ret) MUST;
 enum status sys_constraint_definition(struct session *s, oid_t constraint, bool pretty,
                                       struct arena *a, const char **ret) MUST;
+/* What can be done to the relation, or with the column of that number, in bits of PostgreSQL's CmdType; by
+ * INSTEAD OF triggers, too. And what by those alone. (system_view.c) */
+int sys_updatable(struct session *s, const struct table_def *t, int16_t column, bool triggers,
+                  struct arena *a);
+int sys_trigger_updatable(const struct table_def *t);
+const char *sys_check_option(const struct table_def *t);
 enum status sys_view_definition(struct session *s, oid_t view, bool pretty, struct arena *a,
                                 const char **ret) MUST;
 /* A stored expression in display form. */

@@ -255,6 +255,8 @@ struct plan_node {
              * and defaults as new_row. Of the statement's own node. */
             struct plan_node **reached;
             uint32_t reached_count;
+            const struct view_check *view_checks; /* over the new row */
+            uint32_t view_check_count;
             const struct trigger_rule *triggers; /* NULL: nothing is asked of a row */
             uint32_t trigger_count;
             uint8_t trigger_types[2];    /* bits of all: of BEFORE triggers, of AFTER triggers */

@@ -135,6 +135,12 @@ struct trigger_rule {
     struct query *query;          /* that `when` was bound in */
 };
 
+/* A condition of a view WITH CHECK OPTION, over the table's new row. */
+struct view_check {
+    const char *view;
+    struct expr *test;
+};
+
 struct query {
     enum command command;
     struct query *parent;         /* for levels_up; NULL at the top */
@@ -181,6 +187,13 @@ struct query {
 
     /* INSERT, UPDATE, DELETE, MERGE: target table is relation 0. */
     const struct table_def *table;
+    /* The table was named by a view. */
+    const struct table_def *view; /* NULL: it was not */
+    uint32_t view_relation;       /* JOIN: its columns */
+    uint32_t *view_columns;       /* a column of the view each: index of the table's; UINT32_MAX */
+    struct expr *view_where;
+    struct view_check *view_checks;
+    uint32_t view_check_count;
     struct query *source;         /* INSERT: SELECT or VALUES; NULL: DEFAULT VALUES */
     uint32_t *insert_columns;     /* column index of each source column */
     uint32_t insert_column_count;

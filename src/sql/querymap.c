@@ -117,6 +117,9 @@ static void change(struct query_map *m, struct query *q)
     list(m, &q->defaults, columns);
     list(m, &q->generated, columns);
     list(m, &q->checks, q->check_count);
+    q->view_checks = dup_array(m, q->view_checks, q->view_check_count * sizeof *q->view_checks);
+    for (uint32_t i = 0; i < q->view_check_count; i++)
+        q->view_checks[i].test = one(m, q->view_checks[i].test);
     q->conflict_where = one(m, q->conflict_where);
     q->row_where = one(m, q->row_where);
 }

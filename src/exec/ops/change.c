@@ -78,6 +78,7 @@ static enum status change_row(struct change_run *r, uint32_t input_count)
     TRY(dml_update(d, key, r->old, r->row, changed));
     if (trigger_has(dml, true))
         TRY(trigger_after_row(d, TRIGGER_UPDATE, dml->column_changed, r->old, r->row));
+    if (dml->view_check_count) TRY(dml_check_views(d, r->row));
     return dml_returning(d, r->row, r->input, input_count);
 }
 

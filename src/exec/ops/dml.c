@@ -163,6 +163,19 @@ enum status dml_finish_row(struct dml_run *d, struct datum *row)
     return OK;
 }
 
+enum status dml_check_views(struct dml_run *d, const struct datum *row)
+{
+    for (uint32_t i = 0; i < d->dml->view_check_count; i++) {
+        const struct view_check *c = &d->dml->view_checks[i];
+        bool pass; /* as WHERE has it: unknown is not in the view */
+        TRY(exec_test_row(d->x, c->test, row, d->arena, &pass));
+        if (pass) continue;
+        FAIL(WITH_CHECK_OPTION_VIOLATION, "new row violates check option for view \"%s\"", c->view);
+        return failing_row(d, row);
+    }
+    return OK;
+}
+
 /* --- rows and entries -------------------------------------------------------------------------- */
 
 enum status dml_new_key(struct dml_run *d, const struct datum *row)

@@ -29,6 +29,8 @@ void dml_release(struct dml_run *d);
 
 /* Generated columns, NOT NULL, CHECK. */
 enum status dml_finish_row(struct dml_run *d, struct datum *row) MUST;
+/* WITH CHECK OPTION of views that the table was named by; after the row has been written. 44000 */
+enum status dml_check_views(struct dml_run *d, const struct datum *row) MUST;
 /* The key of a new row, into d->key: of its primary key, or a fresh row id. */
 enum status dml_new_key(struct dml_run *d, const struct datum *row) MUST;
 /* Writes the row of d->key and its entries. 23505. */

@@ -135,6 +135,7 @@ static enum status insert_row(struct insert_run *r, const struct datum *input, u
     TRY(dml_new_key(d, r->row));
     TRY(dml_insert(d, r->row));
     if (trigger_has(d->dml, true)) TRY(trigger_after_row(d, TRIGGER_INSERT, NULL, NULL, r->row));
+    if (d->dml->view_check_count) TRY(dml_check_views(d, r->row));
     if (d->dml->conflict == CONFLICT_UPDATE) (void)dml_seen(d, strbuf_slice(&d->key));
     return dml_returning(d, r->row, input, input_count);
 }

@@ -88,6 +88,9 @@ enum status bind_as_of(struct bind_env *env, const struct ast_as_of *a, uint64_t
 enum status bind_trigger_when(struct bind_env *env, const struct ast *ast,
                               const struct table_def *t, uint8_t type, struct expr **ret,
                               struct query **ret_query) MUST;
+/* Why the rows of a view with this query cannot be changed as if they were its table's, in PostgreSQL's words;
+ * NULL: they can. `columns`: one of its columns can be assigned to. */
+const char *bind_view_fixed(const struct query *q, bool columns);
 /* The fields of a composite value of the query; false: that cannot be told. One by name: 42703, 42809. */
 bool bind_row_columns(struct bind_env *env, const struct query *q, const struct expr *e,
                       struct row_columns *ret);

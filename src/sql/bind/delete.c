@@ -1,5 +1,5 @@
 /* DELETE. */
-#include "sql/bind/query_priv.h"
+#include "sql/bind/view_target_priv.h"
 
 enum status bind__delete(struct bind_env *env, const struct ast_delete *ast, struct scope *parent,
                          struct query **ret)
@@ -12,6 +12,7 @@ enum status bind__delete(struct bind_env *env, const struct ast_delete *ast, str
     TRY(bind__target_table(&s, ast->table, true, &relation));
     TRY(bind__from(&s, &ast->using_from));
     if (ast->where) TRY(bind__condition(&s, ast->where, PLACE_WHERE, "WHERE", &q->where));
+    q->where = bind__with_view(&s, q->where);
     TRY(bind__returning(&s, &ast->returning));
     *ret = q;
     return bind__foreign_keys(&s);

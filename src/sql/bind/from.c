@@ -4,7 +4,7 @@
  * items (and functions, which are so by nature) may see them. When it is done they become plain
  * names. A view is a subquery bound in a scope of its own, so it can see nothing of the query that
  * reads it. */
-#include "sql/bind/query_priv.h"
+#include "sql/bind/view_target_priv.h"
 
 #include "base/fiber.h"
 #include "sql/type_name.h"
@@ -138,7 +138,7 @@ static void columns_of_query(struct scope *s, struct relation *r, const struct q
     }
 }
 
-static enum status view_query(struct scope *s, const struct table_def *t, struct query **ret)
+enum status bind__view_query(struct scope *s, const struct table_def *t, struct query **ret)
 {
     struct bind_env *env = s->env;
     struct slice text = env->text;
@@ -167,7 +167,7 @@ static enum status view_query(struct scope *s, const struct table_def *t, struct
 static enum status bind_view(struct scope *s, const struct table_def *t, struct relation *r)
 {
     struct query *q;
-    TRY(view_query(s, t, &q));
+    TRY(bind__view_query(s, t, &q));
     q->parent = s->query;
     r->kind = REL_SUBQUERY;
     r->subquery = q;

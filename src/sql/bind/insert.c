@@ -1,7 +1,7 @@
 /* INSERT. The source is a query whose visible columns have the types of the table's columns: a
  * SELECT whose targets are coerced in place, or VALUES rows, each value bound to its column. A
  * column that says DEFAULT in every row is left out, so that the table's own default makes it. */
-#include "sql/bind/query_priv.h"
+#include "sql/bind/view_target_priv.h"
 
 struct insertion {
     struct scope *scope;
@@ -19,18 +19,17 @@ static enum status named_columns(struct insertion *in)
     struct scope *s = in->scope;
     for (uint32_t i = 0; i < in->ast->columns.count; i++) {
         const struct ast_target *t = AST(in->ast->columns.items[i], ast_target);
-        uint32_t c = bind__table_column(in->table, t->name);
-        if (c == UINT32_MAX)
-            return bind__at(s, t->node.location,
-                            FAIL(UNDEFINED_COLUMN,
-                                 "column \"%s\" of relation \"%s\" does not exist", t->name,
-                                 in->table->name));
+        uint32_t c;
+        TRY(bind__target_column(s, t->name, t->node.location, &c));
         if (t->step_count)
             return bind__at(s, t->node.location,
                             FAIL(FEATURE_NOT_SUPPORTED,
                                  "assignment to array elements and fields is not supported"));
         for (uint32_t k = 0; k < i; k++)
-            if (in->columns[k] == c)
+            if (in->columns[k] == c && strcmp(AST(in->ast->columns.items[k], ast_target)->name, t->name) != 0)
+                return FAIL(SYNTAX_ERROR, "multiple assignments to same column \"%s\"",
+                            in->table->columns[c].name); /* by two names of a view */
+            else if (in->columns[k] == c)
                 return bind__at(
                     s, t->node.location,
                     FAIL(DUPLICATE_COLUMN, "column \"%s\" specified more than once", t->name));
@@ -41,12 +40,25 @@ static enum status named_columns(struct insertion *in)
 
 static enum status list_columns(struct insertion *in)
 {
-    uint32_t room = in->table->column_count + in->ast->columns.count;
+    const struct query *q = in->scope->query;
+    const struct table_def *t = q->view ? q->view : in->table;
+    uint32_t room = t->column_count + in->ast->columns.count;
     in->columns = ARENA_ARRAY(in->scope->env->arena, uint32_t, room);
     if (in->ast->columns.count) return named_columns(in);
-    for (uint32_t i = 0; i < in->table->column_count; i++)
-        if (!in->table->columns[i].dropped) in->columns[in->column_count++] = i;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (!t->columns[i].dropped)
+            in->columns[in->column_count++] = q->view ? q->view_columns[i] : i;
     return OK;
+}
+
+/* The n-th of a view's columns, which is no column of its table. */
+static enum status fixed_column(const struct insertion *in, uint32_t n)
+{
+    const struct table_def *v = in->scope->query->view;
+    uint32_t i = 0;
+    for (; i < v->column_count; i++)
+        if (!v->columns[i].dropped && n-- == 0) break;
+    return bind__fixed_column(in->scope, v->columns[i].name);
 }
 
 /* Fewer values than columns is right only where no columns are named. */
@@ -66,6 +78,8 @@ static enum status check_width(struct insertion *in, uint32_t width, int too_man
         return bind__at(s, in->ast->columns.items[width]->location, code);
     }
     in->column_count = width;
+    for (uint32_t i = 0; i < width; i++)
+        if (in->columns[i] == UINT32_MAX) return fixed_column(in, i);
     return OK;
 }
 
@@ -296,7 +310,7 @@ enum status bind__insert(struct bind_env *env, const struct ast_insert *ast, str
     q->insert_columns = in.columns;
     q->insert_column_count = in.column_count;
     TRY(bind__table_rules(&s, q->table, true));
-    if (ast->on_conflict && q->table->kind == 'v')
+    if (ast->on_conflict && (q->table->kind == 'v' || q->view))
         return FAIL(FEATURE_NOT_SUPPORTED, "ON CONFLICT is not supported for views");
     if (ast->on_conflict) TRY(bind__on_conflict(&s, ast->on_conflict));
     s.names.count = 0;

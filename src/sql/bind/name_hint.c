@@ -89,6 +89,12 @@ static bool consider_arms(struct scope *s, struct guess *g, const struct query *
     return consider_relation(g, r, relation, wanted);
 }
 
+/* The table that a statement changes by the name of a view has no name in it. */
+static bool is_behind_view(const struct query *q, uint32_t relation)
+{
+    return q->view && relation == 0;
+}
+
 static struct guess guess_column(struct scope *s, const char *relation, const char *wanted)
 {
     struct guess g = {.distance = DISTANCE_MAX + 1};
@@ -99,7 +105,8 @@ static struct guess guess_column(struct scope *s, const char *relation, const ch
     for (struct scope *level = s; level; level = level->parent)
         for (uint32_t i = 0; level->query && i < level->query->relation_count; i++) {
             const struct relation *r = level->query->relations[i];
-            if (r->kind == REL_JOIN || !r->alias) continue;
+            if ((r->kind == REL_JOIN && !level->query->view) || !r->alias) continue;
+            if (is_behind_view(level->query, i)) continue;
             if (consider_relation(&g, r, relation, wanted)) return g;
         }
     return g;
@@ -130,6 +137,7 @@ static const struct relation *hidden_relation(struct scope *s, const char *name)
     for (struct scope *level = s; level; level = level->parent)
         for (uint32_t i = 0; level->query && i < level->query->relation_count; i++) {
             const struct relation *r = level->query->relations[i];
+            if (is_behind_view(level->query, i)) continue;
             if (r->alias && strcmp(r->alias, name) == 0) return r;
             if (r->table && strcmp(r->table->name, name) == 0) return r;
         }

@@ -43,7 +43,7 @@ enum status bind__stored(struct scope *s, const char *sql, bool columns, const c
 
 void bind__show_target(struct scope *s)
 {
-    show(s, 0);
+    show(s, s->query->view ? s->query->view_relation : 0);
 }
 
 /* --- indexes -------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* A scope: one query level while it is bound. It lies on the stack of the function that binds the
  * level; what it points to is in the query's arena. */
-#include "sql/bind/query_priv.h"
+#include "sql/bind/view_target_priv.h"
 
 void bind__scope_init(struct scope *s, struct bind_env *env, struct scope *parent)
 {
@@ -37,7 +37,7 @@ struct relation *bind__relation_of_table(struct bind_env *env, const struct tabl
 }
 
 /* Does a trigger of the view do it? */
-static bool has_instead(const struct table_def *t, enum command command)
+bool bind__has_instead(const struct table_def *t, enum command command)
 {
     uint8_t event = command == CMD_INSERT   ? TRIGGER_INSERT
                     : command == CMD_UPDATE ? TRIGGER_UPDATE
@@ -67,22 +67,17 @@ static enum status check_writable(const struct scope *s, const struct table_def 
         return FAIL(WRONG_OBJECT_TYPE, "relation \"%s\" cannot be the target of a modifying statement",
                     t->name);
     if (t->kind == 'S') return FAIL(WRONG_OBJECT_TYPE, "cannot change sequence \"%s\"", t->name);
-    if (t->kind == 'v' && !has_instead(t, command)) {
-        bool insert = command == CMD_INSERT, update = command == CMD_UPDATE;
-        const char *verb = insert ? "insert into" : update ? "update" : "delete from";
-        const char *doing = insert ? "inserting into" : update ? "updating" : "deleting from";
-        const char *event = insert ? "INSERT" : update ? "UPDATE" : "DELETE";
-        enum status code =
-            FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "cannot %s view \"%s\"", verb, t->name);
-        (void)error_hint(
-            "To enable %s the view, provide an INSTEAD OF %s trigger or an unconditional "
-            "ON %s DO INSTEAD rule.",
-            doing, event, event);
-        return code;
-    }
     if (t->virtual_id >= 0)
         return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied: \"%s\" is a system catalog",
                     t->name);
+    return OK;
+}
+
+static enum status auto_view(struct scope *s, const struct table_def *t, const struct ast_range_var *rv,
+                             bool visible, uint32_t *ret_relation)
+{
+    TRY(bind__auto_view(s, t, rv, visible, ret_relation));
+    if (visible) ARRAY_LAST(&s->names).lateral_ok = false;
     return OK;
 }
 
@@ -94,6 +89,8 @@ enum status bind__target_table(struct scope *s, const struct ast_range_var *rv, 
     s->env->moment = 0; /* what is written is of now: whoever may not write is told so later */
     TRY(bind__find_table(s, rv, &t));
     TRY(check_writable(s, t));
+    if (t->kind == 'v' && t->virtual_id < 0 && !bind__has_instead(t, s->query->command))
+        return auto_view(s, t, rv, visible, ret_relation);
     s->query->table = t;
     struct relation *r = bind__relation_of_table(s->env, t, rv->alias.name);
     if (t->kind == 'v' && s->query->command != CMD_INSERT) TRY(bind__view_target(s, t, r));

@@ -1,7 +1,7 @@
 /* UPDATE, and SET lists wherever they stand (DO UPDATE too). A row of columns set from a subquery
  * is taken apart: each column reads its column of the subquery as one in FROM, so that any subquery
  * will do, whatever its clauses. */
-#include "sql/bind/query_priv.h"
+#include "sql/bind/view_target_priv.h"
 
 /* Column `i` of SET (a, b, …) = (SELECT …): (SELECT c_i FROM (SELECT …) AS s(c_1 … c_i)). */
 static struct ast *column_of_subquery(struct scope *s, const struct ast_sublink *source, uint32_t i)
@@ -81,15 +81,13 @@ static enum status check_column(struct scope *s, const struct ast_target *t, con
 {
     *ret_before = NULL;
     struct query *q = s->query;
-    uint32_t c = bind__table_column(q->table, t->name);
-    if (c == UINT32_MAX)
-        return bind__at(s, t->node.location,
-                        FAIL(UNDEFINED_COLUMN, "column \"%s\" of relation \"%s\" does not exist",
-                             t->name, q->table->name));
+    uint32_t c;
+    TRY(bind__target_column(s, t->name, t->node.location, &c));
     for (uint32_t i = 0; i < q->assignment_count; i++) {
         if (q->assignments[i].column != c) continue;
         if (!t->step_count || !in_fields[i])
-            return FAIL(SYNTAX_ERROR, "multiple assignments to same column \"%s\"", t->name);
+            return FAIL(SYNTAX_ERROR, "multiple assignments to same column \"%s\"",
+                        q->table->columns[c].name);
         *ret_before = &q->assignments[i];
     }
     *ret = c;
@@ -158,7 +156,9 @@ enum status bind__check_assignments(const struct scope *s, const struct ast_list
     const struct table_def *table = s->query->table;
     for (uint32_t i = 0; i < targets->count; i++) {
         const struct ast_target *t = AST(targets->items[i], ast_target);
-        const struct column_def *c = &table->columns[bind__table_column(table, t->name)];
+        uint32_t at;
+        TRY(bind__target_column(s, t->name, t->node.location, &at));
+        const struct column_def *c = &table->columns[at];
         if ((c->generated || c->identity == 'a') && !says_default(t)) return only_default(c);
     }
     return OK;
@@ -175,6 +175,7 @@ enum status bind__update(struct bind_env *env, const struct ast_update *ast, str
     TRY(bind__target_table(&s, ast->table, true, &relation));
     TRY(bind__from(&s, &ast->from));
     if (ast->where) TRY(bind__condition(&s, ast->where, PLACE_WHERE, "WHERE", &q->where));
+    q->where = bind__with_view(&s, q->where);
     TRY(bind__returning(&s, &ast->returning));
     TRY(bind__assignments(&s, &ast->targets));
     TRY(bind__check_assignments(&s, &ast->targets));

@@ -89,6 +89,13 @@ static enum status common(struct level *l, struct plan_node *n, uint32_t shift)
     const struct row_shape own = {0, 0};
     TRY(plan_row_rules(l, n));
     TRY(plan_foreign(l, n));
+    struct view_check *checks = ARENA_ARRAY(p->arena, struct view_check, q->view_check_count + 1);
+    for (uint32_t i = 0; i < q->view_check_count; i++) {
+        checks[i].view = q->view_checks[i].view;
+        TRY(rewrite_rows(l, expand_joins(l, q->view_checks[i].test), &own, 1, shift, &checks[i].test));
+    }
+    n->dml.view_checks = checks;
+    n->dml.view_check_count = q->view_check_count;
     n->dml.returning_count = q->returning_count;
     n->dml.returning = ARENA_ARRAY(p->arena, struct expr *, q->returning_count);
     n->columns = ARENA_ARRAY(p->arena, struct plan_column, q->returning_count);

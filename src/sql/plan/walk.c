@@ -129,6 +129,7 @@ void query_columns(const struct query *q,
     (void)visit_expr(&w, q->having);
     (void)visit_expr(&w, q->limit);
     (void)visit_expr(&w, q->offset);
+    for (uint32_t i = 0; i < q->view_check_count; i++) (void)visit_expr(&w, q->view_checks[i].test);
     (void)visit_expr(&w, q->conflict_where);
     (void)visit_expr(&w, q->row_where);
     visit_list(&w, q->group_by, q->group_count);
