@@ -73,7 +73,7 @@ void autoanalyze_done(struct db *db, oid_t table)
 static bool is_due(struct autoanalyze *a, const struct table_def *t)
 {
     struct tree_statistics now;
-    if (t->kind != 'r' || t->virtual_id >= 0 || !t->tree) return false;
+    if ((t->kind != 'r' && t->kind != 'm') || t->virtual_id >= 0 || !t->tree) return false;
     if (store_get_statistics(a->db->store, t->tree, &now) != OK) return error_clear(), false;
     double known = t->statistics.rows > 0 ? t->statistics.rows : 0, rows = (double)now.rows;
     double grown = known > rows ? known - rows : rows - known;

@@ -10,6 +10,8 @@ static enum status refuse_relation(const struct table_def *t, bool from)
         return FAIL(WRONG_OBJECT_TYPE, "cannot copy to sequence \"%s\"", t->name);
     if (t->kind == 'S')
         return FAIL(WRONG_OBJECT_TYPE, "cannot copy from sequence \"%s\"", t->name);
+    if (t->kind == 'm' && from)
+        return FAIL(WRONG_OBJECT_TYPE, "cannot copy to materialized view \"%s\"", t->name);
     if (t->kind == 'v' && from)
         return FAIL(WRONG_OBJECT_TYPE, "cannot copy to view \"%s\"", t->name),
                error_hint("To enable copying to a view, provide an INSTEAD OF INSERT trigger.");

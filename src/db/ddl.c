@@ -197,6 +197,7 @@ bool ddl_handles(enum ast_kind kind)
     case AST_DROP:
     case AST_DROP_DATABASE:
     case AST_TRUNCATE:
+    case AST_REFRESH:
     case AST_REINDEX:
     case AST_COMMENT:
     case AST_CREATE_FUNCTION:
@@ -233,6 +234,7 @@ static enum status change_statement(struct ddl *d, const struct ast *a)
     case AST_ALTER_OWNER: return ddl__alter_owner(d, AST(a, ast_alter_object));
     case AST_ALTER_SCHEMA: return ddl__alter_schema(d, AST(a, ast_alter_object));
     case AST_DROP: return ddl__drop(d, AST(a, ast_drop));
+    case AST_REFRESH: return ddl__refresh(d, AST(a, ast_refresh));
     case AST_TRUNCATE: return ddl__truncate(d, AST(a, ast_truncate));
     case AST_REINDEX: return ddl__reindex(d, AST(a, ast_reindex));
     case AST_COMMENT: return ddl__comment(d, AST(a, ast_comment));
@@ -327,6 +329,7 @@ static const char *tag_of(struct arena *a, const struct ast *n)
     case AST_ALTER_SEQUENCE: return "ALTER SEQUENCE";
     case AST_DROP_DATABASE: return "DROP DATABASE";
     case AST_TRUNCATE: return "TRUNCATE TABLE";
+    case AST_REFRESH: return "REFRESH MATERIALIZED VIEW";
     case AST_REINDEX: return "REINDEX";
     case AST_COMMENT: return "COMMENT";
     case AST_GRANT: return AST(n, ast_grant)->is_grant ? "GRANT" : "REVOKE";

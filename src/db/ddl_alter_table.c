@@ -256,13 +256,28 @@ static enum status command(struct ddl *d, oid_t table, const struct ast_alter_cm
     }
 }
 
+/* As errors tell them. */
+static const char *const actions[ALTER_OTHER] = {
+    [ALTER_ADD_COLUMN] = "ADD COLUMN",
+    [ALTER_DROP_COLUMN] = "DROP COLUMN",
+    [ALTER_SET_NOT_NULL] = "ALTER COLUMN ... SET NOT NULL",
+    [ALTER_DROP_NOT_NULL] = "ALTER COLUMN ... DROP NOT NULL",
+    [ALTER_COLUMN_TYPE] = "ALTER COLUMN ... SET DATA TYPE",
+    [ALTER_ADD_CONSTRAINT] = "ADD CONSTRAINT",
+    [ALTER_DROP_CONSTRAINT] = "DROP CONSTRAINT",
+    [ALTER_VALIDATE_CONSTRAINT] = "VALIDATE CONSTRAINT",
+};
+
 /* Views and sequences take only some commands. */
 static enum status check_kind(const struct table_def *t, const struct ast_alter_cmd *cmd)
 {
     if (t->kind == 'r' || cmd->type == ALTER_OWNER || cmd->type == ALTER_OTHER) return OK;
-    if (t->kind == 'v' && (cmd->type == ALTER_SET_OPTIONS || cmd->type == ALTER_RESET_OPTIONS))
+    bool view = t->kind == 'v' || t->kind == 'm';
+    if (view && (cmd->type == ALTER_SET_OPTIONS || cmd->type == ALTER_RESET_OPTIONS))
         return OK;
-    FAIL(WRONG_OBJECT_TYPE, "ALTER action cannot be performed on relation \"%s\"", t->name);
+    const char *action = cmd->type < ALTER_OTHER ? actions[cmd->type] : NULL;
+    FAIL(WRONG_OBJECT_TYPE, "ALTER action %s%scannot be performed on relation \"%s\"",
+         action ? action : "", action ? " " : "", t->name);
     return error_detail("This operation is not supported for %ss.", ddl__kind_word(t));
 }
 
@@ -324,7 +339,7 @@ enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
 {
     const struct table_def *t;
     d->unplaced = true;
-    char kind = n->object == OBJECT_VIEW ? 'v' : n->object == OBJECT_SEQUENCE ? 'S' : 0;
+    char kind = ddl__kind_of(n->object, 0);
     if (n->object == OBJECT_INDEX) return alter_index(d, n);
     const char *schema = n->table->schema, *name = n->table->name;
     if (n->missing_ok && !catalog_lookup(d->s->catalog, session__path(d->s), schema, name))

@@ -9,9 +9,25 @@ static const char *text_of(const struct ast_comment *n)
 static enum status on_relation(struct ddl *d, const struct ast_comment *n)
 {
     struct ast_range_var v = ddl__range_of(&n->name);
-    char kind = n->object == OBJECT_VIEW ? 'v' : n->object == OBJECT_SEQUENCE ? 'S' : 'r';
+    char kind = ddl__kind_of(n->object, 'r');
     const struct table_def *t;
     TRY(ddl__find(d, &v, kind, false, &t));
+    TRY(ddl__own_table(d, t));
+    struct table_def changed = *t;
+    changed.comment = text_of(n);
+    return ddl__put_table(d, &changed);
+}
+
+/* Of a table's row type there is none but the table's. */
+static enum status on_type(struct ddl *d, const struct ast_comment *n)
+{
+    const struct ast_range_var v = ddl__range_of(&n->name);
+    const struct table_def *t = catalog_lookup(d->s->catalog, session__path(d->s), v.schema, v.name);
+    if (!t || t->virtual_id >= 0 || t->kind == 'S')
+        return FAIL(UNDEFINED_OBJECT, "type \"%s%s%s\" does not exist", v.schema ? v.schema : "",
+                    v.schema ? "." : "", v.name);
+    if (t->kind != 'c')
+        return FAIL(FEATURE_NOT_SUPPORTED, "COMMENT ON TYPE of a table's rows is not supported");
     TRY(ddl__own_table(d, t));
     struct table_def changed = *t;
     changed.comment = text_of(n);
@@ -83,7 +99,9 @@ static enum status on_database(struct ddl *d, const struct ast_comment *n)
 {
     const char *name = n->name.items[n->name.count - 1];
     const struct database_def *db = catalog_database(d->s->catalog, slice_of(name));
-    if (!db) return FAIL(INVALID_CATALOG_NAME, "database \"%s\" does not exist", name);
+    if (!db)
+        return session__notice(d->sink, "WARNING", INVALID_CATALOG_NAME, NULL,
+                               "database \"%s\" does not exist", name);
     if (!ddl__is_owner(d->s, db->owner))
         return FAIL(INSUFFICIENT_PRIVILEGE, "must be owner of database %s", name);
     struct database_def changed = *db;
@@ -96,7 +114,9 @@ enum status ddl__comment(struct ddl *d, const struct ast_comment *n)
     switch (n->object) {
     case OBJECT_TABLE:
     case OBJECT_VIEW:
+    case OBJECT_MATERIALIZED_VIEW:
     case OBJECT_SEQUENCE: return on_relation(d, n);
+    case OBJECT_ROW_TYPE: return on_type(d, n);
     case OBJECT_INDEX: return on_index(d, n);
     case OBJECT_COLUMN:
     case OBJECT_CONSTRAINT: return on_part(d, n);

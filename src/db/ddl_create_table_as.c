@@ -13,8 +13,8 @@ static enum status bind_query(struct ddl *d, const struct ast *query, struct que
     return s;
 }
 
-static enum status add_columns(struct ddl *d, struct table_edit *e,
-                               const struct ast_create_table_as *n, const struct query *q)
+enum status ddl__result_columns(struct ddl *d, struct table_edit *e,
+                                const struct ast_create_table_as *n, const struct query *q)
 {
     uint32_t visible = 0;
     for (uint32_t i = 0; i < q->target_count; i++) visible += !q->targets[i].junk;
@@ -31,6 +31,7 @@ static enum status add_columns(struct ddl *d, struct table_edit *e,
     return OK;
 }
 
+<<<<<<< HEAD
 /* It reads what any other of the transaction does. */
 static void begin_query(struct session *s)
 {
@@ -48,19 +49,37 @@ static void end_query(struct session *s)
 
 static enum status fill(struct ddl *d, const struct ast_create_table_as *n,
                         const struct schema_def *schema, char tag[64])
+=======
+enum status ddl__run(struct ddl *d, struct ast *ast, struct slice text, char words[64])
+>>>>>>> 88a6c46 (db: materialized views; comments on types, triggers and routines are shown)
 {
     static const struct exec_params no_params = {0};
-    struct ast_range_var target = *n->table;
-    target.schema = schema->name;
-    target.catalog = NULL;
+    struct statement st = {.ast = ast};
+    uint32_t params = 0;
+    enum status s;
+    struct cached_plan *p = session__plan(d->s, &st, text, NULL, &params, false, &s);
+    if (!p) return s;
+    struct run_options o = {.params = &no_params};
+    s = session__run_plan(d->s, p, &o, d->sink, words);
+    cached_plan_unref(p);
+    return s;
+}
+
+enum status ddl__fill_table(struct ddl *d, const struct schema_def *schema, const char *name,
+                            const struct ast *query, struct slice text, char tag[64])
+{
+    struct ast_range_var target = {.node = {AST_RANGE_VAR, -1}, .schema = schema->name, .name = name,
+                                   .persistence = 'p'};
     struct ast_insert *insert = ARENA_NEW(d->a, struct ast_insert);
     insert->node = (struct ast){AST_INSERT, -1};
     insert->table = &target;
+    insert->fills = true;
     /* What the WITH of the query may do, it may do at the top only. */
-    struct ast_select *select = arena_memdup(d->a, n->query, sizeof *select);
+    struct ast_select *select = arena_memdup(d->a, query, sizeof *select);
     insert->with = select->with;
     select->with = (struct ast_with){0};
     insert->select = select;
+<<<<<<< HEAD
     struct statement st = {.ast = &insert->node};
     uint32_t params = 0;
     enum status s;
@@ -76,6 +95,10 @@ static enum status fill(struct ddl *d, const struct ast_create_table_as *n,
     cached_plan_unref(p);
     end_query(d->s);
     TRY(s);
+=======
+    char words[64] = "";
+    TRY(ddl__run(d, &insert->node, text, words));
+>>>>>>> 88a6c46 (db: materialized views; comments on types, triggers and routines are shown)
     const char *count = strrchr(words, ' '); /* of "INSERT 0 n" */
     ddl__tag(tag, arena_printf(d->a, "SELECT%s", count ? count : " 0"));
     return OK;
@@ -83,8 +106,6 @@ static enum status fill(struct ddl *d, const struct ast_create_table_as *n,
 
 static enum status refuse(const struct ast_create_table_as *n)
 {
-    if (n->materialized)
-        return FAIL(FEATURE_NOT_SUPPORTED, "materialized views are not supported yet");
     if (n->query->kind != AST_SELECT)
         return FAIL(FEATURE_NOT_SUPPORTED, "CREATE TABLE AS EXECUTE is not supported yet");
     return ddl__check_place(n->access_method, n->tablespace);
@@ -96,6 +117,7 @@ enum status ddl__create_table_as(struct ddl *d, const struct ast_create_table_as
     const struct table_def *made;
     struct table_edit e;
     struct query *q;
+    if (n->materialized) return ddl__create_materialized(d, n, tag);
     TRY(refuse(n));
     TRY(ddl__creation_schema(d, n->table, &schema));
     if (n->if_not_exists && ddl__relation_exists(d, schema->oid, n->table->name))
@@ -106,11 +128,18 @@ enum status ddl__create_table_as(struct ddl *d, const struct ast_create_table_as
     TRY(ddl__new_table(d, schema, n->table, &e));
     TRY(ddl__on_commit(d, &e.def, n->on_commit));
     TRY(ddl__options(d, &n->options, &e.def.options));
+<<<<<<< HEAD
     e.def.options = storage_with_default(d->s, e.def.options, d->a);
     TRY(add_columns(d, &e, n, q));
     TRY(ddl__edit_put(d, &e, &made));
     storage_tell_new(d->s, made);
     return n->with_no_data ? OK : fill(d, n, schema, tag);
+=======
+    TRY(ddl__result_columns(d, &e, n, q));
+    TRY(ddl__edit_put(d, &e, NULL));
+    return n->with_no_data ? OK
+                           : ddl__fill_table(d, schema, n->table->name, n->query, d->text, tag);
+>>>>>>> 88a6c46 (db: materialized views; comments on types, triggers and routines are shown)
 }
 
 /* The INTO of a set operation stands in its leftmost SELECT. */

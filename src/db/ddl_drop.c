@@ -8,13 +8,18 @@
 
 static const char *lower_word(enum object_kind k)
 {
-    return k == OBJECT_VIEW ? "view" : k == OBJECT_SEQUENCE ? "sequence" : "table";
+    return k == OBJECT_VIEW                ? "view"
+           : k == OBJECT_MATERIALIZED_VIEW ? "materialized view"
+           : k == OBJECT_SEQUENCE          ? "sequence"
+                                           : "table";
 }
 
 static enum status wrong_kind(const char *name, enum object_kind k, const char *is)
 {
     FAIL(WRONG_OBJECT_TYPE, "\"%s\" is not a %s", name, lower_word(k));
     if (strcmp(is, "view") == 0) return error_hint("Use DROP VIEW to remove a view.");
+    if (strcmp(is, "materialized view") == 0)
+        return error_hint("Use DROP MATERIALIZED VIEW to remove a materialized view.");
     if (strcmp(is, "sequence") == 0) return error_hint("Use DROP SEQUENCE to remove a sequence.");
     if (strcmp(is, "composite type") == 0) return error_hint("Use DROP TYPE to remove a type.");
     if (strcmp(is, "index") == 0) return error_hint("Use DROP INDEX to remove an index.");
@@ -25,7 +30,7 @@ static enum status find(struct ddl *d, const struct name_list *names, enum objec
                         bool if_exists, const struct table_def **ret)
 {
     struct ast_range_var v = ddl__range_of(names);
-    char kind = k == OBJECT_VIEW ? 'v' : k == OBJECT_SEQUENCE ? 'S' : 'r';
+    char kind = ddl__kind_of(k, 'r');
     const struct search_path *path = session__path(d->s);
     const struct table_def *t = catalog_lookup(d->s->catalog, path, v.schema, v.name);
     *ret = NULL;
@@ -83,7 +88,8 @@ enum status ddl__find_drop_index(struct ddl *d, const struct ast_drop *n, uint32
     *ret = NULL;
     if (found == WRONG_OBJECT_TYPE && other) {
         const char *word = ddl__kind_word(other);
-        const char *upper = other->kind == 'v' ? "VIEW" : other->kind == 'S' ? "SEQUENCE" : "TABLE";
+        const char *upper = other->kind == 'v' ? "VIEW"
+                            : other->kind == 'm' ? "MATERIALIZED VIEW" : other->kind == 'S' ? "SEQUENCE" : "TABLE";
         return error_hint("Use DROP %s to remove a %s.", upper, word);
     }
     TRY(found);
@@ -149,7 +155,8 @@ static enum status drop_schemas(struct ddl *d, const struct ast_drop *n)
 
 enum status ddl__drop(struct ddl *d, const struct ast_drop *n)
 {
-    if (n->object == OBJECT_TABLE || n->object == OBJECT_VIEW || n->object == OBJECT_SEQUENCE)
+    if (n->object == OBJECT_TABLE || n->object == OBJECT_VIEW || n->object == OBJECT_SEQUENCE ||
+        n->object == OBJECT_MATERIALIZED_VIEW)
         return drop_relations(d, n);
     if (n->object == OBJECT_ROW_TYPE) return ddl__drop_types(d, n);
     if (n->object != OBJECT_INDEX && n->object != OBJECT_SCHEMA)

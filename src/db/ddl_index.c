@@ -61,7 +61,7 @@ static enum status index_column(struct ddl *d, const struct table_def *t,
 
 static enum status check_table(const struct table_def *t)
 {
-    if (t->kind == 'r') return OK;
+    if (t->kind == 'r' || t->kind == 'm') return OK;
     FAIL(WRONG_OBJECT_TYPE, "cannot create index on relation \"%s\"", t->name);
     return error_detail("This operation is not supported for %ss.", ddl__kind_word(t));
 }
@@ -169,6 +169,7 @@ enum status ddl__fill_index(struct ddl *d, enum build_command shown_as, const st
 {
     x->valid = x->ready = x->live = true;
     TRY(store_create_tree(d->s->txn, &x->tree));
+    if (!t->tree) return OK; /* a materialized view without rows */
     build__show(d->s, shown_as, t, x);
     build__show_table(d->s, t);
     build__show_phase(d->s, PHASE_SCAN);

@@ -3,9 +3,18 @@
  * them. */
 #include "db/temporary.h"
 
+char ddl__kind_of(enum object_kind k, char any)
+{
+    return k == OBJECT_VIEW                ? 'v'
+           : k == OBJECT_MATERIALIZED_VIEW ? 'm'
+           : k == OBJECT_SEQUENCE          ? 'S'
+                                           : any;
+}
+
 const char *ddl__kind_word(const struct table_def *t)
 {
     return t->kind == 'v'   ? "view"
+           : t->kind == 'm' ? "materialized view"
            : t->kind == 'S' ? "sequence"
            : t->kind == 'c' ? "composite type"
                             : "table";
@@ -38,7 +47,11 @@ struct ast_range_var ddl__range_of(const struct name_list *n)
 
 static const char *kind_of_letter(char kind)
 {
-    return kind == 'v' ? "view" : kind == 'S' ? "sequence" : kind == 'r' ? "table" : "relation";
+    return kind == 'v'   ? "view"
+           : kind == 'm' ? "materialized view"
+           : kind == 'S' ? "sequence"
+           : kind == 'r' ? "table"
+                         : "relation";
 }
 
 bool ddl__lacks_schema(struct ddl *d, const struct ast_range_var *v)

@@ -72,6 +72,8 @@ enum status ddl__add_result_column(struct ddl *d, struct table_edit *e, const st
                                    const char *name, bool view) MUST;
 
 /* --- ddl_name.c: looking names up, and making new ones --- */
+/* The letter of a relation's kind that a statement says; `any` for those that say TABLE and the like. */
+char ddl__kind_of(enum object_kind k, char any);
 /* "table", "view", "sequence" */
 const char *ddl__kind_word(const struct table_def *t);
 /* 'S' 'v' 'r' or 0 for any. *ret NULL when missing_ok and it is not there, after the notice. */
@@ -365,6 +367,17 @@ enum status ddl__on_commit(struct ddl *d, const struct table_def *t, char action
 enum status ddl__create_table(struct ddl *d, const struct ast_create_table *n) MUST;
 enum status ddl__create_table_as(struct ddl *d, const struct ast_create_table_as *n,
                                  char tag[64]) MUST;
+/* A statement of DDL's own making; its tag. */
+enum status ddl__run(struct ddl *d, struct ast *ast, struct slice text, char words[64]) MUST;
+/* The rows of the query (an ast_select) go into the table; the tag says how many. */
+enum status ddl__fill_table(struct ddl *d, const struct schema_def *schema, const char *name,
+                            const struct ast *query, struct slice text, char tag[64]) MUST;
+enum status ddl__result_columns(struct ddl *d, struct table_edit *e,
+                                const struct ast_create_table_as *n, const struct query *q) MUST;
+/* --- ddl_materialized.c --- */
+enum status ddl__create_materialized(struct ddl *d, const struct ast_create_table_as *n,
+                                     char tag[64]) MUST;
+enum status ddl__refresh(struct ddl *d, const struct ast_refresh *n) MUST;
 /* SELECT … INTO: the same by another name. */
 enum status ddl__select_into(struct ddl *d, const struct ast_select *n, char tag[64]) MUST;
 enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n) MUST;

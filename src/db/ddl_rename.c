@@ -40,7 +40,7 @@ static enum status rename_relation(struct ddl *d, const struct ast_rename *n)
         return rename_index(d, x, n->new_name);
     if (n->missing_ok && !catalog_lookup(d->s->catalog, path, schema, name))
         return ddl__notice(d, "relation \"%s\" does not exist, skipping", name);
-    char kind = n->object == OBJECT_VIEW ? 'v' : n->object == OBJECT_SEQUENCE ? 'S' : 0;
+    char kind = ddl__kind_of(n->object, 0);
     if (n->object == OBJECT_INDEX && !catalog_lookup(d->s->catalog, path, schema, name))
         return ddl__find(d, n->relation, 0, false, &t);
     if (n->object == OBJECT_INDEX) return ddl__find_index(d, n->relation, false, &x);
@@ -180,6 +180,7 @@ enum status ddl__rename(struct ddl *d, const struct ast_rename *n)
     switch (n->object) {
     case OBJECT_TABLE:
     case OBJECT_VIEW:
+    case OBJECT_MATERIALIZED_VIEW:
     case OBJECT_SEQUENCE:
     case OBJECT_INDEX: return rename_relation(d, n);
     case OBJECT_COLUMN: return rename_column(d, n);
@@ -287,7 +288,7 @@ enum status ddl__alter_schema(struct ddl *d, const struct ast_alter_object *n)
 {
     const struct table_def *t;
     const struct schema_def *s;
-    char kind = n->object == OBJECT_VIEW ? 'v' : n->object == OBJECT_SEQUENCE ? 'S' : 0;
+    char kind = ddl__kind_of(n->object, 0);
     if (!n->relation)
         return FAIL(FEATURE_NOT_SUPPORTED, "this kind of object cannot be moved yet");
     TRY(ddl__find(d, n->relation, kind, n->missing_ok, &t));

@@ -213,7 +213,7 @@ enum status ddl__note_views(struct ddl *d, oid_t table, oid_t schema, struct not
         struct bind_env env;
         struct error kept = *error_current();
         bool meant = false;
-        if (v->kind != 'v' || !v->view_sql || v->database != d->s->database_oid) continue;
+        if (!v->view_sql || v->virtual_id >= 0 || v->database != d->s->database_oid) continue;
         TRY(session__check_interrupts(d->s));
         if (note(d, v->view_sql, &env) != OK) { /* it does not bind any more: let it be */
             *error_current() = kept;

@@ -119,7 +119,7 @@ enum status ddl__views_over(struct ddl *d, const struct table_def *t, int16_t co
     const struct table_def *v;
     size_t pos = 0;
     while (catalog_next_table(d->s->catalog, &pos, &v)) {
-        if (v->kind != 'v' || !v->view_sql || v->virtual_id >= 0) continue;
+        if (!v->view_sql || v->virtual_id >= 0) continue;
         if (v->oid == t->oid || v->database != t->database) continue;
         TRY(session__check_interrupts(d->s));
         if (view_uses(d, v, &u)) ARENA_PUSH(d->a, &found, v);
@@ -132,5 +132,5 @@ enum status ddl__views_over(struct ddl *d, const struct table_def *t, int16_t co
 bool ddl__view_calls(struct ddl *d, const struct table_def *view, oid_t function)
 {
     struct uses u = {.function = function};
-    return view->kind == 'v' && view->view_sql && view->virtual_id < 0 && view_uses(d, view, &u);
+    return view->view_sql && view->virtual_id < 0 && view_uses(d, view, &u);
 }

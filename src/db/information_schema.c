@@ -32,7 +32,7 @@ enum status sys_is_tables(struct sys_scan *x)
     const struct table_def *t;
     while (sys_next_table(x, &pos, &t)) {
         bool table = t->kind == 'r', temporary = t->persistence == 't';
-        if (t->kind == 'S' || t->kind == 'c') continue;
+        if (t->kind == 'S' || t->kind == 'c' || t->kind == 'm') continue;
         TRY(SYS_EMIT(x, DB(x), T(sys_schema_name(x, t->schema)), T(t->name),
                      T(temporary ? "LOCAL TEMPORARY" : table ? "BASE TABLE" : "VIEW"), N, N, N, N,
                      N, YES_NO(table || (sys_updatable(x->s, t, 0, false, x->arena) & 8)), T("NO"), N));
@@ -191,7 +191,7 @@ enum status sys_is_columns(struct sys_scan *x)
     size_t pos = 0;
     const struct table_def *t;
     while (sys_next_table(x, &pos, &t)) {
-        if (t->kind == 'S' || t->kind == 'c') continue;
+        if (t->kind == 'S' || t->kind == 'c' || t->kind == 'm') continue;
         for (uint16_t i = 0; i < t->column_count; i++)
             if (!t->columns[i].dropped) TRY(emit_column(x, t, &t->columns[i]));
     }

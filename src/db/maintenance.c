@@ -125,10 +125,11 @@ static enum status pass_over(const struct maintenance *m, const struct table_def
         return session__notice(m->sink, "WARNING", OK, NULL,
                                "skipping \"%s\" --- only %s can %s it", t->name,
                                system ? "superuser" : "table or database owner", verb);
-    if (t->kind != 'r' && m->ast->is_vacuum)
+    if (t->kind != 'r' && t->kind != 'm' && m->ast->is_vacuum)
         return session__notice(m->sink, "WARNING", OK, NULL, "skipping \"%s\" --- cannot vacuum "
                                "non-tables or special system tables", t->name);
-    if (t->kind != 'r')
+    if (t->kind == 'm' && !t->tree) return OK;
+    if (t->kind != 'r' && t->kind != 'm')
         return session__notice(m->sink, "WARNING", OK, NULL, "skipping \"%s\" --- cannot analyze "
                                "non-tables or special system tables", t->name);
     *ret_skip = system; /* made anew whenever they are read */

@@ -37,7 +37,7 @@ static struct sys_cell options_of(struct sys_scan *x, const struct table_def *t)
 
 static enum status emit_table(struct sys_scan *x, const struct table_def *t, bool triggers)
 {
-    bool table = t->kind == 'r', stored = t->kind != 'v' && t->kind != 'c',
+    bool table = t->kind == 'r' || t->kind == 'm', stored = t->kind != 'v' && t->kind != 'c',
          system = sys_is_system(t);
     double rows = t->kind == 'S' ? 1 : t->statistics.rows;
     bool typed = t->kind != 'S' && !system;
@@ -46,7 +46,8 @@ static enum status emit_table(struct sys_scan *x, const struct table_def *t, boo
                     I(t->kind == 'S' ? 1 : t->statistics.pages), R(rows), I(0), I(0),
                     I(t->index_count > 0), I(0), C(t->persistence), C(t->kind),
                     I(t->kind == 'S' ? 3 : t->column_count), I(count_checks(t)),
-                    I(t->kind == 'v'), I(triggers), I(0), I(0), I(0), I(1),
+                    I(t->view_sql != NULL), I(triggers), I(0), I(0), I(0),
+                    I(t->kind != 'm' || t->tree != 0),
                     C(table && !system ? 'd' : 'n'), I(0), I(0), I(table ? 3 : 0),
                     I(table ? 1 : 0), sys_array_from_text(x, TYPE_ACLITEM_ARRAY, t->acl),
                     options_of(x, t), N);

@@ -1,6 +1,7 @@
 /* What hangs on relations: defaults, constraints, sequences, rules of views, comments, and the
  * dependencies by which clients find the sequence of a serial column. */
 #include "db/system_priv.h"
+#include "types/record.h"
 
 enum status sys_pg_attrdef(struct sys_scan *x)
 {
@@ -111,7 +112,7 @@ enum status sys_pg_rewrite(struct sys_scan *x)
     size_t pos = 0;
     const struct table_def *t;
     while (sys_next_table(x, &pos, &t)) {
-        if (t->kind != 'v' || !t->view_sql) continue;
+        if (!t->view_sql) continue;
         TRY(SYS_EMIT(x, I(sys_rule_oid(t)), T("_RETURN"), I(t->oid), C('1'), C('O'), I(1), T("<>"),
                      T(t->view_sql)));
     }
@@ -223,7 +224,7 @@ enum status sys_pg_depend(struct sys_scan *x)
         TRY(depend_constraints(x, t));
         for (uint16_t i = 0; i < t->index_count; i++) TRY(depend_index(x, t, t->indexes[i]));
         if (t->sequence && t->sequence->owner_table) TRY(depend_sequence(x, t));
-        if (t->kind == 'v') TRY(depend_view(x, t));
+        if (t->view_sql) TRY(depend_view(x, t));
     }
     return OK;
 }
@@ -242,8 +243,11 @@ enum status sys_pg_description(struct sys_scan *x)
     size_t pos = 0;
     const struct table_def *t;
     const struct schema_def *d;
+    const struct function_def *f;
     while (sys_next_table(x, &pos, &t)) {
-        TRY(describe(x, CLASS_RELATION, t->oid, 0, t->comment));
+        bool type = t->kind == 'c'; /* the comment is the type's */
+        TRY(describe(x, type ? CLASS_TYPE : CLASS_RELATION, type ? type_row(t->oid) : t->oid, 0,
+                     t->comment));
         for (uint16_t i = 0; i < t->column_count; i++)
             if (!t->columns[i].dropped)
                 TRY(describe(x, CLASS_RELATION, t->oid, t->columns[i].number,
@@ -253,6 +257,14 @@ enum status sys_pg_description(struct sys_scan *x)
         for (uint16_t i = 0; i < t->constraint_count; i++)
             TRY(describe(x, CLASS_CONSTRAINT, t->constraints[i]->oid, 0,
                          t->constraints[i]->comment));
+        for (uint16_t i = 0; i < t->trigger_count; i++)
+            TRY(describe(x, CLASS_TRIGGER, t->triggers[i]->oid, 0, t->triggers[i]->comment));
+    }
+    pos = 0;
+    while (catalog_next_function(x->catalog, &pos, &f)) {
+        d = catalog_schema_by_oid(x->catalog, f->schema);
+        if (d && d->database == x->s->database_oid)
+            TRY(describe(x, CLASS_PROC, f->proc.oid, 0, f->comment));
     }
     pos = 0;
     while (sys_next_schema(x, &pos, &d))

@@ -170,6 +170,21 @@ enum status sys_pg_views(struct sys_scan *x)
     return OK;
 }
 
+enum status sys_pg_matviews(struct sys_scan *x)
+{
+    size_t pos = 0;
+    const struct table_def *t;
+    while (sys_next_table(x, &pos, &t)) {
+        const char *definition = NULL;
+        if (t->kind != 'm') continue;
+        TRY(sys_view_definition(x->s, t->oid, false, x->arena, &definition));
+        TRY(SYS_EMIT(x, T(sys_schema_name(x, t->schema)), T(t->name),
+                     T(sys_role_name(x, t->owner, x->arena)), N, I(t->index_count > 0),
+                     I(t->tree != 0), T(definition)));
+    }
+    return OK;
+}
+
 enum status sys_pg_indexes(struct sys_scan *x)
 {
     size_t pos = 0;

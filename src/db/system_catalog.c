@@ -63,6 +63,7 @@ static const struct {
     {NULL, "pg_stats", sys_pg_stats},
     {NULL, "pg_tables", sys_pg_tables},
     {NULL, "pg_views", sys_pg_views},
+    {NULL, "pg_matviews", sys_pg_matviews},
     {NULL, "pg_indexes", sys_pg_indexes},
     {NULL, "pg_prepared_statements", sys_pg_prepared_statements},
     {NULL, "pg_cursors", sys_pg_cursors},

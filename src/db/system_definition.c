@@ -231,7 +231,7 @@ enum status sys_view_definition(struct session *s, oid_t view, bool pretty, stru
 {
     const struct table_def *t = catalog_table_by_oid(s->catalog, view);
     *ret = NULL;
-    if (!t || t->kind != 'v' || !t->view_sql) return OK;
+    if (!t || !t->view_sql) return OK;
     TRY(sys_view_text(s, t, pretty, a, ret));
     if (*ret) return OK;
     struct slice sql = slice_of(t->view_sql);

@@ -1,6 +1,7 @@
 /* System functions: the dispatch by symbol, and those that print definitions and comments. What the
  * executor has no code of its own for comes here. */
 #include "db/system_function_priv.h"
+#include "types/record.h"
 
 /* --- definitions ----------------------------------------------------------------------------- */
 
@@ -87,7 +88,7 @@ static enum status get_ruledef(struct sys_call *c)
     const struct table_def *t;
     const char *sql;
     while (catalog_next_table(c->s->catalog, &pos, &t)) {
-        if (t->kind != 'v' || sys_is_system(t) || sys_rule_oid(t) != sys_arg_oid(c, 0)) continue;
+        if (!t->view_sql || sys_is_system(t) || sys_rule_oid(t) != sys_arg_oid(c, 0)) continue;
         TRY(sys_view_definition(c->s, t->oid, false, c->a, &sql));
         return sys_ret_text(c, arena_printf(c->a, "CREATE RULE \"_RETURN\" AS\n    ON SELECT TO %s "
                                                   "DO INSTEAD %s",
@@ -166,6 +167,16 @@ static enum status get_functiondef(struct sys_call *c)
 /* --- comments -------------------------------------------------------------------------------- */
 
 /* The comment on an object; class NULL: of whatever class. */
+static const char *trigger_comment(const struct catalog *catalog, oid_t oid)
+{
+    const struct table_def *t;
+    size_t pos = 0;
+    while (catalog_next_table(catalog, &pos, &t))
+        for (uint16_t i = 0; i < t->trigger_count; i++)
+            if (t->triggers[i]->oid == oid) return t->triggers[i]->comment;
+    return NULL;
+}
+
 static const char *object_comment(const struct catalog *catalog, oid_t oid, const char *class)
 {
     if (!class || strcmp(class, "pg_class") == 0) {
@@ -173,6 +184,11 @@ static const char *object_comment(const struct catalog *catalog, oid_t oid, cons
         const struct index_def *ix = catalog_index_by_oid(catalog, oid);
         if (t || ix) return t ? t->comment : ix->comment;
     }
+    if (class && strcmp(class, "pg_type") == 0 && type_is_row(oid)) {
+        const struct table_def *t = catalog_table_by_oid(catalog, type_row_relation(oid));
+        return t && t->kind == 'c' ? t->comment : NULL;
+    }
+    if (class && strcmp(class, "pg_trigger") == 0) return trigger_comment(catalog, oid);
     if (!class || strcmp(class, "pg_constraint") == 0) {
         const struct constraint_def *k = catalog_constraint_by_oid(catalog, oid);
         if (k) return k->comment;

@@ -342,6 +342,7 @@ static enum status get_serial_sequence(struct sys_call *c)
 static const char *kind_word(const struct table_def *t)
 {
     return t->kind == 'v'   ? "view"
+           : t->kind == 'm' ? "materialized view"
            : t->kind == 'S' ? "sequence"
            : t->kind == 'c' ? "composite type"
                             : "table";

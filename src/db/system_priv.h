@@ -16,6 +16,7 @@ enum {
     CLASS_CONSTRAINT = 2606,
     CLASS_ATTRDEF = 2604,
     CLASS_REWRITE = 2618,
+    CLASS_TRIGGER = 2620,
     CLASS_NAMESPACE = 2615,
 };
 enum { AM_HEAP = 2, AM_BTREE = 403, AM_HASH = 405, COLLATION_DEFAULT = 100, COLLATION_C = 950 };
@@ -195,6 +196,7 @@ SYS_ROWS(sys_pg_statistic);
 SYS_ROWS(sys_pg_stats);
 SYS_ROWS(sys_pg_tables);
 SYS_ROWS(sys_pg_views);
+SYS_ROWS(sys_pg_matviews);
 SYS_ROWS(sys_pg_indexes);
 SYS_ROWS(sys_pg_prepared_statements);
 SYS_ROWS(sys_pg_cursors);

@@ -75,6 +75,7 @@ enum ast_kind {
     AST_DROP,
     AST_DROP_DATABASE,
     AST_TRUNCATE,
+    AST_REFRESH,
     AST_COMMENT,
     AST_TRANSACTION,
     AST_PREPARE,
@@ -516,6 +517,7 @@ struct ast_insert {
     struct ast_list returning;
     char overriding;             /* 0, 's' SYSTEM VALUE, 'u' USER VALUE */
     struct ast *row_where;       /* of COPY: which rows are inserted; NULL: all */
+    bool fills;                  /* not a client's: a materialized view may be its table */
 };
 struct ast_update {
     struct ast node;
@@ -532,6 +534,7 @@ struct ast_delete {
     struct ast_list using_from;
     struct ast *where;
     struct ast_list returning;
+    bool fills;                  /* as in ast_insert */
 };
 struct ast_merge_when {
     struct ast node;
@@ -569,6 +572,7 @@ struct ast_create_table_as {
     struct ast_list options;
     struct ast *query;           /* select or execute */
     bool if_not_exists, with_no_data, materialized;
+    const char *query_text;      /* of a materialized view: as written */
     char on_commit;              /* as in ast_create_table */
     const char *access_method, *tablespace;
 };
@@ -694,6 +698,11 @@ struct ast_drop {
     struct name_list *names;
     uint32_t name_count;
     bool cascade, if_exists, concurrently;
+};
+struct ast_refresh { /* MATERIALIZED VIEW */
+    struct ast node;
+    struct ast_range_var *relation;
+    bool concurrently, with_no_data;
 };
 struct ast_truncate {
     struct ast node;

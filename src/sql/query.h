@@ -187,6 +187,7 @@ struct query {
 
     /* INSERT, UPDATE, DELETE, MERGE: target table is relation 0. */
     const struct table_def *table;
+    bool fills;                   /* the statement makes a materialized view's rows */
     /* The table was named by a view. */
     const struct table_def *view; /* NULL: it was not */
     uint32_t view_relation;       /* JOIN: its columns */

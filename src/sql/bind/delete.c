@@ -8,6 +8,7 @@ enum status bind__delete(struct bind_env *env, const struct ast_delete *ast, str
     uint32_t relation;
     bind__scope_init(&s, env, parent);
     struct query *q = bind__query_new(&s, CMD_DELETE);
+    q->fills = ast->fills;
     TRY(bind__with(&s, &ast->with));
     TRY(bind__target_table(&s, ast->table, true, &relation));
     TRY(bind__from(&s, &ast->using_from));

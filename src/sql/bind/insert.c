@@ -299,6 +299,7 @@ enum status bind__insert(struct bind_env *env, const struct ast_insert *ast, str
     uint32_t relation;
     bind__scope_init(&s, env, parent);
     struct query *q = bind__query_new(&s, CMD_INSERT);
+    q->fills = ast->fills;
     TRY(bind__with(&s, &ast->with));
     TRY(bind__target_table(&s, ast->table, false, &relation));
     struct insertion in = {.scope = &s, .ast = ast, .table = q->table};

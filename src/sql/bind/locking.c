@@ -36,6 +36,8 @@ static enum status lock_relation(struct bind_env *env, struct query *q, uint32_t
 {
     const struct relation *r = q->relations[relation];
     if (r->kind == REL_SUBQUERY && r->subquery) return lock_all(env, r->subquery, l);
+    if (r->kind == REL_TABLE && r->table->kind == 'm')
+        return FAIL(WRONG_OBJECT_TYPE, "cannot lock rows in materialized view \"%s\"", r->table->name);
     if (r->kind != REL_TABLE || !r->table->tree) return OK;
     if (r->moment || r->versions)
         return FAIL(FEATURE_NOT_SUPPORTED, "%s cannot be applied to a table AS OF the past",

@@ -66,6 +66,8 @@ static enum status check_writable(const struct scope *s, const struct table_def 
     if (t->virtual_id == VIRTUAL_TRANSITION)
         return FAIL(WRONG_OBJECT_TYPE, "relation \"%s\" cannot be the target of a modifying statement",
                     t->name);
+    if (t->kind == 'm' && !s->query->fills)
+        return FAIL(WRONG_OBJECT_TYPE, "cannot change materialized view \"%s\"", t->name);
     if (t->kind == 'S') return FAIL(WRONG_OBJECT_TYPE, "cannot change sequence \"%s\"", t->name);
     if (t->virtual_id >= 0)
         return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied: \"%s\" is a system catalog",

@@ -311,11 +311,20 @@ static struct ast *copy_comment(struct copy *c, const CommentStmt *s)
 {
     const char *name;
     enum object_kind object = copy__object_kind(s->objtype, &name);
-    if (object == OBJECT_OTHER || object == OBJECT_ROW_TYPE) return NULL;
+    if (object == OBJECT_OTHER) return NULL;
     struct ast_comment *n = NODE_NEW(c, ast_comment, AST_COMMENT, -1);
     n->object = object;
     n->text = copy__string(c, s->comment);
     copy_object_name(c, s->object, &n->name);
+    return &n->node;
+}
+
+static struct ast *copy_refresh(struct copy *c, const RefreshMatViewStmt *s)
+{
+    struct ast_refresh *n = NODE_NEW(c, ast_refresh, AST_REFRESH, -1);
+    n->relation = copy__range_var(c, s->relation);
+    n->concurrently = s->concurrent;
+    n->with_no_data = s->skipData;
     return &n->node;
 }
 
@@ -353,6 +362,7 @@ enum status copy__ddl(struct copy *c, const Node *n, struct ast **ret)
         *ret = copy_alter_schema(c, (const AlterObjectSchemaStmt *)n);
         return OK;
     case T_DropStmt: *ret = copy_drop(c, (const DropStmt *)n); return OK;
+    case T_RefreshMatViewStmt: *ret = copy_refresh(c, (const RefreshMatViewStmt *)n); return OK;
     case T_CommentStmt: *ret = copy_comment(c, (const CommentStmt *)n); return OK;
     case T_TruncateStmt: return copy_truncate(c, (const TruncateStmt *)n, ret);
     default: return OK;

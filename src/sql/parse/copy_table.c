@@ -1,6 +1,8 @@
 /* CREATE TABLE and ALTER TABLE: columns, constraints, commands. */
 #include "sql/parse/copy_priv.h"
 
+#include "sql/parse/scan_priv.h"
+
 static enum status refuse(const struct copy *c, int location, const char *what)
 {
     return copy__at(c, location, FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported", what));
@@ -174,6 +176,29 @@ enum status copy__create_table(struct copy *c, const CreateStmt *s, struct ast *
     return copy__list(c, s->options, &n->options);
 }
 
+/* Its query as written, without the WITH [NO] DATA at the end. */
+static enum status matview_text(struct copy *c, const CreateTableAsStmt *s, const char **ret)
+{
+    struct slice query;
+    uint32_t at = (uint32_t)s->into->rel->location;
+    struct scan back = {c->text.data, at, (uint32_t)c->end};
+    struct token t, words[3] = {{0}};
+    if (!scan__query(c->text, at, (uint32_t)c->end, false, false, &query))
+        return FAIL(INTERNAL_ERROR, "the query of view \"%s\" was not found", s->into->rel->relname);
+    do { /* the last three */
+        words[0] = words[1];
+        words[1] = words[2];
+        words[2] = t = (struct token){0};
+        scan__next(&back, &t);
+        words[2] = t;
+    } while (t.kind != TOK_END && t.kind != TOK_BAD && t.end < (uint32_t)(query.data + query.len - c->text.data));
+    const struct token *with = scan__is_word(&back, &words[1], "no") ? &words[0] : &words[1];
+    if (scan__is_word(&back, &words[2], "data") && scan__is_word(&back, with, "with"))
+        query.len = (size_t)(c->text.data + with->start - query.data);
+    *ret = arena_strndup(c->arena, query.data, query.len);
+    return OK;
+}
+
 enum status copy__create_table_as(struct copy *c, const CreateTableAsStmt *s, struct ast **ret)
 {
     struct ast_create_table_as *n = NODE_NEW(c, ast_create_table_as, AST_CREATE_TABLE_AS, -1);
@@ -183,6 +208,7 @@ enum status copy__create_table_as(struct copy *c, const CreateTableAsStmt *s, st
     n->if_not_exists = s->if_not_exists;
     n->with_no_data = s->into->skipData;
     n->materialized = s->objtype == OBJECT_MATVIEW;
+    if (n->materialized) TRY(matview_text(c, s, &n->query_text));
     n->on_commit = on_commit_letter(s->into->onCommit);
     n->access_method = copy__string(c, s->into->accessMethod);
     n->tablespace = copy__string(c, s->into->tableSpaceName);

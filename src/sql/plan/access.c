@@ -384,6 +384,12 @@ static void fetch_columns(struct level *l, uint32_t relation, struct plan_node *
 enum status make_scan(struct level *l, uint32_t relation, struct access_path *path,
                       struct expr **conjuncts, uint32_t n, struct source *ret)
 {
+    const struct table_def *read = l->query->relations[relation]->table;
+    if (read->kind == 'm' && !read->tree) {
+        (void)FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE,
+                   "materialized view \"%s\" has not been populated", read->name);
+        return error_hint("Use the REFRESH MATERIALIZED VIEW command.");
+    }
     struct planner *p = l->planner;
     const struct relation *r = l->query->relations[relation];
     const struct table_def *t = r->table;
