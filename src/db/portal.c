@@ -151,6 +151,21 @@ static void free_portal(struct portal *p)
     arena_release(&a);
 }
 
+/* Those that outlive the transaction take all their rows along. */
+enum status session__hold_portals(struct session *s)
+{
+    size_t pos = 0;
+    void *v;
+    while (map_next(&s->portals, &pos, NULL, NULL, &v)) {
+        struct portal *p = v;
+        if (!p->held || !p->stream) continue;
+        if (!p->materialised) TRY(keep_from_start(s, p));
+        TRY(keep_up_to(p, INT64_MAX));
+        close_stream(p);
+    }
+    return OK;
+}
+
 void session__close_portals(struct session *s, bool all)
 {
     size_t pos = 0;
@@ -459,13 +474,67 @@ enum status session_close_portal(struct session *s, const char *name)
 
 /* --- DECLARE, FETCH, MOVE, CLOSE ------------------------------------------------------------ */
 
-enum { CURSOR_SCROLL = 2, CURSOR_NO_SCROLL = 4, CURSOR_HOLD = 32 };
+enum { CURSOR_SCROLL = 2, CURSOR_NO_SCROLL = 4, CURSOR_INSENSITIVE = 8, CURSOR_HOLD = 32 };
+
+/* May a cursor that does not say go back? As PostgreSQL has it: over what is sorted or a table by itself, not
+ * over joins and groups. */
+static bool goes_back(const struct plan_node *n)
+{
+    bool all = true;
+    for (; n; n = n->left) {
+        switch (n->kind) {
+        case PLAN_VALUES: return n->values.row_count > 1;
+        case PLAN_SCAN: return !n->scan.sample;
+        case PLAN_INDEX_SCAN:
+        case PLAN_VIRTUAL_SCAN:
+        case PLAN_FUNCTION_SCAN:
+        case PLAN_CTE_SCAN:
+        case PLAN_SORT: return true;
+        case PLAN_APPEND:
+            for (uint32_t i = 0; i < n->append.child_count; i++) all &= goes_back(n->append.children[i]);
+            return all;
+        case PLAN_SUBQUERY_SCAN:
+        case PLAN_FILTER:
+        case PLAN_PROJECT:
+        case PLAN_GATHER:
+        case PLAN_LIMIT: break;
+        default: return false;
+        }
+    }
+    return false;
+}
+
+static bool may_scroll(const struct plan *p, bool scroll, bool no_scroll)
+{
+    if (scroll || no_scroll) return scroll;
+    return !p->lock_strength && goes_back(p->root);
+}
+
+/* Rows that are locked are read once, and forwards. */
+static enum status check_locking(const struct plan *p, uint32_t options)
+{
+    static const char *const words[] = {"FOR KEY SHARE", "FOR SHARE", "FOR NO KEY UPDATE",
+                                        "FOR UPDATE"};
+    if (!p->lock_strength) return OK;
+    const char *lock = words[p->lock_strength - 1];
+    if (options & CURSOR_HOLD) {
+        (void)FAIL(FEATURE_NOT_SUPPORTED, "DECLARE CURSOR WITH HOLD ... %s is not supported", lock);
+        return error_detail("Holdable cursors must be READ ONLY.");
+    }
+    if (options & CURSOR_SCROLL) {
+        (void)FAIL(FEATURE_NOT_SUPPORTED, "DECLARE SCROLL CURSOR ... %s is not supported", lock);
+        return error_detail("Scrollable cursors must be READ ONLY.");
+    }
+    if (!(options & CURSOR_INSENSITIVE)) return OK;
+    (void)FAIL(FEATURE_NOT_SUPPORTED, "DECLARE INSENSITIVE CURSOR ... %s is not valid", lock);
+    return error_detail("Insensitive cursors must be READ ONLY.");
+}
 
 static enum status open_cursor(struct session *s, struct portal *p, bool scroll)
 {
     static const struct result_sink nowhere = {0};
     p->started = true;
-    if (p->held || !stream_possible(s, p->plan->plan)) return materialise(s, p, &nowhere);
+    if (!stream_possible(s, p->plan->plan)) return materialise(s, p, &nowhere);
     TRY(stream_open(s, p->plan, NULL, &p->arena, &p->stream));
     return scroll ? begin_keeping(s, p) : OK;
 }
@@ -480,6 +549,8 @@ enum status session__declare_cursor(struct session *s, const struct ast_declare_
     bool hold = (a->options & CURSOR_HOLD) != 0;
     if (!hold && s->block != BLOCK_OPEN)
         return FAIL(NO_ACTIVE_SQL_TRANSACTION, "DECLARE CURSOR can only be used in transaction blocks");
+    if ((a->options & CURSOR_SCROLL) && (a->options & CURSOR_NO_SCROLL))
+        return FAIL(INVALID_CURSOR_DEFINITION, "cannot specify both SCROLL and NO SCROLL");
     if (!*a->name) return FAIL(INVALID_CURSOR_NAME, "invalid cursor name: must not be empty");
     inner.ast = a->query;
     if (ast_writes(a->query))
@@ -487,7 +558,8 @@ enum status session__declare_cursor(struct session *s, const struct ast_declare_
                     "DECLARE CURSOR must not contain data-modifying statements in WITH");
     struct cached_plan *plan = session__plan(s, &inner, text, NULL, &n, false, &result);
     if (!plan) return result;
-    result = new_portal(s, a->name, &p);
+    result = check_locking(plan->plan, a->options);
+    if (result == OK) result = new_portal(s, a->name, &p);
     if (result != OK) {
         cached_plan_release(plan);
         return result;
@@ -495,7 +567,7 @@ enum status session__declare_cursor(struct session *s, const struct ast_declare_
     p->plan = plan;
     p->held = hold;
     p->is_cursor = true;
-    p->scroll = !(a->options & CURSOR_NO_SCROLL);
+    p->scroll = may_scroll(plan->plan, a->options & CURSOR_SCROLL, a->options & CURSOR_NO_SCROLL);
     p->query_text = slice_dup(&p->arena, text);
     p->column_count = plan->plan->output_count;
     p->columns = ARENA_ARRAY(&p->arena, struct result_column, p->column_count + 1);
@@ -523,7 +595,7 @@ enum status session__open_portal(struct session *s, const char *name, struct cac
     cached_plan_ref(plan);
     p->plan = plan;
     p->is_cursor = p->started = true;
-    p->scroll = !no_scroll;
+    p->scroll = may_scroll(pl, scroll, no_scroll);
     p->query_text = slice_dup(&p->arena, text);
     p->column_count = pl->output_count;
     p->columns = ARENA_ARRAY(&p->arena, struct result_column, p->column_count + 1);

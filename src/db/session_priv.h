@@ -627,6 +627,7 @@ enum status session__open_portal(struct session *s, const char *name, struct cac
 enum status session__fetch(struct session *s, const struct ast_fetch *a,
                            const struct result_sink *sink, char tag[64]) MUST;
 enum status session__close_cursor(struct session *s, const char *name) MUST;
+enum status session__hold_portals(struct session *s) MUST; /* before the transaction commits */
 void session__close_portals(struct session *s, bool all); /* at transaction end: all but held ones */
 void prepared__free_all(struct session *s);
 /* Runs one parsed statement (simple protocol, and EXECUTE's utility statements). */

@@ -165,6 +165,7 @@ enum status session__commit(struct session *s, const struct result_sink *sink)
 {
     struct notify_batch told;
     enum status result = check_deferred(s, sink);
+    if (result == OK) result = session__hold_portals(s);
     if (result == OK) result = temporary_before_commit(s);
     if (result == OK) result = session__notify_commit(s, &told);
     if (result != OK) {
