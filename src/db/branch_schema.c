@@ -223,6 +223,18 @@ static enum status get_numbers(struct merge *m, struct merge_table *t)
     return t->ours ? catalog_get_renumbered(m->s->txn, t->oid, &t->our_numbers) : OK;
 }
 
+/* Its rows are the query's: one that both have stays as it is, a new one comes without rows and indexes. */
+static enum status merge_materialized(struct changes *x, struct merge_table *t, bool take)
+{
+    if (!t->theirs) return take ? drop_table(x, t) : OK;
+    if (t->ours || !take) return OK;
+    struct table_def *def = arena_memdup(&x->m->s->arena, t->theirs, sizeof *def);
+    def->tree = 0;
+    def->index_count = 0;
+    t->theirs = def;
+    return put_table(x, t);
+}
+
 static enum status merge_table(struct changes *x, oid_t oid)
 {
     struct merge *m = x->m;
@@ -234,6 +246,7 @@ static enum status merge_table(struct changes *x, oid_t oid)
     TRY(get_numbers(m, &t));
     struct states s = {t.was, t.theirs, t.ours, same_table, any->schema, any->name};
     bool take = takes(m, &s);
+    if (any->kind == 'm') return merge_materialized(x, &t, take);
     if (!t.theirs) return take ? drop_table(x, &t) : OK;
     if (!take && !t.ours && t.was && same(&s, t.was, t.theirs)) TRY(update_dropped(m, &t, &take));
     if (t.ours && t.ours->tree && t.theirs->tree && !merge__same_key(t.ours, t.theirs))

@@ -135,7 +135,7 @@ static bool is_own(const struct own_trees *o, tree_id tree, tree_id in_main)
 
 static bool is_looked_at(const struct own_trees *o, const struct table_def *t)
 {
-    if (t->kind != 'r' || !t->tree) return false;
+    if ((t->kind != 'r' && t->kind != 'm') || !t->tree) return false;
     if (!o->main) return true;
     const struct table_def *m = catalog_table_by_oid(o->main, t->oid);
     bool own = !m || is_own(o, t->tree, m->tree);

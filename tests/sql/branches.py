@@ -683,6 +683,34 @@ def check(c, line):
     assert [x[0] for x in rows(c, "select id from t order by id desc limit 3")] == [x[0] for x in want[::-1][:3]]
 
 
+def materialized(c):
+    """Materialized views of both sides stay as they are; those of the branch come without rows."""
+    c.execute("create table mb (a int primary key); insert into mb select generate_series(1, 5);"
+              "create materialized view kept_mv as select * from mb; create unique index on kept_mv (a);"
+              "create materialized view lazy_mv as select 1 as x with no data;"
+              "create materialized view gone_mv as select 1 as x")
+    c.execute("create branch mv")
+    in_branch(c, "mv", "insert into mb values (6)", "refresh materialized view kept_mv",
+              "refresh materialized view lazy_mv", "drop materialized view gone_mv",
+              "create materialized view made_mv as select a * 2 as d from mb", "create index on made_mv (d)")
+    got = rows(c, "select table_name, kind from helios_branch_diff('main', 'mv') where key is null order by 1")
+    assert got == [
+        ("public.gone_mv", "materialized view dropped"), ("public.kept_mv", "materialized view altered"),
+        ("public.lazy_mv", "materialized view altered"), ("public.made_mv", "materialized view added")], got
+    c.execute("merge branch mv into main")
+    assert rows(c, "select count(*) from mb") == [(6,)]
+    assert rows(c, "select count(*) from kept_mv") == [(5,)]
+    fails(c, "55000", "has not been populated", "select * from lazy_mv")
+    fails(c, "55000", "has not been populated", "select * from made_mv")
+    fails(c, "42P01", "does not exist", "select * from gone_mv")
+    for view in ("kept_mv", "lazy_mv", "made_mv"):
+        c.execute("refresh materialized view " + view)
+    c.execute("refresh materialized view concurrently kept_mv")
+    assert rows(c, "select (select count(*) from kept_mv), (select max(d) from made_mv)") == [(6, 12)]
+    assert rows(c, "select count(*) from helios_verify() where problem is not null") == [(0,)]
+    c.execute("drop branch mv")
+
+
 # --- the example of the documentation ------------------------------------------------------------
 
 def documented(server, path):
@@ -720,6 +748,7 @@ def main(heliosd, document):
         rewritten(c)
         referred_altered(c)
         both_altered(c)
+        materialized(c)
     with Server(heliosd) as server:
         documented(server, document)
     model(heliosd, seed)
