@@ -139,3 +139,8 @@ copy (delete from t where id = 2 returning id) to stdout;
 explain (costs off) with d as (delete from t where n = 3 returning id), u as (update t set n = 1 where n = 5) select * from d;
 explain (costs off) with d as (delete from t where n = 3 returning v) insert into archive (v) select v from d;
 select id, v from t order by id;
+-- EXPLAIN ANALYZE does it all, too
+explain (analyze) with x as (insert into archive (v) values ('explained') returning 1), y as (insert into archive (v) values ('unread')) select * from x \g /dev/null
+select v from archive where v in ('explained', 'unread') order by 1;
+explain (analyze) with c as (insert into child values (99, 99, 'no parent')) select 1 \g /dev/null
+select count(*) from child where id = 99;

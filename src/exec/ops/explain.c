@@ -21,10 +21,15 @@ static enum status run(struct explain *x, struct txn *t, const struct exec_param
     run.stats = stats;
     int64_t start = monotonic_us();
     enum status st = op__run(&run, x->plan->root, &sink);
+    if (st == END_OF_DATA) st = OK;
+    if (x->plan->change_count) {
+        if (st == OK) st = op__finish_parts(&run);
+        op__end_parts(&run);
+    }
     exec_end(&run);
     x->run_us = monotonic_us() - start;
     x->stats = stats;
-    return st == END_OF_DATA ? OK : st;
+    return st;
 }
 
 static enum status print(struct explain *x, struct strbuf *out)
