@@ -50,7 +50,6 @@ uint64_t txn_snapshot_ts(const struct txn *t); /* of the running statement */
 /* That all its statements read at, but for those that began latest; 0: each has its own, or there is none yet. */
 uint64_t txn_kept_snapshot_ts(const struct txn *t);
 bool txn_has_writes(const struct txn *t);
-bool txn_changes_rows(const struct txn *t); /* the same without locks, and with what it has loaded */
 /* Versions written so far, and their bytes; what was rolled back to a savepoint does not count. */
 void txn_get_written(const struct txn *t, uint64_t *ret_rows, uint64_t *ret_bytes);
 struct store *txn_store(const struct txn *t);

@@ -141,5 +141,7 @@ enum status ddl__follow(const struct follower *f)
 bool ddl__is_alone(const struct ddl *d)
 {
     const struct session *s = d->s;
-    return s->block == BLOCK_NONE && !s->in_function && !txn_changes_rows(s->txn);
+    uint64_t rows, bytes;
+    txn_get_written(s->txn, &rows, &bytes);
+    return s->block == BLOCK_NONE && !s->in_function && rows <= 1; /* the lock of DDL is one */
 }

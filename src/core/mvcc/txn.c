@@ -442,7 +442,7 @@ static void settle_versions(struct txn *t, uint64_t ts)
     }
 }
 
-bool txn_changes_rows(const struct txn *t)
+static bool writes_rows(const struct txn *t)
 {
     if (t->changes.count || t->loads.count) return true;
     for (size_t i = 0; i < t->writes.count; i++)
@@ -499,7 +499,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     struct store *s = t->store;
     if (ret_ts) *ret_ts = 0;
     enum status st = OK;
-    if (!txn_changes_rows(t) && !t->resolves) {
+    if (!writes_rows(t) && !t->resolves) {
         if (t->ssi) st = ssi__prepare(t);
         if (st == OK) return commit_reads(t);
         txn_abort(t);
