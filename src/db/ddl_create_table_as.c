@@ -31,7 +31,6 @@ enum status ddl__result_columns(struct ddl *d, struct table_edit *e,
     return OK;
 }
 
-<<<<<<< HEAD
 /* It reads what any other of the transaction does. */
 static void begin_query(struct session *s)
 {
@@ -47,11 +46,7 @@ static void end_query(struct session *s)
     session__change_catalog(s, true);
 }
 
-static enum status fill(struct ddl *d, const struct ast_create_table_as *n,
-                        const struct schema_def *schema, char tag[64])
-=======
 enum status ddl__run(struct ddl *d, struct ast *ast, struct slice text, char words[64])
->>>>>>> 88a6c46 (db: materialized views; comments on types, triggers and routines are shown)
 {
     static const struct exec_params no_params = {0};
     struct statement st = {.ast = ast};
@@ -79,26 +74,11 @@ enum status ddl__fill_table(struct ddl *d, const struct schema_def *schema, cons
     insert->with = select->with;
     select->with = (struct ast_with){0};
     insert->select = select;
-<<<<<<< HEAD
-    struct statement st = {.ast = &insert->node};
-    uint32_t params = 0;
-    enum status s;
-    begin_query(d->s);
-    struct cached_plan *p = session__plan(d->s, &st, d->text, NULL, &params, false, &s);
-    if (!p) {
-        end_query(d->s);
-        return s;
-    }
-    struct run_options o = {.params = &no_params};
     char words[64] = "";
-    s = session__run_plan(d->s, p, &o, d->sink, words);
-    cached_plan_unref(p);
+    begin_query(d->s);
+    enum status s = ddl__run(d, &insert->node, text, words);
     end_query(d->s);
     TRY(s);
-=======
-    char words[64] = "";
-    TRY(ddl__run(d, &insert->node, text, words));
->>>>>>> 88a6c46 (db: materialized views; comments on types, triggers and routines are shown)
     const char *count = strrchr(words, ' '); /* of "INSERT 0 n" */
     ddl__tag(tag, arena_printf(d->a, "SELECT%s", count ? count : " 0"));
     return OK;
@@ -128,18 +108,12 @@ enum status ddl__create_table_as(struct ddl *d, const struct ast_create_table_as
     TRY(ddl__new_table(d, schema, n->table, &e));
     TRY(ddl__on_commit(d, &e.def, n->on_commit));
     TRY(ddl__options(d, &n->options, &e.def.options));
-<<<<<<< HEAD
     e.def.options = storage_with_default(d->s, e.def.options, d->a);
-    TRY(add_columns(d, &e, n, q));
+    TRY(ddl__result_columns(d, &e, n, q));
     TRY(ddl__edit_put(d, &e, &made));
     storage_tell_new(d->s, made);
-    return n->with_no_data ? OK : fill(d, n, schema, tag);
-=======
-    TRY(ddl__result_columns(d, &e, n, q));
-    TRY(ddl__edit_put(d, &e, NULL));
     return n->with_no_data ? OK
                            : ddl__fill_table(d, schema, n->table->name, n->query, d->text, tag);
->>>>>>> 88a6c46 (db: materialized views; comments on types, triggers and routines are shown)
 }
 
 /* The INTO of a set operation stands in its leftmost SELECT. */
