@@ -254,13 +254,34 @@ static size_t common_len(const struct leaf *l, struct slice key, size_t from)
     return i;
 }
 
+enum { LEAF_CHUNK_MIN = 8, LEAF_CHUNK_MAX = 1024 };
+
+static void list_leaf(struct art *t, struct leaf *l)
+{
+    struct leaf_chunk *c = t->last;
+    if (!c || t->last_count == c->cap) {
+        uint32_t cap = !c ? LEAF_CHUNK_MIN : c->cap < LEAF_CHUNK_MAX ? 2 * c->cap : LEAF_CHUNK_MAX;
+        struct leaf_chunk *more = art__alloc(t, sizeof *more + cap * sizeof l, _Alignof(struct leaf_chunk));
+        more->next = NULL;
+        more->cap = cap;
+        if (c) c->next = more;
+        else __atomic_store_n(&t->first, more, __ATOMIC_RELAXED);
+        t->last = c = more;
+        t->last_count = 0;
+    }
+    c->leaves[t->last_count++] = l;
+    __atomic_store_n(&t->listed, t->listed + 1, __ATOMIC_RELEASE);
+}
+
 static struct leaf *leaf_new(struct art *t, struct slice key)
 {
     struct leaf *l = art__alloc(t, sizeof *l + key.len, _Alignof(struct leaf));
+    l->note = 0;
     l->head = NULL;
     l->key_len = (uint32_t)key.len;
     if (key.len) memcpy(l->key, key.data, key.len);
     STORE_RELAXED(&t->keys, t->keys + 1);
+    list_leaf(t, l);
     return l;
 }
 

@@ -7,8 +7,16 @@
 
 struct leaf {
     struct version *head; /* atomic: release by the writer, acquire by readers */
+    uint64_t note;        /* atomic: leaf_note */
     uint32_t key_len;     /* immutable, as is the key */
     char key[];
+};
+
+/* Leaves in the order in which they were made. */
+struct leaf_chunk {
+    struct leaf_chunk *next; /* set before `listed` tells of what is in it */
+    uint32_t cap;
+    struct leaf *leaves[];
 };
 
 /* Zeroed and given an initialised arena is empty. */
@@ -17,6 +25,9 @@ struct art {
     struct arena arena; /* guarded by the memtable's latch */
     uint64_t bytes;     /* given out of the arena; atomic, relaxed */
     uint64_t keys;      /* atomic, relaxed */
+    struct leaf_chunk *first, *last; /* first: atomic, set once; last: guarded by the latch */
+    uint32_t last_count;             /* of leaves in the last; guarded by the latch */
+    uint64_t listed;                 /* atomic: of all leaves; release, acquire */
 };
 
 enum art_seek {

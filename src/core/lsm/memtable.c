@@ -73,6 +73,16 @@ void leaf_set_head(struct leaf *l, struct version *v)
     __atomic_store_n(&l->head, v, __ATOMIC_RELEASE);
 }
 
+uint64_t leaf_note(const struct leaf *l)
+{
+    return __atomic_load_n(&l->note, __ATOMIC_RELAXED);
+}
+
+void leaf_set_note(struct leaf *l, uint64_t note)
+{
+    __atomic_store_n(&l->note, note, __ATOMIC_RELAXED);
+}
+
 struct version *memtable_version_new(struct memtable *m, struct slice row)
 {
     DEBUG_ASSERT(__atomic_load_n(&m->latch.held, __ATOMIC_RELAXED));
@@ -90,4 +100,23 @@ uint32_t memtable_walk(const struct memtable *m, struct slice from, bool after, 
     enum art_seek seek = after ? ART_AFTER : ART_FROM;
     if (reverse) seek = from.data ? ART_BEFORE : ART_LAST;
     return art__walk(&m->art, from, seek, ret, max);
+}
+
+void memtable_list(const struct memtable *m, struct leaf_list *ret)
+{
+    uint64_t n = __atomic_load_n(&m->art.listed, __ATOMIC_ACQUIRE);
+    *ret = (struct leaf_list){__atomic_load_n(&m->art.first, __ATOMIC_RELAXED), 0, n};
+}
+
+uint32_t memtable_list_next(struct leaf_list *l, struct leaf **ret, uint32_t max)
+{
+    uint32_t n = 0;
+    for (; n < max && l->left; n++, l->left--) {
+        if (l->at == l->chunk->cap) {
+            l->chunk = l->chunk->next;
+            l->at = 0;
+        }
+        ret[n] = l->chunk->leaves[l->at++];
+    }
+    return n;
 }

@@ -11,6 +11,7 @@
 struct txn;
 struct memtable;
 struct leaf; /* a key and the head of its chain */
+struct leaf_chunk;
 
 /* One version of a key. `begin` is the commit timestamp, or (lowest bit set) the transaction that is
  * in flight. Immutable but for `begin`, which goes from transaction to timestamp once. */
@@ -39,7 +40,19 @@ void memtable_unlatch(struct memtable *m);
 struct slice leaf_key(const struct leaf *l);
 struct version *leaf_head(const struct leaf *l);               /* acquire */
 void leaf_set_head(struct leaf *l, struct version *v);         /* release; caller holds the latch */
+/* What readers have found out of the key and keep with it: a number of their own; 0 at first. */
+uint64_t leaf_note(const struct leaf *l);
+void leaf_set_note(struct leaf *l, uint64_t note);
 struct version *memtable_version_new(struct memtable *m, struct slice row); /* latch held */
+
+/* All keys that were there when it began, in the order in which they came: faster than a walk. */
+struct leaf_list {
+    const struct leaf_chunk *chunk;
+    uint32_t at;
+    uint64_t left;
+};
+void memtable_list(const struct memtable *m, struct leaf_list *ret);
+uint32_t memtable_list_next(struct leaf_list *l, struct leaf **ret, uint32_t max); /* 0: the end */
 
 /* Ordered walk, for scans and flushes, while writers go on: sees every key present throughout.
  * Returns up to `max` leaves with key >= from (> when `after`), ascending; or with key < from (NULL:

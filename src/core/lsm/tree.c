@@ -64,6 +64,7 @@ struct shape *shape__copy(const struct shape *s)
     struct shape *c = mem_alloc(MEM_RUN, sizeof *c);
     c->memories = mem_alloc(MEM_RUN, (s->memory_count + 1) * sizeof *c->memories);
     c->memory_count = s->memory_count;
+    c->runs_version = s->runs_version;
     if (s->memory_count)
         memcpy(c->memories, s->memories, s->memory_count * sizeof *c->memories);
     for (int l = 0; l < LISTS; l++) {
@@ -113,6 +114,7 @@ void tree__set_shape(struct tree *t, struct shape *next)
 
 void shape__remove_run(struct shape *s, uint64_t id)
 {
+    s->runs_version++;
     for (int l = 0; l < LISTS; l++) {
         struct level *v = &s->levels[l];
         for (uint32_t i = 0; i < v->count; i++) {
@@ -128,6 +130,7 @@ void shape__remove_run(struct shape *s, uint64_t id)
 void shape__add_run(struct shape *s, uint32_t level, struct run_ref *r)
 {
     struct level *v = &s->levels[level];
+    s->runs_version++;
     v->runs = mem_realloc(MEM_RUN, v->runs, (v->count + 2) * sizeof *v->runs);
     uint32_t at = 0;
     if (level == HISTORY && r->run)
@@ -302,6 +305,7 @@ enum status tree_freeze(struct tree *t, struct memory *m)
         /* Taken under the latch: every write to the new memtable is logged after this. */
         next->memories[0] = memory__new(t->forest->wal ? wal_appended_lsn(t->forest->wal).v : 0);
         if (t->forest->wal) next->memories[0]->since_ts = wal_appended_ts(t->forest->wal);
+        next->memories[0]->runs_version = s->runs_version;
         next->memory_count = s->memory_count + 1;
         __atomic_store_n(&m->frozen, true, __ATOMIC_SEQ_CST);
         tree__set_shape(t, next);

@@ -32,6 +32,7 @@ struct memory {
     uint32_t unresolved; /* atomic: versions of transactions in flight */
     bool frozen;         /* atomic; changes under the memtable's latch */
     uint64_t counted;    /* bytes told to forest.memtable_bytes; guarded by the latch */
+    uint64_t runs_version; /* of the shape that it came with; immutable */
     bool flushed;        /* told to forest.flushed_bytes instead: only readers keep it */
 };
 
@@ -70,6 +71,7 @@ struct level {
 struct shape {
     struct memory **memories; /* newest first: [0] is the active one */
     uint32_t memory_count;
+    uint64_t runs_version; /* another one, and higher, whenever the runs are others */
     struct level levels[LISTS]; /* 0: newest first; others: ascending by key; HISTORY: by what ended
                                    last, descending */
 };

@@ -391,6 +391,13 @@ enum status column_reader_column(struct column_reader *r, uint32_t column, const
         return OK;
     }
     TRY(block_of(r, column, &b));
+    /* Many are found faster among all than one by one. */
+    bool most = type_rep(r->scan->types[column]) == REP_BYTES ? count > column_rows(b) / 4 * 3
+                                                              : count > column_rows(b) / 8;
+    if (sel && most) {
+        sel = NULL;
+        count = column_rows(b);
+    }
     return column_read(b, sel, count, flat, &r->arena, ret);
 }
 

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "core/mvcc/column_priv.h"
 
-enum { WALK_LEAVES = 256 };
+enum { WALK_LEAVES = 64 };
 
 void store_set_tree_columns(struct store *s, tree_id id, const struct tree_columns *columns)
 {
@@ -37,10 +37,21 @@ bool column__in_memory(const struct column_scan *s, uint32_t n, struct slice key
     return false;
 }
 
-/* Finders of all runs, while memtables are looked through. */
+/* A run of the shape, whether the scan sees it or not. */
+struct shape_run {
+    struct run *run;
+    uint32_t level;
+    uint32_t at; /* among the scan's; NOT_SEEN */
+};
+#define NOT_SEEN UINT32_MAX
+
+/* While memtables are looked through. */
 struct hiding {
     struct column_scan *scan;
-    struct run_finder *finders;
+    struct shape_run *runs;
+    struct run_finder *finders; /* of each */
+    uint32_t count;
+    uint32_t version; /* of notes in the memtable at hand; 0: none are made */
 };
 
 static uint64_t *hidden_of(struct scan_run *r)
@@ -53,79 +64,125 @@ static uint64_t *hidden_of(struct scan_run *r)
     return r->hidden;
 }
 
-/* In that run, if it has the key. */
-static enum status hide_in(struct hiding *h, uint32_t at, struct slice key, uint64_t hash, bool *ret)
-{
-    struct scan_run *r = &h->scan->runs[at];
-    uint64_t position;
-    *ret = false;
-    if (!r->columns || !run_may_contain(r->ref->run, key, hash)) return OK;
-    enum status st = run_find_position(&h->finders[at], key, &position);
-    if (st == NOT_FOUND) return OK;
-    TRY(st);
-    hidden_of(r)[position / 64] |= 1ull << position % 64;
-    *ret = true;
-    return OK;
-}
-
 /* The first run of those from `at` on, all of one level, whose last key is not below. */
-static uint32_t run_of_level(const struct column_scan *s, uint32_t at, uint32_t end, struct slice key)
+static uint32_t run_of_level(const struct hiding *h, uint32_t at, uint32_t end, struct slice key)
 {
     while (at < end) {
         uint32_t mid = at + (end - at) / 2;
-        if (slice_cmp(run_max_key(s->runs[mid].ref->run), key) < 0) at = mid + 1;
+        if (slice_cmp(run_max_key(h->runs[mid].run), key) < 0) at = mid + 1;
         else end = mid;
     }
     return at;
 }
 
-/* In the newest run with columns that has the key: its own mask tells the older ones. */
-static enum status hide(struct hiding *h, struct slice key)
+/* Where a key lies: in the newest run with columns that has it. */
+struct key_place {
+    uint32_t run; /* of the shape; NOT_SEEN: in none */
+    uint64_t position;
+};
+
+/* `seen`: only runs that the scan sees. */
+static enum status find_place(struct hiding *h, struct slice key, bool seen, struct key_place *ret)
 {
-    const struct column_scan *s = h->scan;
     uint64_t hash = run_key_hash(key);
-    bool done = false;
-    for (uint32_t i = 0, end; i < s->run_count && !done; i = end) {
-        uint32_t level = s->runs[i].level, at = i;
-        for (end = i + 1; level && end < s->run_count && s->runs[end].level == level;) end++;
-        if (level) at = run_of_level(s, i, end, key);
-        if (at < end) TRY(hide_in(h, at, key, hash, &done));
+    ret->run = NOT_SEEN;
+    for (uint32_t i = 0, end; i < h->count; i = end) {
+        uint32_t level = h->runs[i].level, at = i;
+        for (end = i + 1; level && end < h->count && h->runs[end].level == level;) end++;
+        if (level) at = run_of_level(h, i, end, key);
+        if (at == end || (seen && h->runs[at].at == NOT_SEEN)) continue;
+        struct run *r = h->runs[at].run;
+        if (!run_has_columns(r) || !run_may_contain(r, key, hash)) continue;
+        enum status st = run_find_position(&h->finders[at], key, &ret->position);
+        if (st == NOT_FOUND) continue;
+        ret->run = at;
+        return st;
     }
     return OK;
 }
 
-static enum status take_leaf(struct hiding *h, uint32_t memory, const struct leaf *leaf)
+/* A place as it is kept with a leaf: 20 bits of the version of the runs, 12 of the run, the position. */
+enum { NOTE_VERSION_END = 1 << 20, NOTE_RUN_NONE = (1 << 12) - 1 };
+
+static bool read_note(const struct hiding *h, const struct leaf *leaf, struct key_place *ret)
+{
+    uint64_t note = leaf_note(leaf);
+    uint32_t run = (uint32_t)(note >> 32) & NOTE_RUN_NONE;
+    if (!h->version || note >> 44 != h->version) return false;
+    *ret = (struct key_place){run == NOTE_RUN_NONE ? NOT_SEEN : run, (uint32_t)note};
+    return true;
+}
+
+static void make_note(const struct hiding *h, struct leaf *leaf, const struct key_place *p)
+{
+    uint64_t run = p->run == NOT_SEEN ? NOTE_RUN_NONE : p->run;
+    if (h->version && (p->run == NOT_SEEN || p->run < NOTE_RUN_NONE))
+        leaf_set_note(leaf, (uint64_t)h->version << 44 | run << 32 | (p->run == NOT_SEEN ? 0 : p->position));
+}
+
+/* In the newest run with columns that has the key: masks of that one tell the older ones. */
+static enum status hide(struct hiding *h, struct leaf *leaf)
+{
+    struct key_place p;
+    if (!read_note(h, leaf, &p)) {
+        TRY(find_place(h, leaf_key(leaf), false, &p));
+        make_note(h, leaf, &p);
+    }
+    if (p.run != NOT_SEEN && h->runs[p.run].at == NOT_SEEN)
+        TRY(find_place(h, leaf_key(leaf), true, &p)); /* a load that the scan does not see */
+    if (p.run == NOT_SEEN) return OK;
+    hidden_of(&h->scan->runs[h->runs[p.run].at])[p.position / 64] |= 1ull << p.position % 64;
+    return OK;
+}
+
+static enum status take_leaf(struct hiding *h, uint32_t memory, struct leaf *leaf)
 {
     struct column_scan *s = h->scan;
     const struct version *v = mvcc__visible(&s->view, leaf_head(leaf));
     if (!v || column__in_memory(s, memory, leaf_key(leaf))) return OK;
     if (!v->tombstone) ARRAY_PUSH(&s->memory, (struct scan_row){leaf, v});
-    return hide(h, leaf_key(leaf));
+    return hide(h, leaf);
 }
 
 static enum status walk_memory(struct hiding *h, uint32_t memory)
 {
-    const struct memtable *m = h->scan->shape->memories[memory]->table;
+    const struct memory *from_memory = h->scan->shape->memories[memory];
+    const struct memtable *m = from_memory->table;
     struct leaf *leaves[WALK_LEAVES];
-    struct slice from = {0};
-    uint32_t n = memtable_key_count(m) ? WALK_LEAVES : 0;
-    for (bool after = false; n == WALK_LEAVES; after = true) {
+    uint64_t version = h->scan->shape->runs_version - from_memory->runs_version + 1;
+    h->version = version < NOTE_VERSION_END ? (uint32_t)version : 0;
+    struct leaf_list list;
+    uint32_t n;
+    memtable_list(m, &list);
+    while ((n = memtable_list_next(&list, leaves, WALK_LEAVES)) > 0) {
         if (waiter_canceled(waiter_self()))
             return FAIL(QUERY_CANCELED, "canceling statement due to user request");
-        n = memtable_walk(m, from, after, false, leaves, WALK_LEAVES);
+        for (uint32_t i = 0; i < n; i++) __builtin_prefetch(leaves[i]);
+        for (uint32_t i = 0; i < n; i++) __builtin_prefetch(leaf_head(leaves[i]));
         for (uint32_t i = 0; i < n; i++) TRY(take_leaf(h, memory, leaves[i]));
-        if (n) from = leaf_key(leaves[n - 1]);
     }
     return OK;
 }
 
 static enum status walk_memories(struct column_scan *s)
 {
-    struct hiding h = {s, mem_alloc(MEM_TXN, (s->run_count + 1) * sizeof *h.finders)};
+    struct hiding h = {.scan = s};
     enum status st = OK;
-    for (uint32_t i = 0; i < s->run_count; i++) h.finders[i].run = s->runs[i].ref->run;
+    uint32_t seen = 0, all = 0;
+    for (uint32_t l = 0; l < LEVELS_MAX; l++) all += s->shape->levels[l].count;
+    h.runs = mem_alloc(MEM_TXN, (all + 1) * sizeof *h.runs);
+    h.finders = mem_alloc(MEM_TXN, (all + 1) * sizeof *h.finders);
+    for (uint32_t l = 0; l < LEVELS_MAX; l++)
+        for (uint32_t i = 0; i < s->shape->levels[l].count; i++) {
+            const struct run_ref *r = s->shape->levels[l].runs[i];
+            bool sees = seen < s->run_count && s->runs[seen].ref == r;
+            h.finders[h.count].run = r->run;
+            h.runs[h.count++] = (struct shape_run){r->run, l, sees ? seen : NOT_SEEN};
+            seen += sees;
+        }
     for (uint32_t i = 0; i < s->shape->memory_count && st == OK; i++) st = walk_memory(&h, i);
-    for (uint32_t i = 0; i < s->run_count; i++) run_finder_end(&h.finders[i]);
+    for (uint32_t i = 0; i < h.count; i++) run_finder_end(&h.finders[i]);
+    mem_free(MEM_TXN, h.runs);
     mem_free(MEM_TXN, h.finders);
     return st;
 }

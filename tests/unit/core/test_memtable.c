@@ -82,6 +82,24 @@ static void check_walk(const struct memtable *m, const struct model *o, struct r
     for (uint32_t i = 0; i < n; i++) assert_true(slice_eq(leaf_key(got[i]), o->keys[at + i]));
 }
 
+/* Each key once. */
+static void check_list(const struct memtable *m, const struct model *o, struct rng *r)
+{
+    struct leaf_list l;
+    struct leaf *got[40];
+    uint32_t n, seen = 0;
+    bool *met = mem_alloc(MEM_TEST, (o->count + 1) * sizeof *met);
+    memtable_list(m, &l);
+    while ((n = memtable_list_next(&l, got, 1 + (uint32_t)rng_below(r, 40))) > 0)
+        for (uint32_t i = 0; i < n; i++, seen++) {
+            uint32_t at = model_bound(o, leaf_key(got[i]));
+            assert_true(at < o->count && slice_eq(leaf_key(got[i]), o->keys[at]) && !met[at]);
+            met[at] = true;
+        }
+    assert_int_equal(seen, o->count);
+    mem_free(MEM_TEST, met);
+}
+
 static void random_model(uint64_t seed, unsigned shape)
 {
     struct memtable *m = memtable_new();
@@ -106,6 +124,7 @@ static void random_model(uint64_t seed, unsigned shape)
         if (step % 100) continue;
         check_walk(m, o, &r, (struct slice){0}, false, false);
         check_walk(m, o, &r, (struct slice){0}, false, true);
+        check_list(m, o, &r);
     }
     for (uint32_t i = 0; i < o->count; i++) assert_non_null(memtable_find(m, o->keys[i]));
     assert_true(memtable_bytes(m) > o->count * sizeof(struct version));
