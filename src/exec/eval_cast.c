@@ -134,6 +134,24 @@ static widen_fn widen_find(type_id from, type_id to)
     return NULL;
 }
 
+/* From char(n) to text: by reference. */
+static void cut_blanks(const struct expr *e, const struct vec *arg, const struct batch *in,
+                       struct arena *a, struct vec *ret)
+{
+    const struct bytes *from = arg->data;
+    vec_init_flat_rows(ret, e->type, in->rows, a);
+    struct bytes *to = ret->data;
+    for (uint32_t i = 0; i < in->count; i++) {
+        uint32_t r = eval__row(in->sel, i);
+        if (nulls_get(arg->nulls, r)) continue;
+        const char *p = bytes_data(&from[r]);
+        uint32_t len = from[r].len;
+        while (len && p[len - 1] == ' ') len--;
+        to[r] = bytes_ref(p, len);
+    }
+    ret->nulls = arg->nulls;
+}
+
 enum status eval__cast_vector(const struct expr *e, const struct vec *arg, const struct batch *in,
                               struct arena *a, struct vec *ret, bool *ret_done)
 {
@@ -142,6 +160,11 @@ enum status eval__cast_vector(const struct expr *e, const struct vec *arg, const
         (e->cast.method == CAST_TYPMOD && e->typmod < 0)) {
         *ret = *arg;
         ret->type = e->type;
+        return OK;
+    }
+    if (e->args[0]->type == TYPE_BPCHAR && (e->type == TYPE_TEXT || e->type == TYPE_VARCHAR) &&
+        e->cast.method == CAST_FUNCTION && e->typmod < 0 && arg->form == VEC_FLAT) {
+        cut_blanks(e, arg, in, a, ret);
         return OK;
     }
     widen_fn fn = NULL;

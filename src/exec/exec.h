@@ -9,6 +9,7 @@
 #include "sql/plan.h"
 
 struct execution;
+struct column_reader;
 struct foreign_event;
 struct transition_rows;
 struct os;
@@ -107,6 +108,8 @@ struct exec_session {
 struct exec_sink {
     enum status (*rows)(void *ctx, const struct batch *b);
     void *ctx;
+    /* A whole block of columns, unread: takes it, or wants its rows. NULL: always wants rows. */
+    enum status (*block)(void *ctx, const struct column_reader *r, uint32_t rows, bool *ret_taken);
 };
 
 struct exec_params {
@@ -267,6 +270,9 @@ struct aggregate_impl {
     enum status (*add_group)(struct call_ctx *c, struct arena *keep, void *state,
                              const struct vec *const *args, uint32_t arg_count,
                              const uint16_t *sel, uint32_t count);
+    /* `count` values of that sum: sum / 10^scale. NULL: there is none. */
+    enum status (*add_sum)(struct call_ctx *c, struct arena *keep, void *state, __int128 sum,
+                           uint16_t scale, int64_t count);
 };
 const struct aggregate_impl *aggregate_impl(int proc_id);
 

@@ -229,6 +229,25 @@ RESULT(decimal_avg)
     return numeric_div(c->arena, &sum, &count, &ret->v.numeric);
 }
 
+/* --- sums that others have made --------------------------------------------------------------- */
+
+static enum status int_add_sum(struct call_ctx *c, struct arena *keep, void *state, __int128 sum,
+                               uint16_t scale, int64_t count)
+{
+    (void)c, (void)keep, (void)scale;
+    struct int_sum *s = state;
+    s->sum += sum;
+    s->count += count;
+    return OK;
+}
+static enum status decimal_add_sum(struct call_ctx *c, struct arena *keep, void *state, __int128 sum,
+                                   uint16_t scale, int64_t count)
+{
+    (void)c;
+    struct decimal_sum o = {.sum = sum, .count = count, .scale = scale};
+    return exec__decimal_merge(state, keep, &o);
+}
+
 /* --- sum and avg of floats ------------------------------------------------------------------ */
 
 struct float_sum {
@@ -389,9 +408,11 @@ BITS(bool_or, bool, b, |)
 #define BITS_ROWS(T, p) {"bit_and_agg", T, BITS_IMPL(p##_and)},                                    \
     {"bit_or_agg", T, BITS_IMPL(p##_or)}, {"bit_xor_agg", T, BITS_IMPL(p##_xor)}
 #define INT_IMPL(p, r)                                                                             \
-    {sizeof(struct int_sum), true, p##_add, int_merge, r, p##_batch, p##_group}
+    {sizeof(struct int_sum), true, p##_add, int_merge, r, p##_batch, p##_group,           \
+     int_add_sum}
 #define DECIMAL_IMPL(r)                                                                            \
-    {sizeof(struct decimal_sum), true, decimal_add, decimal_merge, r, decimal_batch, decimal_group}
+    {sizeof(struct decimal_sum), true, decimal_add, decimal_merge, r, decimal_batch, decimal_group,   \
+     decimal_add_sum}
 #define FLOAT_IMPL(p, r) IMPL(struct float_sum, p##_add, float_merge, r, p##_batch)
 
 const struct aggregate_binding exec__aggregate_functions[] = {

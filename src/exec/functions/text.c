@@ -198,6 +198,44 @@ static SCALAR(text_substr)
     return part(arg_slice(args, 0), args[1].v.i32, true, args[2].v.i32, ret);
 }
 
+enum { SHORT_PART = 16 };
+
+/* A few characters from the front, which are bytes where none is above 127. */
+static bool short_part(struct slice s, int32_t start, int32_t length, struct slice *ret)
+{
+    if (start < 1 || start > SHORT_PART || length < 0 || length > SHORT_PART) return false;
+    size_t begin = (size_t)start - 1, end = begin + (size_t)length;
+    if (end > s.len) end = s.len;
+    if (begin > end) begin = end;
+    unsigned char all = 0;
+    for (size_t i = 0; i < end; i++) all |= (unsigned char)s.data[i];
+    *ret = (struct slice){s.data + begin, end - begin};
+    return all < 128;
+}
+
+static enum status text_substr_rows(struct call_ctx *c, const struct vec *const *args, uint32_t n,
+                                    const uint16_t *sel, uint32_t count, struct vec *ret)
+{
+    const struct bytes *texts = VEC_DATA(args[0], const struct bytes);
+    const int32_t *starts = VEC_DATA(args[1], const int32_t), *lengths = VEC_DATA(args[2], const int32_t);
+    struct bytes *out = VEC_DATA(ret, struct bytes);
+    (void)c, (void)n;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = fn_row(sel, i);
+        if (nulls_get(ret->nulls, row)) continue;
+        struct slice s = bytes_slice(&texts[fn_at(args[0], row)]), few;
+        int32_t start = starts[fn_at(args[1], row)], length = lengths[fn_at(args[2], row)];
+        if (short_part(s, start, length, &few)) {
+            out[row] = bytes_ref(few.data, (uint32_t)few.len);
+            continue;
+        }
+        struct datum d = {.null = false};
+        TRY(part(s, start, true, length, &d));
+        out[row] = d.v.bytes;
+    }
+    return OK;
+}
+
 static SCALAR(text_substr_from) { return part(arg_slice(args, 0), args[1].v.i32, false, 0, ret); }
 
 /* Below zero: all but that many. */
@@ -299,7 +337,7 @@ const struct proc_binding exec__text_functions[] = {
     {"bit_length_sql1810", bit_length, NULL}, {"textcat", text_cat, NULL},
     {"textanycat_sql2003", text_any_cat, NULL}, {"anytextcat_sql2004", any_text_cat, NULL},
     {"text_concat", text_concat, NULL}, {"text_concat_ws", text_concat_ws, NULL},
-    {"text_substr", text_substr, NULL}, {"text_substr_no_len", text_substr_from, NULL},
+    {"text_substr", text_substr, text_substr_rows}, {"text_substr_no_len", text_substr_from, NULL},
     {"text_left", text_left, NULL}, {"text_right", text_right, NULL},
     {"textpos", text_position, NULL}, {"text_starts_with", text_starts_with, NULL},
     {"textoverlay", text_overlay, NULL}, {"textoverlay_no_len", text_overlay_all, NULL},

@@ -519,7 +519,7 @@ enum status op__aggregate(struct execution *x, const struct plan_node *n, const 
     r->is_part = op__shares_groups(x, n);
     TRY(take_shape(r));
     TRY(agg__begin_level(r));
-    struct exec_sink sink = {take_rows, r};
+    struct exec_sink sink = {take_rows, r, agg__asks_zones(r) ? agg__take_block : NULL};
     TRY(op__run(x, n->left, &sink));
     if (r->is_part) {
         TRY(agg__merge(r));

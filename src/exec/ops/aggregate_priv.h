@@ -53,6 +53,7 @@ struct agg_run {
     bool can_spill, frozen; /* frozen: rows of new groups go to the partitions */
     uint32_t depth;
     struct spill *partitions[AGG_PARTITIONS];
+    struct zone_call *zones;    /* by call; of blocks that are not read */
     const type_id *spill_types; /* the input's columns, the set's number */
     uint64_t batches, memory_most, disk_bytes;
     /* Of a parallel run, for whoever merges. */
@@ -85,6 +86,12 @@ enum status agg__merge(struct agg_run *r) MUST;
 
 /* aggregate_share.c: fills r->shared and the calls' args, for the whole execution. */
 enum status agg__share(struct agg_run *r) MUST;
+
+/* aggregate_zones.c: can blocks of columns answer all calls? Then this takes them. */
+struct zone_call;
+bool agg__asks_zones(struct agg_run *r);
+enum status agg__take_block(void *ctx, const struct column_reader *reader, uint32_t rows,
+                            bool *ret_taken) MUST;
 
 /* aggregate_collect.c */
 void agg__collect_init(struct agg_run *r, struct agg_call *c);

@@ -105,6 +105,11 @@ static enum status emit_block(struct column_run *c, const struct column_piece *p
     struct scan_run *r = c->r;
     const struct plan_node *n = r->n;
     struct arena *a = r->s->batch;
+    if (p->whole && r->out->block && !r->filters.count && !c->conditions.rest_count) {
+        bool taken;
+        TRY(r->out->block(r->out->ctx, c->reader, p->count, &taken));
+        if (taken) return exec_check(r->x);
+    }
     arena_clear(a);
     op__prime(r->x, a, p->count);
     struct batch b = {.rows = p->count, .count = p->count, .column_count = (uint16_t)n->column_count};

@@ -95,13 +95,22 @@ static enum status count_rows(void *ctx, const struct batch *b)
     return st;
 }
 
+static enum status count_block(void *ctx, const struct column_reader *r, uint32_t rows,
+                               bool *ret_taken)
+{
+    struct counted *c = ctx;
+    TRY(c->out->block(c->out->ctx, r, rows, ret_taken));
+    if (*ret_taken) c->stats->rows += rows;
+    return OK;
+}
+
 enum status op__run(struct execution *x, const struct plan_node *n, const struct exec_sink *out)
 {
     TRY(exec_check_stack());
     if (!x->stats) return dispatch(x, n, out);
     struct counted c = {.out = out, .x = x, .stats = &x->stats[n->id],
                         .start_us = monotonic_us(), .start = op__usage(x)};
-    struct exec_sink sink = {count_rows, &c};
+    struct exec_sink sink = {count_rows, &c, out->block ? count_block : NULL};
     enum status st = dispatch(x, n, &sink);
     c.stats->loops++;
     c.stats->total_us += monotonic_us() - c.start_us - c.sink_us;
