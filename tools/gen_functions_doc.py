@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SRC, OUT = ROOT / "src", ROOT / "docs/functions.md"
 # Bindings that macros put together, so that no file holds the whole string.
 STAMPED = {f"int{n}{what}": "arithmetic" for n in (2, 4, 8) for what in ("abs", "mod")}
-UNBOUND = {"@@", "@?"}  # operators whose function has no code
+UNBOUND = {"text @@ text"}  # operators whose function has no code
 TITLES = {  # file of the binding, without extension: heading
     "math": "Mathematics", "arithmetic": "Mathematics", "numeric": "Mathematics",
     "text": "Text", "text_case": "Text", "text_edit": "Text", "text_quote": "Text",
@@ -16,7 +16,7 @@ TITLES = {  # file of the binding, without extension: heading
     "datetime": "Dates and times", "datetime_make": "Dates and times",
     "datetime_overlaps": "Dates and times", "datetime_zone": "Dates and times",
     "to_char": "Formatting", "to_date": "Formatting", "array": "Arrays", "array_search": "Arrays",
-    "json": "JSON", "json_aggregate": "Aggregates",
+    "json": "JSON", "jsonpath": "JSON", "json_aggregate": "Aggregates",
     "srf": "Row sources", "aggregates": "Aggregates", "extremes": "Aggregates",
     "statistics": "Aggregates", "collect": "Aggregates", "hypothetical": "Aggregates",
     "compare": "Comparison", "session": "Session and system", "inspect": "Session and system"}
@@ -93,8 +93,8 @@ def operator_lines(names):
     found = {}
     for name, left, right, result, _ in operators():
         form = f"{names[int(left)]} {name} {names[int(right)]}".strip()
-        found.setdefault(name, []).append((form, names[int(result)]))
-    for name in sorted(set(found) - UNBOUND):
+        if form not in UNBOUND: found.setdefault(name, []).append((form, names[int(result)]))
+    for name in sorted(found):
         forms = found[name]
         if all(r == "boolean" for _, r in forms) and len(forms) > 12:
             kinds = sorted({f.split(f" {name} ")[0] for f, _ in forms})

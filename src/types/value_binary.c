@@ -6,6 +6,7 @@
 #include "types/array.h"
 #include "types/datetime.h"
 #include "types/jsonb.h"
+#include "types/jsonpath.h"
 #include "types/numeric.h"
 #include "types/record.h"
 #include "types/value_priv.h"
@@ -64,10 +65,11 @@ static void put_array(const struct bytes *b, struct strbuf *out)
 }
 
 /* A version, and the text. */
-static void put_jsonb(const struct bytes *b, struct strbuf *out)
+static void put_versioned(type_id type, const struct bytes *b, struct strbuf *out)
 {
     strbuf_addc(out, JSON_VERSION);
-    jsonb_to_text(bytes_slice(b), out);
+    if (type == TYPE_JSONB) jsonb_to_text(bytes_slice(b), out);
+    else strbuf_add(out, bytes_data(b), b->len);
 }
 
 static void put_bytes(type_id type, const struct bytes *b, struct strbuf *out)
@@ -76,8 +78,8 @@ static void put_bytes(type_id type, const struct bytes *b, struct strbuf *out)
         put_array(b, out);
     else if (type_is_composite(type))
         value__record_to_binary(b, out);
-    else if (type == TYPE_JSONB)
-        put_jsonb(b, out);
+    else if (type == TYPE_JSONB || type == TYPE_JSONPATH)
+        put_versioned(type, b, out);
     else if (type == TYPE_CHAR1 && b->len == 0)
         strbuf_addc(out, '\0');
     else
@@ -247,14 +249,15 @@ static enum status get_array(type_id type, int32_t typmod, struct slice s,
     return OK;
 }
 
-static enum status get_jsonb(struct slice s, struct arena *a, struct bytes *ret)
+static enum status get_versioned(type_id type, struct slice s, struct arena *a, struct bytes *ret)
 {
     if (s.len < 1) return too_short();
     if (s.data[0] != JSON_VERSION)
-        return FAIL(INTERNAL_ERROR, "unsupported jsonb version number %d", (uint8_t)s.data[0]);
+        return FAIL(INTERNAL_ERROR, "unsupported %s version number %d", type_get(type)->name,
+                    (uint8_t)s.data[0]);
     s = slice_make(s.data + 1, s.len - 1);
     TRY(check_utf8(s));
-    return jsonb_from_text(s, a, ret);
+    return type == TYPE_JSONB ? jsonb_from_text(s, a, ret) : jsonpath_from_text(s, a, ret);
 }
 
 static enum status get_bytes(type_id type, int32_t typmod, struct slice s,
@@ -265,7 +268,8 @@ static enum status get_bytes(type_id type, int32_t typmod, struct slice s,
         return value__record_from_binary(type, s, names, a, &ret->bytes);
     switch (type) {
     case TYPE_JSONB:
-        return get_jsonb(s, a, &ret->bytes);
+    case TYPE_JSONPATH:
+        return get_versioned(type, s, a, &ret->bytes);
     case TYPE_CHAR1:
         TRY(want_len(s, 1));
         ret->bytes = bytes_ref(s.data, s.data[0] != '\0');

@@ -7,6 +7,7 @@
 
 #include "types/datetime.h"
 #include "types/jsonb.h"
+#include "types/jsonpath.h"
 #include "types/numeric.h"
 #include "types/record.h"
 #include "types/value_priv.h"
@@ -225,7 +226,7 @@ static enum status read_bytes(type_id type, int32_t typmod, struct slice text,
         ret->bytes = bytes_ref("", 0);
         return OK;
     case TYPE_JSONPATH:
-        return FAIL(FEATURE_NOT_SUPPORTED, "type jsonpath is not supported yet");
+        return jsonpath_from_text(text, a, &ret->bytes);
     case TYPE_JSONB:
         return jsonb_from_text(text, a, &ret->bytes);
     case TYPE_ANYARRAY:

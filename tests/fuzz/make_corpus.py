@@ -369,6 +369,11 @@ def json(out):
              '[[[[{"":{}}]]]]', ' { "k" : [ ] } ', '{"a":tru}', '[1,]', '"\\u0000"', '[' * 40 + ']' * 40]
     for i, s in enumerate(texts):
         write(out, "json", "text-%02d" % i, b"\1" + s.encode())
+    paths = ['$', 'strict $.a[*].b', '$.a[0, 1 to last] ? (@ > 1 && @ <> 3 || !(@ == "x"))', '$.**{1 to 2} ? (exists(@.a))',
+             '-$.c * 2 + (1 - $.a[0]) % 3 / 4', '$.b.keyvalue() ? (@.key starts with "a").value', '(($.c == 1) is unknown).type()',
+             '$.d ? (@ like_regex "^A.*c$" flag "i")', '$.a.size() > $.a[last - 1].double().abs().floor().ceiling()', '$"v".x."y z"']
+    for i, s in enumerate(paths):
+        write(out, "json", "path-%02d" % i, b"\2" + s.encode())
     array = struct.pack("<IIII", 3, 1 << 28 | 1, 3 << 28 | 1, 2 << 28 | 6) + b"x" + b"\0\1\0\0\7"
     pair = struct.pack("<III", 1 << 28 | 1, 1 << 28 | 1, 5 << 28 | 1 + len(array)) + b"k" + array
     write(out, "json", "array", b"\0" + array)

@@ -1,7 +1,9 @@
-/* JSON as text and jsonb as bytes. The first byte picks: text, which is taken by both types or by none and must
- * come out of jsonb in a form that is taken again, as an equal value; or bytes, which, when they are said to be
- * a document, must be read without harm. */
+/* JSON as text, jsonb as bytes, paths. The first byte picks: text, which is taken by both types or by none and must
+ * come out of jsonb in a form that is taken again, as an equal value; bytes, which, when they are said to be
+ * a document, must be read without harm; or a path, whose canonical text must stay as it is when it is parsed
+ * again, and which is run over a document. */
 #include "base/fiber.h"
+#include "exec/functions/jsonpath_priv.h"
 #include "fuzz.h"
 #include "types/key.h"
 #include "types/jsonb.h"
@@ -11,7 +13,10 @@ enum { INPUT_MAX = 8192 };
 const char *const fuzz_words[] = {
     "{", "}", "[", "]", ":", ",", "\"", "\\", "\\u0041", "\\u0000", "\\ud83d", "\\ude04", "\\n",
     "\\\"", "true", "false", "null", "0", "-1", "1.50", "1e5", "-0.0", "1e131071", "[[[[", "]]]]",
-    "{\"a\":", "\"a\":1", " ", "\n", NULL};
+    "{\"a\":", "\"a\":1", " ", "\n",
+    "$", "@", "$.a", "[*]", "[last]", ".**", ".**{1 to last}", "? (", "exists (", "&&", "||", "==", "!=", "<=",
+    " starts with ", " like_regex \"a\"", " is unknown", ".type()", ".size()", ".double()", ".keyvalue()",
+    "strict ", " to ", "$v", "!(", NULL};
 
 static void check_document(struct arena *a, struct slice s)
 {
@@ -62,6 +67,44 @@ static void check_text(struct arena *a, struct slice text)
     check_document(a, bytes_slice(&b));
 }
 
+static void run_path(struct arena *a, const struct jsonpath *p, struct slice document)
+{
+    struct path_run r = {.a = a, .root = jsonb_root(document), .array_size = -1, .next_id = 1};
+    struct path_list found = {0};
+    struct bytes b;
+    enum path_outcome first, all;
+    r.current = r.root;
+    r.lax = r.ignore = p->lax;
+    if (path__item(&r, p->root, &r.root, p->lax, &found, &all) != OK) return;
+    for (uint32_t i = 0; i < found.count; i++)
+        if (jsonb_make(a, &found.items[i], &b) == OK) FUZZ_CHECK(jsonb_valid(bytes_slice(&b)));
+    /* whether there is anything is the same question when the rest is not asked for */
+    r.current = r.root;
+    if (path__item(&r, p->root, &r.root, p->lax, NULL, &first) != OK) return;
+    if (all == PATH_FOUND) FUZZ_CHECK(first == PATH_FOUND);
+    if (all == PATH_NOTHING) FUZZ_CHECK(first == PATH_NOTHING);
+}
+
+static void check_path(struct arena *a, struct slice text)
+{
+    static const char *const documents[] = {
+        "{\"a\":[1,2,{\"b\":\"x\"}],\"b\":{\"a\":null,\"c\":[[1],[]]},\"c\":-1.5,\"d\":\"abc\"}", "[]", "7"};
+    struct jsonpath p, q;
+    struct strbuf once, again;
+    struct bytes b;
+    if (jsonpath_parse(text, a, &p) != OK) return;
+    strbuf_init(&once, a);
+    strbuf_init(&again, a);
+    jsonpath_to_text(&p, &once);
+    FUZZ_CHECK(jsonpath_parse(strbuf_slice(&once), a, &q) == OK);
+    jsonpath_to_text(&q, &again);
+    FUZZ_CHECK(slice_eq(strbuf_slice(&once), strbuf_slice(&again)));
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
+        FUZZ_CHECK(jsonb_from_text(slice_of(documents[i]), a, &b) == OK);
+        run_path(a, &p, bytes_slice(&b));
+    }
+}
+
 static void run(void *arg)
 {
     struct fuzz_input *in = arg;
@@ -69,7 +112,8 @@ static void run(void *arg)
     arena_init(&a, MEM_QUERY);
     uint8_t what = fuzz_u8(in);
     struct slice s = slice_dup(&a, fuzz_rest(in));
-    if (what % 4) check_text(&a, s);
+    if (what % 4 == 2) check_path(&a, s);
+    else if (what % 4) check_text(&a, s);
     else if (jsonb_valid(s)) check_document(&a, s);
     arena_release(&a);
 }

@@ -38,6 +38,7 @@ BINDINGS(datetime)
 BINDINGS(misc)
 BINDINGS(array)
 BINDINGS(json)
+BINDINGS(jsonpath)
 BINDINGS(order)    /* larger, smaller, cmp */
 #undef BINDINGS
 extern const struct srf_binding exec__srf_functions[];

@@ -61,6 +61,7 @@ const struct proc_binding exec__json_functions[] = {
     F("jsonb_delete", jsonb__delete_key), F("jsonb_delete_array", jsonb__delete_keys),
     F("jsonb_delete_idx", jsonb__delete_index), F("jsonb_delete_path", jsonb__delete_path),
     F("jsonb_set", jsonb__set), F("jsonb_set_lax", jsonb__set_lax),
+    F("helios_jsonb_assign", jsonb__assign),
     F("jsonb_insert", jsonb__insert), F("jsonb_pretty", jsonb__pretty),
     F("json_strip_nulls", json__strip), F("jsonb_strip_nulls", jsonb__strip),
     F("to_json", json__to_json), F("to_jsonb", json__to_jsonb),

@@ -68,7 +68,7 @@ enum status json__path(struct call_ctx *c, const struct datum *arg,
     X(json__to_json) X(json__to_jsonb) X(json__array) X(json__array_pretty) X(json__row)           \
     X(json__row_pretty) X(json__build_array) X(json__build_object) X(jsonb__build_array)           \
     X(jsonb__build_object) X(json__object) X(json__object_two) X(jsonb__object)                    \
-    X(jsonb__object_two) X(json__record) X(jsonb__record)
+    X(jsonb__object_two) X(json__record) X(jsonb__record) X(jsonb__assign)
 #define X(name) SCALAR(name) MUST;
 JSON_SCALARS(X)
 #undef X

@@ -12,7 +12,7 @@
     X(json_set__each) X(json_set__each_text) X(json_set__elements) X(json_set__elements_text)      \
     X(json_set__keys) X(jsonb_set__each) X(jsonb_set__each_text) X(jsonb_set__elements)            \
     X(jsonb_set__elements_text) X(jsonb_set__keys)                         \
-    X(json_set__records) X(jsonb_set__records)
+    X(json_set__records) X(jsonb_set__records) X(jsonb_set__path)
 #define X(name) SET(name) MUST;
 JSON_SETS(X)
 #undef X

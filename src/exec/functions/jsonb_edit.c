@@ -258,3 +258,20 @@ SCALAR(jsonb__set_lax)
     *ret = args[0];
     return OK;
 }
+
+/* SET doc['a'][0] = value; of a document that is NULL an object or, when the first subscript is a number, an
+ * array is made. */
+SCALAR(jsonb__assign)
+{
+    const struct json_value none = {.kind = JSON_NULL};
+    struct json_value v = {.kind = args[3].v.b ? JSON_ARRAY : JSON_OBJECT}, changed;
+    struct array_view path;
+    if (!args[0].null) v = arg_jsonb(args, 0);
+    struct json_value value = args[2].null ? none : arg_jsonb(args, 2);
+    TRY(json__path(c, &args[1], &path));
+    for (uint32_t i = 0; i < path.count; i++)
+        if (path.elements[i].null)
+            return FAIL(NULL_VALUE_NOT_ALLOWED, "jsonb subscript in assignment must not be null");
+    TRY(json__edit(c->arena, &v, path.elements, path.count, &value, EDIT_CREATE | EDIT_FILL, &changed));
+    return ret_jsonb(c, &changed, ret);
+}

@@ -32,7 +32,7 @@ static const struct function_impl *find_function(const char *symbol)
         const uint32_t *count;
     } groups[] = {GROUP(compare), GROUP(arithmetic), GROUP(math), GROUP(numeric),
                   GROUP(text),    GROUP(datetime),   GROUP(misc), GROUP(array),
-                  GROUP(order),   GROUP(json)};
+                  GROUP(order),   GROUP(json), GROUP(jsonpath)};
     for (uint32_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
         for (uint32_t i = 0; i < *groups[g].count; i++)
             if (strcmp(groups[g].bindings[i].symbol, symbol) == 0)

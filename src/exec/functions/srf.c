@@ -448,6 +448,8 @@ const struct srf_binding exec__srf_functions[] = {
     {"jsonb_array_elements_text", {jsonb_set__elements_text, 1}},
     {"jsonb_object_keys", {jsonb_set__keys, 1}},
     {"json_populate_recordset", {json_set__records, 1}},
+    {"jsonb_path_query", {jsonb_set__path, 1}},
+    {"jsonb_path_query_tz", {jsonb_set__path, 1}},
     {"jsonb_populate_recordset", {jsonb_set__records, 1}},
     {"json_to_recordset", {json_set__records, 1}},
     {"jsonb_to_recordset", {jsonb_set__records, 1}},

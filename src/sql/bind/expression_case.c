@@ -180,6 +180,7 @@ static enum status subscript(struct scope *s, struct expr *array, const struct a
                              uint32_t n, enum place place, struct expr **ret)
 {
     bool slice = false;
+    if (array->type == TYPE_JSONB) return bind__json_subscript(s, array, steps, n, place, ret);
     for (uint32_t i = 0; i < n; i++) slice |= steps[i].slice;
     if (!type_is_array(array->type))
         return bind__at(s, array->location,

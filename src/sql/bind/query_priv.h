@@ -153,6 +153,13 @@ enum status bind__versions(struct scope *s, const struct ast_range_var *rv,
 enum status bind__mark_past(struct scope *s, const struct ast_range_var *rv,
                             struct relation *r) MUST;
 
+/* json_subscript.c: of a jsonb value, and what a column becomes when a part of it is set. */
+enum status bind__json_assignment(struct scope *s, struct expr *document,
+                                  const struct ast_subscript *steps, uint32_t n,
+                                  struct expr *value, struct expr **ret) MUST;
+enum status bind__json_subscript(struct scope *s, struct expr *document,
+                                 const struct ast_subscript *steps, uint32_t n, enum place place,
+                                 struct expr **ret) MUST;
 /* row_shape.c: of a relation whose columns a column definition list has told. */
 void bind__add_row_shape(struct scope *s, const struct relation *r, struct expr *call);
 

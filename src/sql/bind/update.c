@@ -75,8 +75,8 @@ static enum status bind_value(struct scope *s, const struct ast_target *t,
     return bind__expression(s, value, PLACE_UPDATE, ret);
 }
 
-/* *ret_before: what was assigned to fields of the column before; NULL: nothing. */
-static enum status check_column(struct scope *s, const struct ast_target *t, const bool *in_fields,
+/* *ret_before: what was assigned to parts of the column before; NULL: nothing. */
+static enum status check_column(struct scope *s, const struct ast_target *t, const bool *by_parts,
                                 uint32_t *ret, struct assignment **ret_before)
 {
     *ret_before = NULL;
@@ -85,7 +85,7 @@ static enum status check_column(struct scope *s, const struct ast_target *t, con
     TRY(bind__target_column(s, t->name, t->node.location, &c));
     for (uint32_t i = 0; i < q->assignment_count; i++) {
         if (q->assignments[i].column != c) continue;
-        if (!t->step_count || !in_fields[i])
+        if (!t->step_count || !by_parts[i])
             return FAIL(SYNTAX_ERROR, "multiple assignments to same column \"%s\"",
                         q->table->columns[c].name);
         *ret_before = &q->assignments[i];
@@ -95,12 +95,40 @@ static enum status check_column(struct scope *s, const struct ast_target *t, con
 }
 
 /* Of the column, of the row that is changed. */
-static struct expr *present_value(struct scope *s, const struct ast_target *t)
+static struct expr *present_value(struct scope *s, const struct ast_target *t,
+                                  const struct column_def *column)
 {
     const struct relation *r = s->query->relations[0];
     uint32_t i = 0;
-    while (i + 1 < r->column_count && strcmp(r->columns[i].name, t->name) != 0) i++;
+    while (i + 1 < r->column_count && r->columns[i].attnum != column->number) i++;
     return bind__column(s, 0, i, t->node.location);
+}
+
+static enum status assign_subscript(struct scope *s, const struct ast_target *t,
+                                    const struct column_def *column, struct expr *document,
+                                    struct expr *e, struct expr **ret)
+{
+    if (!e)
+        return bind__at(s, t->node.location,
+                        FAIL(FEATURE_NOT_SUPPORTED, "cannot set an array element to DEFAULT"));
+    enum status code = bind__coerce(s, e, column->type, -1, CAST_ASSIGNMENT, -1, &e);
+    if (code == OK) return bind__json_assignment(s, document, t->steps, t->step_count, e, ret);
+    if (code != CANNOT_COERCE) return code;
+    FAIL(DATATYPE_MISMATCH,
+         "subscripted assignment to \"%s\" requires type %s but expression is of type %s", t->name,
+         bind__type_words(s, column->type), bind__type_words(s, e->type));
+    error_hint("You will need to rewrite or cast the expression.");
+    return bind__at(s, t->node.location, DATATYPE_MISMATCH);
+}
+
+/* A part of a column is set: the column becomes `document`, what it is or what the parts set before made of it, with
+ * that part. */
+static enum status assign_part(struct scope *s, const struct ast_target *t,
+                               const struct column_def *column, struct expr *document,
+                               struct expr *e, struct expr **ret)
+{
+    if (column->type == TYPE_JSONB) return assign_subscript(s, t, column, document, e, ret);
+    return bind__assign_field(s, t, document, e, ret);
 }
 
 static enum status only_default(const struct column_def *c)
@@ -111,10 +139,18 @@ static enum status only_default(const struct column_def *c)
                         c->name);
 }
 
+static bool says_default(const struct ast_target *t)
+{
+    const struct ast *value = t->value;
+    if (t->multi_count && value->kind == AST_ROW)
+        value = AST(value, ast_row)->args.items[t->multi_index - 1];
+    return value->kind == AST_SET_TO_DEFAULT;
+}
+
 enum status bind__assignments(struct scope *s, const struct ast_list *targets)
 {
     struct query *q = s->query;
-    bool *in_fields = ARENA_ARRAY(s->env->arena, bool, targets->count + 1);
+    bool *by_parts = ARENA_ARRAY(s->env->arena, bool, targets->count + 1);
     q->assignments = ARENA_ARRAY(s->env->arena, struct assignment, targets->count);
     for (uint32_t i = 0; i < targets->count; i++) {
         const struct ast_target *t = AST(targets->items[i], ast_target);
@@ -123,14 +159,14 @@ enum status bind__assignments(struct scope *s, const struct ast_list *targets)
         struct expr *e;
         uint32_t c;
         TRY(bind_value(s, t, &value, &e));
-        TRY(check_column(s, t, in_fields, &c, &before));
+        TRY(check_column(s, t, by_parts, &c, &before));
         const struct column_def *column = &q->table->columns[c];
         if (t->step_count) {
-            struct expr *row = before ? before->expr : present_value(s, t);
-            TRY(bind__assign_field(s, t, row, e, &e));
+            struct expr *document = before ? before->expr : present_value(s, t, column);
+            TRY(assign_part(s, t, column, document, e, &e));
             if (before) before->expr = e;
             if (before) continue;
-            in_fields[q->assignment_count] = true;
+            by_parts[q->assignment_count] = true;
         } else if (e) {
             TRY(bind_coerce_assignment(s->env, e, column->type, column->typmod, column->name, &e));
         } else if (column->generated) {
@@ -141,14 +177,6 @@ enum status bind__assignments(struct scope *s, const struct ast_list *targets)
         q->assignments[q->assignment_count++] = (struct assignment){c, e};
     }
     return OK;
-}
-
-static bool says_default(const struct ast_target *t)
-{
-    const struct ast *value = t->value;
-    if (t->multi_count && value->kind == AST_ROW)
-        value = AST(value, ast_row)->args.items[t->multi_index - 1];
-    return value->kind == AST_SET_TO_DEFAULT;
 }
 
 enum status bind__check_assignments(const struct scope *s, const struct ast_list *targets)
