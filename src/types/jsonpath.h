@@ -1,5 +1,6 @@
-/* jsonpath: SQL/JSON's path language as PostgreSQL 15 has it. A value of the type is its canonical text; what
- * runs it parses it into this tree once. */
+/* jsonpath: SQL/JSON's path language as PostgreSQL 15 has it. A value of the type is the text that was read; what
+ * runs it parses it into this tree once. It is told in canonical form, which PostgreSQL's grammar does not take
+ * again in some cases: a predicate of one operand with a method behind it loses its brackets. */
 #ifndef HELIOS_TYPES_JSONPATH_H
 #define HELIOS_TYPES_JSONPATH_H
 
@@ -53,8 +54,9 @@ struct jsonpath {
 
 /* INVALID_TEXT_REPRESENTATION, SYNTAX_ERROR, STATEMENT_TOO_COMPLEX … All of it lies in the arena. */
 enum status jsonpath_parse(struct slice text, struct arena *a, struct jsonpath *ret) MUST;
-/* The same as a value of the type. */
+/* A value of the type, and the canonical text of one. */
 enum status jsonpath_from_text(struct slice text, struct arena *a, struct bytes *ret) MUST;
+void jsonpath_print(struct slice value, struct strbuf *out);
 /* The canonical text. */
 void jsonpath_to_text(const struct jsonpath *p, struct strbuf *out);
 /* "+", "starts with" …: of operators and methods. */

@@ -232,10 +232,18 @@ void jsonpath_to_text(const struct jsonpath *p, struct strbuf *out)
 enum status jsonpath_from_text(struct slice text, struct arena *a, struct bytes *ret)
 {
     struct jsonpath p;
-    struct strbuf b;
     TRY(jsonpath_parse(text, a, &p));
-    strbuf_init(&b, a);
-    jsonpath_to_text(&p, &b);
-    *ret = bytes_ref(b.data, (uint32_t)b.len);
+    *ret = bytes_from_slice(a, text);
     return OK;
+}
+
+/* It was parsed before; where there is no stack to do so again, the text as it is tells the same. */
+void jsonpath_print(struct slice value, struct strbuf *out)
+{
+    struct arena a;
+    struct jsonpath p;
+    arena_init(&a, MEM_QUERY);
+    if (jsonpath_parse(value, &a, &p) == OK) jsonpath_to_text(&p, out);
+    else strbuf_add(out, value.data, value.len);
+    arena_release(&a);
 }

@@ -69,7 +69,7 @@ static void put_versioned(type_id type, const struct bytes *b, struct strbuf *ou
 {
     strbuf_addc(out, JSON_VERSION);
     if (type == TYPE_JSONB) jsonb_to_text(bytes_slice(b), out);
-    else strbuf_add(out, bytes_data(b), b->len);
+    else jsonpath_print(bytes_slice(b), out);
 }
 
 static void put_bytes(type_id type, const struct bytes *b, struct strbuf *out)

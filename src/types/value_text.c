@@ -4,6 +4,7 @@
 
 #include "types/datetime.h"
 #include "types/jsonb.h"
+#include "types/jsonpath.h"
 #include "types/numeric.h"
 #include "types/record.h"
 #include "types/value_priv.h"
@@ -74,6 +75,8 @@ static void add_bytes(type_id type, const struct bytes *b, const struct format_o
         value__record_to_text(b, fmt, out);
     else if (type == TYPE_JSONB)
         jsonb_to_text(bytes_slice(b), out);
+    else if (type == TYPE_JSONPATH)
+        jsonpath_print(bytes_slice(b), out);
     else
         strbuf_add(out, bytes_data(b), b->len);
 }
