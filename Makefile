@@ -58,7 +58,7 @@ tsan: deps
 # libFuzzer on every decoder, FUZZ_SECONDS each, then mutated messages and sqlsmith on a server. The
 # corpus grows in build-fuzz/corpus. One target alone: make fuzz FUZZ_TARGETS=sql
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= config copy pattern pg_session pg_start segment sql store types
+FUZZ_TARGETS ?= backup column column_segment config copy json parquet pattern pg_session pg_start segment sql store types
 fuzz: deps
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(FUZZ_TARGETS)
 
