@@ -10,6 +10,7 @@
 
 #include "base/hlc.h"
 #include "base/log.h"
+#include "bin/literal.h"
 #include "core/backup.h"
 #include "shell/backend.h"
 #include "types/datetime.h"
@@ -31,16 +32,6 @@ static bool keep_number(void *ctx, const char *const *values, const int *lengths
     (void)lengths;
     *(long long *)ctx = values[0] ? atoll(values[0]) : 0;
     return true;
-}
-
-static void put_literal(struct strbuf *b, const char *text)
-{
-    strbuf_adds(b, "E'");
-    for (; *text; text++) {
-        if (*text == '\'' || *text == '\\') strbuf_addc(b, *text);
-        strbuf_addc(b, *text);
-    }
-    strbuf_addc(b, '\'');
 }
 
 /* Relative names are of this process, which need not be where the server stands. */
@@ -119,10 +110,10 @@ int helios_backup(int argc, char **argv)
     struct backend_sink sink = {.row = keep_number, .ctx = &bytes};
     strbuf_init(&sql, NULL);
     strbuf_adds(&sql, "SELECT helios_backup(");
-    put_literal(&sql, c.path);
+    literal_add(&sql, c.path);
     if (c.incremental) {
         strbuf_adds(&sql, ", ");
-        put_literal(&sql, c.previous);
+        literal_add(&sql, c.previous);
     }
     strbuf_adds(&sql, c.compress ? ", true)" : ")");
     bool ok = b->ops->run(b, sql.data, &sink);

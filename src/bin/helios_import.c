@@ -12,6 +12,7 @@
 #include "base/os.h"
 #include "bin/import_progress.h"
 #include "bin/infer.h"
+#include "bin/literal.h"
 #include "shell/backend.h"
 
 enum { DONE = 0, FAILED = 1, CANNOT_RUN = 2, SAMPLE_BYTES = 16 << 20 };
@@ -194,16 +195,6 @@ static int look(struct import *im)
 
 /* --- statements ----------------------------------------------------------------------------- */
 
-static void put_literal(struct strbuf *b, const char *text)
-{
-    strbuf_adds(b, "E'");
-    for (; *text; text++) {
-        if (*text == '\'' || *text == '\\') strbuf_addc(b, *text);
-        strbuf_addc(b, *text);
-    }
-    strbuf_addc(b, '\'');
-}
-
 static void print_create(const struct import *im, struct strbuf *out)
 {
     strbuf_addf(out, "CREATE TABLE %s (\n", im->into);
@@ -234,7 +225,7 @@ static bool print_copy(struct import *im, struct strbuf *out)
     strbuf_adds(out, " FROM ");
     if (im->target.path) {
         if (!realpath(im->file, path) || strlen(path) >= OS_PATH_MAX) return false;
-        put_literal(out, path);
+        literal_add(out, path);
     } else {
         strbuf_adds(out, "STDIN");
     }
@@ -242,12 +233,12 @@ static bool print_copy(struct import *im, struct strbuf *out)
     if (im->format == FILE_CSV) {
         char delimiter[] = {im->infer.delimiter, '\0'};
         strbuf_adds(out, ", DELIMITER ");
-        put_literal(out, delimiter);
+        literal_add(out, delimiter);
         if (im->infer.header) strbuf_adds(out, ", HEADER");
-        if (im->null_text) strbuf_adds(out, ", NULL "), put_literal(out, im->null_text);
+        if (im->null_text) strbuf_adds(out, ", NULL "), literal_add(out, im->null_text);
     }
-    if (im->reject_table) strbuf_adds(out, ", REJECT_TABLE "), put_literal(out, im->reject_table);
-    if (im->reject_limit) strbuf_adds(out, ", REJECT_LIMIT "), put_literal(out, im->reject_limit);
+    if (im->reject_table) strbuf_adds(out, ", REJECT_TABLE "), literal_add(out, im->reject_table);
+    if (im->reject_limit) strbuf_adds(out, ", REJECT_LIMIT "), literal_add(out, im->reject_limit);
     strbuf_addc(out, ')');
     return true;
 }

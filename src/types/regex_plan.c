@@ -26,7 +26,6 @@ struct node {
 
 struct regex_plan {
     const struct regex_tree *tree;
-    struct arena *arena;
     struct regex_colors *colors;
     struct node *root;
     struct node *made;         /* nodes with automata */
@@ -537,7 +536,7 @@ enum status regex__plan_new(const struct regex_tree *t, struct arena *a, struct 
 {
     struct regex_plan *p = ARENA_NEW(a, struct regex_plan);
     struct regex_part all = {.branches = t->branches, .search = true};
-    *p = (struct regex_plan){.tree = t, .arena = a};
+    *p = (struct regex_plan){.tree = t};
     *ret = p;
     TRY(of_branches(a, t->branches, 0, &p->root));
     p->refers = has_reference(p->root);
