@@ -31,7 +31,7 @@ static void insert_all(struct memtable *m, uint64_t keys, struct slice row, bool
         struct slice key = bench_key(spread(i, random), kb);
         memtable_latch(m);
         struct leaf *l = memtable_upsert(m, key);
-        struct version *v = memtable_version_new(m, row);
+        struct version *v = memtable_version_new(m, l, row);
         v->begin = 2;
         v->older = leaf_head(l);
         leaf_set_head(l, v);
@@ -82,7 +82,7 @@ int main(int argc, char **argv)
     bench_clock(argc, argv);
     for (int random = 0; random < 2; random++) {
         for (int round = 0; round < 2; round++) { /* the first touches the memory */
-            struct memtable *m = memtable_new();
+            struct memtable *m = memtable_new(NULL);
             insert_all(m, keys, row, random);
             uint64_t found = find_all(m, keys, &r, random), walked = walk_all(m, random);
             if (found != keys || walked != keys) {

@@ -130,6 +130,24 @@ static uint64_t oldest_section(struct epoch *e, uint64_t none)
     return oldest;
 }
 
+/* Whoever may hold what was taken out of sight had its fence before this one, and so read the counter before it is
+ * read here: it published no more than the stamp. */
+uint64_t epoch_stamp(struct epoch *e)
+{
+    FULL_FENCE();
+    return __atomic_load_n(&e->now, __ATOMIC_SEQ_CST);
+}
+
+void epoch_advance(struct epoch *e, uint64_t *ret_oldest, uint32_t *ret_slots)
+{
+    spin_lock(&e->lock);
+    uint64_t next = __atomic_add_fetch(&e->now, 1, __ATOMIC_SEQ_CST);
+    FULL_FENCE();
+    *ret_oldest = oldest_section(e, next);
+    *ret_slots = e->slot_count;
+    spin_unlock(&e->lock);
+}
+
 /* Moves up to `max` objects older than `oldest` into `out`. Under the lock. */
 static unsigned take_ready(struct epoch *e, uint64_t oldest, struct retired *out, unsigned max)
 {

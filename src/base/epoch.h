@@ -21,6 +21,10 @@ void epoch_enter(struct epoch_slot *s);
 void epoch_exit(struct epoch_slot *s);
 /* Runs free_fn(object) once no section that was on at this moment is still on. From any thread. */
 void epoch_retire(struct epoch *e, void (*free_fn)(void *object), void *object);
+/* For memory that its owner uses again itself: what was out of sight for all when the stamp was taken is held by none
+ * when the stamp is below *ret_oldest of a later epoch_advance. That costs a cache miss for each of *ret_slots. */
+uint64_t epoch_stamp(struct epoch *e);
+void epoch_advance(struct epoch *e, uint64_t *ret_oldest, uint32_t *ret_slots);
 /* Frees what may be freed; cheap when nothing is pending. Retire calls it now and then. */
 void epoch_collect(struct epoch *e);
 

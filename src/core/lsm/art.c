@@ -278,6 +278,7 @@ static struct leaf *leaf_new(struct art *t, struct slice key)
     struct leaf *l = art__alloc(t, sizeof *l + key.len, _Alignof(struct leaf));
     l->note = 0;
     l->head = NULL;
+    l->home = 0;
     l->key_len = (uint32_t)key.len;
     if (key.len) memcpy(l->key, key.data, key.len);
     STORE_RELAXED(&t->keys, t->keys + 1);

@@ -9,6 +9,7 @@ struct leaf {
     struct version *head; /* atomic: release by the writer, acquire by readers */
     uint64_t note;        /* atomic: leaf_note */
     uint32_t key_len;     /* immutable, as is the key */
+    uint32_t home;        /* guarded by the latch: homes.c */
     char key[];
 };
 

@@ -1,22 +1,26 @@
-/* The memtable: the tree of art.c, its latch and its memory. Rows and keys lie in the same arena as
- * the nodes, so that freeing a memtable is freeing a list of chunks.
+/* The memtable: the tree of art.c, its latch and its memory. What is read of the present lies in the same
+ * arena as the nodes, what is past in another one (homes.c), so that freeing a memtable is freeing lists of chunks.
  *
  * The latch is a spinlock that sleeps in the kernel when the wait is long: sections under it are a
  * fraction of a microsecond, and a fiber must not park while it holds it. */
 #include "core/lsm/memtable.h"
 
 #include "core/lsm/art_priv.h"
+#include "core/lsm/homes_priv.h"
 
 struct memtable {
     struct art art;
+    struct homes homes;
     struct spinlock latch __attribute__((aligned(64))); /* apart from what readers load */
 };
 
-struct memtable *memtable_new(void)
+struct memtable *memtable_new(struct epoch *epoch)
 {
     struct memtable *m = mem_alloc_aligned(MEM_MEMTABLE, 64, sizeof *m);
     memset(m, 0, sizeof *m);
     arena_init(&m->art.arena, MEM_MEMTABLE);
+    arena_init(&m->homes.past, MEM_MEMTABLE);
+    m->homes.epoch = epoch;
     return m;
 }
 
@@ -24,6 +28,7 @@ void memtable_free(struct memtable *m)
 {
     if (!m) return;
     arena_release(&m->art.arena);
+    homes__release(&m->homes);
     mem_free(MEM_MEMTABLE, m);
 }
 
@@ -83,15 +88,36 @@ void leaf_set_note(struct leaf *l, uint64_t note)
     __atomic_store_n(&l->note, note, __ATOMIC_RELAXED);
 }
 
-struct version *memtable_version_new(struct memtable *m, struct slice row)
+struct version *memtable_version_new(struct memtable *m, struct leaf *l, struct slice row)
 {
     DEBUG_ASSERT(__atomic_load_n(&m->latch.held, __ATOMIC_RELAXED));
     ASSERT(row.len < 1u << 29);
-    struct version *v = art__alloc(&m->art, sizeof *v + row.len, _Alignof(struct version));
+    struct version *v = homes__version_new(&m->homes, &m->art, l, row.len);
     memset(v, 0, sizeof *v);
     v->len = (uint32_t)row.len;
     if (row.len) memcpy(v->row, row.data, row.len);
     return v;
+}
+
+struct version *memtable_lock_new(struct memtable *m)
+{
+    DEBUG_ASSERT(__atomic_load_n(&m->latch.held, __ATOMIC_RELAXED));
+    struct version *v = homes__past_new(&m->homes, &m->art, 0);
+    memset(v, 0, sizeof *v);
+    v->lock_only = 1;
+    return v;
+}
+
+void memtable_placed(struct memtable *m, struct leaf *l, struct version *v)
+{
+    DEBUG_ASSERT(__atomic_load_n(&m->latch.held, __ATOMIC_RELAXED));
+    homes__placed(&m->homes, &m->art, l, v);
+}
+
+void memtable_gone(struct memtable *m, struct leaf *l, const struct version *v)
+{
+    DEBUG_ASSERT(__atomic_load_n(&m->latch.held, __ATOMIC_RELAXED));
+    homes__gone(&m->homes, l, v);
 }
 
 uint32_t memtable_walk(const struct memtable *m, struct slice from, bool after, bool reverse,

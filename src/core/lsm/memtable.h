@@ -1,10 +1,12 @@
 /* The memtable: a concurrent adaptive radix tree (Leis et al., ICDE 2013) from keys to chains of
  * versions, newest first. One writer at a time a memtable (its latch); readers never lock and never
  * write: they validate per-node versions (optimistic lock coupling, Leis et al., DaMoN 2016). All
- * memory is the memtable's arena, freed as a whole, so what a reader found stays until then. */
+ * memory is the memtable's, freed as a whole; but a version that was superseded may move (homes.c), so what a
+ * reader found stays until its epoch section ends. */
 #ifndef HELIOS_CORE_LSM_MEMTABLE_H
 #define HELIOS_CORE_LSM_MEMTABLE_H
 
+#include "base/epoch.h"
 #include "base/fiber.h"
 #include "base/str.h"
 
@@ -26,7 +28,8 @@ struct version {
     char row[];
 };
 
-struct memtable *memtable_new(void);
+/* `epoch`: of those who read it; NULL: what they find stays as long as the memtable. */
+struct memtable *memtable_new(struct epoch *epoch);
 void memtable_free(struct memtable *m);
 uint64_t memtable_bytes(const struct memtable *m);
 uint64_t memtable_key_count(const struct memtable *m);
@@ -43,7 +46,13 @@ void leaf_set_head(struct leaf *l, struct version *v);         /* release; calle
 /* What readers have found out of the key and keep with it: a number of their own; 0 at first. */
 uint64_t leaf_note(const struct leaf *l);
 void leaf_set_note(struct leaf *l, uint64_t note);
-struct version *memtable_version_new(struct memtable *m, struct slice row); /* latch held */
+/* A version with a row, to be put into the key's chain, in front of all others with rows; then memtable_placed. Latch
+ * held, as for those below. */
+struct version *memtable_version_new(struct memtable *m, struct leaf *l, struct slice row);
+void memtable_placed(struct memtable *m, struct leaf *l, struct version *v);
+/* It was taken out of the chain, since its transaction was undone. */
+void memtable_gone(struct memtable *m, struct leaf *l, const struct version *v);
+struct version *memtable_lock_new(struct memtable *m); /* of a key; without a row */
 
 /* All keys that were there when it began, in the order in which they came: faster than a walk. */
 struct leaf_list {

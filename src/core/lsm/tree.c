@@ -31,10 +31,10 @@ void run_ref__unref(struct run_ref *r)
     mem_free(MEM_RUN, r);
 }
 
-struct memory *memory__new(uint64_t first_lsn)
+struct memory *memory__new(struct forest *f, uint64_t first_lsn)
 {
     struct memory *m = mem_alloc(MEM_MEMTABLE, sizeof *m);
-    m->table = memtable_new();
+    m->table = memtable_new(f->o.epoch);
     m->first_lsn = first_lsn;
     return m;
 }
@@ -154,7 +154,7 @@ static struct tree *tree_new(struct forest *f, tree_id id, uint64_t first_lsn)
     t->refs = 1;
     struct shape empty = {0};
     t->shape = shape__copy(&empty);
-    t->shape->memories[0] = memory__new(first_lsn);
+    t->shape->memories[0] = memory__new(f, first_lsn);
     t->shape->memory_count = 1;
     t->replay_lsn = first_lsn;
     t->retention_us = RETENTION_DEFAULT;
@@ -303,7 +303,7 @@ enum status tree_freeze(struct tree *t, struct memory *m)
         memmove(next->memories + 1, next->memories, s->memory_count * sizeof *next->memories);
         memtable_latch(m->table);
         /* Taken under the latch: every write to the new memtable is logged after this. */
-        next->memories[0] = memory__new(t->forest->wal ? wal_appended_lsn(t->forest->wal).v : 0);
+        next->memories[0] = memory__new(t->forest, t->forest->wal ? wal_appended_lsn(t->forest->wal).v : 0);
         if (t->forest->wal) next->memories[0]->since_ts = wal_appended_ts(t->forest->wal);
         next->memories[0]->runs_version = s->runs_version;
         next->memory_count = s->memory_count + 1;

@@ -60,7 +60,7 @@ enum status forest__replay(void *ctx, struct slice record);
 /* Opens a run just built and adds it to the edit. */
 enum status run_edit__add(struct forest *f, struct run_edit *e, uint32_t level, struct slice meta) MUST;
 
-struct memory *memory__new(uint64_t first_lsn);
+struct memory *memory__new(struct forest *f, uint64_t first_lsn);
 void memory__free(struct forest *f, struct memory *m);
 struct run_ref *run_ref__new(uint64_t id, struct run *run, struct slice meta);
 

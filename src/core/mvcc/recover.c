@@ -98,11 +98,12 @@ static enum status apply_row(struct store *s, const struct redo_row *r, struct s
     memtable_latch(m->table);
     if (memtable_key_count(m->table) == 0) m->first_lsn = r->lsn;
     struct leaf *leaf = memtable_upsert(m->table, key);
-    struct version *v = memtable_version_new(m->table, row);
+    struct version *v = memtable_version_new(m->table, leaf, row);
     v->begin = r->ts;
     v->tombstone = r->delete;
     v->older = leaf_head(leaf);
     leaf_set_head(leaf, v);
+    memtable_placed(m->table, leaf, v);
     uint64_t bytes = memory_account(tree->forest, m);
     memtable_unlatch(m->table);
     if (bytes <= s->o.memtable_bytes) return OK;

@@ -103,14 +103,15 @@ static uint64_t version_ts(const struct txn *t, const struct version *v)
     return x == t ? 0 : ts;
 }
 
-/* Makes a version of ours, which place_version puts into the key's chain. Under the latch. */
-static struct version *push_version(struct txn *t, struct tree *tree, struct memory *m,
-                                    struct slice key, struct slice row)
+/* Makes a version of ours, which place_version puts into the key's chain. Under the latch. strength 0: with a row. */
+static struct version *push_version(struct txn *t, struct tree *tree, struct memory *m, struct slice key,
+                                    struct slice row, uint32_t strength)
 {
     if (memtable_key_count(m->table) == 0)
         __atomic_store_n(&m->first_lsn, wal_appended_lsn(t->store->wal).v, __ATOMIC_RELEASE);
     struct leaf *leaf = memtable_upsert(m->table, key);
-    struct version *v = memtable_version_new(m->table, row);
+    struct version *v = strength ? memtable_lock_new(m->table) : memtable_version_new(m->table, leaf, row);
+    if (strength) v->len = strength;
     v->begin = (uint64_t)(uintptr_t)t | 1;
     v->command = t->command;
     __atomic_add_fetch(&m->unresolved, 1, __ATOMIC_RELAXED);
@@ -127,6 +128,7 @@ static void place_version(struct write_entry *w)
     v->older = head;
     if (before) __atomic_store_n(&before->older, v, __ATOMIC_RELEASE);
     else leaf_set_head(w->leaf, v);
+    if (!v->lock_only) memtable_placed(w->memory->table, w->leaf, v);
 }
 
 /* Lets the latch go, and the memtable be frozen when it is full. */
@@ -154,6 +156,7 @@ static void unlink_version(struct write_entry *w)
         if (v) __atomic_store_n(&v->older, w->version->older, __ATOMIC_RELEASE);
     }
     __atomic_store_n(&w->version->begin, TS_ABORTED, __ATOMIC_RELEASE);
+    memtable_gone(w->memory->table, w->leaf, w->version);
     memtable_unlatch(w->memory->table);
 }
 
@@ -281,9 +284,7 @@ static enum status try_lock(struct txn *t, struct tree *tree, struct slice key, 
     }
     bool put = k.own < mode;
     if (put) {
-        struct version *v = push_version(t, tree, k.active, key, (struct slice){0});
-        v->lock_only = 1;
-        v->len = mode;
+        push_version(t, tree, k.active, key, (struct slice){0}, mode);
         place_version(&ARRAY_LAST(&t->writes));
     }
     if (k.newest) {
@@ -377,7 +378,8 @@ static enum status try_write(struct txn *t, struct tree *tree, const struct writ
         return st;
     }
     bool delete = q->op == WRITE_DELETE || q->op == WRITE_REMOVE;
-    struct version *v = push_version(t, tree, k.active, q->key, delete ? (struct slice){0} : q->row);
+    struct version *v = push_version(t, tree, k.active, q->key, delete ? (struct slice){0} : q->row,
+                                     0);
     v->tombstone = delete;
     v->keeps_key = keeps_key(q);
     struct write_entry *w = &ARRAY_LAST(&t->writes);
@@ -430,7 +432,7 @@ enum status txn__write_over(struct txn *t, struct tree *tree, const struct run_r
         memtable_unlatch(k.active->table);
         return UNIQUE_VIOLATION;
     }
-    push_version(t, tree, k.active, key, row)->keeps_key = 1;
+    push_version(t, tree, k.active, key, row, 0)->keeps_key = 1;
     place_version(&ARRAY_LAST(&t->writes));
     TRY(unlatch(t, tree, k.active));
     /* What was in a memtable when we looked may lie in a run by now. */
@@ -449,14 +451,10 @@ enum status txn__write_over(struct txn *t, struct tree *tree, const struct run_r
 static void put_like(struct txn *t, struct tree *tree, struct memory *m, struct slice key,
                      const struct version_like *like)
 {
-    struct version *v = push_version(t, tree, m, key, like->row);
+    struct version *v = push_version(t, tree, m, key, like->row, like->strength);
     v->command = like->command;
     v->tombstone = like->tombstone;
     v->keeps_key = like->keeps_key;
-    if (like->strength) {
-        v->lock_only = 1;
-        v->len = like->strength;
-    }
     ARRAY_LAST(&t->writes).rows = like->rows;
     place_version(&ARRAY_LAST(&t->writes));
     (void)memory_account(tree->forest, m);

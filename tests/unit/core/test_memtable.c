@@ -57,7 +57,7 @@ static struct leaf *put(struct memtable *m, struct slice key)
 {
     memtable_latch(m);
     struct leaf *l = memtable_upsert(m, key);
-    struct version *v = memtable_version_new(m, key);
+    struct version *v = memtable_version_new(m, l, key);
     v->older = leaf_head(l);
     leaf_set_head(l, v);
     memtable_unlatch(m);
@@ -102,7 +102,7 @@ static void check_list(const struct memtable *m, const struct model *o, struct r
 
 static void random_model(uint64_t seed, unsigned shape)
 {
-    struct memtable *m = memtable_new();
+    struct memtable *m = memtable_new(NULL);
     struct model *o = mem_alloc(MEM_TEST, sizeof *o);
     struct rng r;
     char buf[KEY_BYTES_MAX];
@@ -149,7 +149,7 @@ static void test_deep(void **state)
     (void)state;
     static char key[DEPTH];
     static struct leaf *got[2 * DEPTH];
-    struct memtable *m = memtable_new();
+    struct memtable *m = memtable_new(NULL);
     memset(key, 'a', sizeof key);
     for (uint32_t len = 0; len < DEPTH; len++) {
         put(m, slice_make(key, len));
@@ -228,7 +228,7 @@ static void *reader(void *arg)
 static void test_readers(void **state)
 {
     (void)state;
-    struct race race = {.m = memtable_new()};
+    struct race race = {.m = memtable_new(NULL)};
     pthread_t threads[READERS];
     char buf[8];
     for (int i = 0; i < READERS; i++)
