@@ -245,7 +245,7 @@ static double space_ratio(tree_id tree)
 static void day(void *ctx, uint32_t index)
 {
     (void)ctx, (void)index;
-    uint32_t *versions = calloc(b.rows, sizeof *versions);
+    uint32_t *versions = calloc(b.rows, sizeof *versions), *first = calloc(b.rows, sizeof *first);
     uint64_t total = b.rate * 3600 * (b.hours + b.warm), done = 0, worst_at = 0;
     double worst = 0;
     store_set_retention(b.store, (int64_t)b.hours * 3600 * 1000000);
@@ -273,12 +273,12 @@ static void day(void *ctx, uint32_t index)
     bench_figure("day_space_worst", worst, "x");
     printf("# the most space in hour %llu\n", (unsigned long long)worst_at);
     struct reads hot = read_table(tree, b.rows, 0, versions);
-    tree_id fresh = new_table(b.rows, NULL);
+    tree_id fresh = new_table(b.rows, first);
     sync_log();
-    struct reads young = read_table(fresh, b.rows, 0, NULL);
+    struct reads young = read_table(fresh, b.rows, 0, first);
     bench_check(store_checkpoint(b.store), "checkpoint");
     settle();
-    struct reads new = read_table(fresh, b.rows, 0, NULL);
+    struct reads new = read_table(fresh, b.rows, 0, first);
     struct reads rest = read_table(tree, b.rows, 0, versions);
     bench_figure("day_get", hot.get, "us");
     bench_figure("day_get_at_rest", rest.get, "us");
@@ -289,6 +289,7 @@ static void day(void *ctx, uint32_t index)
     bench_figure("fresh_scan", young.scan, "ms");
     bench_figure("fresh_scan_at_rest", new.scan, "ms");
     free(versions);
+    free(first);
 }
 
 /* --- an hour ----------------------------------------------------------------------------------- */

@@ -52,6 +52,7 @@ struct run_ref {
     uint8_t state;     /* atomic: enum run_state; changes under manifest_mutex */
     uint32_t command;  /* of the transaction that loaded it; immutable */
     uint64_t begin;    /* atomic: 0: entries tell; else as in struct version, for all of them */
+    uint64_t hidden_ts; /* atomic: each of its keys has a newer version that was committed by then; 0: not known */
     struct fmutex masks_mutex;
     struct run_mask *masks; /* guarded by masks_mutex (lsm/masks.c) */
 };

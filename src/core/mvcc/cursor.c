@@ -67,6 +67,36 @@ static enum status start_merge(struct cursor *c)
     return OK;
 }
 
+/* The one source has hidden a head of the other. What a memtable has for good hides it from all who come later, too. */
+static void hide(const struct source *by, struct source *s)
+{
+    if (by->kind != SOURCE_MEMORY || !by->ts) s->shown = true;
+}
+
+/* At the end. A run that is hidden whole need not be looked at again: of a table whose rows are all updated while a
+ * memtable lasts, scans read that alone. Its keys may have gone to runs above meanwhile, but not away. */
+static void learn_hidden(struct cursor *c)
+{
+    uint64_t snapshot = c->layers[0].view.snapshot;
+    for (uint32_t i = 0; i < c->source_count; i++) {
+        const struct source *s = &c->sources[i];
+        for (uint32_t k = 0; s->kind == SOURCE_RUNS && !s->shown && k < s->run_count; k++) {
+            struct run_ref *r = s->runs[k];
+            if (__atomic_load_n(&r->begin, __ATOMIC_ACQUIRE) || run_max_ts(r->run) > snapshot) continue;
+            if (slice_cmp(run_min_key(r->run), strbuf_slice(&c->lower)) < 0) continue;
+            if (c->has_upper && slice_cmp(run_max_key(r->run), strbuf_slice(&c->upper)) >= 0) continue;
+            __atomic_store_n(&r->hidden_ts, snapshot, __ATOMIC_RELEASE);
+        }
+    }
+    c->learns = false;
+}
+
+static bool is_hidden(const struct cursor *c, const struct layer *layer, const struct run_ref *r)
+{
+    uint64_t ts = __atomic_load_n(&r->hidden_ts, __ATOMIC_ACQUIRE);
+    return ts && ts <= layer->view.snapshot && !c->since && !layer->past;
+}
+
 /* The source whose head comes next; NULL at the end. Others at the same key are moved on: a newer version, or
  * one above, hides theirs. */
 static enum status pick(struct cursor *c, struct source **ret)
@@ -74,6 +104,7 @@ static enum status pick(struct cursor *c, struct source **ret)
     *ret = c->live ? c->order[0] : NULL;
     while (c->live > 1 && slice_eq(c->order[1]->key, c->order[0]->key)) {
         struct source *s = c->order[1];
+        hide(c->order[0], s);
         s->interleaves = true;
         TRY(source__next(c, s));
         settle(c, 1);
@@ -119,7 +150,7 @@ static bool is_wanted(const struct cursor *c, const struct layer *layer, const s
 {
     if (c->since && run_max_ts(r->run) <= c->since) return false;
     if (!history && layer->past && run_min_ts(r->run) > layer->view.snapshot) return false;
-    if (!history) return mvcc__run_visible(&layer->view, r);
+    if (!history) return !is_hidden(c, layer, r) && mvcc__run_visible(&layer->view, r);
     return run_min_ts(r->run) <= c->since;
 }
 
@@ -200,6 +231,7 @@ enum status store_scan(struct txn *t, const struct scan_request *q, struct curso
     c->tracks = t->ssi != NULL;
     strbuf_init(&c->tracked, NULL);
     add_sources(c, count);
+    c->learns = count == 1 && !layers[0].past && !c->since;
     enum status st = start_merge(c);
     if (st == OK) *ret = c;
     else cursor_close(c);
@@ -222,6 +254,7 @@ struct gather {
 static enum status take_one(struct cursor *c, struct source *s, struct gather *g)
 {
     bool in_place = s->kind == SOURCE_MEMORY || s->ahead_count;
+    s->shown = true;
     if (s->tombstone && c->changes) {
         if (g->keys) g->keys[g->count] = keep(c, s->key);
         g->rows[g->count++] = (struct slice){0};
@@ -242,6 +275,7 @@ static enum status pass_hidden(struct cursor *c, const struct source *s, bool *r
         int order = slice_cmp_short(s->key, next->key);
         *ret = order <= 0 && (order < 0 || compare_heads(c, s, next) < 0);
         if (order || !*ret) return OK;
+        hide(s, next);
         next->interleaves = true;
         TRY(source__next(c, next));
         settle(c, 1);
@@ -271,6 +305,7 @@ static enum status take_page(struct cursor *c, struct source *s, struct gather *
     struct slice limit = limit_of(c);
     TRY(source__take_page(c, s, limit, max, g->keys ? g->keys + g->count : NULL, g->rows + g->count, &n));
     g->count += n;
+    s->shown = true;
     if (n < FEW_ROWS && n < max && c->live > 1) s->interleaves = true;
     return OK;
 }
@@ -318,6 +353,7 @@ enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows
         settle(c, 0);
     }
     *ret_count = g.count;
+    if (!c->live && c->learns) learn_hidden(c);
     return c->tracks ? track(c) : OK;
 }
 

@@ -28,6 +28,7 @@ struct source {
     bool has_entry;
     struct strbuf last_key; /* given last */
     struct strbuf held_row; /* backward: the best version so far */
+    bool shown;             /* some key of it is in no memtable, as far as it has come */
     bool interleaves;       /* its keys come between those of others: */
     struct run_row *ahead;  /* its heads are found many at once; NULL: not yet */
     uint32_t ahead_at, ahead_count; /* the head is that at `ahead_at`; count 0: it is `entry` */
@@ -37,6 +38,7 @@ struct cursor {
     struct txn *txn;
     struct layer layers[BRANCH_STEPS_MAX];
     bool reverse, skip_keys, changes;
+    bool learns; /* notes at its end which runs memtables hide */
     uint64_t since;
     struct strbuf lower, upper;
     bool has_lower, has_upper;

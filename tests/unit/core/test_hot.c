@@ -1,5 +1,5 @@
 /* A small table that is updated all the time: what flushes leave of it does not pile up in runs that every scan goes
- * through; and a scan of what has changed since a moment finds just that, deletions too, whatever was merged. */
+ * through, and what its memtable hides is not read; and a scan of what has changed since a moment finds just that, deletions too, whatever was merged. */
 #include "core/store.h"
 
 #include <setjmp.h>
@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/sim.h"
+#include "core/mvcc/mvcc_priv.h"
 #include "core/txn.h"
 
 enum { ROWS = 500, ROUNDS = 12 };
@@ -144,10 +145,103 @@ static void finds_what_has_changed(void **state)
     stop(&w);
 }
 
+/* --- runs that memtables hide ------------------------------------------------------------------- */
+
+static int scan_rows(struct world *w, struct txn *in, char first, bool reverse)
+{
+    struct scan_request q = {.tree = w->tree, .reverse = reverse};
+    struct slice keys[64], rows[64];
+    struct cursor *c;
+    int count = 0;
+    uint32_t n;
+    struct txn *t = in ? in : begin(w);
+    assert_int_equal(store_scan(t, &q, &c), OK);
+    do {
+        assert_int_equal(cursor_next(c, keys, rows, 64, &n), OK);
+        for (uint32_t i = 0; i < n; i++) count += rows[i].data[0] == first;
+    } while (n);
+    cursor_close(c);
+    if (!in) commit(t);
+    return count;
+}
+
+static void put_rows(struct world *w, struct txn *t, int from, int to, const char *row)
+{
+    char kb[16];
+    for (int k = from; k < to; k++) {
+        struct write_request q = {w->tree, WRITE_PUT, key_of(k, kb), slice_of(row), false};
+        assert_int_equal(store_write(t, &q), OK);
+    }
+}
+
+static void put_all(struct world *w, int from, int to, const char *row)
+{
+    struct txn *t = begin(w);
+    put_rows(w, t, from, to, row);
+    commit(t);
+}
+
+/* Of how many runs of today is it known that they are hidden. */
+static int hidden_runs(struct world *w)
+{
+    int n = 0;
+    struct txn *t = begin(w);
+    const struct shape *s = tree_shape(forest_tree(w->store->forest, w->tree));
+    for (int l = 0; l < LEVELS_MAX; l++)
+        for (uint32_t i = 0; i < s->levels[l].count; i++) n += s->levels[l].runs[i]->hidden_ts != 0;
+    commit(t);
+    return n;
+}
+
+static void hidden_runs_are_passed_over(void **state)
+{
+    (void)state;
+    struct world w;
+    struct txn_options o = {.isolation = REPEATABLE_READ};
+    struct txn *old;
+    for (int reverse = 0; reverse < 2; reverse++) {
+        start(&w, 3600ll * 1000000);
+        put_all(&w, 0, ROWS, "a");
+        settle(&w);
+        put_all(&w, 0, ROWS - 1, "b");
+        assert_int_equal(scan_rows(&w, NULL, 'b', reverse), ROWS - 1);
+        assert_int_equal(hidden_runs(&w), 0); /* one row is needed */
+        assert_int_equal(scan_rows(&w, NULL, 'a', reverse), 1);
+        assert_int_equal(txn_begin(w.store, &o, &old), OK);
+        txn_statement_begin(old);
+        struct txn *t = begin(&w); /* what may be undone hides nothing */
+        put_rows(&w, t, ROWS - 1, ROWS, "c");
+        txn_statement_end(t);
+        txn_statement_begin(t);
+        assert_int_equal(scan_rows(&w, t, 'c', reverse), 1);
+        assert_int_equal(scan_rows(&w, NULL, 'a', reverse), 1);
+        assert_int_equal(hidden_runs(&w), 0);
+        txn_statement_end(t);
+        txn_abort(t);
+        assert_int_equal(scan_rows(&w, NULL, 'a', reverse), 1);
+        put_all(&w, ROWS - 1, ROWS, "b");
+        assert_int_equal(hidden_runs(&w), 0); /* nobody has seen it yet */
+        assert_int_equal(scan_rows(&w, NULL, 'b', reverse), ROWS);
+        assert_int_equal(hidden_runs(&w), 1);
+        assert_int_equal(scan_rows(&w, NULL, 'b', reverse), ROWS);
+        assert_int_equal(scan_rows(&w, NULL, 'a', reverse), 0);
+        assert_int_equal(scan_rows(&w, old, 'a', reverse), 1); /* its snapshot is older */
+        assert_int_equal(scan_rows(&w, old, 'b', reverse), ROWS - 1);
+        txn_statement_end(old);
+        assert_int_equal(txn_commit(old, COMMIT_SYNC, NULL), OK);
+        write_range(&w, 3, 7, WRITE_DELETE);
+        assert_int_equal(scan_rows(&w, NULL, 'b', reverse), ROWS - 4);
+        settle(&w);
+        assert_int_equal(scan_rows(&w, NULL, 'b', reverse), ROWS - 4);
+        stop(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(runs_do_not_pile_up),
-                                       cmocka_unit_test(finds_what_has_changed)};
+                                       cmocka_unit_test(finds_what_has_changed),
+                                       cmocka_unit_test(hidden_runs_are_passed_over)};
     struct log_options quiet = {.format = LOG_TEXT, .level = LOG_FATAL};
     if (log_open(&quiet) != OK) return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
