@@ -31,8 +31,6 @@ static enum status add_unique(struct ddl *d, const struct table_def *t,
     struct table_edit e;
     ddl__edit(d, t, &e);
     TRY(ddl__add_key(d, &e, c, &x));
-    for (uint16_t i = 0; x->primary && i < x->key_count; i++)
-        TRY(ddl__prove_not_null(d, t, (uint16_t)(x->columns[i].column - 1)));
     TRY(ddl__build_index(d, t, x));
     return ddl__edit_put(d, &e, NULL);
 }

@@ -326,13 +326,15 @@ static enum relation_lock strongest(const struct ast_alter_table *n)
     return lock;
 }
 
-/* Does it go over all rows, and nothing else? Then others may write meanwhile. */
+/* Does it go over all rows, and nothing else? Then others may write meanwhile. (A foreign key that is not to be
+ * valid looks at none, and both tables' writers must know it.) */
 static bool works_beside(const struct ddl *d, const struct ast_alter_table *n)
 {
     if (!ddl__is_alone(d) || n->cmds.count != 1) return false;
     const struct ast_alter_cmd *c = AST(n->cmds.items[0], ast_alter_cmd);
     return c->type == ALTER_COLUMN_TYPE || c->type == ALTER_SET_NOT_NULL ||
-           (c->type == ALTER_ADD_CONSTRAINT && c->constraint->type != CON_FOREIGN);
+           (c->type == ALTER_ADD_CONSTRAINT &&
+            (c->constraint->type != CON_FOREIGN || !c->constraint->not_valid));
 }
 
 enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)

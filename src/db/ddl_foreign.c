@@ -194,7 +194,8 @@ static enum status find_parent(struct foreign_ddl *f)
     if (f->child->persistence == 't' && t->persistence != 't')
         return FAIL(INVALID_TABLE_DEFINITION,
                     "constraints on temporary tables may reference only temporary tables");
-    if (t->oid != f->child->oid) TRY(ddl__lock(d, t->oid, LOCK_SHARE_ROW_EXCLUSIVE));
+    if (t->oid != f->child->oid)
+        TRY(ddl__lock(d, t->oid, d->beside ? LOCK_SHARE_UPDATE_EXCLUSIVE : LOCK_SHARE_ROW_EXCLUSIVE));
     f->parent = ddl__table(d, t->oid);
     return OK;
 }
@@ -247,7 +248,8 @@ enum status ddl__add_foreign(struct ddl *d, oid_t table, const struct ast_constr
     TRY(choose_name(&f));
     TRY(resolve(&f));
     TRY(put(&f, &k));
-    return has_rows && k->validated ? ddl__verify_foreign(d, k) : OK;
+    if (!has_rows || !k->validated) return OK;
+    return d->beside ? ddl__follow_foreign(d, k) : ddl__verify_foreign(d, k);
 }
 
 /* --- rows that are there ----------------------------------------------------------------------- */

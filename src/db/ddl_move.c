@@ -78,12 +78,21 @@ static void end(struct move *m)
     strbuf_release(&m->bytes);
 }
 
+static enum status verify_deferrable(struct move *m)
+{
+    const struct table_def *to = m->q->to;
+    for (uint16_t i = 0; i < to->index_count; i++)
+        if (to->indexes[i]->deferrable) TRY(ddl__verify_unique(m->ddl, to, to->indexes[i]));
+    return OK;
+}
+
 static enum status rewrite_alone(struct ddl *d, const struct rewrite *q)
 {
     struct move m;
     struct row_scan scan = {q->from, move_row, &m};
     enum status s = begin(&m, d, q);
     if (s == OK) s = fill__end(&m.fill, ddl__scan(d, &scan));
+    if (s == OK) s = verify_deferrable(&m);
     end(&m);
     return s;
 }
@@ -96,30 +105,63 @@ static enum status lost(const struct move *m)
                 m->q->to->name);
 }
 
-/* Takes away what was made of the row. Its entries are those of what was written, whatever the expression
- * gives today. */
-static enum status unmake_row(void *ctx, struct slice old_key, struct datum *row)
+/* *ret_key, and into m->values: what was made of the row, whatever the expression gives today. */
+static enum status find_made(struct move *m, struct slice old_key, const struct datum *row,
+                             struct slice *ret_key)
 {
-    struct move *m = ctx;
-    const struct table_def *to = m->q->to;
     struct slice bytes;
     if (!m->q->keeps_keys) TRY(remake(m, old_key, row));
-    struct slice key = m->q->keeps_keys ? old_key : strbuf_slice(&m->key);
-    struct point_get_request made = {to->tree, key};
-    struct write_request w = {.tree = to->tree, .op = WRITE_DELETE, .key = key};
+    *ret_key = m->q->keeps_keys ? old_key : strbuf_slice(&m->key);
+    struct point_get_request made = {m->q->to->tree, *ret_key};
     enum status st = store_point_get(m->ddl->s->txn, &made, &bytes);
     if (st == NOT_FOUND) return lost(m);
     TRY(st);
-    ddl__decode(to, bytes, m->values);
+    ddl__decode(m->q->to, bytes, m->values);
+    return OK;
+}
+
+static enum status unmake_row(void *ctx, struct slice old_key, struct datum *row)
+{
+    struct move *m = ctx;
+    struct slice key;
+    TRY(find_made(m, old_key, row, &key));
+    struct write_request w = {.tree = m->q->to->tree, .op = WRITE_DELETE, .key = key};
     TRY(fill__remove(&m->fill, key, m->values));
-    st = store_write(m->ddl->s->txn, &w);
+    enum status st = store_write(m->ddl->s->txn, &w);
     return st == NOT_FOUND ? lost(m) : st;
 }
 
 static enum status moved(void *ctx, enum status st)
 {
     struct move *m = ctx;
-    return fill__loaded(&m->fill, st);
+    TRY(fill__loaded(&m->fill, st));
+    txn_next_command(m->ddl->s->txn);
+    return verify_deferrable(m);
+}
+
+static enum status settle_row(void *ctx, struct slice old_key, struct datum *row)
+{
+    struct move *m = ctx;
+    struct fill *f = &m->fill;
+    struct slice key;
+    TRY(find_made(m, old_key, row, &key));
+    for (uint32_t i = 0; i < f->index_count; i++) {
+        bool unique, present;
+        if (!f->indexes[i]->deferrable) continue;
+        arena_clear(&f->arena);
+        TRY(ddl__index_entry(&f->values[i], key, m->values, &f->entry, &unique, &present));
+        if (!present) continue;
+        struct slice entry = {f->entry.data, f->entry.len - key.len};
+        TRY(ddl__verify_unique_key(m->ddl, m->q->to, f->indexes[i], entry));
+    }
+    return OK;
+}
+
+static bool has_deferrable(const struct table_def *t)
+{
+    for (uint16_t i = 0; i < t->index_count; i++)
+        if (t->indexes[i]->deferrable) return true;
+    return false;
 }
 
 static enum status rewrite_beside(struct ddl *d, const struct rewrite *q)
@@ -127,6 +169,7 @@ static enum status rewrite_beside(struct ddl *d, const struct rewrite *q)
     struct move m;
     struct follower f = {.ddl = d, .table = q->from, .lock = d->beside, .comes = move_row,
                          .goes = unmake_row, .scanned = moved, .ctx = &m};
+    if (has_deferrable(q->to)) f.settles = settle_row;
     enum status st = begin(&m, d, q);
     if (st == OK) st = fill__end(&m.fill, ddl__follow(&f));
     end(&m);
@@ -135,8 +178,5 @@ static enum status rewrite_beside(struct ddl *d, const struct rewrite *q)
 
 enum status ddl__rewrite(struct ddl *d, const struct rewrite *q)
 {
-    TRY(d->beside ? rewrite_beside(d, q) : rewrite_alone(d, q));
-    for (uint16_t i = 0; i < q->to->index_count; i++)
-        if (q->to->indexes[i]->deferrable) TRY(ddl__verify_unique(d, q->to, q->to->indexes[i]));
-    return OK;
+    return d->beside ? rewrite_beside(d, q) : rewrite_alone(d, q);
 }

@@ -190,6 +190,9 @@ enum status ddl__index_uses(struct ddl *d, const struct table_def *t, const stru
 /* No two rows have one key of the deferrable unique index, whose entries do not tell: 23505. */
 enum status ddl__verify_unique(struct ddl *d, const struct table_def *t,
                                const struct index_def *x) MUST;
+/* The same for one key, encoded without its row's. */
+enum status ddl__verify_unique_key(struct ddl *d, const struct table_def *t,
+                                   const struct index_def *x, struct slice key) MUST;
 /* 23505 in the words of an index that is being made. */
 enum status ddl__duplicated(struct ddl *d, const struct table_def *t, const struct index_def *x,
                             const struct datum *row) MUST;
@@ -249,6 +252,8 @@ enum status ddl__add_foreign(struct ddl *d, oid_t table, const struct ast_constr
                              bool has_rows) MUST;
 /* Every row refers to something: 23503. */
 enum status ddl__verify_foreign(struct ddl *d, const struct constraint_def *k) MUST;
+/* The same while others write to both tables, until it takes d->beside on both (ddl_follow_foreign.c). */
+enum status ddl__follow_foreign(struct ddl *d, const struct constraint_def *k) MUST;
 enum status ddl__drop_foreign(struct ddl *d, const struct constraint_def *k) MUST;
 /* The foreign keys among the column's constraints, as the table's. */
 enum status ddl__column_foreign(struct ddl *d, oid_t table, const struct ast_column_def *c,

@@ -303,8 +303,23 @@ enum status fill__end(struct fill *f, enum status s)
 
 /* --- filling an index ----------------------------------------------------------------------- */
 
+/* Of a deferrable primary key; of another the rows are keyed by it. */
+static enum status check_nulls(const struct fill *f, const struct datum *row)
+{
+    const struct index_def *x = f->indexes[0];
+    for (uint16_t i = 0; x->primary && i < x->key_count; i++) {
+        const char *name = f->table->columns[x->columns[i].column - 1].name;
+        if (!row[x->columns[i].column - 1].null) continue;
+        FAIL(NOT_NULL_VIOLATION, "column \"%s\" of relation \"%s\" contains null values", name,
+             f->table->name);
+        return error_object(fill__schema_name(f->ddl, f->table), f->table->name, name, NULL);
+    }
+    return OK;
+}
+
 static enum status build_row(void *ctx, struct slice key, struct datum *row)
 {
+    TRY(check_nulls(ctx, row));
     return fill__row(ctx, key, (struct slice){0}, row);
 }
 
@@ -329,9 +344,24 @@ static enum status same_entry(void *ctx, struct slice key, const struct datum *w
     return OK;
 }
 
+/* Two rows of one key stand side by side in a deferrable index, so that writing them tells nothing. */
 static enum status all_built(void *ctx, enum status s)
 {
-    return fill__loaded(ctx, s);
+    struct fill *f = ctx;
+    s = fill__loaded(f, s);
+    if (s != OK || !f->indexes[0]->deferrable) return s;
+    txn_next_command(f->ddl->s->txn);
+    return ddl__verify_unique(f->ddl, f->table, f->indexes[0]);
+}
+
+static enum status settle_row(void *ctx, struct slice key, struct datum *row)
+{
+    struct fill *f = ctx;
+    bool unique, present;
+    arena_clear(&f->arena);
+    TRY(ddl__index_entry(&f->values[0], key, row, &f->entry, &unique, &present));
+    struct slice entry = {f->entry.data, f->entry.len - key.len};
+    return present ? ddl__verify_unique_key(f->ddl, f->table, f->indexes[0], entry) : OK;
 }
 
 enum status ddl__build_index(struct ddl *d, const struct table_def *t, const struct index_def *x)
@@ -340,10 +370,12 @@ enum status ddl__build_index(struct ddl *d, const struct table_def *t, const str
     struct row_scan q = {t, build_row, &f};
     struct follower w = {.ddl = d, .table = t, .lock = d->beside, .comes = build_row,
                          .goes = unbuild_row, .same = same_entry, .scanned = all_built, .ctx = &f};
+    bool beside = d->beside != 0;
+    if (x->deferrable) w.settles = settle_row;
     TRY(fill__begin(&f, d, t, x));
-    TRY(fill__end(&f, d->beside ? ddl__follow(&w) : ddl__scan(d, &q)));
+    TRY(fill__end(&f, beside ? ddl__follow(&w) : ddl__scan(d, &q)));
     narrowed__note_built(d->s, x->tree);
-    return x->deferrable ? ddl__verify_unique(d, t, x) : OK;
+    return x->deferrable && !beside ? ddl__verify_unique(d, t, x) : OK;
 }
 
 /* --- trees -------------------------------------------------------------------------------------- */

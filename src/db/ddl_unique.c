@@ -1,8 +1,9 @@
 /* A deferrable unique index that has been filled: its entries all end with their rows' keys, so that two
- * of one key stand side by side. */
+ * of one key stand side by side. All of them are looked at, or, of rows that came later, their neighbors. */
 #include "db/ddl_priv.h"
 
 #include "base/fiber.h"
+#include "types/key.h"
 
 enum { SCAN_ROWS = 256 };
 
@@ -56,6 +57,29 @@ enum status ddl__verify_unique(struct ddl *d, const struct table_def *t, const s
     strbuf_init(&u.last, NULL);
     enum status st = look(&u, c);
     strbuf_release(&u.last);
+    cursor_close(c);
+    return st;
+}
+
+enum status ddl__verify_unique_key(struct ddl *d, const struct table_def *t,
+                                   const struct index_def *x, struct slice key)
+{
+    struct unique_scan u = {.ddl = d, .table = t, .index = x};
+    struct scan_request q = {.tree = x->tree, .lower = key};
+    struct slice keys[2], rows[2];
+    struct cursor *c;
+    uint32_t n, seen = 0;
+    strbuf_init(&u.last, NULL);
+    strbuf_add(&u.last, key.data, key.len);
+    if (key_successor(&u.last)) q.upper = strbuf_slice(&u.last);
+    enum status st = store_scan(d->s->txn, &q, &c);
+    strbuf_release(&u.last);
+    TRY(st);
+    do {
+        st = cursor_next(c, keys, rows, 2, &n);
+        seen += n;
+        if (st == OK && seen > 1 && n) st = blame(&u, rows[n - 1]);
+    } while (st == OK && n > 0 && seen < 2);
     cursor_close(c);
     return st;
 }

@@ -6,8 +6,6 @@
 #include "exec/ops/foreign_priv.h"
 #include "types/row.h"
 
-enum { VERIFY_ROWS = 256 };
-
 void foreign__init(struct foreign_run *r, struct execution *x)
 {
     *r = (struct foreign_run){.x = x, .mode = ROW_LOCK_KEY_SHARE, .keep = exec_arena(x), .arena = exec_arena(x)};
@@ -208,58 +206,6 @@ void foreign_end(struct execution *x)
 {
     if (x->foreign) foreign__release(x->foreign);
     x->foreign = NULL;
-}
-
-/* --- all rows of a table ------------------------------------------------------------------------ */
-
-/* The row is there and as it was: if not, who has changed it since has looked himself. */
-static enum status is_still_so(struct foreign_run *r, const struct foreign_key *k, struct slice key,
-                               struct slice row, bool *ret)
-{
-    struct lock_request q = {.tree = k->child->tree, .key = key, .mode = ROW_LOCK_NONE};
-    struct lock_result now;
-    TRY(store_lock(r->x->txn, &q, &now));
-    *ret = now.row.data && slice_eq(now.row, row);
-    return OK;
-}
-
-static enum status verify(struct foreign_run *r, const struct foreign_key *k, struct cursor *c)
-{
-    struct slice keys[VERIFY_ROWS], rows[VERIFY_ROWS];
-    struct datum *row = ARENA_ARRAY(r->keep, struct datum, k->child->column_count + 1u);
-    uint32_t n;
-    do {
-        TRY(exec_check(r->x));
-        TRY(cursor_next(c, keys, rows, VERIFY_ROWS, &n));
-        for (uint32_t i = 0; i < n; i++) {
-            bool none, found, still;
-            arena_clear(r->arena);
-            dml_decode(k->child, rows[i], row);
-            TRY(foreign__look(r, k, row, &none, &found));
-            if (none || found) continue;
-            TRY(is_still_so(r, k, keys[i], rows[i], &still));
-            if (still) return foreign__violation(r, k, row);
-        }
-    } while (n > 0);
-    return OK;
-}
-
-enum status foreign_verify(struct txn *t, const struct exec_session *s, struct arena *a,
-                           const struct foreign_key *k)
-{
-    static const struct exec_params none = {0};
-    struct scan_request q = {.tree = k->child->tree};
-    struct execution x;
-    struct cursor *c;
-    TRY(store_scan(t, &q, &c));
-    exec_begin(&x, NULL, t, s, &none, a);
-    struct foreign_run *r = run_of(&x);
-    r->mode = ROW_LOCK_NONE;
-    enum status st = verify(r, k, c);
-    foreign_end(&x);
-    exec_end(&x);
-    cursor_close(c);
-    return st;
 }
 
 /* --- deferred events ---------------------------------------------------------------------------- */

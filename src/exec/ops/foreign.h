@@ -29,4 +29,23 @@ enum status foreign_run_deferred(struct txn *t, const struct exec_session *s, st
 enum status foreign_verify(struct txn *t, const struct exec_session *s, struct arena *a,
                            const struct foreign_key *k) MUST;
 
+/* The same beside writers who do not know the key, by one snapshot after another (foreign_verify.c); each is
+ * given as the transaction that keeps it, in a statement. */
+struct foreign_verifier;
+struct foreign_verifier *foreign_verifier_new(struct txn *t, const struct exec_session *s,
+                                              struct arena *a, const struct foreign_key *k);
+void foreign_verifier_free(struct foreign_verifier *v);
+/* A row that refers, which the snapshot has: else 23503. */
+enum status foreign_verifier_row(struct foreign_verifier *v, struct txn *t,
+                                 const struct datum *row) MUST;
+/* A row referred to that the snapshot before had otherwise: its key may have gone. */
+enum status foreign_verifier_gone(struct foreign_verifier *v, struct txn *t,
+                                  const struct datum *row) MUST;
+/* All of the snapshot has come and gone. *ret_scan: there is no index by which to look for rows that refer to
+ * the keys that have gone, so each row of the table goes to ..._scanned. Then comes ..._settled. */
+enum status foreign_verifier_settle(struct foreign_verifier *v, struct txn *t, bool *ret_scan) MUST;
+enum status foreign_verifier_scanned(struct foreign_verifier *v, struct txn *t,
+                                     const struct datum *row) MUST;
+void foreign_verifier_settled(struct foreign_verifier *v);
+
 #endif

@@ -126,9 +126,20 @@ static enum status lock_mode(struct foreign_run *r, const struct foreign_key *k,
     return OK;
 }
 
+static enum status look_as_seen(struct foreign_run *r, const struct foreign_key *k, bool *ret_found)
+{
+    struct point_get_request q = {k->index->tree ? k->index->tree : k->parent->tree,
+                                  strbuf_slice(&r->lookup)};
+    struct slice seen;
+    enum status st = store_point_get(r->x->txn, &q, &seen);
+    *ret_found = st == OK;
+    return st == NOT_FOUND ? OK : st;
+}
+
 static enum status look_up(struct foreign_run *r, const struct foreign_key *k, bool *ret_found)
 {
     enum row_lock mode;
+    if (r->as_seen) return look_as_seen(r, k, ret_found);
     TRY(lock_mode(r, k, &mode));
     bool changed;
     struct slice row = {0};
@@ -265,6 +276,22 @@ enum status foreign__check(struct foreign_run *r, const struct foreign_event *e)
     return none || found ? OK : foreign__violation(r, &e->key, row);
 }
 
+static void old_key(struct foreign_run *r, const struct foreign_event *e)
+{
+    const struct foreign_key *k = &e->key;
+    strbuf_clear(&r->lookup);
+    for (uint16_t i = 0; i < k->def->column_count; i++) {
+        struct key_part part = op__index_part(k->index, i);
+        key_encode(&part, e->old[k->places[i]], &r->lookup);
+    }
+}
+
+enum status foreign__is_seen(struct foreign_run *r, const struct foreign_event *e, bool *ret)
+{
+    old_key(r, e);
+    return look_as_seen(r, &e->key, ret);
+}
+
 /* The key is looked for among what is there now; a row of it in somebody's hand is none. */
 enum status foreign__is_there(struct foreign_run *r, const struct foreign_event *e, bool *ret)
 {
@@ -272,11 +299,7 @@ enum status foreign__is_there(struct foreign_run *r, const struct foreign_event 
     struct lock_request q = {.tree = k->index->tree ? k->index->tree : k->parent->tree,
                              .mode = ROW_LOCK_NONE};
     struct lock_result got;
-    strbuf_clear(&r->lookup);
-    for (uint16_t i = 0; i < k->def->column_count; i++) {
-        struct key_part part = op__index_part(k->index, i);
-        key_encode(&part, e->old[k->places[i]], &r->lookup);
-    }
+    old_key(r, e);
     q.key = strbuf_slice(&r->lookup);
     TRY(store_lock(r->x->txn, &q, &got));
     *ret = got.row.data != NULL;

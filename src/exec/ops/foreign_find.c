@@ -31,8 +31,8 @@ static enum status child_values(struct foreign_run *r, const struct foreign_even
     return OK;
 }
 
-static enum status event_key(struct foreign_run *r, const struct foreign_event *e,
-                             struct strbuf *out, bool *ret_none)
+enum status foreign__event_key(struct foreign_run *r, const struct foreign_event *e,
+                               struct strbuf *out, bool *ret_none)
 {
     struct datum *v = ARENA_ARRAY(r->arena, struct datum, e->key.def->column_count);
     strbuf_clear(out);
@@ -42,8 +42,7 @@ static enum status event_key(struct foreign_run *r, const struct foreign_event *
     return OK;
 }
 
-/* False: a column is NULL. */
-static bool row_key(const struct foreign_key *k, const struct datum *row, struct strbuf *out)
+bool foreign__row_key(const struct foreign_key *k, const struct datum *row, struct strbuf *out)
 {
     strbuf_clear(out);
     for (uint16_t i = 0; i < k->def->column_count; i++) {
@@ -58,8 +57,8 @@ enum status foreign__refers(struct foreign_run *r, const struct foreign_event *e
                             const struct datum *row, bool *ret)
 {
     bool none;
-    TRY(event_key(r, e, &r->lookup, &none));
-    *ret = !none && row_key(&e->key, row, &r->entry) &&
+    TRY(foreign__event_key(r, e, &r->lookup, &none));
+    *ret = !none && foreign__row_key(&e->key, row, &r->entry) &&
            slice_eq(strbuf_slice(&r->lookup), strbuf_slice(&r->entry));
     return OK;
 }
@@ -110,7 +109,7 @@ enum status foreign__collect(struct foreign_run *r, struct txn *now, tree_id tre
             ARENA_PUSH(a, ret, m);
         }
         if (st == OK) st = exec_check(r->x);
-    } while (st == OK && n > 0);
+    } while (st == OK && n > 0 && !r->as_seen);
     cursor_close(c);
     return st;
 }
@@ -132,6 +131,17 @@ static enum status find_by_index(struct foreign_run *r, struct txn *now, const s
                             ret);
 }
 
+bool foreign__has_index(const struct foreign_key *k)
+{
+    return index_for(k) != NULL;
+}
+
+enum status foreign__referring_seen(struct foreign_run *r, struct txn *snapshot,
+                                    const struct foreign_event *e, struct foreign_matches *ret)
+{
+    return find_by_index(r, snapshot, index_for(&e->key), e, ret);
+}
+
 /* --- by a pass over the table -------------------------------------------------------------------- */
 
 static enum status pass(struct foreign_run *r, struct txn *now, const struct foreign_key *k,
@@ -149,7 +159,7 @@ static enum status pass(struct foreign_run *r, struct txn *now, const struct for
         for (uint32_t i = 0; st == OK && i < n; i++) {
             dml_decode(k->child, rows[i], row);
             const struct foreign_event *e =
-                row_key(k, row, &r->entry) ? map_get(wanted, strbuf_slice(&r->entry)) : NULL;
+                foreign__row_key(k, row, &r->entry) ? map_get(wanted, strbuf_slice(&r->entry)) : NULL;
             if (!e) continue;
             struct foreign_match m = {slice_dup(r->keep, keys[i]), e};
             ARENA_PUSH(r->keep, ret, m);
@@ -170,7 +180,7 @@ static enum status find_by_pass(struct foreign_run *r, struct txn *now,
     for (size_t i = 0; st == OK && i < count; i++) {
         bool none;
         arena_clear(r->arena);
-        st = event_key(r, &events[i], &r->lookup, &none);
+        st = foreign__event_key(r, &events[i], &r->lookup, &none);
         if (st == OK && !none)
             map_put(&wanted, strbuf_slice(&r->lookup), (void *)(uintptr_t)&events[i]);
     }

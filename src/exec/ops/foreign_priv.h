@@ -15,6 +15,7 @@ struct foreign_run {
     ARRAY(struct foreign_event) events;
     size_t next;                   /* the first that is not done */
     enum row_lock mode;            /* of referenced rows */
+    bool as_seen;                  /* rows are looked up in the transaction's snapshot, not as of now */
     uint64_t locked;               /* rows, so far */
     struct map whole;              /* tables that are locked whole instead, by oid */
     struct map pending;            /* keys of rows that a FOREIGN_CHECK waits for */
@@ -59,6 +60,8 @@ enum status foreign__push(struct execution *x, const struct foreign_event *e) MU
 /* Does the parent have a row of the event's old key, whoever wrote it? */
 enum status foreign__is_there(struct foreign_run *r, const struct foreign_event *e,
                               bool *ret) MUST;
+/* The same of the transaction's snapshot. */
+enum status foreign__is_seen(struct foreign_run *r, const struct foreign_event *e, bool *ret) MUST;
 /* What the events ask for of the rows that refer to them; all of one constraint and kind. */
 enum status foreign__act(struct foreign_run *r, const struct foreign_event *events,
                          size_t count) MUST;
@@ -87,6 +90,17 @@ struct foreign_matches {
 /* As of now. */
 enum status foreign__referring(struct foreign_run *r, const struct foreign_event *events,
                                size_t count, struct foreign_matches *ret) MUST;
+/* As the snapshot has it: one of those that refer to the event's key, by an index, which there is. */
+enum status foreign__referring_seen(struct foreign_run *r, struct txn *snapshot,
+                                    const struct foreign_event *e,
+                                    struct foreign_matches *ret) MUST;
+/* Is there an index by which rows that refer to a key are found? */
+bool foreign__has_index(const struct foreign_key *k);
+/* A key in the types of the referring table: that of an event (*ret_none: no row can have it), and that of
+ * a row (false: a column is NULL). */
+enum status foreign__event_key(struct foreign_run *r, const struct foreign_event *e,
+                               struct strbuf *out, bool *ret_none) MUST;
+bool foreign__row_key(const struct foreign_key *k, const struct datum *row, struct strbuf *out);
 /* Adds the keys, in `a`, of rows whose entries of the tree begin with r->lookup: an entry's value names
  * the row (`names_row`), or its key does. */
 enum status foreign__collect(struct foreign_run *r, struct txn *now, tree_id tree, bool names_row,
