@@ -114,7 +114,8 @@ txn_mark txn_savepoint(struct txn *t);
 void txn_rollback_to(struct txn *t, txn_mark mark);
 
 /* Runs fn(ctx, committed) when the transaction ends: after it is durable and visible, or aborted.
- * In order of registration. */
+ * In order of registration. Rolled back to a savepoint from before the newest row that it has written by now:
+ * then, as aborted. */
 void txn_on_end(struct txn *t, void (*fn)(void *ctx, bool committed), void *ctx);
 
 /* Locks on relations (tables), with PostgreSQL's eight modes and conflict table (chapter 13.3.1),

@@ -143,6 +143,7 @@ enum status db_open(const struct db_options *o, struct db **ret)
     enum status s = open_store(db, o);
     if (s == OK) s = clear_temp_dir(db);
     if (s == OK) s = open_catalog(db);
+    db->sequences = sequences_new(db);
     db->two_phase = two_phase_new(db);
     if (s == OK) s = two_phase_load(db->two_phase);
     if (s == OK) {
@@ -153,6 +154,7 @@ enum status db_open(const struct db_options *o, struct db **ret)
     if (s != OK) {
         struct error kept = *error_current();
         two_phase_free(db->two_phase);
+        sequences_free(db->sequences);
         storage_told_free(db->storage);
         if (db->store) (void)store_close(db->store);
         *error_current() = kept;
@@ -162,7 +164,6 @@ enum status db_open(const struct db_options *o, struct db **ret)
         return s;
     }
     db->plans = plan_cache_new();
-    db->sequences = sequences_new(db);
     db->session_count_max = (uint32_t)config_int(o->config, "max_connections");
     db->query_temp_bytes = (uint64_t)config_int(o->config, "query.temp_limit");
     db->query_memory_bytes = (uint64_t)config_int(o->config, "query.memory_limit");

@@ -256,6 +256,14 @@ enum status sequence_freeze(struct session *s, const struct table_def *seq, int6
     return result;
 }
 
+void sequences_freeze_tree(struct sequences *q, struct txn *t, uint32_t branch, uint64_t tree)
+{
+    uint64_t key = (uint64_t)branch << BRANCH_NUMBER_SHIFT | tree;
+    struct sequence_state *st = state_of(q, &q->states, key, sizeof *st);
+    st->frozen = true;
+    txn_on_end(t, thaw, st);
+}
+
 /* The state of the sequence, its mutex locked. While another changes the sequence we wait for its
  * end, and go on with the tree that there is then: *seq, kept by *held. */
 static enum status open_state(struct session *s, const struct table_def **seq,

@@ -643,6 +643,9 @@ enum status session__check_failed_block(struct session *s, const struct ast *a) 
 /* --- sequences and hidden row ids (sequence.c) --- */
 struct sequences *sequences_new(struct db *db);
 void sequences_free(struct sequences *q);
+/* After a restart: if the tree is a sequence's, the transaction has put another in its place, and others wait for its
+ * end, as for sequence_freeze. */
+void sequences_freeze_tree(struct sequences *q, struct txn *t, uint32_t branch, uint64_t tree);
 enum status session__nextval(void *ctx, oid_t sequence, int64_t *ret) MUST;
 enum status session__currval(void *ctx, oid_t sequence, int64_t *ret) MUST;
 enum status session__lastval(void *ctx, int64_t *ret) MUST;

@@ -87,9 +87,21 @@ static struct slice put_meta(const struct gid *g, char buf[META_BYTES + GID_BYTE
     return slice_make(buf, META_BYTES + len);
 }
 
+struct dropping {
+    struct two_phase *p;
+    const struct prepared_info *of;
+};
+
+static void freeze_dropped(void *ctx, tree_id tree)
+{
+    const struct dropping *x = ctx;
+    sequences_freeze_tree(x->p->db->sequences, x->of->handle, x->of->branch, tree);
+}
+
 static enum status load_one(void *ctx, const struct prepared_info *i)
 {
     struct two_phase *p = ctx;
+    struct dropping x = {p, i};
     if (i->meta.len < META_BYTES || i->meta.len >= META_BYTES + GID_BYTES)
         return FAIL(DATA_CORRUPTED, "the name of a prepared transaction is malformed");
     struct gid *g = mem_alloc(MEM_SESSION, sizeof *g);
@@ -102,6 +114,7 @@ static enum status load_one(void *ctx, const struct prepared_info *i)
     g->branch = i->branch;
     g->ddl = i->catalog;
     append(p, g);
+    prepared_drops(i, freeze_dropped, &x);
     return OK;
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What is prepared in a branch, after DDL, and under SERIALIZABLE: it is unseen and holds its locks over checkpoints and
+"""What is prepared in a branch, after DDL, a bulk load, ALTER SEQUENCE, and under SERIALIZABLE: it is unseen and holds its locks over checkpoints and
 kill -9, and either end is possible afterwards, wholly.
 
 usage: prepared_kinds.py HELIOSD"""
@@ -135,6 +135,111 @@ def after_ddl(server, how, commit, branch=None):
     s.c.close()
 
 
+ROWS = 20000 # of a bulk load
+
+
+def after_load(server, how, commit, branch=None):
+    """Rows that never went through the log: into a table that is there, and one that it makes, over keys that it deleted
+    before, and with rows written over afterwards."""
+    s = Session(server)
+    for sql in ("drop table if exists big, fresh", "create table big (id int primary key, v text)",
+                "insert into big select g, 'old' || g from generate_series(1, 100) g", "create index big_v on big (v)"):
+        s(sql)
+    if branch:
+        s(f"create branch {branch}")
+    d = Session(server, branch)
+    for sql in ("begin", "delete from big where id <= 50",
+                f"insert into big select g, 'new' || g from generate_series(1, {ROWS}) g where g not between 51 and 100",
+                "update big set v = 'over' where id = 7", "delete from big where id = 8",
+                "create table fresh (id int primary key, t text)",
+                f"insert into fresh select g, repeat('t', 100) from generate_series(1, {ROWS}) g",
+                "prepare transaction 'load'"):
+        d(sql)
+    d.c.close()
+    restart(server, how)
+    s = Session(server, branch)
+    assert s("select count(*), min(v) from big") == [(100, "old1")]
+    s.fails("55P03", "insert into big values (13333, 'mine')")
+    s.fails("55P03", "insert into big values (5, 'mine')")
+    s.fails("55P03", "update big set v = 'mine' where id = 6")
+    s("update big set v = 'kept' where id = 60")
+    s("insert into big values (-1, 'kept')")
+    for _ in range(3): # runs in front of it, and merges
+        s("update big set v = v || 'x' where id between 51 and 59")
+        s("checkpoint")
+    if how == 2: # once more, with what came after it
+        restart(server, 1)
+        s = Session(server, branch)
+    sound(server)
+    s("commit prepared 'load'" if commit else "rollback prepared 'load'")
+    for _ in range(2):
+        if commit:
+            assert s("select count(*), count(*) filter (where v like 'new%'), count(*) filter (where v like 'old%xxx') "
+                     "from big") == [(ROWS, ROWS - 52, 9)]
+            assert s("select v from big where id in (7, 8, 9, 60, -1) order by id") == [("kept",), ("over",), ("new9",), ("kept",)]
+            assert s("select id from big where v = 'new13333'") == [(13333,)]
+            assert s("select count(*), sum(length(t)) from fresh") == [(ROWS, 100 * ROWS)]
+            s.fails("23505", "insert into big values (13333, 'mine')")
+        else:
+            assert s("select count(*), count(*) filter (where v like 'old%') from big") == [(101, 99)]
+            s.fails("42P01", "select * from fresh", "does not exist")
+            s("insert into big values (13333, 'mine')")
+            s("delete from big where id = 13333")
+        sound(server)
+        s.c.close()
+        restart(server, how > 0)
+        s = Session(server, branch)
+    if branch:
+        s("use branch main")
+        s(f"drop branch {branch}")
+    s.c.close()
+
+
+def after_sequence(server, how, commit, branch=None):
+    s = Session(server)
+    for sql in ("drop sequence if exists q", "drop table if exists counted", "create sequence q",
+                "create table counted (id int generated always as identity, v int)", "insert into counted (v) values (1), (2)"):
+        s(sql)
+    assert s("select nextval('q')") == [(1,)]
+    if branch:
+        s(f"create branch {branch}")
+    d = Session(server, branch)
+    d("select nextval('q')")
+    for sql in ("begin", "alter sequence q restart 100 increment 10", "select nextval('q')", "truncate counted restart identity",
+                "prepare transaction 'sequence'"):
+        d(sql)
+    d.c.close()
+    restart(server, how)
+    s = Session(server, branch)
+    s.fails("55P03", "select nextval('q')")
+    s.fails("55P03", "insert into counted (v) values (3)")
+    s("commit prepared 'sequence'" if commit else "rollback prepared 'sequence'")
+    first = s("select nextval('q')")[0][0]
+    assert first == 110 if commit else 3 <= first < 100, first
+    s("insert into counted (v) values (4)")
+    number = s("select id from counted where v = 4")[0][0]
+    assert number == 1 if commit else 3 <= number < 100, number
+    sound(server)
+    s.c.close()
+    restart(server, how > 0)
+    s = Session(server, branch)
+    after = s("select nextval('q')")[0][0]
+    assert after > first and (not commit or after % 10 == 0), (first, after)
+    # A savepoint that is rolled back gives the sequence free.
+    other = Session(server, branch)
+    for sql in ("begin", "savepoint a", "alter sequence q restart 5", "rollback to a"):
+        s(sql)
+    assert other("select nextval('q')")[0][0] > after and s("select nextval('q')")[0][0] > after
+    s("commit")
+    if branch:
+        other("use branch main")
+    other.c.close()
+    if branch:
+        s("use branch main")
+        s(f"drop branch {branch}")
+    s.c.close()
+
+
 def serializable(server, how, commit):
     s = Session(server)
     s("drop table if exists skew, calm")
@@ -192,12 +297,17 @@ def run(server):
             after_ddl(server, how, commit)
             after_ddl(server, how, commit, "d")
             serializable(server, how, commit)
+            after_sequence(server, how, commit)
+            after_sequence(server, how, commit, "q")
+            after_load(server, how, commit)
+            after_load(server, how, commit, "l")
             print(("no restart", "kill -9", "checkpoints and kill -9")[how], "commit" if commit else "rollback", flush=True)
 
 
 def main():
     data = tempfile.mkdtemp(prefix="helios-prepared-")
     server = Server(sys.argv[1], data)
+    server.settings = ["memtable_bytes=4MB", "memtable_total_bytes=8MB", "load_bytes=1MB", "wal.file_bytes=1MB"] # loads are bulk loads
     server.start()
     try:
         run(server)

@@ -50,11 +50,17 @@ static enum run_state state_of(const struct run_ref *r)
     return (enum run_state)__atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
 }
 
+/* Its transaction has committed, so that newer versions of its keys may lie above it. */
+static bool decided(const struct run_ref *r)
+{
+    return state_of(r) == RUN_PREPARED && !(__atomic_load_n(&r->begin, __ATOMIC_ACQUIRE) & 1);
+}
+
 /* The runs of level 0 that may be taken lie from here to the end, loaded ones between them apart. */
 static uint32_t first_free(const struct shape *s)
 {
     uint32_t i = s->levels[0].count;
-    while (i > 0 && state_of(s->levels[0].runs[i - 1]) != RUN_PREPARED) i--;
+    while (i > 0 && !decided(s->levels[0].runs[i - 1])) i--;
     return i;
 }
 

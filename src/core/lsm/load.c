@@ -135,6 +135,29 @@ enum status forest_claim_run(struct forest *f, struct tree *t, uint64_t run, uin
     return OK;
 }
 
+bool forest_find_pending(struct forest *f, tree_id tree, uint64_t run, struct loaded_run *ret)
+{
+    struct tree *t = forest_tree(f, tree);
+    const struct level *v = t ? &tree_shape(t)->levels[0] : NULL;
+    for (uint32_t i = 0; v && i < v->count; i++) {
+        *ret = (struct loaded_run){t, v->runs[i]};
+        if (ret->ref->id == run && ret->ref->state == RUN_PREPARED) return true;
+    }
+    return false;
+}
+
+void forest_keep_run(const struct loaded_run *l)
+{
+    l->ref->kept = true;
+}
+
+void forest_revive_run(const struct loaded_run *l, uint64_t begin)
+{
+    l->ref->kept = false;
+    l->ref->command = 1;
+    __atomic_store_n(&l->ref->begin, begin, __ATOMIC_RELEASE);
+}
+
 struct unclaimed {
     ARRAY(struct loaded_run) runs;
     ARRAY(struct tree *) trees;
@@ -144,11 +167,13 @@ static enum status find_unclaimed(void *ctx, struct tree *t)
 {
     struct unclaimed *u = ctx;
     const struct level *v = &tree_shape(t)->levels[0];
+    bool kept = false;
     for (uint32_t i = 0; i < v->count; i++) {
-        if (v->runs[i]->state != RUN_PREPARED) continue;
+        kept |= v->runs[i]->kept;
+        if (v->runs[i]->state != RUN_PREPARED || v->runs[i]->kept) continue;
         ARRAY_PUSH(&u->runs, (struct loaded_run){t, v->runs[i]});
     }
-    if (!t->created) ARRAY_PUSH(&u->trees, t);
+    if (!t->created && !kept) ARRAY_PUSH(&u->trees, t);
     return OK;
 }
 

@@ -49,6 +49,7 @@ struct run_ref {
     struct slice meta; /* heap */
     uint32_t refs;     /* atomic: shapes that name it; destroyed by the last when `doomed` */
     bool doomed;       /* superseded in the manifest: its extents go too */
+    bool kept;         /* of recovery: a prepared transaction's */
     uint8_t state;     /* atomic: enum run_state; changes under manifest_mutex */
     uint32_t command;  /* of the transaction that loaded it; immutable */
     uint64_t begin;    /* atomic: 0: entries tell; else as in struct version, for all of them */
@@ -252,6 +253,11 @@ enum status forest_install_runs(struct forest *f, const struct loaded_run *runs,
  * pending. All of the log before that is in the tree, and nobody else writes to it. */
 enum status forest_claim_run(struct forest *f, struct tree *t, uint64_t run, uint64_t lsn,
                              uint64_t ts) MUST;
+/* Of recovery: a pending run; false: there is none. One that is kept stays for a transaction that is prepared, its
+ * tree, too, and comes to be that one's. */
+bool forest_find_pending(struct forest *f, tree_id tree, uint64_t run, struct loaded_run *ret);
+void forest_keep_run(const struct loaded_run *l);
+void forest_revive_run(const struct loaded_run *l, uint64_t begin);
 /* Of recovery, after the log: no record has named them. Trees that were never committed go, too. */
 enum status forest_drop_unclaimed(struct forest *f) MUST;
 

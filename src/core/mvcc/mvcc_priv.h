@@ -49,6 +49,7 @@ struct tree_change { /* CREATE or DROP of a tree in this transaction */
 struct end_hook {
     void (*fn)(void *ctx, bool committed);
     void *ctx;
+    size_t writes; /* that there were */
 };
 
 struct held_lock {
@@ -292,6 +293,8 @@ enum status txn__write_over(struct txn *t, struct tree *tree, const struct run_r
 void txn__drop_straddling(struct txn *t);
 /* Trees and loaded runs of a commit (changes.c). False: the manifest does not have it all. */
 bool txn__apply_changes(struct txn *t, uint64_t ts);
+/* The manifest names its loaded runs as pending, durable on return. */
+enum status txn__prepare_loads(struct txn *t) MUST;
 void txn__forget_loads(struct txn *t); /* it has failed before the log had it */
 enum status txn__log(struct txn *t, bool batch, lsn_t *ret_end) MUST;
 /* What a log record holds (commit.c). */

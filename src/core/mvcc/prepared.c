@@ -54,17 +54,16 @@ static void release(struct prepared_txn *p)
     mem_free(MEM_TXN, p);
 }
 
+/* Its loaded runs go when the log has its end, as those of a commit that fails. */
+static void forget_loads(struct txn *t)
+{
+    if (t->loads.count) txn__forget_loads(t);
+}
+
 /* --- the first phase ------------------------------------------------------------------------- */
 
 static enum status check(struct store *s, const struct txn *t)
 {
-    if (t->hooks.count)
-        return FAIL(FEATURE_NOT_SUPPORTED, "cannot PREPARE a transaction that has altered sequences");
-    if (t->loads.count) {
-        (void)FAIL(FEATURE_NOT_SUPPORTED,
-                   "cannot PREPARE a transaction that has loaded many rows in one statement");
-        return error_hint("Insert fewer rows with each statement.");
-    }
     fmutex_lock(&s->prepared_mutex);
     bool fits = s->prepared_bytes + t->bytes <= s->o.memtable_bytes / 2;
     fmutex_unlock(&s->prepared_mutex);
@@ -93,9 +92,12 @@ enum status txn_prepare(struct txn *t, struct slice meta, uint64_t *ret_id)
         __atomic_store_n(&t->snapshot, 0, __ATOMIC_RELEASE);
         prepared__add(s, p);
         POINT("prepare.before_append");
-        st = prepared__log(s, p, &end);
+        if (t->loads.count) st = txn__prepare_loads(t);
+        bool loaded = st == OK;
+        if (st == OK) st = prepared__log(s, p, &end);
         if (st == OK) st = wal_wait(s->wal, end, false);
         if (st != OK) {
+            if (loaded) forget_loads(t);
             fmutex_lock(&s->prepared_mutex);
             for (size_t i = 0; i < s->prepared.count; i++)
                 if (s->prepared.data[i] == p) (void)take(s, i);
@@ -140,6 +142,7 @@ enum status prepared_resolve(struct store *s, uint64_t id, bool commit, uint64_t
         st = txn__log_resolve(s, id, &end);
         if (st == OK) st = wal_wait(s->wal, end, false);
         struct error kept = *error_current();
+        if (st == OK) forget_loads(t);
         txn_abort(t);
         *error_current() = kept;
     }
@@ -149,6 +152,14 @@ enum status prepared_resolve(struct store *s, uint64_t id, bool commit, uint64_t
     fmutex_unlock(&s->prepared_mutex);
     release(p);
     return st;
+}
+
+void prepared_drops(const struct prepared_info *i, void (*fn)(void *ctx, tree_id tree), void *ctx)
+{
+    for (size_t k = 0; k < i->handle->changes.count; k++) {
+        const struct tree_change *c = &i->handle->changes.data[k];
+        if (c->drop) fn(ctx, c->tree->base ? c->tree->base : c->tree->id);
+    }
 }
 
 static bool writes_catalog(const struct txn *t)
@@ -170,7 +181,7 @@ enum status prepared_each(struct store *s, enum status (*fn)(void *ctx, const st
         const struct prepared_txn *p = s->prepared.data[i];
         if (!is_settled(p)) continue;
         struct prepared_info info = {p->id, p->txn->id, branch_id(p->branch), writes_catalog(p->txn),
-                                     slice_make(p->meta, p->meta_len)};
+                                     slice_make(p->meta, p->meta_len), p->txn};
         st = fn(ctx, &info);
     }
     fmutex_unlock(&s->prepared_mutex);
@@ -225,6 +236,7 @@ void store__drop_prepared(struct store *s)
 {
     while (s->prepared.count) {
         struct prepared_txn *p = take(s, s->prepared.count - 1);
+        p->txn->hooks.count = 0; /* they are of those who are gone by now */
         txn_abort(p->txn);
         release(p);
     }

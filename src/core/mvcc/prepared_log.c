@@ -7,10 +7,12 @@
  *   u8 ADVISORY | u64 0 | u32 database, high, low, form | u8 shared
  *   u8 BRANCH | u64 branch                             the first of all; none: the main line
  *   u8 CREATE, DROP | u64 tree
+ *   u8 RUN | u64 tree | u64 run                        loaded, and pending in the manifest: before all rows
  *   u8 RANGE | u64 tree | u32 bytes from, to | u8 end | u8 kind | from | to    of SERIALIZABLE ones, branch_own in
  *                                                      the tree; an empty one of tree 0: it is SERIALIZABLE
  *
  * It is a record of its own. Flags: 1 keeps its key, 2 is an insert. Little-endian. */
+#include "core/lsm/redo.h"
 #include "core/mvcc/prepared_priv.h"
 
 #include "base/mem.h"
@@ -107,6 +109,9 @@ enum status prepared__log(struct store *s, struct prepared_txn *p, lsn_t *ret_en
     for (size_t i = 0; i < t->changes.count; i++)
         head(&r, t->changes.data[i].drop ? REDO_DROP : REDO_CREATE, t->changes.data[i].tree->id,
              REDO_TREE_BYTES);
+    for (size_t i = 0; i < t->loads.count; i++)
+        memcpy(head(&r, REDO_RUN, t->loads.data[i].tree->id, REDO_RUN_BYTES) + REDO_TREE_BYTES,
+               &t->loads.data[i].ref->id, 8);
     epoch_enter(t->slot);
     for (size_t i = 0; i < t->writes.count; i++)
         if (t->writes.data[i].version) add_version(&r, t, &t->writes.data[i]);
@@ -180,12 +185,27 @@ static enum status revive_change(struct store *s, struct prepared_txn *p, uint64
 {
     struct tree *tree = forest_tree(s->forest, id);
     if (drop && !tree) return malformed(lsn);
-    if (!tree) {
-        TRY(forest_add(s->forest, id, lsn, &tree));
-        tree->branch = branch_id(p->branch);
-    }
+    if (!tree) TRY(forest_add(s->forest, id, lsn, &tree));
+    if (!drop) tree->branch = branch_id(p->branch); /* it may be there for a pending run alone */
     ARRAY_PUSH(&p->txn->changes, (struct tree_change){tree, drop});
     ARRAY_PUSH(&p->txn->writes, (struct write_entry){.tree = tree});
+    return OK;
+}
+
+/* The manifest has kept it, and nobody has seen it yet. */
+static enum status revive_run(struct store *s, struct prepared_txn *p, uint64_t lsn,
+                              struct slice rest)
+{
+    uint64_t id, run;
+    struct loaded_run l;
+    if (rest.len < REDO_RUN_BYTES) return malformed(lsn);
+    memcpy(&id, rest.data + 1, 8);
+    memcpy(&run, rest.data + REDO_TREE_BYTES, 8);
+    if (!forest_find_pending(s->forest, id, run, &l)) return malformed(lsn);
+    forest_revive_run(&l, (uint64_t)(uintptr_t)p->txn | 1);
+    p->txn->shown = true;
+    ARRAY_PUSH(&p->txn->loads, l);
+    ARRAY_PUSH(&p->txn->writes, (struct write_entry){.tree = l.tree, .load = true});
     return OK;
 }
 
@@ -221,6 +241,10 @@ static enum status revive_entry(struct store *s, struct prepared_txn *p, uint64_
     case REDO_RANGE: return revive_range(p, lsn, rest);
     case REDO_CREATE:
     case REDO_DROP: TRY(revive_change(s, p, lsn, rest->data[0] == REDO_DROP, number)); break;
+    case REDO_RUN:
+        TRY(revive_run(s, p, lsn, *rest));
+        used = REDO_RUN_BYTES;
+        break;
     case REDO_RELATION:
         TRY(revive_relation(p, lsn, *rest));
         used = RELATION_BYTES;
@@ -247,6 +271,35 @@ static enum status revive_branch(struct store *s, struct prepared_txn *p, uint64
     if (!p->branch) return malformed(lsn);
     rest->data += REDO_TREE_BYTES;
     rest->len -= REDO_TREE_BYTES;
+    return OK;
+}
+
+/* Entries of the record from its beginning up to the runs: those of the branch and the trees come before them. */
+enum status prepared__keep_runs(struct store *s, uint64_t lsn, struct slice record,
+                                struct received_runs *received)
+{
+    uint32_t meta;
+    if (record.len < PREPARE_BYTES) return malformed(lsn);
+    memcpy(&meta, record.data + 9, 4);
+    if (meta > record.len - PREPARE_BYTES) return malformed(lsn);
+    size_t at = PREPARE_BYTES + meta;
+    while (at + REDO_TREE_BYTES <= record.len) {
+        uint64_t id, run;
+        struct loaded_run l;
+        struct tree *tree;
+        uint8_t op = (uint8_t)record.data[at];
+        memcpy(&id, record.data + at + 1, 8);
+        if (op != REDO_BRANCH && op != REDO_CREATE && op != REDO_DROP && op != REDO_RUN) break;
+        at += op == REDO_RUN ? REDO_RUN_BYTES : REDO_TREE_BYTES;
+        if (op != REDO_RUN) continue;
+        if (at > record.len) return malformed(lsn);
+        memcpy(&run, record.data + at - 8, 8);
+        if (received) {
+            TRY(forest_add(s->forest, id, lsn, &tree));
+            TRY(received_runs_claim(received, tree, run, lsn));
+        }
+        if (forest_find_pending(s->forest, id, run, &l)) forest_keep_run(&l);
+    }
     return OK;
 }
 

@@ -21,6 +21,11 @@ enum status prepared__log(struct store *s, struct prepared_txn *p, lsn_t *ret_en
 /* Of recovery, once the log is read: makes the transaction that the record tells of. */
 enum status prepared__revive(struct store *s, uint64_t lsn, struct slice record,
                              struct prepared_txn **ret) MUST;
+/* Before that: the loaded runs that it names are not to go as runs that no commit has named. `received`: of a
+ * restore, else NULL. */
+struct received_runs;
+enum status prepared__keep_runs(struct store *s, uint64_t lsn, struct slice record,
+                                struct received_runs *received) MUST;
 struct prepared_txn *prepared__new(uint64_t id, struct slice meta);
 void prepared__add(struct store *s, struct prepared_txn *p);
 

@@ -379,6 +379,15 @@ static enum status revive_prepared(struct recovery *r, enum status st)
     return st;
 }
 
+static enum status keep_runs(struct recovery *r)
+{
+    enum status st = OK;
+    for (size_t i = 0; i < r->prepared.count && st == OK; i++)
+        st = prepared__keep_runs(r->store, r->prepared.data[i].lsn, r->prepared.data[i].payload,
+                                 r->received);
+    return st;
+}
+
 static void tell_progress(struct recovery *r, uint64_t lsn)
 {
     int64_t now = monotonic_us();
@@ -504,6 +513,7 @@ enum status store__recover(struct store *s)
     enum status st = wal_replay(s->wal, (lsn_t){start->lsn}, start->session, replay_record, &r);
     if (st == OK) st = drain(&r);
     stop_lanes(&r);
+    if (st == OK) st = keep_runs(&r);
     s->recovering = false;
     received_runs_free(r.received);
     s->forest->wal = s->wal;

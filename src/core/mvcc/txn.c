@@ -276,6 +276,16 @@ txn_mark txn_savepoint(struct txn *t)
     return (txn_mark)t->steps.count << 32 | t->writes.count;
 }
 
+/* Those that came after the mark: each comes after what it is about was written. */
+static void end_hooks_from(struct txn *t, uint32_t writes)
+{
+    while (t->hooks.count && ARRAY_LAST(&t->hooks).writes > writes) {
+        struct end_hook h = ARRAY_LAST(&t->hooks);
+        t->hooks.count--;
+        h.fn(h.ctx, false);
+    }
+}
+
 void txn_rollback_to(struct txn *t, txn_mark mark)
 {
     ASSERT((uint32_t)mark <= t->writes.count && mark >> 32 <= t->steps.count);
@@ -284,12 +294,13 @@ void txn_rollback_to(struct txn *t, txn_mark mark)
     txn__undo(t, (uint32_t)mark);
     txn__wake_waiters(t, false); /* rows that were locked since are free */
     if (!inside) epoch_exit(t->slot);
+    end_hooks_from(t, (uint32_t)mark);
     txn__release_locks(t, mark >> 32);
 }
 
 void txn_on_end(struct txn *t, void (*fn)(void *ctx, bool committed), void *ctx)
 {
-    ARRAY_PUSH(&t->hooks, (struct end_hook){fn, ctx});
+    ARRAY_PUSH(&t->hooks, (struct end_hook){fn, ctx, t->writes.count});
 }
 
 /* --- readers ----------------------------------------------------------------------------------- */
@@ -474,7 +485,7 @@ enum status txn_sync_loads(struct txn *t)
     return t->loads.count ? blocks_sync(t->store->forest->blocks) : OK;
 }
 
-static enum status prepare_loads(struct txn *t)
+enum status txn__prepare_loads(struct txn *t)
 {
     struct forest *f = t->store->forest;
     bool whole;
@@ -507,7 +518,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     }
     bool changes = t->changes.count > 0 || t->loads.count > 0;
     lsn_t end;
-    if (t->loads.count) st = prepare_loads(t);
+    if (t->loads.count && !t->resolves) st = txn__prepare_loads(t);
     if (st != OK) {
         txn_abort(t);
         return st;
@@ -517,7 +528,7 @@ enum status txn_commit(struct txn *t, enum commit_mode mode, uint64_t *ret_ts)
     if (t->ssi) st = ssi__prepare(t);
     if (st == OK) st = txn__log(t, mode == COMMIT_BATCH, &end);
     if (st != OK) {
-        if (t->loads.count) txn__forget_loads(t);
+        if (t->loads.count && !t->resolves) txn__forget_loads(t);
         if (changes) __atomic_sub_fetch(&s->changes_pending, 1, __ATOMIC_ACQ_REL);
         txn_abort(t);
         return st;
