@@ -147,7 +147,7 @@ static enum status fill_table(struct run *r, struct lines *m, struct line *l)
     int b = m->batch[i]++;
     TRY(enter(r, l));
     t->batches |= 1ull << b;
-    int wide = b % 8 == 7 ? 3000 : 40; /* what is that much goes past the log */
+    int wide = b % 3 == 1 ? 3000 : 40; /* what is that much goes past the log */
     if (wide > 40) n = 30;
     return sql(r, "insert into made%d (id, batch, w) select g, %d, repeat('w', %d) || g"
                   " from generate_series(%d, %d) g", i, b, wide, 100 * b, 100 * b + n - 1);
@@ -545,7 +545,7 @@ static void run_seed(uint64_t seed, uint64_t rounds, struct sim_counts *all)
     r->trace = env_number("TRACE", 0) > 0;
     sim_db_init(&r->d, &so);
     assert_int_equal(config_set(r->d.config, "helios.version_retention", "4s", SOURCE_FLAG), OK);
-    assert_int_equal(config_set(r->d.config, "memtable_bytes", "256kB", SOURCE_FLAG), OK);
+    assert_int_equal(config_set(r->d.config, "memtable_bytes", "512kB", SOURCE_FLAG), OK);
     assert_int_equal(config_set(r->d.config, "memtable_total_bytes", "1MB", SOURCE_FLAG), OK);
     assert_int_equal(sim_db_open(&r->d), OK);
     assert_int_equal(sql(r, "create table t (id int primary key, v int not null, f text);"
