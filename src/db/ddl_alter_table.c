@@ -340,6 +340,7 @@ static bool works_beside(const struct ddl *d, const struct ast_alter_table *n)
 enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
 {
     const struct table_def *t;
+    if (n->object == OBJECT_ROW_TYPE) return ddl__alter_attributes(d, n);
     d->unplaced = true;
     char kind = ddl__kind_of(n->object, 0);
     if (n->object == OBJECT_INDEX) return alter_index(d, n);
@@ -348,6 +349,10 @@ enum status ddl__alter_table(struct ddl *d, const struct ast_alter_table *n)
         return ddl__notice(d, "relation \"%s\" does not exist, skipping", name);
     TRY(ddl__find(d, n->table, kind, false, &t));
     TRY(ddl__own_table(d, t));
+    if (t->kind == 'c') {
+        FAIL(WRONG_OBJECT_TYPE, "\"%s\" is a composite type", t->name);
+        return error_hint("Use ALTER TYPE instead.");
+    }
     for (uint32_t i = 0; i < n->cmds.count; i++)
         TRY(check_kind(t, AST(n->cmds.items[i], ast_alter_cmd)));
     d->beside = works_beside(d, n) ? strongest(n) : 0;

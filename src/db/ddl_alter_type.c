@@ -42,8 +42,8 @@ static enum status check_generated(struct ddl *d, const struct table_def *t,
     return OK;
 }
 
-static enum status new_type(struct ddl *d, const struct ast_alter_cmd *cmd,
-                            const struct table_def *t, const struct column_def *c, type_id *ret, int32_t *ret_typmod)
+enum status ddl__alter_to(struct ddl *d, const struct ast_alter_cmd *cmd, const struct table_def *t,
+                          const struct column_def *c, type_id *ret, int32_t *ret_typmod)
 {
     struct bind_env env;
     session__bind_env(d->s, &env, d->a, d->text);
@@ -225,7 +225,7 @@ enum status ddl__alter_type(struct ddl *d, oid_t table, const struct ast_alter_c
              "cannot specify USING when altering type of generated column");
         return error_detail("Column \"%s\" is a generated column.", c->name);
     }
-    TRY(new_type(d, cmd, t, c, &c->type, &c->typmod));
+    TRY(ddl__alter_to(d, cmd, t, c, &c->type, &c->typmod));
     TRY(check_generated(d, t, old));
     TRY(check_views(d, t, old));
     TRY(cast_of(d, t, old, c, cmd->expr, &value));

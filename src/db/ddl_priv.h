@@ -348,6 +348,11 @@ enum status ddl__drop_column_command(struct ddl *d, oid_t table,
 /* Takes the column and all that is only its own out of the table. */
 enum status ddl__remove_column(struct ddl *d, oid_t table, int16_t number) MUST;
 enum status ddl__alter_type(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
+/* The type that the command gives the column. */
+enum status ddl__alter_to(struct ddl *d, const struct ast_alter_cmd *cmd, const struct table_def *t,
+                          const struct column_def *c, type_id *ret, int32_t *ret_typmod) MUST;
+/* ALTER TYPE … ATTRIBUTE (ddl_attribute.c). */
+enum status ddl__alter_attributes(struct ddl *d, const struct ast_alter_table *n) MUST;
 enum status ddl__add_constraint(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
 enum status ddl__drop_constraint(struct ddl *d, oid_t table, const struct ast_alter_cmd *c) MUST;
 enum status ddl__alter_constraint(struct ddl *d, oid_t table,

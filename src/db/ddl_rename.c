@@ -77,6 +77,17 @@ static enum status restate(struct ddl *d, const struct table_def *t, struct tabl
     return ddl__rename_in_indexes(d, t, e, old, name);
 }
 
+/* The text of a view names an attribute as its author did. */
+static enum status check_named(struct ddl *d, const struct table_def *t, const struct column_def *c)
+{
+    const struct table_def **views;
+    uint32_t n;
+    TRY(ddl__views_over(d, t, c->number, &views, &n));
+    if (n == 0) return OK;
+    FAIL(FEATURE_NOT_SUPPORTED, "cannot rename an attribute that a view names");
+    return error_detail("view %s names attribute \"%s\" of type %s", views[0]->name, c->name, t->name);
+}
+
 static enum status rename_column(struct ddl *d, const struct ast_rename *n)
 {
     const struct table_def *t;
@@ -92,6 +103,7 @@ static enum status rename_column(struct ddl *d, const struct ast_rename *n)
                     n->new_name, t->name);
     struct noted_views views;
     TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
+    if (t->kind == 'c') TRY(check_named(d, t, c));
     TRY(ddl__note_views(d, t->oid, 0, &views));
     TRY(restate(d, t, &e, n->old_name, n->new_name));
     c->name = n->new_name;

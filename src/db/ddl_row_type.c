@@ -17,21 +17,40 @@ bool ddl__function_takes(const struct function_def *f, oid_t relation)
     return takes;
 }
 
+static const struct column_def *holding_column(const struct table_def *t, oid_t relation)
+{
+    for (uint16_t i = 0; i < t->column_count; i++)
+        if (ddl__column_holds(&t->columns[i], relation)) return &t->columns[i];
+    return NULL;
+}
+
+/* A column that keeps such rows, in those of another composite type, too. No type is a member of itself. */
+static const struct column_def *find_kept(struct ddl *d, oid_t relation, const struct table_def **ret)
+{
+    const struct table_def *t;
+    const struct column_def *c = NULL;
+    size_t pos = 0;
+    while (!c && catalog_next_table(d->s->catalog, &pos, &t)) {
+        if (t->virtual_id >= 0 || (t->kind != 'r' && t->kind != 'm' && t->kind != 'c')) continue;
+        *ret = t;
+        c = holding_column(t, relation);
+        if (c && t->kind == 'c') c = find_kept(d, t->oid, ret);
+    }
+    return c;
+}
+
 /* Values are kept as they were made: another shape of the relation would not be theirs. */
 enum status ddl__check_row_type(struct ddl *d, const struct table_def *t)
 {
-    const struct table_def *other;
-    size_t pos = 0;
-    while (catalog_next_table(d->s->catalog, &pos, &other)) {
-        if ((other->kind != 'r' && other->kind != 'c') || other->virtual_id >= 0) continue;
-        for (uint16_t i = 0; i < other->column_count; i++)
-            if (ddl__column_holds(&other->columns[i], t->oid))
-                return FAIL(FEATURE_NOT_SUPPORTED,
-                            "cannot alter %s \"%s\" because column \"%s.%s\" uses its row type",
-                            t->kind == 'c' ? "type" : "table", t->name, other->name,
-                            other->columns[i].name);
-    }
-    return OK;
+    const struct table_def *by;
+    const struct column_def *c = find_kept(d, t->oid, &by);
+    if (!c) return OK;
+    if (t->kind == 'c')
+        return FAIL(FEATURE_NOT_SUPPORTED, "cannot alter type \"%s\" because column \"%s.%s\" uses it",
+                    t->name, by->name, c->name);
+    return FAIL(FEATURE_NOT_SUPPORTED,
+                "cannot alter table \"%s\" because column \"%s.%s\" uses its row type", t->name,
+                by->name, c->name);
 }
 
 enum status ddl__create_type(struct ddl *d, const struct ast_create_table *n)

@@ -2,6 +2,8 @@
  * and its query searched; there are few, and DDL is rare. */
 #include "db/ddl_routine_priv.h"
 
+#include "types/record.h"
+
 struct uses {
     const struct table_def *table;
     int16_t column;
@@ -18,6 +20,9 @@ static bool in_expr(void *ctx, const struct expr *e)
     const struct proc_def *proc = u->function ? expr_proc(e) : NULL;
     if (proc && proc->oid == u->function && proc_function(proc)) u->found = true;
     if (u->function && e->kind == EXPR_COLUMN) return true;
+    if (u->table && u->table->kind == 'c' && u->column && e->kind == EXPR_FIELD &&
+        e->args[0]->type == type_row(u->table->oid) && strcmp(e->field.name, u->table->columns[u->column - 1].name) == 0)
+        u->found = true;
     if (e->kind == EXPR_COLUMN) {
         const struct query *q = u->query;
         for (uint32_t i = 0; q && i < e->column.levels_up; i++) q = q->parent;
@@ -102,7 +107,8 @@ static bool view_uses(struct ddl *d, const struct table_def *view, struct uses *
         return u->found;
     }
     if (s != OK) *error_current() = kept;
-    if (s != OK || !named) return false;
+    bool attribute = u->table && u->table->kind == 'c' && u->column; /* no list of tables has its type */
+    if (s != OK || (!named && !attribute)) return false;
     if (u->column == 0) return true;
     u->found = false;
     /* A view's own columns are behind a subquery: then any use counts. */

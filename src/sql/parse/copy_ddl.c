@@ -264,6 +264,19 @@ static struct ast *copy_rename(struct copy *c, const RenameStmt *s)
     return &n->node;
 }
 
+/* A column, for all that it is; of a table's row type, too. */
+static struct ast *copy_rename_attribute(struct copy *c, const RenameStmt *s)
+{
+    struct ast_rename *n = NODE_NEW(c, ast_rename, AST_RENAME, -1);
+    n->object = OBJECT_COLUMN;
+    n->relation_object = OBJECT_ROW_TYPE;
+    n->relation = copy__range_var(c, s->relation);
+    n->old_name = copy__string(c, s->subname);
+    n->new_name = copy__string(c, s->newname);
+    n->missing_ok = s->missing_ok;
+    return &n->node;
+}
+
 static struct ast *alter_object_new(struct copy *c, enum ast_kind kind, ObjectType type,
                                     const RangeVar *relation, const Node *object)
 {
@@ -356,7 +369,11 @@ enum status copy__ddl(struct copy *c, const Node *n, struct ast **ret)
     case T_AlterRoleStmt: return copy_alter_role(c, (const AlterRoleStmt *)n, ret);
     case T_DropRoleStmt: *ret = copy_drop_role(c, (const DropRoleStmt *)n); return OK;
     case T_GrantStmt: return copy_grant(c, (const GrantStmt *)n, ret);
-    case T_RenameStmt: *ret = copy_rename(c, (const RenameStmt *)n); return OK;
+    case T_RenameStmt:
+        *ret = ((const RenameStmt *)n)->renameType == OBJECT_ATTRIBUTE
+                   ? copy_rename_attribute(c, (const RenameStmt *)n)
+                   : copy_rename(c, (const RenameStmt *)n);
+        return OK;
     case T_AlterOwnerStmt: *ret = copy_alter_owner(c, (const AlterOwnerStmt *)n); return OK;
     case T_AlterObjectSchemaStmt:
         *ret = copy_alter_schema(c, (const AlterObjectSchemaStmt *)n);

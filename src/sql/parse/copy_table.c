@@ -359,7 +359,7 @@ enum status copy__alter_table(struct copy *c, const AlterTableStmt *s, struct as
     const char *name;
     enum object_kind object = copy__object_kind(s->objtype, &name);
     *ret = NULL;
-    if (object == OBJECT_OTHER || object == OBJECT_ROW_TYPE) return OK;
+    if (object == OBJECT_OTHER) return OK;
     struct ast_alter_table *n = NODE_NEW(c, ast_alter_table, AST_ALTER_TABLE, -1);
     *ret = &n->node;
     n->object = object;
