@@ -119,36 +119,84 @@ static void forget_range(struct column_zone *z)
     z->flags &= ZONE_SUM;
 }
 
-/* Integers without a detour over values. */
-static void make_ints(enum rep rep, const struct vec *v, uint32_t rows, struct column_zone *z)
+/* Least, greatest and sum of so many integers. Halves of 8 bytes are summed up apart, so that neither overflows. */
+#define SCAN_INTS(ctype, mask)                                                                     \
+    do {                                                                                           \
+        const ctype *data = VEC_DATA(v, const ctype);                                              \
+        ctype low = (ctype)(data[0] & (mask)), high = low;                                         \
+        int64_t lower = 0, upper = 0;                                                              \
+        for (uint32_t i = 0; i < rows; i++) {                                                      \
+            ctype x = (ctype)(data[i] & (mask));                                                   \
+            low = x < low ? x : low;                                                               \
+            high = x > high ? x : high;                                                            \
+            lower += (int64_t)((uint64_t)x & UINT32_MAX);                                          \
+            upper += (int64_t)x >> 32;                                                             \
+        }                                                                                          \
+        min = (int64_t)low, max = (int64_t)high;                                                   \
+        sum = ((__int128)upper << 32) + lower;                                                     \
+    } while (0)
+
+/* Without NULLs; at least one row. */
+static void make_dense_ints(enum rep rep, const struct vec *v, uint32_t rows, struct column_zone *z)
 {
-    int64_t min = INT64_MAX, max = INT64_MIN;
-    __int128 sum = 0;
-    for (uint32_t i = 0; i < rows; i++) {
-        union value one = {0};
-        if (nulls_get(v->nulls, i)) {
-            z->nulls++;
-            continue;
-        }
-        switch (v->width) {
-        case 1: one.b = VEC_DATA(v, uint8_t)[i] & 1; break;
-        case 2: one.i16 = VEC_DATA(v, int16_t)[i]; break;
-        case 4: one.i32 = VEC_DATA(v, int32_t)[i]; break;
-        default: one.i64 = VEC_DATA(v, int64_t)[i];
-        }
-        int64_t n = column__int_of(rep, &one);
-        min = n < min ? n : min;
-        max = n > max ? n : max;
-        sum += n;
+    int64_t min, max;
+    __int128 sum;
+    switch (rep) {
+    case REP_BOOL: SCAN_INTS(uint8_t, 1); break;
+    case REP_I16: SCAN_INTS(int16_t, -1); break;
+    case REP_I32: SCAN_INTS(int32_t, -1); break;
+    case REP_U32: SCAN_INTS(uint32_t, UINT32_MAX); break;
+    default: SCAN_INTS(int64_t, -1);
     }
+    z->flags |= ZONE_RANGE | ZONE_MIN_EXACT | ZONE_MAX_EXACT;
     if (rep != REP_BOOL && rep != REP_U32) {
         z->flags |= ZONE_SUM;
         put_sum(z, sum);
     }
-    if (z->nulls == rows) return;
-    z->flags |= ZONE_RANGE | ZONE_MIN_EXACT | ZONE_MAX_EXACT;
     memcpy(z->min, &min, v->width); /* little-endian */
     memcpy(z->max, &max, v->width);
+}
+
+/* Numbers of one scale, without NULLs; at least one row. False: they are not. */
+static bool make_dense_numerics(const struct vec *v, uint32_t rows, struct column_zone *z)
+{
+    const struct numeric *data = VEC_DATA(v, const struct numeric);
+    int64_t min = data[0].coefficient, max = min;
+    uint32_t other = data[0].kind ^ NUMERIC_SMALL;
+    int64_t lower = 0, upper = 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        int64_t x = data[i].coefficient;
+        other |= (uint32_t)(data[i].kind ^ NUMERIC_SMALL) | (uint32_t)(data[i].scale ^ data[0].scale);
+        min = x < min ? x : min;
+        max = x > max ? x : max;
+        lower += (int64_t)((uint64_t)x & UINT32_MAX);
+        upper += x >> 32;
+    }
+    if (other) return false;
+    bool exact;
+    union value low = {.numeric = numeric_small(min, data[0].scale)};
+    union value high = {.numeric = numeric_small(max, data[0].scale)};
+    z->flags |= ZONE_SUM | ZONE_RANGE | ZONE_MIN_EXACT | ZONE_MAX_EXACT;
+    z->scale = data[0].scale;
+    put_sum(z, ((__int128)upper << 32) + lower);
+    return put_end(v->type, &low, false, z->min, &exact) && put_end(v->type, &high, true, z->max, &exact);
+}
+
+static bool has_nulls(const struct vec *v, uint32_t rows)
+{
+    for (uint32_t i = 0; v->nulls && i < rows; i++)
+        if (nulls_get(v->nulls, i)) return true;
+    return false;
+}
+
+/* Without a detour over values. False: it is for the ordinary way. */
+static bool make_dense(type_id type, const struct vec *v, uint32_t rows, struct column_zone *z)
+{
+    enum rep rep = type_rep(type);
+    bool ints = column__int_bytes(rep) != 0;
+    if (v->form != VEC_FLAT || !rows || !(ints || rep == REP_NUMERIC) || has_nulls(v, rows)) return false;
+    if (ints) make_dense_ints(rep, v, rows, z);
+    return ints || make_dense_numerics(v, rows, z);
 }
 
 void column_zone_make(type_id type, const struct vec *v, uint32_t rows, struct column_zone *ret)
@@ -157,8 +205,9 @@ void column_zone_make(type_id type, const struct vec *v, uint32_t rows, struct c
     struct datum d, min = {0}, max = {0};
     bool exact_min, exact_max, summed = sums(type), any = false;
     __int128 sum = 0;
-    if (column__int_bytes(type_rep(type)) && v->form == VEC_FLAT) {
-        make_ints(type_rep(type), v, rows, &z);
+    struct recent_values recent = {0};
+    bool strings = type_rep(type) == REP_BYTES, met;
+    if (make_dense(type, v, rows, &z)) {
         *ret = z;
         return;
     }
@@ -167,6 +216,10 @@ void column_zone_make(type_id type, const struct vec *v, uint32_t rows, struct c
         if (d.null) {
             z.nulls++;
             continue;
+        }
+        if (strings) { /* the same again changes nothing */
+            *column__recent(&recent, &d.v, &met) = 1;
+            if (met) continue;
         }
         if (summed) summed = sum_up(type, &d.v, !any, &z, &sum);
         if (!has_range(type)) continue;

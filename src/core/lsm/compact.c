@@ -9,7 +9,7 @@
  * A run that overlaps nothing on its way down, and has nothing to be dropped, is moved as it is. Runs
  * that a transaction has loaded and not committed stay where they are; those older than one that is
  * committed, but not yet installed, may go, while newer ones may hold newer versions of its keys. */
-#include "core/lsm/tree_priv.h"
+#include "core/lsm/advance_priv.h"
 
 #include "base/mem.h"
 #include "base/point.h"
@@ -282,6 +282,8 @@ static enum status install(struct compaction *c)
     struct tree *t = c->tree;
     struct forest *f = t->forest;
     enum status st = OK;
+    struct advance a;
+    tree__advance(t, &c->edit, NULL, &a);
     fmutex_lock(&t->mutex);
     fmutex_lock(&f->manifest_mutex);
     c->edit.replay_lsn = t->replay_lsn;
@@ -302,10 +304,12 @@ static enum status install(struct compaction *c)
             if (t->dropped || !c->moves) __atomic_store_n(&r->doomed, t->dropped, __ATOMIC_RELEASE);
             shape__add_run(next, c->edit.added_level.data[i], r);
         }
+        tree__apply_advance(t, next, &a);
         tree__set_shape(t, next);
     }
     fmutex_unlock(&f->manifest_mutex);
     fmutex_unlock(&t->mutex);
+    advance__release(&a);
     return st;
 }
 

@@ -4,7 +4,7 @@
  * is durable up to here: else a crash could leave in a run what was never acknowledged. The manifest
  * names the run and the LSN from which the log is needed then; only after that does the shape change,
  * and the memtable goes when no reader can hold it. */
-#include "core/lsm/tree_priv.h"
+#include "core/lsm/advance_priv.h"
 
 #include "base/mem.h"
 #include "base/point.h"
@@ -129,6 +129,8 @@ static bool is_told(const struct tree *t)
 static enum status install(struct tree *t, struct memory *m, struct run_edit *e)
 {
     struct forest *f = t->forest;
+    struct advance a;
+    tree__advance(t, e, m, &a);
     fmutex_lock(&t->mutex);
     fmutex_lock(&f->manifest_mutex);
     uint32_t last = t->shape->memory_count - 1;
@@ -142,16 +144,18 @@ static enum status install(struct tree *t, struct memory *m, struct run_edit *e)
     }
     if (st == OK) {
         struct shape *next = shape__copy(t->shape);
-        next->memory_count--;
+        shape__drop_memory(next);
         for (size_t i = 0; i < e->added.count; i++) {
             e->added.data[i]->doomed = t->dropped;
             shape__add_run(next, e->added_level.data[i], e->added.data[i]);
         }
         t->replay_lsn = e->replay_lsn;
+        tree__apply_advance(t, next, &a);
         tree__set_shape(t, next);
     }
     fmutex_unlock(&f->manifest_mutex);
     fmutex_unlock(&t->mutex);
+    advance__release(&a);
     return st;
 }
 

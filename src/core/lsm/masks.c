@@ -1,5 +1,5 @@
 /* Masks are found by walking one run and searching the other, and cost a search a key that the filter
- * lets pass; they are made by the first scan that needs them. */
+ * lets pass; they are made by who makes a run (lsm/advance.c), or by the first scan that needs them. */
 #include "core/lsm/masks.h"
 
 #include "base/mem.h"
@@ -106,27 +106,29 @@ static enum status by_older(struct run *older, struct run *newer, struct positio
     return st == END_OF_DATA ? OK : st;
 }
 
-static enum status make_mask(struct run_ref *older, const struct run_ref *newer,
-                             struct run_mask **ret)
+/* Of `n` positions, ascending. */
+static struct run_mask *new_mask(const struct run_ref *older, uint64_t newer, const uint32_t *positions, size_t n)
+{
+    uint64_t entries = run_entry_count(older->run);
+    struct run_mask *m = mem_alloc(MEM_RUN, sizeof *m);
+    m->newer = newer;
+    m->count = (uint32_t)n;
+    if (n > entries / SPARSE_RATIO) {
+        m->bits = mem_alloc(MEM_RUN, (entries + 63) / 64 * 8);
+        for (size_t i = 0; i < n; i++) m->bits[positions[i] / 64] |= 1ull << positions[i] % 64;
+    } else if (n) {
+        m->positions = mem_alloc(MEM_RUN, n * sizeof *m->positions);
+        memcpy(m->positions, positions, n * sizeof *m->positions);
+    }
+    return m;
+}
+
+static enum status make_mask(struct run_ref *older, const struct run_ref *newer, struct run_mask **ret)
 {
     struct positions p = {0};
-    uint64_t entries = run_entry_count(older->run);
-    bool few = entries * DRIVE_RATIO < run_entry_count(newer->run);
+    bool few = run_entry_count(older->run) * DRIVE_RATIO < run_entry_count(newer->run);
     enum status st = few ? by_older(older->run, newer->run, &p) : by_newer(older->run, newer->run, &p);
-    if (st == OK) {
-        struct run_mask *m = mem_alloc(MEM_RUN, sizeof *m);
-        m->newer = newer->id;
-        m->count = (uint32_t)p.list.count;
-        if (p.list.count > entries / SPARSE_RATIO) {
-            m->bits = mem_alloc(MEM_RUN, (entries + 63) / 64 * 8);
-            for (size_t i = 0; i < p.list.count; i++)
-                m->bits[p.list.data[i] / 64] |= 1ull << p.list.data[i] % 64;
-        } else if (p.list.count) {
-            m->positions = mem_alloc(MEM_RUN, p.list.count * sizeof *m->positions);
-            memcpy(m->positions, p.list.data, p.list.count * sizeof *m->positions);
-        }
-        *ret = m;
-    }
+    if (st == OK) *ret = new_mask(older, newer->id, p.list.data, p.list.count);
     ARRAY_RELEASE(&p.list);
     return st;
 }
@@ -148,18 +150,61 @@ static struct run_mask *find_mask(struct run_ref *r, uint64_t newer)
     return NULL;
 }
 
-/* Those of runs that were merged away go: who still reads them makes them again. */
+static uint64_t newest_run(const struct shape *s)
+{
+    uint64_t id = 0;
+    for (int l = 0; l < LEVELS_MAX; l++)
+        for (uint32_t i = 0; i < s->levels[l].count; i++)
+            if (s->levels[l].runs[i]->id > id) id = s->levels[l].runs[i]->id;
+    return id;
+}
+
+/* Those of runs that were merged away go: who still reads them makes them again. Newer ones are about to be shown. */
 static void drop_old(struct run_ref *r, const struct shape *s)
 {
+    uint64_t newest = newest_run(s);
     for (struct run_mask **at = &r->masks; *at;) {
         struct run_mask *m = *at;
-        if (shape_has(s, m->newer)) {
+        if (m->newer > newest || shape_has(s, m->newer)) {
             at = &m->next;
             continue;
         }
         *at = m->next;
         mask_free(m);
     }
+}
+
+/* Unless there is one. Under the mutex of `older`. */
+static void keep(struct run_ref *older, struct run_mask *m)
+{
+    if (find_mask(older, m->newer)) {
+        mask_free(m);
+        return;
+    }
+    m->next = older->masks;
+    older->masks = m;
+}
+
+void run_mask_put(struct run_ref *older, uint64_t newer, const uint32_t *positions, size_t n)
+{
+    struct run_mask *m = new_mask(older, newer, positions, n);
+    fmutex_lock(&older->masks_mutex);
+    keep(older, m);
+    fmutex_unlock(&older->masks_mutex);
+}
+
+enum status run_mask_make(struct run_ref *older, const struct run_ref *newer)
+{
+    struct run_mask *m;
+    fmutex_lock(&older->masks_mutex);
+    bool there = find_mask(older, newer->id) != NULL;
+    fmutex_unlock(&older->masks_mutex);
+    if (there) return OK;
+    TRY(make_mask(older, newer, &m));
+    fmutex_lock(&older->masks_mutex);
+    keep(older, m);
+    fmutex_unlock(&older->masks_mutex);
+    return OK;
 }
 
 static bool apply(const struct run_mask *m, uint64_t entries, uint64_t *bits)
@@ -173,24 +218,15 @@ static bool apply(const struct run_mask *m, uint64_t entries, uint64_t *bits)
 enum status run_hidden_add(struct run_ref *older, struct run_ref *newer, const struct shape *s,
                            uint64_t *bits, bool *ret_any)
 {
-    uint64_t entries = run_entry_count(older->run);
-    struct run_mask *m, *made = NULL;
+    const struct run_mask *m;
     fmutex_lock(&older->masks_mutex);
-    m = find_mask(older, newer->id);
-    if (!m) { /* made without the lock: others go on; who made it, too, is late */
+    while (!(m = find_mask(older, newer->id))) { /* made without the lock: others go on, and may drop it again */
+        drop_old(older, s);
         fmutex_unlock(&older->masks_mutex);
-        TRY(make_mask(older, newer, &made));
+        TRY(run_mask_make(older, newer));
         fmutex_lock(&older->masks_mutex);
-        m = find_mask(older, newer->id);
-        if (!m) {
-            drop_old(older, s);
-            made->next = older->masks;
-            older->masks = m = made;
-            made = NULL;
-        }
     }
-    *ret_any = apply(m, entries, bits);
+    *ret_any = apply(m, run_entry_count(older->run), bits);
     fmutex_unlock(&older->masks_mutex);
-    if (made) mask_free(made);
     return OK;
 }

@@ -146,3 +146,14 @@ uint32_t memtable_list_next(struct leaf_list *l, struct leaf **ret, uint32_t max
     }
     return n;
 }
+
+void memtable_list_skip(struct leaf_list *l, uint32_t n)
+{
+    ASSERT(n <= l->left);
+    l->left -= n;
+    for (uint32_t here; n > (here = l->chunk->cap - l->at); n -= here) {
+        l->chunk = l->chunk->next;
+        l->at = 0;
+    }
+    l->at += n;
+}

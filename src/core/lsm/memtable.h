@@ -12,6 +12,7 @@
 
 struct txn;
 struct memtable;
+#define TS_ABORTED (UINT64_MAX - 1) /* `begin` of a version that was taken out */
 struct leaf; /* a key and the head of its chain */
 struct leaf_chunk;
 
@@ -62,6 +63,7 @@ struct leaf_list {
 };
 void memtable_list(const struct memtable *m, struct leaf_list *ret);
 uint32_t memtable_list_next(struct leaf_list *l, struct leaf **ret, uint32_t max); /* 0: the end */
+void memtable_list_skip(struct leaf_list *l, uint32_t n); /* as many as are left, at most */
 
 /* Ordered walk, for scans and flushes, while writers go on: sees every key present throughout.
  * Returns up to `max` leaves with key >= from (> when `after`), ascending; or with key < from (NULL:

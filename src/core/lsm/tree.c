@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "core/lsm/branch.h"
 #include "core/lsm/masks.h"
+#include "core/lsm/places.h"
 #include "core/lsm/tree_priv.h"
 
 /* --- runs and memtables ------------------------------------------------------------------------ */
@@ -63,7 +64,10 @@ struct shape *shape__copy(const struct shape *s)
 {
     struct shape *c = mem_alloc(MEM_RUN, sizeof *c);
     c->memories = mem_alloc(MEM_RUN, (s->memory_count + 1) * sizeof *c->memories);
+    c->places = mem_alloc(MEM_RUN, (s->memory_count + 1) * sizeof *c->places);
     c->memory_count = s->memory_count;
+    for (uint32_t i = 0; i < s->memory_count; i++)
+        c->places[i] = places_ref(__atomic_load_n(&s->places[i], __ATOMIC_ACQUIRE));
     c->runs_version = s->runs_version;
     if (s->memory_count)
         memcpy(c->memories, s->memories, s->memory_count * sizeof *c->memories);
@@ -79,6 +83,15 @@ struct shape *shape__copy(const struct shape *s)
     return c;
 }
 
+/* They are of other runs. */
+static void forget_places(struct shape *s)
+{
+    for (uint32_t i = 0; i < s->memory_count; i++) {
+        places_unref(s->places[i]);
+        s->places[i] = NULL;
+    }
+}
+
 void shape__free(struct shape *s)
 {
     for (int l = 0; l < LISTS; l++) {
@@ -86,6 +99,8 @@ void shape__free(struct shape *s)
         mem_free(MEM_RUN, s->levels[l].runs);
         mem_free(MEM_RUN, s->levels[l].times);
     }
+    forget_places(s);
+    mem_free(MEM_RUN, s->places);
     mem_free(MEM_RUN, s->memories);
     mem_free(MEM_RUN, s);
 }
@@ -112,9 +127,17 @@ void tree__set_shape(struct tree *t, struct shape *next)
     epoch_retire(t->forest->o.epoch, free_retired_shape, old);
 }
 
+void shape__drop_memory(struct shape *s)
+{
+    s->memory_count--;
+    places_unref(s->places[s->memory_count]);
+    s->places[s->memory_count] = NULL;
+}
+
 void shape__remove_run(struct shape *s, uint64_t id)
 {
     s->runs_version++;
+    forget_places(s);
     for (int l = 0; l < LISTS; l++) {
         struct level *v = &s->levels[l];
         for (uint32_t i = 0; i < v->count; i++) {
@@ -131,6 +154,7 @@ void shape__add_run(struct shape *s, uint32_t level, struct run_ref *r)
 {
     struct level *v = &s->levels[level];
     s->runs_version++;
+    forget_places(s);
     v->runs = mem_realloc(MEM_RUN, v->runs, (v->count + 2) * sizeof *v->runs);
     uint32_t at = 0;
     if (level == HISTORY && r->run)
@@ -301,6 +325,9 @@ enum status tree_freeze(struct tree *t, struct memory *m)
         next->memories =
             mem_realloc(MEM_RUN, next->memories, (s->memory_count + 2) * sizeof *next->memories);
         memmove(next->memories + 1, next->memories, s->memory_count * sizeof *next->memories);
+        next->places = mem_realloc(MEM_RUN, next->places, (s->memory_count + 2) * sizeof *next->places);
+        memmove(next->places + 1, next->places, s->memory_count * sizeof *next->places);
+        next->places[0] = NULL;
         memtable_latch(m->table);
         /* Taken under the latch: every write to the new memtable is logged after this. */
         next->memories[0] = memory__new(t->forest, t->forest->wal ? wal_appended_lsn(t->forest->wal).v : 0);

@@ -72,6 +72,7 @@ struct level {
 /* Immutable but for the memtables' contents. */
 struct shape {
     struct memory **memories; /* newest first: [0] is the active one */
+    struct places **places;   /* atomic, each: of its keys in these runs (places.h); NULL: not yet */
     uint32_t memory_count;
     uint64_t runs_version; /* another one, and higher, whenever the runs are others */
     struct level levels[LISTS]; /* 0: newest first; others: ascending by key; HISTORY: by what ended
@@ -103,6 +104,8 @@ struct tree {
     struct rescue *rescue;   /* of recovery, and its lane's alone (branch.h); NULL: none */
     uint32_t refs;           /* atomic: the forest's, and of work under way; the last frees it */
     struct run_layout *columns; /* guarded by mutex: what runs are kept by, too; NULL: rows alone */
+    int64_t scanned_us;      /* atomic: when it was last read by columns; 0: never */
+    uint64_t keys_max;       /* atomic: of a memtable of one that is; 0: any number */
     uint32_t next_compaction[LEVELS_MAX]; /* round robin; owner: the compaction */
 };
 
@@ -229,6 +232,8 @@ static inline uint32_t history_next(const struct level *v, uint64_t ts, uint32_t
         if (v->times[at].min <= ts) return at;
     return v->count;
 }
+/* Is it read by columns these minutes? */
+bool tree_is_scanned(const struct tree *t);
 /* Puts a fresh active memtable on top when `m` still is the active one and holds anything. */
 enum status tree_freeze(struct tree *t, struct memory *m) MUST;
 /* --- loaded runs (lsm/load.c) --- */

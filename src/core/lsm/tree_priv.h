@@ -94,6 +94,7 @@ void run_ref__unref(struct run_ref *r);
 void shape__free(struct shape *s);
 /* Makes `next` the shape; the old one goes by epoch. Under tree->mutex. */
 void tree__set_shape(struct tree *t, struct shape *next);
+void shape__drop_memory(struct shape *s); /* the oldest */
 void shape__remove_run(struct shape *s, uint64_t id);
 /* Into level 0 in front, into others by key. Takes over the caller's reference. */
 void shape__add_run(struct shape *s, uint32_t level, struct run_ref *r);

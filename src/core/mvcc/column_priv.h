@@ -4,6 +4,7 @@
 
 #include "core/columns.h"
 #include "core/lsm/masks.h"
+#include "core/lsm/places.h"
 #include "core/mvcc/mvcc_priv.h"
 
 /* A run of the scan; newer ones come before older ones. */
@@ -17,9 +18,10 @@ struct scan_run {
     uint64_t *hidden; /* `skip`, where it is not the run's own */
 };
 
-struct scan_row { /* of a memtable */
-    const struct leaf *leaf;
-    const struct version *version;
+/* At most BATCH_ROWS keys of a memtable. */
+struct memory_part {
+    uint32_t memory;
+    struct leaf_list leaves;
 };
 
 /* What one reader takes at a time. */
@@ -27,7 +29,7 @@ enum unit_kind { UNIT_MEMORY, UNIT_ROWS, UNIT_COLUMNS };
 struct scan_unit {
     enum unit_kind kind;
     uint32_t run;   /* number among the scan's */
-    uint32_t first; /* memory row; row segment; column segment */
+    uint32_t first; /* part of a memtable; row segment; column segment */
     uint32_t count; /* of these; UNIT_COLUMNS: the number of the part of the segment */
 };
 enum {
@@ -52,7 +54,7 @@ struct column_scan {
     uint32_t condition_count;
     struct scan_run *runs;
     uint32_t run_count;
-    ARRAY(struct scan_row) memory;
+    ARRAY(struct memory_part) memory;
     ARRAY(struct scan_unit) units;
     uint32_t next_unit;                            /* atomic */
     uint64_t blocks, blocks_skipped, rows_by_row; /* atomic */

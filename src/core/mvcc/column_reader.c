@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "core/mvcc/column_priv.h"
 
-enum { PAGES_HELD_MAX = 64, FORGET_ROWS = 1 << 20 };
+enum { PAGES_HELD_MAX = 64, FORGET_ROWS = 1 << 20, WALK_LEAVES = 64 };
 
 /* What a condition has let pass of the rows that it was asked of. */
 struct passed {
@@ -97,14 +97,23 @@ static void rows_piece(struct column_reader *r, uint32_t n, struct column_piece 
 
 static enum status memory_piece(struct column_reader *r, struct column_piece *ret)
 {
-    const struct scan_row *from = r->scan->memory.data + r->unit.first;
-    if (r->at) return END_OF_DATA;
-    for (uint32_t i = 0; i < r->unit.count; i++) {
-        r->keys[i] = leaf_key(from[i].leaf);
-        r->rows[i] = slice_make(from[i].version->row, from[i].version->len);
+    const struct column_scan *s = r->scan;
+    struct memory_part part = s->memory.data[r->unit.first];
+    struct leaf *leaves[WALK_LEAVES];
+    uint32_t n, rows = 0;
+    if (r->at++) return END_OF_DATA;
+    while ((n = memtable_list_next(&part.leaves, leaves, WALK_LEAVES)) > 0) {
+        for (uint32_t i = 0; i < n; i++) __builtin_prefetch(leaves[i]);
+        for (uint32_t i = 0; i < n; i++) __builtin_prefetch(leaf_head(leaves[i]));
+        for (uint32_t i = 0; i < n; i++) {
+            const struct version *v = mvcc__visible(&s->view, leaf_head(leaves[i]));
+            if (!v || v->tombstone || column__in_memory(s, part.memory, leaf_key(leaves[i]))) continue;
+            r->keys[rows] = leaf_key(leaves[i]);
+            r->rows[rows++] = slice_make(v->row, v->len);
+        }
     }
-    r->at = 1;
-    rows_piece(r, r->unit.count, ret);
+    if (!rows) return END_OF_DATA;
+    rows_piece(r, rows, ret);
     return OK;
 }
 

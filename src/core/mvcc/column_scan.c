@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "core/mvcc/column_priv.h"
 
-enum { WALK_LEAVES = 64 };
+enum { WALK_LEAVES = 64, MEMORY_KEYS_MIN = 16384, MEMORY_PART = 64 };
 
 void store_set_tree_columns(struct store *s, tree_id id, const struct tree_columns *columns)
 {
@@ -37,23 +37,6 @@ bool column__in_memory(const struct column_scan *s, uint32_t n, struct slice key
     return false;
 }
 
-/* A run of the shape, whether the scan sees it or not. */
-struct shape_run {
-    struct run *run;
-    uint32_t level;
-    uint32_t at; /* among the scan's; NOT_SEEN */
-};
-#define NOT_SEEN UINT32_MAX
-
-/* While memtables are looked through. */
-struct hiding {
-    struct column_scan *scan;
-    struct shape_run *runs;
-    struct run_finder *finders; /* of each */
-    uint32_t count;
-    uint32_t version; /* of notes in the memtable at hand; 0: none are made */
-};
-
 static uint64_t *hidden_of(struct scan_run *r)
 {
     if (r->hidden) return r->hidden;
@@ -64,103 +47,67 @@ static uint64_t *hidden_of(struct scan_run *r)
     return r->hidden;
 }
 
-/* The first run of those from `at` on, all of one level, whose last key is not below. */
-static uint32_t run_of_level(const struct hiding *h, uint32_t at, uint32_t end, struct slice key)
-{
-    while (at < end) {
-        uint32_t mid = at + (end - at) / 2;
-        if (slice_cmp(run_max_key(h->runs[mid].run), key) < 0) at = mid + 1;
-        else end = mid;
-    }
-    return at;
-}
-
-/* Where a key lies: in the newest run with columns that has it. */
-struct key_place {
-    uint32_t run; /* of the shape; NOT_SEEN: in none */
-    uint64_t position;
+/* While memtables are looked through. */
+struct hiding {
+    struct column_scan *scan;
+    struct place_finder finder;
+    uint32_t *seen;   /* of each run of the shape: its number in the scan, PLACE_NONE */
+    uint64_t *unseen; /* bits of those; NULL: there are none */
+    uint64_t **bits;  /* of each run; NULL: nothing is hidden yet */
 };
 
-/* `seen`: only runs that the scan sees. */
-static enum status find_place(struct hiding *h, struct slice key, bool seen, struct key_place *ret)
+static void hide_at(struct hiding *h, const struct place *p)
 {
-    uint64_t hash = run_key_hash(key);
-    ret->run = NOT_SEEN;
-    for (uint32_t i = 0, end; i < h->count; i = end) {
-        uint32_t level = h->runs[i].level, at = i;
-        for (end = i + 1; level && end < h->count && h->runs[end].level == level;) end++;
-        if (level) at = run_of_level(h, i, end, key);
-        if (at == end || (seen && h->runs[at].at == NOT_SEEN)) continue;
-        struct run *r = h->runs[at].run;
-        if (!run_has_columns(r) || !run_may_contain(r, key, hash)) continue;
-        enum status st = run_find_position(&h->finders[at], key, &ret->position);
-        if (st == NOT_FOUND) continue;
-        ret->run = at;
-        return st;
-    }
+    if (p->run == PLACE_NONE) return;
+    if (!h->bits[p->run]) h->bits[p->run] = hidden_of(&h->scan->runs[h->seen[p->run]]);
+    h->bits[p->run][p->position / 64] |= 1ull << p->position % 64;
+}
+
+/* The place may lie in a load that the scan does not see. */
+static enum status hide_key(struct hiding *h, const struct leaf *leaf, const struct place *at)
+{
+    struct place p = *at;
+    if (!mvcc__visible(&h->scan->view, leaf_head(leaf))) return OK;
+    if (p.run != PLACE_NONE && h->seen[p.run] == PLACE_NONE)
+        TRY(place_find(&h->finder, leaf_key(leaf), h->unseen, &p));
+    hide_at(h, &p);
     return OK;
 }
 
-/* A place as it is kept with a leaf: 20 bits of the version of the runs, 12 of the run, the position. */
-enum { NOTE_VERSION_END = 1 << 20, NOTE_RUN_NONE = (1 << 12) - 1 };
-
-static bool read_note(const struct hiding *h, const struct leaf *leaf, struct key_place *ret)
+/* Some key may have no version that is seen: each is looked at. */
+static enum status hide_each(struct hiding *h, uint32_t memory, const struct places *p)
 {
-    uint64_t note = leaf_note(leaf);
-    uint32_t run = (uint32_t)(note >> 32) & NOTE_RUN_NONE;
-    if (!h->version || note >> 44 != h->version) return false;
-    *ret = (struct key_place){run == NOTE_RUN_NONE ? NOT_SEEN : run, (uint32_t)note};
-    return true;
-}
-
-static void make_note(const struct hiding *h, struct leaf *leaf, const struct key_place *p)
-{
-    uint64_t run = p->run == NOT_SEEN ? NOTE_RUN_NONE : p->run;
-    if (h->version && (p->run == NOT_SEEN || p->run < NOTE_RUN_NONE))
-        leaf_set_note(leaf, (uint64_t)h->version << 44 | run << 32 | (p->run == NOT_SEEN ? 0 : p->position));
-}
-
-/* In the newest run with columns that has the key: masks of that one tell the older ones. */
-static enum status hide(struct hiding *h, struct leaf *leaf)
-{
-    struct key_place p;
-    if (!read_note(h, leaf, &p)) {
-        TRY(find_place(h, leaf_key(leaf), false, &p));
-        make_note(h, leaf, &p);
-    }
-    if (p.run != NOT_SEEN && h->runs[p.run].at == NOT_SEEN)
-        TRY(find_place(h, leaf_key(leaf), true, &p)); /* a load that the scan does not see */
-    if (p.run == NOT_SEEN) return OK;
-    hidden_of(&h->scan->runs[h->runs[p.run].at])[p.position / 64] |= 1ull << p.position % 64;
-    return OK;
-}
-
-static enum status take_leaf(struct hiding *h, uint32_t memory, struct leaf *leaf)
-{
-    struct column_scan *s = h->scan;
-    const struct version *v = mvcc__visible(&s->view, leaf_head(leaf));
-    if (!v || column__in_memory(s, memory, leaf_key(leaf))) return OK;
-    if (!v->tombstone) ARRAY_PUSH(&s->memory, (struct scan_row){leaf, v});
-    return hide(h, leaf);
-}
-
-static enum status walk_memory(struct hiding *h, uint32_t memory)
-{
-    const struct memory *from_memory = h->scan->shape->memories[memory];
-    const struct memtable *m = from_memory->table;
     struct leaf *leaves[WALK_LEAVES];
-    uint64_t version = h->scan->shape->runs_version - from_memory->runs_version + 1;
-    h->version = version < NOTE_VERSION_END ? (uint32_t)version : 0;
     struct leaf_list list;
-    uint32_t n;
-    memtable_list(m, &list);
+    uint32_t n, at = 0;
+    memtable_list(h->scan->shape->memories[memory]->table, &list);
+    list.left = p->list.count;
     while ((n = memtable_list_next(&list, leaves, WALK_LEAVES)) > 0) {
         if (waiter_canceled(waiter_self()))
             return FAIL(QUERY_CANCELED, "canceling statement due to user request");
-        for (uint32_t i = 0; i < n; i++) __builtin_prefetch(leaves[i]);
         for (uint32_t i = 0; i < n; i++) __builtin_prefetch(leaf_head(leaves[i]));
-        for (uint32_t i = 0; i < n; i++) TRY(take_leaf(h, memory, leaves[i]));
+        for (uint32_t i = 0; i < n; i++, at++) TRY(hide_key(h, leaves[i], &p->list.data[at]));
     }
+    return OK;
+}
+
+/* What keys have hidden, and what readers will go through: all keys that are there now. A version that the snapshot
+ * sees was there before it. */
+static enum status take_places(struct hiding *h, uint32_t memory, struct places *p)
+{
+    struct column_scan *s = h->scan;
+    struct leaf_list list;
+    memtable_list(s->shape->memories[memory]->table, &list);
+    list.left = p->list.count;
+    while (list.left) {
+        struct memory_part part = {memory, list};
+        if (part.leaves.left > BATCH_ROWS) part.leaves.left = BATCH_ROWS;
+        ARRAY_PUSH(&s->memory, part);
+        memtable_list_skip(&list, (uint32_t)part.leaves.left);
+    }
+    for (size_t i = 0; i < p->open.count; i++) TRY(hide_key(h, p->open.data[i].leaf, &p->open.data[i].place));
+    if (h->unseen || s->view.snapshot < p->settled_ts) return hide_each(h, memory, p);
+    for (size_t i = 0; i < p->list.count; i++) hide_at(h, &p->list.data[i]);
     return OK;
 }
 
@@ -168,22 +115,26 @@ static enum status walk_memories(struct column_scan *s)
 {
     struct hiding h = {.scan = s};
     enum status st = OK;
-    uint32_t seen = 0, all = 0;
-    for (uint32_t l = 0; l < LEVELS_MAX; l++) all += s->shape->levels[l].count;
-    h.runs = mem_alloc(MEM_TXN, (all + 1) * sizeof *h.runs);
-    h.finders = mem_alloc(MEM_TXN, (all + 1) * sizeof *h.finders);
-    for (uint32_t l = 0; l < LEVELS_MAX; l++)
-        for (uint32_t i = 0; i < s->shape->levels[l].count; i++) {
-            const struct run_ref *r = s->shape->levels[l].runs[i];
-            bool sees = seen < s->run_count && s->runs[seen].ref == r;
-            h.finders[h.count].run = r->run;
-            h.runs[h.count++] = (struct shape_run){r->run, l, sees ? seen : NOT_SEEN};
-            seen += sees;
-        }
-    for (uint32_t i = 0; i < s->shape->memory_count && st == OK; i++) st = walk_memory(&h, i);
-    for (uint32_t i = 0; i < h.count; i++) run_finder_end(&h.finders[i]);
-    mem_free(MEM_TXN, h.runs);
-    mem_free(MEM_TXN, h.finders);
+    uint32_t seen = 0;
+    place_finder_init(&h.finder, s->shape);
+    h.seen = ARENA_ARRAY(&s->arena, uint32_t, h.finder.count + 1);
+    h.bits = ARENA_ARRAY(&s->arena, uint64_t *, h.finder.count + 1);
+    for (uint32_t i = 0; i < h.finder.count; i++) {
+        bool sees = seen < s->run_count && s->runs[seen].ref == h.finder.runs[i].ref;
+        h.seen[i] = sees ? seen++ : PLACE_NONE;
+        if (sees) continue;
+        if (!h.unseen) h.unseen = ARENA_ARRAY(&s->arena, uint64_t, h.finder.count / 64 + 1);
+        h.unseen[i / 64] |= 1ull << i % 64;
+    }
+    for (uint32_t i = 0; i < s->shape->memory_count && st == OK; i++) {
+        if (!memtable_key_count(s->shape->memories[i]->table)) continue;
+        struct places *p = shape_places(s->shape, i);
+        st = places_lock(p, s->shape, i, &h.finder);
+        if (st != OK) break;
+        st = take_places(&h, i, p);
+        places_unlock(p);
+    }
+    place_finder_end(&h.finder);
     return st;
 }
 
@@ -233,9 +184,7 @@ static void add_unit(struct column_scan *s, enum unit_kind kind, uint32_t run, u
 
 static void make_units(struct column_scan *s)
 {
-    uint32_t rows = (uint32_t)s->memory.count;
-    for (uint32_t i = 0; i < rows; i += BATCH_ROWS)
-        add_unit(s, UNIT_MEMORY, 0, i, rows - i < BATCH_ROWS ? rows - i : BATCH_ROWS);
+    for (uint32_t i = 0; i < s->memory.count; i++) add_unit(s, UNIT_MEMORY, 0, i, 1);
     for (uint32_t r = 0; r < s->run_count; r++) {
         uint32_t n = run_row_segments(s->runs[r].ref->run);
         for (uint32_t i = 0; i < n && !s->runs[r].columns; i += UNIT_SEGMENTS)
@@ -329,6 +278,16 @@ static enum status readable_tree(struct txn *t, tree_id id, struct tree **ret)
     return OK;
 }
 
+/* Small memtables are read in no time: from now on they are flushed earlier. */
+static void note_scan(struct tree *tree, const struct column_scan *s)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < s->run_count; i++) rows += run_entry_count(s->runs[i].ref->run);
+    uint64_t keys = rows / MEMORY_PART > MEMORY_KEYS_MIN ? rows / MEMORY_PART : MEMORY_KEYS_MIN;
+    __atomic_store_n(&tree->keys_max, keys, __ATOMIC_RELAXED);
+    __atomic_store_n(&tree->scanned_us, monotonic_us(), __ATOMIC_RELAXED);
+}
+
 enum status store_column_scan(struct txn *t, const struct column_scan_request *q, struct column_scan **ret)
 {
     struct tree *tree;
@@ -340,6 +299,7 @@ enum status store_column_scan(struct txn *t, const struct column_scan_request *q
     enum status st = able ? copy_conditions(s, q) : OK;
     if (able && st == OK && t->ssi)
         st = ssi__read_range(t, q->tree, (struct slice){0}, (struct slice){0});
+    if (able && st == OK) note_scan(tree, s);
     if (able && st == OK) st = hide_by_runs(s);
     if (able && st == OK) st = walk_memories(s);
     if (!able || st != OK) {

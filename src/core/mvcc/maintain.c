@@ -191,6 +191,15 @@ enum status store_checkpoint(struct store *s)
     return st;
 }
 
+/* By bytes; or, of a tree that is read by columns, by keys, unless others wait to be flushed already. */
+bool store__is_full(const struct store *s, const struct tree *t, const struct memory *m, uint64_t bytes)
+{
+    uint64_t keys = __atomic_load_n(&t->keys_max, __ATOMIC_RELAXED);
+    if (bytes > s->o.memtable_bytes) return true;
+    return keys && memtable_key_count(m->table) > keys && tree_shape(t)->memory_count == 1 &&
+           tree_is_scanned(t);
+}
+
 /* --- admission --------------------------------------------------------------------------------- */
 
 static enum status too_large(void)

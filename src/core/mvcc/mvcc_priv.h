@@ -8,11 +8,11 @@
 #include "base/epoch.h"
 #include "base/metrics.h"
 #include "core/lsm/branch.h"
+#include "core/lsm/places.h"
 #include "core/lsm/tree.h"
 #include "core/txn.h"
 
 /* version.begin of a version that a rollback took out: newer than any snapshot. */
-#define TS_ABORTED (UINT64_MAX - 1)
 
 enum { ACTIVE_SHARDS = 16, RELATION_SHARDS = 64 };
 
@@ -249,6 +249,8 @@ struct newest {
     struct slice row;
     struct txn *holder; /* who has loaded the key and may commit it yet: to be waited for */
     uint64_t holder_id;
+    bool placed;        /* `place` is known (lsm/places.h) */
+    struct place place;
 };
 /* The newest version of the key in the runs, `except` one (may be NULL), whatever the snapshot. What
  * others are loading is a holder, or not looked at (`settled`). */
@@ -370,6 +372,8 @@ enum status ssi__drop_tree(struct txn *t, tree_id tree) MUST;
 void store__schedule(struct store *s);
 /* Lets a writer wait while memory is short; outside latches. */
 enum status store__admit(struct txn *t) MUST;
+/* Is the memtable, of so many bytes, to be frozen? */
+bool store__is_full(const struct store *s, const struct tree *t, const struct memory *m, uint64_t bytes);
 void store__free_drops(struct store *s);
 enum status store__recycle(struct store *s) MUST;
 

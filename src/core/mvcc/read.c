@@ -26,8 +26,8 @@ enum status mvcc__tree(struct txn *t, tree_id id, struct tree **ret)
     return FAIL(UNDEFINED_OBJECT, "tree %llu does not exist", (unsigned long long)id);
 }
 
-/* The run of a sorted level that may hold the key, or NULL. */
-static struct run *run_of_level(const struct level *v, struct slice key)
+/* The run of a sorted level that may hold the key: its number; v->count: none. */
+static uint32_t run_of_level(const struct level *v, struct slice key)
 {
     uint32_t lo = 0, hi = v->count;
     while (lo < hi) {
@@ -35,17 +35,20 @@ static struct run *run_of_level(const struct level *v, struct slice key)
         if (slice_cmp(run_max_key(v->runs[mid]->run), key) < 0) lo = mid + 1;
         else hi = mid;
     }
-    return lo < v->count ? v->runs[lo]->run : NULL;
+    return lo;
 }
 
-/* The newest entry with ts <= max_ts in level 1 and deeper; NOT_FOUND. */
-static enum status get_in_levels(const struct shape *s, struct slice key, uint64_t hash,
-                                 uint64_t max_ts, struct page_pins *pins, struct entry *ret)
+/* The newest entry with ts <= max_ts in level 1 and deeper, and, if asked for, its place; NOT_FOUND. */
+static enum status get_in_levels(const struct shape *s, struct slice key, uint64_t hash, uint64_t max_ts,
+                                 struct page_pins *pins, struct entry *ret, struct place *ret_place)
 {
-    for (uint32_t l = 1; l < LEVELS_MAX; l++) {
-        struct run *r = s->levels[l].count ? run_of_level(&s->levels[l], key) : NULL;
-        if (!r) continue;
-        enum status st = run_get(r, key, hash, max_ts, pins, ret);
+    uint32_t before = s->levels[0].count;
+    for (uint32_t l = 1; l < LEVELS_MAX; before += s->levels[l++].count) {
+        uint32_t at = s->levels[l].count ? run_of_level(&s->levels[l], key) : 0;
+        if (at == s->levels[l].count) continue;
+        if (ret_place) ret_place->run = before + at;
+        enum status st = run_get_placed(s->levels[l].runs[at]->run, key, hash, max_ts, pins, ret,
+                                        ret_place ? &ret_place->position : NULL);
         if (st != NOT_FOUND) return st;
     }
     return NOT_FOUND;
@@ -61,7 +64,7 @@ static enum status get_in_runs(struct txn *t, const struct view *view, const str
         enum status st = run_get(r->run, key, hash, view->snapshot, &t->pins, ret);
         if (st != NOT_FOUND) return st;
     }
-    return get_in_levels(s, key, hash, view->snapshot, &t->pins, ret);
+    return get_in_levels(s, key, hash, view->snapshot, &t->pins, ret, NULL);
 }
 
 /* Whose the loaded run is; sets ret->ts, or ret->holder. False: it was taken out. */
@@ -81,24 +84,32 @@ enum status mvcc__newest_in_runs(struct txn *t, const struct shape *s, const str
 {
     struct entry e;
     uint64_t hash = run_key_hash(key);
+    struct place p = {0};
+    bool all = true; /* what was passed over may have the key still */
     *ret = (struct newest){0};
-    for (uint32_t i = 0; i < s->levels[0].count; i++) {
-        const struct run_ref *r = s->levels[0].runs[i];
+    for (; p.run < s->levels[0].count; p.run++) {
+        const struct run_ref *r = s->levels[0].runs[p.run];
+        all &= r != except;
         if (r == except) continue;
-        enum status st = run_get(r->run, key, hash, UINT64_MAX, pins, &e);
+        enum status st = run_get_placed(r->run, key, hash, UINT64_MAX, pins, &e, &p.position);
         if (st == NOT_FOUND) continue;
         TRY(st);
-        struct newest n = {.found = true, .tombstone = e.tombstone, .ts = e.ts, .row = e.row};
+        struct newest n = {.found = true, .tombstone = e.tombstone, .ts = e.ts, .row = e.row,
+                           .placed = all && p.position != POSITION_NONE, .place = p};
         if (__atomic_load_n(&r->begin, __ATOMIC_ACQUIRE) &&
-            (!judge_loaded(t, r, &n) || (settled && n.holder)))
+            (!judge_loaded(t, r, &n) || (settled && n.holder))) {
+            all = false;
             continue;
+        }
         *ret = n;
         return OK;
     }
-    enum status st = get_in_levels(s, key, hash, UINT64_MAX, pins, &e);
+    enum status st = get_in_levels(s, key, hash, UINT64_MAX, pins, &e, &p);
+    *ret = (struct newest){.placed = all, .place.run = PLACE_NONE};
     if (st == NOT_FOUND) return OK;
     TRY(st);
-    *ret = (struct newest){.found = true, .tombstone = e.tombstone, .ts = e.ts, .row = e.row};
+    *ret = (struct newest){.found = true, .tombstone = e.tombstone, .ts = e.ts, .row = e.row,
+                           .placed = all && p.position != POSITION_NONE, .place = p};
     return OK;
 }
 

@@ -136,7 +136,7 @@ static enum status unlatch(struct txn *t, struct tree *tree, struct memory *m)
 {
     uint64_t bytes = memory_account(tree->forest, m);
     memtable_unlatch(m->table);
-    if (bytes <= t->store->o.memtable_bytes) return OK;
+    if (!store__is_full(t->store, tree, m, bytes)) return OK;
     TRY(tree_freeze(tree, m));
     store__schedule(t->store);
     return OK;
@@ -295,9 +295,11 @@ static enum status try_lock(struct txn *t, struct tree *tree, struct slice key, 
     }
     TRY(unlatch(t, tree, k.active));
     /* The shape of now: it has the runs that were loaded before the lock was put. */
-    if (!n->found)
-        TRY(mvcc__newest_in_runs(t, tree_shape(tree), NULL, key, mode <= ROW_LOCK_KEY_SHARE,
-                                 &t->pins, n));
+    const struct shape *s = tree_shape(tree);
+    if (!n->found) {
+        TRY(mvcc__newest_in_runs(t, s, NULL, key, mode <= ROW_LOCK_KEY_SHARE, &t->pins, n));
+        if (put && n->placed) place_note(s, k.active, ARRAY_LAST(&t->writes).leaf, &n->place);
+    }
     if (!n->found && tree->base) TRY(mvcc__newest_below(t, tree, key, n));
     bool nothing = !n->found || n->tombstone;
     bool in_vain = (nothing && mode <= ROW_LOCK_SHARE) || is_stale(t, mode, n);
@@ -393,6 +395,7 @@ static enum status try_write(struct txn *t, struct tree *tree, const struct writ
     /* The shape of now: it has the runs that were loaded before the version was put. */
     const struct shape *s = tree_shape(tree);
     if (has_runs(s)) st = mvcc__newest_in_runs(t, s, NULL, q->key, false, &t->pins, n);
+    if (st == OK && n->placed) place_note(s, k.active, w->leaf, &n->place);
     if (tree->base && st == OK && !n->found) st = mvcc__newest_below(t, tree, q->key, n);
     if (st == OK && !n->holder) st = judge(t, q->op, n);
     if (n->holder) take_back(t);

@@ -314,6 +314,12 @@ uint64_t run_key_hash(struct slice key)
 enum status run_get(struct run *r, struct slice key, uint64_t key_hash, uint64_t max_ts,
                     struct page_pins *pins, struct entry *ret)
 {
+    return run_get_placed(r, key, key_hash, max_ts, pins, ret, NULL);
+}
+
+enum status run_get_placed(struct run *r, struct slice key, uint64_t key_hash, uint64_t max_ts,
+                           struct page_pins *pins, struct entry *ret, uint32_t *ret_position)
+{
     if (max_ts < run_min_ts(r) || !run_may_contain(r, key, key_hash)) return NOT_FOUND;
     struct cache_page *page;
     /* The versions of a key may go over several segments. */
@@ -326,6 +332,7 @@ enum status run_get(struct run *r, struct slice key, uint64_t key_hash, uint64_t
             if (!slice_eq(segment__key(&s, at), key)) break;
             segment__entry(&s, at, ret);
             run__date(r, ret);
+            if (ret_position) *ret_position = run__position(r, i, at);
             if (pins->pages.count && ARRAY_LAST(&pins->pages) == page) {
                 cache_unpin(r->cache, page);
             } else {

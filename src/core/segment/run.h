@@ -108,6 +108,10 @@ void run_filter_ahead(const struct run *r, uint64_t key_hash);
  * while `pins` holds. */
 enum status run_get(struct run *r, struct slice key, uint64_t key_hash, uint64_t max_ts,
                     struct page_pins *pins, struct entry *ret) MUST;
+/* And its position in the column part (run_columns.h), if there is one; ret_position may be NULL. */
+#define POSITION_NONE UINT32_MAX
+enum status run_get_placed(struct run *r, struct slice key, uint64_t key_hash, uint64_t max_ts,
+                           struct page_pins *pins, struct entry *ret, uint32_t *ret_position) MUST;
 
 /* Cursors. The entry stays until the next move. The run must stay open. */
 enum status run_cursor_open(struct run *r, struct run_cursor **ret) MUST;

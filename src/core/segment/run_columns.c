@@ -113,6 +113,12 @@ enum status run_column_segment(struct run *r, uint32_t segment, struct column_se
     return OK;
 }
 
+uint32_t run__position(const struct run *r, uint32_t row_segment, uint32_t entry)
+{
+    const struct columns_part *p = run__columns(r);
+    return p ? p->row_firsts[row_segment] + entry : POSITION_NONE;
+}
+
 /* --- positions -------------------------------------------------------------------------------- */
 
 static enum status enter(struct run_finder *f, uint32_t segment)

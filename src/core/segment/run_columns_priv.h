@@ -45,6 +45,8 @@ const char *columns__open(const void *page, const struct run_meta *m, struct are
                           struct columns_part **ret);
 void columns__close(struct columns_part *p); /* NULL is fine */
 
+/* Of an entry of a row segment; POSITION_NONE: there is no column part. */
+uint32_t run__position(const struct run *r, uint32_t row_segment, uint32_t entry);
 /* Of run.c. */
 struct columns_part *run__columns(const struct run *r);
 const struct run_meta *run__meta(const struct run *r);
