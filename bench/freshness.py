@@ -24,12 +24,12 @@ import tpch_data as tpch  # noqa: E402
 BAR, BAR_TPCB = 1.5, 0.9
 SHARE_OF_RATE = 0.97  # of the updates asked for that must have been made
 QUIET_RUNS, QUERY_SECONDS_MAX, COMPARED_EVERY = 15, 60, 4
-COLUMNS = ["case", "quiet ms", "busy ms", "ratio", "busy p95 ms", "runs", "compared by row"]
+COLUMNS = ["case", "quiet ms", "busy ms", "ratio", "ratio of means", "busy p95 ms", "runs", "compared by row"]
 
 TABLE = """create table sale (id bigint primary key, day date not null, shop int not null, item text not null,
     price numeric(12,2) not null, amount int not null) with (helios.storage = dual);
 insert into sale select i, date '2024-01-01' + (i % 700)::int, (i * 7919 % 40)::int, 'item ' || i % 1000,
-    (i * 31 % 99991) / 100.0, (i % 50)::int from generate_series(1, {rows}) i;
+    (i * 31 % 99991) / 100.0, (i % 50)::int from generate_series(1::bigint, {rows}) i;
 vacuum full sale; analyze sale; checkpoint"""
 UPDATE = """\\set id random(1, {rows})
 \\set amount random(0, 49)
@@ -86,7 +86,7 @@ class Updates:
         self.rate = o.rate / 60
         self.process = subprocess.Popen(
             [f"{peers.PG_BIN}/pgbench", "-h", server.host, "-p", str(server.port), "-U", "postgres", "-n",
-             "-M", "prepared", "-c", "4", "-j", "1", "-R", f"{self.rate:.1f}", "-T", str(seconds), "-f",
+             "-M", "prepared", "-c", "16", "-j", "1", "-R", f"{self.rate:.1f}", "-T", str(seconds), "-f",
              self.script.name, "postgres"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def end(self):
@@ -95,8 +95,6 @@ class Updates:
         found = re.search(r"tps = ([\d.]+)", out)
         if self.process.returncode or "error" in err.lower() or not found or (failed and failed[1] != "0"):
             raise peers.BenchError(f"updates: {err.strip()[-1000:]}")
-        if float(found[1]) < SHARE_OF_RATE * self.rate:
-            raise peers.BenchError(f"only {float(found[1]) * 60:.0f} updates a minute were made")
         return float(found[1]) * 60
 
 
@@ -124,15 +122,16 @@ def measure(server, o, seconds):
         updates.process.kill()
         raise
     made = updates.end()
-    rows, sums = [], [0.0, 0.0]
+    rows, sums, means = [], [0.0, 0.0], [0.0, 0.0]
     for name in QUERIES:
-        a, b = statistics.median(quiet[name]), statistics.mean(busy[name])
-        sums = [sums[0] + a, sums[1] + b]
+        a, b = statistics.median(quiet[name]), statistics.median(busy[name])
+        mean_a, mean_b = statistics.mean(quiet[name]), statistics.mean(busy[name])
+        sums, means = [sums[0] + a, sums[1] + b], [means[0] + mean_a, means[1] + mean_b]
         late = sorted(busy[name])[int(len(busy[name]) * 0.95)]
-        rows.append([name, round(a * 1000, 1), round(b * 1000, 1), round(b / a, 2), round(late * 1000, 1),
-                     len(busy[name]), compared[name]])
-    rows.append(["all", round(sums[0] * 1000, 1), round(sums[1] * 1000, 1), round(sums[1] / sums[0], 2), None,
-                 sum(map(len, busy.values())), sum(compared.values())])
+        rows.append([name, round(a * 1000, 1), round(b * 1000, 1), round(b / a, 2), round(mean_b / mean_a, 2),
+                     round(late * 1000, 1), len(busy[name]), compared[name]])
+    rows.append(["all", round(sums[0] * 1000, 1), round(sums[1] * 1000, 1), round(sums[1] / sums[0], 2),
+                 round(means[1] / means[0], 2), None, sum(map(len, busy.values())), sum(compared.values())])
     return rows, sums[1] / sums[0], made
 
 
@@ -176,10 +175,10 @@ def main():
         rows, ratio, made = measure(server, o, seconds)
         print("\n".join("  ".join(f"{c}: {'-' if v is None else v}" for c, v in zip(COLUMNS, row)) for row in rows),
               flush=True)
-        missed = ratio > BAR
+        missed = ratio > BAR or made < SHARE_OF_RATE * o.rate
         notes = [f"{o.rows} rows; {made:.0f} updates a minute by pgbench for {seconds} s, one client that asks the"
-                 f" aggregates in turns, every {COMPARED_EVERY}th compared by rows. Quiet is the median of {QUIET_RUNS},"
-                 f" busy the mean of all. The bar is {BAR:g} over all."]
+                 f" aggregates in turns, every {COMPARED_EVERY}th compared by rows. Times are medians, quiet ones of"
+                 f" {QUIET_RUNS}. The bar is {BAR:g} over all."]
         tps = {"row": [], "dual": []}
         server.psql("drop table sale")
         for n in range(o.rounds):

@@ -10,7 +10,7 @@
 #include "core/lsm/tree_priv.h"
 #include "core/segment/run_columns.h"
 
-enum { LEAVES = 256 };
+enum { LEAVES = 256, AHEAD = 16, BRING_KEYS = 1 << 16 };
 
 /* --- searches --------------------------------------------------------------------------------- */
 
@@ -168,29 +168,65 @@ static void list_rest(struct places *p, const struct memtable *m)
     else p->rest.left = all.left - p->list.count;
 }
 
-static enum status bring_up(struct places *p, const struct shape *s, uint32_t memory, struct place_finder *f)
+/* A key whose place is to be looked for. */
+struct lost {
+    struct leaf *leaf;
+    uint32_t at;
+    bool gone; /* where it was; else only new runs may have it */
+};
+
+static int by_key(const void *a, const void *b)
+{
+    return slice_cmp(leaf_key(((const struct lost *)a)->leaf), leaf_key(((const struct lost *)b)->leaf));
+}
+
+/* Of those without a note, in the order of keys. */
+static enum status find_all(struct place_finder *f, struct lost *lost, uint32_t count, struct place *found)
+{
+    qsort(lost, count, sizeof *lost, by_key);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i % LEAVES == 0 && waiter_canceled(waiter_self()))
+            return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+        TRY(place_find(f, leaf_key(lost[i].leaf), NULL, &found[lost[i].at]));
+    }
+    return OK;
+}
+
+/* Some of the keys that are left; of an error nothing is taken. */
+static enum status bring_some(struct places *p, const struct shape *s, uint32_t memory, struct place_finder *f,
+                              struct leaf **leaves, struct lost *lost)
 {
     const struct memory *m = s->memories[memory];
     uint64_t version = note_version(s, m);
-    struct leaf *leaves[LEAVES];
-    struct place found[LEAVES];
-    list_rest(p, m->table);
-    while (p->rest.left) {
-        struct leaf_list at = p->rest; /* of an error nothing is taken */
-        uint32_t n = memtable_list_next(&at, leaves, LEAVES);
-        if (waiter_canceled(waiter_self()))
-            return FAIL(QUERY_CANCELED, "canceling statement due to user request");
-        for (uint32_t i = 0; i < n; i++) __builtin_prefetch(leaves[i]);
-        for (uint32_t i = 0; i < n; i++) {
-            if (read_note(leaves[i], version, &found[i])) continue;
-            TRY(place_find(f, leaf_key(leaves[i]), NULL, &found[i]));
-            place_note(s, m, leaves[i], &found[i]);
-        }
-        for (uint32_t i = 0; i < n; i++) push(p, leaves[i], &found[i]);
-        p->rest = at;
+    struct leaf_list at = p->rest;
+    uint32_t n = memtable_list_next(&at, leaves, BRING_KEYS), count = 0;
+    struct place *found = mem_alloc(MEM_RUN, (n + 1) * sizeof *found);
+    for (uint32_t i = 0; i < n; i++) {
+        if (i + AHEAD < n) __builtin_prefetch(leaves[i + AHEAD]);
+        if (!read_note(leaves[i], version, &found[i])) lost[count++] = (struct lost){leaves[i], i, true};
+    }
+    enum status st = find_all(f, lost, count, found);
+    for (uint32_t i = 0; i < count && st == OK; i++) place_note(s, m, lost[i].leaf, &found[lost[i].at]);
+    for (uint32_t i = 0; i < n && st == OK; i++) push(p, leaves[i], &found[i]);
+    if (st == OK) p->rest = at;
+    mem_free(MEM_RUN, found);
+    return st;
+}
+
+static enum status bring_up(struct places *p, const struct shape *s, uint32_t memory, struct place_finder *f)
+{
+    enum status st = OK;
+    list_rest(p, s->memories[memory]->table);
+    if (p->rest.left) {
+        size_t n = p->rest.left < BRING_KEYS ? p->rest.left : BRING_KEYS;
+        struct leaf **leaves = mem_alloc(MEM_RUN, n * sizeof *leaves);
+        struct lost *lost = mem_alloc(MEM_RUN, n * sizeof *lost);
+        while (p->rest.left && st == OK) st = bring_some(p, s, memory, f, leaves, lost);
+        mem_free(MEM_RUN, leaves);
+        mem_free(MEM_RUN, lost);
     }
     settle(p);
-    return OK;
+    return st;
 }
 
 enum status places_lock(struct places *p, const struct shape *s, uint32_t memory, struct place_finder *f)
@@ -221,18 +257,6 @@ static void map_runs(const struct shape *from, const struct place_finder *to, ui
                 old[k / 64] |= 1ull << k % 64;
             }
         }
-}
-
-/* A key whose place is to be looked for. */
-struct lost {
-    const struct leaf *leaf;
-    uint32_t at;
-    bool gone; /* where it was; else only new runs may have it */
-};
-
-static int by_key(const void *a, const void *b)
-{
-    return slice_cmp(leaf_key(((const struct lost *)a)->leaf), leaf_key(((const struct lost *)b)->leaf));
 }
 
 /* May a run that is new have it? */
