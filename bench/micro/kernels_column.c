@@ -127,7 +127,7 @@ static void make(struct kernels *k, const struct column_case *c, struct bench_co
             sample[j - 1] = t;
         }
     b->limit = sample[10];
-    column_learn(c->type, b->vecs, rows, BLOCKS, &b->options, &b->shared);
+    column_learn(c->type, b->vecs, rows, BLOCKS, &b->options, NULL, &b->shared);
     strbuf_init(&b->out, NULL);
 }
 

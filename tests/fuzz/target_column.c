@@ -72,7 +72,7 @@ static struct model *model_of(uint32_t type, uint32_t shape)
         vec_set(&v, i, value_of(types[type], (int)shape, &r, i, &a));
     strbuf_init(&m->block, NULL);
     strbuf_init(&m->common, NULL);
-    column_learn(types[type], &v, (const uint32_t[]){ROWS}, 1, &o, &shared);
+    column_learn(types[type], &v, (const uint32_t[]){ROWS}, 1, &o, NULL, &shared);
     if (shared) column_shared_store(shared, &m->common);
     column_encode(types[type], &v, ROWS, shared, &o, &hint, &m->block);
     column_shared_free(shared);

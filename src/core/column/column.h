@@ -39,9 +39,10 @@ extern const struct column_options column_options_default, column_options_archiv
 
 struct column_shared;
 
-/* Looks at all values (any form of vector). *ret NULL: nothing to share. */
+/* Looks at all values (any form of vector). *ret NULL: nothing to share. `passes` (may be NULL, atomic, zeroed to begin)
+ * goes from segment to segment of a column: for how many of them no dictionary is tried, as that was in vain. */
 void column_learn(type_id type, const struct vec *vecs, const uint32_t *rows, uint32_t count,
-                  const struct column_options *o, struct column_shared **ret);
+                  const struct column_options *o, uint8_t *passes, struct column_shared **ret);
 /* From a multiple of 8 to one. */
 void column_shared_store(const struct column_shared *s, struct strbuf *out);
 /* `raw` lies at a multiple of 8 and stays as long as the result. */

@@ -70,6 +70,7 @@ struct column_shared {
     struct symbols_encoder *encoder;       /* of who learnt it */
     uint32_t *slots;                       /* likewise: code + 1 by hash; 0: free */
     uint32_t slot_mask;
+    bool looked;                           /* at all values, for a dictionary */
 };
 
 /* On disk: what blocks of a column share. Blocks of the dictionary's values, or a table, follow. */
@@ -108,22 +109,26 @@ static inline int64_t column__int_of(enum rep rep, const union value *v)
 
 /* The code of a value that was among those learnt. */
 uint32_t column__code_of(const struct column_shared *s, const union value *v);
-/* Values that were met lately, by their 16 bytes: what is alike there is the same value, be it by a
- * pointer. Zeroed is empty. */
+/* Values that were met lately. Zeroed is empty. */
 enum { RECENT_SLOTS = 128 };
 struct recent_values {
     struct {
-        uint64_t words[2];
+        union value v;
         uint32_t code; /* + 1; 0: free */
     } slots[RECENT_SLOTS];
 };
-static inline uint32_t *column__recent(struct recent_values *r, const union value *v, bool *ret_met)
+/* `bytes`: of REP_BYTES, whose contents count and not where they lie. */
+static inline uint32_t *column__recent(struct recent_values *r, const union value *v, bool bytes, bool *ret_met)
 {
-    uint64_t w[2];
+    uint64_t w[2], old[2];
+    bool far = bytes && v->bytes.len > BYTES_INLINE_MAX;
     memcpy(w, v, sizeof w);
+    if (far) memcpy(&w[1], v->bytes.ptr + v->bytes.len - 8, 8);
     uint32_t at = (uint32_t)((w[0] * 0x9e3779b97f4a7c15u ^ w[1] * 0xd6e8feb86659fd93u) >> 57);
-    *ret_met = r->slots[at].code && r->slots[at].words[0] == w[0] && r->slots[at].words[1] == w[1];
-    memcpy(r->slots[at].words, w, sizeof w);
+    memcpy(old, &r->slots[at].v, sizeof old);
+    *ret_met = r->slots[at].code && old[0] == w[0] &&
+               (far ? bytes_eq(&r->slots[at].v.bytes, &v->bytes) : old[1] == w[1]);
+    r->slots[at].v = *v;
     return &r->slots[at].code;
 }
 /* Codes of all rows, checked: the greatest is the NULL. */

@@ -101,12 +101,12 @@ static void put_codes(const struct vec *v, uint32_t n, const struct column_share
     struct ints_options io = ints_options(o);
     struct recent_values recent = {0};
     struct datum d;
-    bool met;
+    bool met, bytes = type_rep(s->type) == REP_BYTES;
     for (uint32_t i = 0; i < n; i++) {
         vec_load(v, i, &d);
         codes[i] = s->dictionary_count;
         if (d.null) continue;
-        uint32_t *code = column__recent(&recent, &d.v, &met);
+        uint32_t *code = column__recent(&recent, &d.v, bytes, &met);
         if (!met) *code = column__code_of(s, &d.v) + 1;
         codes[i] = *code - 1;
     }

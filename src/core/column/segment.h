@@ -26,6 +26,7 @@ struct column_spec {
     uint32_t number;
     type_id type;
     uint8_t bloom_bits; /* a distinct value of a filter for = and IN; 0: no filter */
+    uint8_t *passes;    /* column_learn; may be NULL */
 };
 struct column_segment_options {
     uint64_t tree;

@@ -19,6 +19,9 @@ struct column_segment_writer {
     struct arena arena;
     struct column_spec *columns; /* those asked for, then ours */
     uint32_t column_count;
+    size_t row_bytes;            /* of a row without key and strings */
+    uint32_t *strings;           /* columns that have these */
+    uint32_t string_count;
     ARRAY(struct row_block) blocks;
     uint32_t rows, tombstones;
     size_t bytes;                /* of rows, not encoded */
@@ -37,10 +40,10 @@ static const struct {
 enum status column_segment_writer_new(const struct column_segment_options *o,
                                       struct column_segment_writer **ret)
 {
-    static const struct column_spec ours[OUR_COLUMNS] = {{COLUMN_KEY, TYPE_BYTEA, 0},
-                                                         {COLUMN_BEGIN, TYPE_INT8, 0},
-                                                         {COLUMN_END, TYPE_INT8, 0},
-                                                         {COLUMN_DEAD, TYPE_BOOL, 0}};
+    static const struct column_spec ours[OUR_COLUMNS] = {{COLUMN_KEY, TYPE_BYTEA, 0, NULL},
+                                                         {COLUMN_BEGIN, TYPE_INT8, 0, NULL},
+                                                         {COLUMN_END, TYPE_INT8, 0, NULL},
+                                                         {COLUMN_DEAD, TYPE_BOOL, 0, NULL}};
     if (o->column_count > COLUMN_SEGMENT_COLUMNS_MAX)
         return FAIL(PROGRAM_LIMIT_EXCEEDED, "too many columns in a segment");
     ASSERT(o->kind >= SEGMENT_COLUMN && o->kind <= SEGMENT_COMPRESSED);
@@ -57,6 +60,12 @@ enum status column_segment_writer_new(const struct column_segment_options *o,
     w->columns = mem_alloc(MEM_RUN, w->column_count * sizeof *w->columns);
     if (o->column_count) memcpy(w->columns, o->columns, o->column_count * sizeof *w->columns);
     memcpy(w->columns + o->column_count, ours, sizeof ours);
+    w->strings = mem_alloc(MEM_RUN, (o->column_count + 1) * sizeof *w->strings);
+    w->row_bytes = 17;
+    for (uint32_t c = 0; c < o->column_count; c++) {
+        w->row_bytes += type_get(w->columns[c].type)->width;
+        if (type_rep(w->columns[c].type) == REP_BYTES) w->strings[w->string_count++] = c;
+    }
     arena_init(&w->arena, MEM_RUN);
     strbuf_init(&w->last_key, NULL);
     *ret = w;
@@ -70,6 +79,7 @@ void column_segment_writer_free(struct column_segment_writer *w)
     ARRAY_RELEASE(&w->blocks);
     strbuf_release(&w->last_key);
     mem_free(MEM_RUN, w->columns);
+    mem_free(MEM_RUN, w->strings);
     mem_free(MEM_RUN, w);
 }
 
@@ -100,26 +110,25 @@ static struct row_block *block_for(struct column_segment_writer *w, size_t bytes
 static size_t row_bytes(const struct column_segment_writer *w, const struct column_rows *rows,
                         uint32_t i, size_t *ret_strings)
 {
-    size_t all = rows->keys[i].len + 17, strings = rows->keys[i].len;
-    for (uint32_t c = 0; c < w->o.column_count; c++) {
-        all += type_get(w->columns[c].type)->width;
-        if (type_rep(w->columns[c].type) != REP_BYTES) continue;
-        struct datum d = vec_get(&rows->columns[c], i);
+    size_t strings = rows->keys[i].len;
+    struct datum d;
+    for (uint32_t k = 0; k < w->string_count; k++) {
+        vec_load(&rows->columns[w->strings[k]], i, &d);
         if (!d.null) strings += d.v.bytes.len;
     }
     *ret_strings = strings;
-    return all + strings;
+    return w->row_bytes + strings;
 }
 
-/* Key and versions of row i, which comes after all others. */
+/* Key and versions of row i, which comes after all others; `last` is the key before it. */
 static void put_version(struct column_segment_writer *w, struct row_block *b, uint32_t at,
-                        const struct column_rows *rows, uint32_t i)
+                        const struct column_rows *rows, uint32_t i, struct slice last)
 {
     struct vec *ours = b->columns + w->o.column_count;
     struct slice key = rows->keys[i];
     uint64_t ts = rows->ts[i];
     bool dead = rows->tombstones && rows->tombstones[i];
-    int order = w->rows ? slice_cmp(strbuf_slice(&w->last_key), key) : -1;
+    int order = w->rows ? slice_cmp(last, key) : -1;
     ASSERT(order < 0 || (order == 0 && w->last_ts > ts));
     if (!w->o.no_keys || at == 0) /* the first of a block is a fence */
         vec_set(&ours[0], at, (struct datum){.v.bytes = bytes_from_slice(&w->arena, key)});
@@ -132,8 +141,6 @@ static void put_version(struct column_segment_writer *w, struct row_block *b, ui
     if (!w->rows || ts < w->min_ts) w->min_ts = ts;
     if (!w->rows || ts > w->max_ts) w->max_ts = ts;
     w->last_ts = ts;
-    strbuf_clear(&w->last_key);
-    strbuf_add(&w->last_key, key.data, key.len);
     w->tombstones += dead;
     w->rows++;
 }
@@ -168,8 +175,13 @@ void column_segment_add(struct column_segment_writer *w, const struct column_row
         for (uint32_t k = 0; k < n; k++) sel[k] = (uint16_t)(i + k);
         for (uint32_t c = 0; c < w->o.column_count; c++)
             vec_gather(&b->columns[c], b->rows, &rows->columns[c], sel, n, &w->arena);
-        for (uint32_t k = 0; k < n; k++) put_version(w, b, b->rows + k, rows, i + k);
+        for (uint32_t k = 0; k < n; k++)
+            put_version(w, b, b->rows + k, rows, i + k, i + k ? rows->keys[i + k - 1] : strbuf_slice(&w->last_key));
         b->rows += n;
+    }
+    if (i) {
+        strbuf_clear(&w->last_key);
+        strbuf_add(&w->last_key, rows->keys[i - 1].data, rows->keys[i - 1].len);
     }
     *ret_taken = i;
 }
@@ -247,7 +259,7 @@ static void put_column(const struct column_segment_writer *w, uint32_t c, uint32
         if (k) column_zone_add(type, &zones[n], &zones[k]);
         else zones[n] = zones[0];
     }
-    column_learn(type, vecs, rows, n, w->encoding, &shared);
+    column_learn(type, vecs, rows, n, w->encoding, w->columns[c].passes, &shared);
     col->shared_at = (uint32_t)(out->len - d->chunk_start);
     if (shared) column_shared_store(shared, out);
     col->shared_bytes = (uint32_t)(out->len - d->chunk_start) - col->shared_at;

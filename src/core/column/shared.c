@@ -12,12 +12,65 @@ enum {
     SAMPLE_BYTES = 16 << 10,   /* of strings that a table is learnt from */
     SAMPLE_STRING_BYTES = 256, /* of each */
     SLOTS_MIN = 1 << 10,
+    SAMPLE_VALUES = 4096,      /* at most, that tell whether a dictionary is worth a look at all of them */
+    SAMPLE_VALUES_MIN = 512,
+    SAMPLE_PART = 32,
+    PASSES = 15, /* segments until a dictionary is tried again */
+    SAMPLE_SLOTS = 1 << 14,
+    SAMPLE_DISTINCT = 97,      /* of a hundred: as good as no value comes again */
 };
 
 static bool has_dictionary(enum rep rep)
 {
     return rep == REP_I32 || rep == REP_U32 || rep == REP_I64 || rep == REP_BYTES ||
            rep == REP_UUID;
+}
+
+/* --- a sample --------------------------------------------------------------------------------- */
+
+struct sample {
+    uint64_t values, distinct; /* distinct ones by their hashes */
+    int64_t min, max;          /* of integers */
+};
+
+/* Values from everywhere, a few of each block. */
+static void take_sample(type_id type, const struct vec *vecs, const uint32_t *rows, uint32_t count, uint64_t all,
+                        struct sample *ret)
+{
+    enum rep rep = type_rep(type);
+    uint64_t *slots = mem_alloc(MEM_RUN, SAMPLE_SLOTS * sizeof *slots), next = 0;
+    uint64_t wanted = all / SAMPLE_PART < SAMPLE_VALUES_MIN ? SAMPLE_VALUES_MIN : all / SAMPLE_PART;
+    uint64_t stride = all / (wanted < SAMPLE_VALUES ? wanted : SAMPLE_VALUES);
+    struct datum d;
+    *ret = (struct sample){.min = INT64_MAX, .max = INT64_MIN};
+    if (!stride) stride = 1;
+    for (uint32_t k = 0; k < count; next -= rows[k++])
+        for (; next < rows[k]; next += stride) {
+            vec_load(&vecs[k], (uint32_t)next, &d);
+            if (d.null || ret->values == SAMPLE_SLOTS / 2) continue;
+            uint64_t hash = value_hash(type, &d.v) | 1;
+            uint32_t at = (uint32_t)(hash >> 32) & (SAMPLE_SLOTS - 1);
+            while (slots[at] && slots[at] != hash) at = (at + 1) & (SAMPLE_SLOTS - 1);
+            ret->distinct += !slots[at];
+            slots[at] = hash;
+            ret->values++;
+            if (!column__int_bytes(rep)) continue;
+            int64_t v = column__int_of(rep, &d.v);
+            ret->min = v < ret->min ? v : ret->min;
+            ret->max = v > ret->max ? v : ret->max;
+        }
+    mem_free(MEM_RUN, slots);
+}
+
+/* Is it worth a look at all values? Codes are to be a quarter smaller than the numbers, which take at most what the
+ * range of all says; values that the sample lacks may make it a bit wider. */
+static bool may_pay(type_id type, const struct sample *s)
+{
+    if (s->values < SAMPLE_VALUES_MIN / 2) return true; /* hardly a sample */
+    if (s->distinct * 100 > s->values * SAMPLE_DISTINCT) return false;
+    if (!column__int_bytes(type_rep(type))) return true;
+    unsigned codes = lanes__width(s->distinct), numbers = lanes__width((uint64_t)s->max - (uint64_t)s->min);
+    return codes * 4 < (numbers + 1) * 3;
 }
 
 /* --- collecting distinct values --------------------------------------------------------------- */
@@ -82,7 +135,7 @@ static bool collect(struct collector *c, const struct vec *vecs, const uint32_t 
         for (uint32_t i = 0; i < rows[k]; i++) {
             vec_load(&vecs[k], i, &d);
             if (d.null) continue;
-            uint32_t *code = column__recent(&recent, &d.v, &met);
+            uint32_t *code = column__recent(&recent, &d.v, rep == REP_BYTES, &met);
             if (met) continue;
             *code = 1;
             if (!collect_value(c, &d.v)) return false;
@@ -138,6 +191,10 @@ static bool learn_dictionary(struct column_shared *s, const struct vec *vecs, co
     uint64_t all = 0;
     struct widths w = {0};
     for (uint32_t k = 0; k < count; k++) all += rows[k];
+    struct sample sample;
+    take_sample(s->type, vecs, rows, count, all, &sample);
+    if (!may_pay(s->type, &sample)) return false;
+    s->looked = true;
     struct collector c = {.s = s, .limit = DICTIONARY_MAX};
     if (all / REPEATED < c.limit) c.limit = (uint32_t)(all / REPEATED);
     bool yes = collect(&c, vecs, rows, count, &w) && pays(&c, &w);
@@ -184,8 +241,15 @@ static void learn_symbols(struct column_shared *s, const struct vec *vecs, const
     arena_release(&a);
 }
 
+static bool is_due(uint8_t *passes)
+{
+    uint8_t left = passes ? __atomic_load_n(passes, __ATOMIC_RELAXED) : 0;
+    if (left) __atomic_store_n(passes, (uint8_t)(left - 1), __ATOMIC_RELAXED);
+    return !left;
+}
+
 void column_learn(type_id type, const struct vec *vecs, const uint32_t *rows, uint32_t count,
-                  const struct column_options *o, struct column_shared **ret)
+                  const struct column_options *o, uint8_t *passes, struct column_shared **ret)
 {
     enum rep rep = type_rep(type);
     struct column_shared *s = mem_alloc(MEM_RUN, sizeof *s);
@@ -193,7 +257,9 @@ void column_learn(type_id type, const struct vec *vecs, const uint32_t *rows, ui
     arena_init(&s->arena, MEM_RUN);
     *ret = NULL;
     bool alike = rep != REP_BYTES || type == TYPE_BPCHAR || type_is_bytewise(type);
-    bool yes = o->dictionary && alike && has_dictionary(rep) && learn_dictionary(s, vecs, rows, count);
+    bool able = o->dictionary && alike && has_dictionary(rep);
+    bool yes = able && is_due(passes) && learn_dictionary(s, vecs, rows, count);
+    if (able && !yes && passes && s->looked) __atomic_store_n(passes, PASSES, __ATOMIC_RELAXED);
     if (!yes && rep == REP_BYTES && o->strings & 1 << STRINGS_SYMBOLS)
         learn_symbols(s, vecs, rows, count);
     if (yes || s->encoder) *ret = s;

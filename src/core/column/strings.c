@@ -92,11 +92,14 @@ void strings__encode(const struct slice *values, uint32_t count, const struct st
     struct strings_options now = *o;
     if (hint->blocks_left) now.allowed &= (uint8_t)(1 << hint->encoding);
     for (int e = 0; e < STRINGS_ENCODINGS; e++) strbuf_init(&d[e].data, NULL);
+    size_t raw = 0;
+    for (uint32_t i = 0; i < count; i++) raw += values[i].len;
+    strbuf_reserve(&plain->data, raw + 1);
     for (uint32_t i = 0; i < count; i++) {
-        strbuf_add(&plain->data, values[i].data, values[i].len);
+        if (values[i].len) memcpy(plain->data.data + plain->data.len, values[i].data, values[i].len);
+        plain->data.len += values[i].len;
         plain->lengths[i] = (int64_t)values[i].len;
     }
-    size_t raw = plain->data.len;
     ASSERT(raw <= STRINGS_BYTES_MAX);
     plain->score = raw;
     plain->there = true;

@@ -7,6 +7,7 @@
  * one of 2, else one of 1. */
 #include "core/column/symbols_priv.h"
 
+#include "base/array.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/status.h"
@@ -118,14 +119,16 @@ struct learner {
     struct symbols_encoder *e;
     uint32_t single[LEARN_CODES];
     uint16_t *pairs; /* LEARN_CODES squared */
+    ARRAY(uint32_t) met; /* pairs that occur, by their number there */
     struct candidate *seen; /* a hash table of CANDIDATES_MAX */
-    uint32_t seen_count;
+    ARRAY(uint32_t) used;   /* of its slots */
 };
 
 static void count_codes(struct learner *l, const struct slice *sample, uint32_t count)
 {
     memset(l->single, 0, sizeof l->single);
-    memset(l->pairs, 0, LEARN_CODES * LEARN_CODES * sizeof *l->pairs);
+    for (size_t i = 0; i < l->met.count; i++) l->pairs[l->met.data[i]] = 0;
+    l->met.count = 0;
     for (uint32_t i = 0; i < count; i++) {
         const char *p = sample[i].data, *end = p + sample[i].len;
         uint32_t before = LEARN_CODES;
@@ -136,6 +139,7 @@ static void count_codes(struct learner *l, const struct slice *sample, uint32_t 
             l->single[code]++;
             if (before < LEARN_CODES) {
                 uint16_t *n = &l->pairs[before * LEARN_CODES + code];
+                if (!*n) ARRAY_PUSH(&l->met, before * LEARN_CODES + code);
                 if (*n < UINT16_MAX) (*n)++;
             }
             before = code;
@@ -157,8 +161,8 @@ static void propose(struct learner *l, uint64_t text, uint32_t len, uint64_t gai
         struct candidate *c = &l->seen[at];
         if (c->gain && (c->text != text || c->len != len)) continue;
         if (!c->gain) {
-            if (l->seen_count >= CANDIDATES_MAX / 2) return;
-            l->seen_count++;
+            if (l->used.count >= CANDIDATES_MAX / 2) return;
+            ARRAY_PUSH(&l->used, at);
         }
         c->text = text;
         c->len = len;
@@ -169,22 +173,22 @@ static void propose(struct learner *l, uint64_t text, uint32_t len, uint64_t gai
 
 static void propose_all(struct learner *l)
 {
-    memset(l->seen, 0, CANDIDATES_MAX * sizeof *l->seen);
-    l->seen_count = 0;
+    for (size_t i = 0; i < l->used.count; i++) l->seen[l->used.data[i]] = (struct candidate){0};
+    l->used.count = 0;
     for (uint32_t a = 0; a < LEARN_CODES; a++) {
-        uint32_t len, more;
+        uint32_t len;
         if (!l->single[a]) continue;
         uint64_t text = text_of(l, a, &len);
         /* A byte of its own saves the escape, too. */
         propose(l, text, len, (uint64_t)l->single[a] * (len == 1 ? 8 : len));
-        if (len == SYMBOL_BYTES_MAX) continue;
-        for (uint32_t b = 0; b < LEARN_CODES; b++) {
-            uint32_t n = l->pairs[a * LEARN_CODES + b];
-            if (n < 2) continue;
-            uint64_t both = text_of(l, b, &more);
-            uint32_t sum = len + more < SYMBOL_BYTES_MAX ? len + more : SYMBOL_BYTES_MAX;
-            propose(l, (text | both << 8 * len) & low_bytes(sum), sum, (uint64_t)n * sum);
-        }
+    }
+    for (size_t i = 0; i < l->met.count; i++) {
+        uint32_t len, more, n = l->pairs[l->met.data[i]];
+        uint64_t text = text_of(l, l->met.data[i] / LEARN_CODES, &len);
+        if (n < 2 || len == SYMBOL_BYTES_MAX) continue;
+        uint64_t both = text_of(l, l->met.data[i] % LEARN_CODES, &more);
+        uint32_t sum = len + more < SYMBOL_BYTES_MAX ? len + more : SYMBOL_BYTES_MAX;
+        propose(l, (text | both << 8 * len) & low_bytes(sum), sum, (uint64_t)n * sum);
     }
 }
 
@@ -214,8 +218,8 @@ static void adopt(struct learner *l)
 {
     struct candidate heap[SYMBOLS_MAX];
     uint32_t n = 0;
-    for (uint32_t i = 0; i < CANDIDATES_MAX; i++) {
-        if (!l->seen[i].gain) continue;
+    for (size_t u = 0; u < l->used.count; u++) {
+        uint32_t i = l->used.data[u];
         if (n < SYMBOLS_MAX) {
             heap[n++] = l->seen[i];
             if (n == SYMBOLS_MAX)
@@ -253,6 +257,8 @@ struct symbols_encoder *symbols__learn(const struct slice *sample, uint32_t coun
         propose_all(&l);
         adopt(&l);
     }
+    ARRAY_RELEASE(&l.met);
+    ARRAY_RELEASE(&l.used);
     mem_free(MEM_RUN, l.pairs);
     mem_free(MEM_RUN, l.seen);
     return l.e;

@@ -5,6 +5,7 @@
 
 #include "core/column/column_priv.h"
 #include "types/numeric.h"
+#include "types/record.h"
 
 enum { SCALE_MAX = 16383 };
 
@@ -182,6 +183,17 @@ static bool make_dense_numerics(const struct vec *v, uint32_t rows, struct colum
     return put_end(v->type, &low, false, z->min, &exact) && put_end(v->type, &high, true, z->max, &exact);
 }
 
+/* The first bytes say so already, of a type that is ordered by its bytes. */
+static bool lies_between(const struct bytes *b, const struct bytes *min, const struct bytes *max)
+{
+    uint32_t x, low, high;
+    memcpy(&x, b->prefix, 4);
+    memcpy(&low, min->prefix, 4);
+    memcpy(&high, max->prefix, 4);
+    x = __builtin_bswap32(x);
+    return x > __builtin_bswap32(low) && x < __builtin_bswap32(high);
+}
+
 static bool has_nulls(const struct vec *v, uint32_t rows)
 {
     for (uint32_t i = 0; v->nulls && i < rows; i++)
@@ -206,7 +218,7 @@ void column_zone_make(type_id type, const struct vec *v, uint32_t rows, struct c
     bool exact_min, exact_max, summed = sums(type), any = false;
     __int128 sum = 0;
     struct recent_values recent = {0};
-    bool strings = type_rep(type) == REP_BYTES, met;
+    bool strings = type_rep(type) == REP_BYTES, prefixed = strings && type_is_bytewise(type), met;
     if (make_dense(type, v, rows, &z)) {
         *ret = z;
         return;
@@ -218,8 +230,8 @@ void column_zone_make(type_id type, const struct vec *v, uint32_t rows, struct c
             continue;
         }
         if (strings) { /* the same again changes nothing */
-            *column__recent(&recent, &d.v, &met) = 1;
-            if (met) continue;
+            *column__recent(&recent, &d.v, true, &met) = 1;
+            if (met || (prefixed && any && lies_between(&d.v.bytes, &min.v.bytes, &max.v.bytes))) continue;
         }
         if (summed) summed = sum_up(type, &d.v, !any, &z, &sum);
         if (!has_range(type)) continue;

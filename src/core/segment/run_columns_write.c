@@ -25,9 +25,10 @@ struct run_layout *run_layout_new(uint32_t count, const type_id *types, const st
     l->rows = row_layout_new(&l->arena, types, (uint16_t)count);
     l->specs = ARENA_ARRAY(&l->arena, struct column_spec, count);
     l->numbers = ARENA_ARRAY(&l->arena, uint16_t, count);
+    uint8_t *passes = ARENA_ARRAY(&l->arena, uint8_t, count);
     struct datum *all = missing ? ARENA_ARRAY(&l->arena, struct datum, count) : NULL;
     for (uint32_t i = 0; i < count; i++) {
-        l->specs[i] = (struct column_spec){.number = i, .type = types[i]};
+        l->specs[i] = (struct column_spec){.number = i, .type = types[i], .passes = &passes[i]};
         l->numbers[i] = (uint16_t)i;
         if (all) all[i] = datum_copy(&l->arena, types[i], missing[i]);
     }

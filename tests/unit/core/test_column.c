@@ -279,7 +279,7 @@ static void check_model(const struct model *m, const struct column_options *o)
     struct strbuf out, common;
     strbuf_init(&out, NULL);
     strbuf_init(&common, NULL);
-    column_learn(m->type, m->vecs, m->rows, m->blocks, o, &learnt);
+    column_learn(m->type, m->vecs, m->rows, m->blocks, o, NULL, &learnt);
     if (learnt) {
         column_shared_store(learnt, &common);
         assert_int_equal(column_shared_load(m->type, strbuf_slice(&common), &loaded), OK);
@@ -343,7 +343,7 @@ static void dictionaries_are_sorted(void **state)
     make_model(&m, TYPE_TEXT, FEW, SOME_NULLS);
     m.blocks = 1; /* one block has enough of 12 values when it has 100 rows */
     if (m.rows[0] < 100) m.rows[0] = 1, m.blocks = 0;
-    column_learn(TYPE_TEXT, m.vecs, m.rows, m.blocks, &column_options_default, &s);
+    column_learn(TYPE_TEXT, m.vecs, m.rows, m.blocks, &column_options_default, NULL, &s);
     const struct vec *d = column_dictionary(s, &count);
     if (m.blocks) {
         assert_non_null(d);
@@ -404,7 +404,7 @@ static void damage_is_told(void **state)
         struct strbuf out;
         strbuf_init(&out, NULL);
         make_model(&m, types[t], (enum shape)below(SHAPES), SOME_NULLS);
-        column_learn(m.type, m.vecs, m.rows, 1, &column_options_default, &shared);
+        column_learn(m.type, m.vecs, m.rows, 1, &column_options_default, NULL, &shared);
         column_encode(m.type, &m.vecs[0], m.rows[0], shared, &column_options_default, &hint, &out);
         for (int k = 0; k < 60; k++) {
             struct arena a;
