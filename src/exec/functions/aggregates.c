@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "base/vector.h"
 #include "types/datetime.h"
 
 #define ADD(name)                                                                                  \
@@ -122,7 +123,7 @@ MERGE(int_merge)
     s->count += o->count;
     return OK;
 }
-#define INT_SUM(name, T, f)                                                                        \
+#define INT_SUM(name, T, f, wide)                                                                      \
     ADD(name##_add)                                                                                \
     {                                                                                              \
         UNUSED;                                                                                    \
@@ -135,21 +136,22 @@ MERGE(int_merge)
         g->sum += AT(T);                                                                           \
         g->count++;                                                                                \
     })                                                                                             \
+    VECTOR_CODE                                                                                    \
     GROUP(name##_group)                                                                            \
     {                                                                                              \
         UNUSED;                                                                                    \
         struct column col = column_of(args[0]);                                                    \
         struct int_sum *s = state;                                                                 \
-        __int128 sum = 0;                                                                          \
+        wide sum = 0; /* of a batch */                                                             \
         int64_t found = 0;                                                                         \
         EACH_VALUE(sum += AT(T); found++;);                                                        \
         s->sum += sum;                                                                             \
         s->count += found;                                                                         \
         return OK;                                                                                 \
     }
-INT_SUM(int2_sum, int16_t, i16)
-INT_SUM(int4_sum, int32_t, i32)
-INT_SUM(int8_sum, int64_t, i64)
+INT_SUM(int2_sum, int16_t, i16, int64_t)
+INT_SUM(int4_sum, int32_t, i32, int64_t)
+INT_SUM(int8_sum, int64_t, i64, __int128)
 RESULT(int_to_int8)
 {
     (void)c;
@@ -175,6 +177,10 @@ RESULT(int_avg)
     return numeric_div(c->arena, &sum, &count, &ret->v.numeric);
 }
 
+/* Of a batch's values below that the sum is in 63 bits. */
+#define SUM_LIMIT (1ull << 51)
+_Static_assert(BATCH_ROWS <= 1 << 11, "SUM_LIMIT");
+
 /* --- sum and avg of numeric ----------------------------------------------------------------- */
 
 ADD(decimal_add)
@@ -184,14 +190,15 @@ ADD(decimal_add)
     return OK;
 }
 ADD_BATCH(decimal_batch, struct decimal_sum, exec__decimal_add(g, keep, &AT(struct numeric));)
-/* While all are small and of one scale, in registers. A batch's sum is far from the end of 128 bits. */
+/* While all are small, of one scale, and their sum is in 64 bits. */
+VECTOR_CODE
 GROUP(decimal_group)
 {
     (void)c, (void)n;
     struct column col = column_of(args[0]);
     struct decimal_sum *s = state;
     const struct numeric *data = col.data;
-    __int128 sum = 0;
+    uint64_t sum = 0, magnitudes = 0;
     int64_t found = 0;
     uint32_t odd = 0;
     if (!s->count && count) {
@@ -200,9 +207,11 @@ GROUP(decimal_group)
             s->scale = first->scale; /* of what is empty */
     }
     EACH_VALUE(odd |= (uint32_t)(data[at].kind ^ NUMERIC_SMALL) | (uint32_t)(data[at].scale ^ s->scale);
-               sum += data[at].coefficient; found++;);
-    if (!odd) {
-        s->sum += sum;
+               int64_t v = data[at].coefficient; sum += (uint64_t)v;
+               magnitudes |= (uint64_t)(v ^ v >> 63);
+               found++;);
+    if (!odd && magnitudes < SUM_LIMIT) {
+        s->sum += (int64_t)sum;
         s->count += found;
         return OK;
     }

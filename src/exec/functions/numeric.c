@@ -2,6 +2,7 @@
  * values are done here in 64 bits, in loops; what does not fit goes the long way. */
 #include "exec/functions/functions_priv.h"
 
+#include "base/vector.h"
 #include "exec/functions/number_pattern_priv.h"
 #include "types/numeric.h"
 
@@ -93,60 +94,123 @@ static bool any_null(const struct vec *ret, uint32_t rows)
     return any;
 }
 
-/* Runs EXPR on all rows, a and b being coefficients; *ret_fits: all values were small and of the
- * first one's scale, and no result is too large. Otherwise what was written means nothing. */
-#define EVEN_ROW(EXPR)                                                                             \
-    const struct numeric *x = &xs[row * xstep], *y = &ys[row * ystep];                             \
-    int64_t a = x->coefficient, b = y->coefficient, r;                                             \
-    bad |= (head(x) ^ xhead) | (head(y) ^ yhead) | (EXPR);                                         \
-    bad |= (uint64_t)r + (SMALL_LIMIT - 1) > (uint64_t)(2 * (SMALL_LIMIT - 1));                    \
-    out[row] = made;                                                                               \
-    out[row].coefficient = r;
-#define EVEN_LOOP(EXPR)                                                                            \
-    do {                                                                                           \
-        for (uint32_t row = 0; !sel && row < count; row++) {                                       \
-            EVEN_ROW(EXPR)                                                                         \
+/* Words of numerics: coefficient, head. Of the rows: bits in which a head differs from `head`, and all bits
+ * of the coefficients' magnitudes. */
+VECTOR_CODE
+static uint64_t look(const uint64_t *words, const uint16_t *sel, uint32_t count, uint64_t head,
+                     uint64_t *ret_magnitudes)
+{
+    uint64_t odd = 0, all = 0;
+    for (uint32_t i = 0; !sel && i < count; i++) {
+        int64_t c = (int64_t)words[2 * (size_t)i];
+        all |= (uint64_t)(c ^ c >> 63);
+        odd |= words[2 * (size_t)i + 1] ^ head;
+    }
+    for (uint32_t i = 0; sel && i < count; i++) {
+        int64_t c = (int64_t)words[2 * (size_t)sel[i]];
+        all |= (uint64_t)(c ^ c >> 63);
+        odd |= words[2 * (size_t)sel[i] + 1] ^ head;
+    }
+    *ret_magnitudes = all;
+    return odd;
+}
+
+/* Results are known to fit. */
+#define WORDS_LOOP(name, PARAMS, EXPR)                                                             \
+    VECTOR_CODE                                                                                    \
+    static void name(PARAMS, const uint16_t *sel, uint32_t count, uint64_t second,                 \
+                     uint64_t *restrict out)                                                       \
+    {                                                                                              \
+        for (size_t row = 0; !sel && row < count; row++) {                                         \
+            out[2 * row] = EXPR;                                                                   \
+            out[2 * row + 1] = second;                                                             \
         }                                                                                          \
         for (uint32_t i = 0; sel && i < count; i++) {                                              \
-            uint32_t row = sel[i];                                                                 \
-            EVEN_ROW(EXPR)                                                                         \
+            size_t row = sel[i];                                                                   \
+            out[2 * row] = EXPR;                                                                   \
+            out[2 * row + 1] = second;                                                             \
         }                                                                                          \
-    } while (0)
+    }
+#define OF_ONE_COLUMN const uint64_t *x, uint64_t xf, uint64_t k
+#define OF_COLUMNS const uint64_t *x, const uint64_t *y
+#define OF_SCALED_COLUMNS const uint64_t *x, uint64_t xf, const uint64_t *y, uint64_t yf
+WORDS_LOOP(line_of_one, OF_ONE_COLUMN, x[2 * row] * xf + k)
+WORDS_LOOP(product_of_two, OF_COLUMNS, x[2 * row] * y[2 * row])
+WORDS_LOOP(sum_of_two, OF_SCALED_COLUMNS, x[2 * row] * xf + y[2 * row] * yf)
 
 enum even_op { EVEN_ADD, EVEN_SUB, EVEN_MUL };
+enum { FACTORS_BITS = 59, TERM_BITS = 58 }; /* 2^59 is below the limit */
 
+/* A column or a constant, all small and of one scale. */
+struct operand {
+    const uint64_t *words;
+    bool constant;
+    uint16_t scale;
+    uint32_t bits;   /* magnitudes are at most 2^bits */
+    uint64_t factor; /* to the scale of the sum */
+};
+
+static uint32_t bits_of(uint64_t magnitude)
+{
+    return magnitude ? 64 - (uint32_t)__builtin_clzll(magnitude) : 0;
+}
+
+static bool operand_of(const struct vec *v, const uint16_t *sel, uint32_t count, struct operand *ret)
+{
+    ret->constant = v->form == VEC_CONST;
+    const struct numeric *first = (const struct numeric *)v->data + (ret->constant ? 0 : fn_row(sel, 0));
+    uint64_t magnitudes;
+    if (first->kind != NUMERIC_SMALL) return false;
+    ret->words = v->data;
+    ret->scale = first->scale;
+    ret->factor = 1;
+    uint64_t odd = look(ret->words, ret->constant ? NULL : sel, ret->constant ? 1 : count, head(first),
+                        &magnitudes);
+    ret->bits = bits_of(magnitudes);
+    return !odd;
+}
+
+static bool even_product(const struct operand *x, const struct operand *y, const uint16_t *sel,
+                         uint32_t count, uint64_t *out)
+{
+    if (x->scale + y->scale > NUMERIC_SCALE_MAX || x->bits + y->bits > FACTORS_BITS) return false;
+    const struct numeric made = numeric_small(0, (uint16_t)(x->scale + y->scale));
+    if (x->constant) line_of_one(y->words, *x->words, 0, sel, count, head(&made), out);
+    else if (y->constant) line_of_one(x->words, *y->words, 0, sel, count, head(&made), out);
+    else product_of_two(x->words, y->words, sel, count, head(&made), out);
+    return true;
+}
+
+static bool even_sum(struct operand *x, struct operand *y, bool minus, const uint16_t *sel,
+                     uint32_t count, uint64_t *out)
+{
+    int step = (int)x->scale - (int)y->scale;
+    if (step > SCALE_STEP_MAX || step < -SCALE_STEP_MAX) return false;
+    if (step > 0) y->factor = (uint64_t)powers_of_ten[step];
+    else x->factor = (uint64_t)powers_of_ten[-step];
+    if (x->bits + bits_of(x->factor) > TERM_BITS || y->bits + bits_of(y->factor) > TERM_BITS)
+        return false;
+    if (minus) y->factor = 0 - y->factor;
+    const struct numeric made = numeric_small(0, step > 0 ? x->scale : y->scale);
+    if (x->constant)
+        line_of_one(y->words, y->factor, *x->words * x->factor, sel, count, head(&made), out);
+    else if (y->constant)
+        line_of_one(x->words, x->factor, *y->words * y->factor, sel, count, head(&made), out);
+    else
+        sum_of_two(x->words, x->factor, y->words, y->factor, sel, count, head(&made), out);
+    return true;
+}
+
+/* False where some value is large or of another scale than the first, or a result may be too large; nothing
+ * of what was written counts then. */
 static bool even(enum even_op op, const struct vec *const *args, const uint16_t *sel, uint32_t count,
                  struct vec *ret)
 {
-    const struct numeric *xs = args[0]->data, *ys = args[1]->data;
-    struct numeric *out = ret->data;
-    uint32_t xstep = args[0]->form != VEC_CONST, ystep = args[1]->form != VEC_CONST;
-    uint32_t first = fn_row(sel, 0);
-    const struct numeric *x0 = &xs[first * xstep], *y0 = &ys[first * ystep];
-    if (!both_small(x0, y0)) return false;
-    uint64_t xhead = head(x0), yhead = head(y0), bad = 0;
-    int step = (int)x0->scale - (int)y0->scale;
-    int64_t xf = 1, yf = 1;
-    uint16_t scale = x0->scale > y0->scale ? x0->scale : y0->scale;
-    if (op == EVEN_MUL) {
-        if (x0->scale + y0->scale > NUMERIC_SCALE_MAX) return false;
-        scale = (uint16_t)(x0->scale + y0->scale);
-    } else if (step > SCALE_STEP_MAX || step < -SCALE_STEP_MAX) {
-        return false;
-    } else if (step > 0) {
-        yf = powers_of_ten[step];
-    } else {
-        xf = powers_of_ten[-step];
-    }
-    const struct numeric made = numeric_small(0, scale);
-    if (op == EVEN_MUL) EVEN_LOOP(__builtin_mul_overflow(a, b, &r));
-    else if (op == EVEN_ADD)
-        EVEN_LOOP((uint64_t)__builtin_mul_overflow(a, xf, &a) | __builtin_mul_overflow(b, yf, &b) |
-                  __builtin_add_overflow(a, b, &r));
-    else
-        EVEN_LOOP((uint64_t)__builtin_mul_overflow(a, xf, &a) | __builtin_mul_overflow(b, yf, &b) |
-                  __builtin_sub_overflow(a, b, &r));
-    return !bad;
+    struct operand x, y;
+    if (!operand_of(args[0], sel, count, &x) || !operand_of(args[1], sel, count, &y)) return false;
+    if (x.constant && y.constant) return false;
+    if (op == EVEN_MUL) return even_product(&x, &y, sel, count, ret->data);
+    return even_sum(&x, &y, op == EVEN_SUB, sel, count, ret->data);
 }
 
 #define OF_TWO(name, CALC)                                                                         \
