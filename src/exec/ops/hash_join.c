@@ -323,9 +323,9 @@ static enum status build(struct hash_join *h)
     else TRY(op__run(h->j.x, h->j.n->right, &sink));
     if (gives_nothing(h) || h->parts) return OK;
     if (!together) TRY(hash_join__seal(h));
-    h->filter = (struct row_filter){.keys = &h->build.keys, .table = &h->build.table};
-    if (drops_left(h) && h->j.n->join.key_count == 1)
-        row_filter_attach(h->j.x, h->j.n, &h->filter);
+    if (!drops_left(h) || h->j.n->join.key_count != 1) return OK;
+    TRY(row_filter_make(h->j.x, h->table_arena, &h->build.keys, &h->build.table, &h->filter));
+    row_filter_attach(h->j.x, h->j.n, &h->filter);
     return OK;
 }
 
@@ -355,7 +355,8 @@ enum status op__hash_build(struct execution *x, const struct plan_node *n, struc
 
 bool op__hash_filter(const struct hash_join *h, struct row_filter *ret)
 {
-    *ret = (struct row_filter){.keys = &h->build.keys, .table = &h->build.table};
+    *ret = (struct row_filter){.keys = &h->build.keys, .table = &h->build.table,
+                               .bits = h->filter.bits};
     return !gives_nothing(h) && !h->parts && h->j.n->join.key_count == 1;
 }
 

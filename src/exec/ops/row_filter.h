@@ -13,7 +13,12 @@ struct row_filter {
     uint32_t slot;           /* the key's, in the scan */
     const struct join_keys *keys;
     const struct join_table *table;
+    const uint32_t *bits;    /* by key - table->min: is there such a key; NULL: the table says so */
 };
+
+/* Of a sealed table, which is read as long as the filter is. `a` lives as long. */
+enum status row_filter_make(struct execution *x, struct arena *a, const struct join_keys *keys,
+                            const struct join_table *table, struct row_filter *ret) MUST;
 
 /* To the scan that gives the join's only left key, if there is one through whose rows' absence
  * nothing but the join's misses is lost. The filter must stay until it is detached. */
