@@ -9,7 +9,8 @@
 #include "exec/ops/row_filter.h"
 #include "sql/plan_exprs.h"
 
-enum { JOINS_MAX = 64, NARROW = 4 }; /* so many times fewer rows make it worth while */
+/* So many times fewer keys make it worth while, for so many rows; and so many more may be read to find them. */
+enum { JOINS_MAX = 64, NARROW = 4, ROWS_WORTH = 10000, READ_AGAIN = 4 };
 
 struct builds {
     struct gather *g;
@@ -102,8 +103,7 @@ static enum status list_keys(struct execution *x, const struct plan_node *scan, 
     x->stats = stats;
     TRY(st);
     TRY(join_table_seal(&k->table, x, exec_arena(x)));
-    k->filter = (struct row_filter){.keys = &k->keys, .table = &k->table};
-    return OK;
+    return row_filter_make(x, exec_arena(x), &k->keys, &k->table, &k->filter);
 }
 
 static bool is_simple(void *ctx, const struct expr *e)
@@ -121,6 +121,25 @@ static bool may_narrow(const struct plan_node *n)
     return drops && !n->join.null_aware;
 }
 
+/* How many values the slot has in all: of fewer keys than that, some are narrower than all rows. */
+static double values_of(const struct plan_node *scan, uint32_t slot)
+{
+    double distinct = scan->columns[slot].distinct;
+    return distinct > 0 && distinct < scan->rows ? distinct : scan->rows;
+}
+
+/* What the build side has to do with when nothing narrows the scan below it: its own rows, or those that it
+ * groups or joins first. A join leaves few of its left side's, as its own filter narrows that. */
+static double rows_without(const struct plan_node *n, const struct plan_node *scan)
+{
+    double most = n->rows;
+    for (; n && n != scan; n = n->left) {
+        if (n->kind == PLAN_HASH_JOIN || n->kind == PLAN_NESTED_LOOP) return n->rows > most ? n->rows : most;
+        if (n->left && n->left->rows > most) most = n->left->rows;
+    }
+    return most;
+}
+
 static enum status build(struct builds *b, uint32_t i);
 
 /* *ret NULL: nothing narrows what is built. */
@@ -134,10 +153,11 @@ static enum status find_filter(struct builds *b, uint32_t i, struct row_filter *
         uint32_t slot = right->slot, bottom = left->slot;
         const struct plan_node *target = row_filter_find(n->right, &slot), *scan;
         if (!target) continue;
+        double values = values_of(target, slot), rows = rows_without(n->right, target);
+        if (rows < ROWS_WORTH) continue;
         for (uint32_t j = i + 1; j < b->count; j++) {
             const struct plan_node *low = b->joins[j];
-            if (low->right->rows * NARROW > target->rows || !comes_from(n->left, left->slot, low))
-                continue;
+            if (low->right->rows * NARROW > values || !comes_from(n->left, left->slot, low)) continue;
             TRY(build(b, j));
             struct row_filter *f = ARENA_NEW(b->x->arena, struct row_filter);
             if (!op__hash_filter(b->g->p.tables[low->id], f)) continue;
@@ -146,8 +166,8 @@ static enum status find_filter(struct builds *b, uint32_t i, struct row_filter *
             return OK;
         }
         scan = bottom_scan(n->left, &bottom);
-        if (!scan || scan->rows * NARROW > target->rows || !is_simple(NULL, scan->filter) ||
-            expr_is_volatile(scan->filter ? scan->filter : left))
+        if (!scan || scan->rows * NARROW > values || scan->scan.rows_read > rows * READ_AGAIN ||
+            !is_simple(NULL, scan->filter) || expr_is_volatile(scan->filter ? scan->filter : left))
             continue;
         struct key_list *list = ARENA_NEW(b->x->arena, struct key_list);
         list->slot = bottom;
