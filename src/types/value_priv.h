@@ -34,6 +34,10 @@ static inline uint32_t value__trimmed_len(const struct bytes *b)
 {
     const char *p = bytes_data(b);
     uint32_t n = b->len;
+    for (uint64_t eight; n >= 8; n -= 8) {
+        memcpy(&eight, p + n - 8, sizeof eight);
+        if (eight != 0x2020202020202020u) break;
+    }
     while (n && p[n - 1] == ' ') n--;
     return n;
 }
