@@ -132,6 +132,7 @@ bench_history = $(if $(QUICK),--scale 100 --hours 4 --keys 50000 --updates 50000
 subject_history = $(BENCH)/bench/bench_history
 bench_branches = $(if $(QUICK),--rows 1000 --creates 10 --reads 20000 --rounds 2 --no-postgres)
 bench_tpch = $(if $(QUICK),--rounds 2 --scale 0.1 --shared-buffers 1GB)
+bench_clickbench = $(if $(QUICK),--rounds 2 --rows 200000)
 bench_copy = $(if $(QUICK),--rounds 1 --scale 0.1 --shared-buffers 1GB)
 
 $(BENCH)/build.ninja:
