@@ -55,4 +55,5 @@ void settings__derive_parallel(struct session *s)
     if (o->forced) o->setup_cost = o->scan_bytes = 0;
     o->is_safe = exec_is_parallel_safe;
     o->is_mergeable = exec_is_mergeable;
+    o->is_distinct_mergeable = exec_is_distinct_mergeable;
 }

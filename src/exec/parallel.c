@@ -117,3 +117,9 @@ bool exec_is_mergeable(const struct proc_def *proc)
     const struct aggregate_impl *impl = aggregate_impl(proc->id);
     return impl && impl->add && impl->merge;
 }
+
+bool exec_is_distinct_mergeable(const struct proc_def *proc)
+{
+    if (proc->result == TYPE_FLOAT4 || proc->result == TYPE_FLOAT8) return false;
+    return exec_is_mergeable(proc) && aggregate_impl(proc->id)->skips_nulls;
+}

@@ -39,6 +39,8 @@ struct parallel {
     struct agg_run **runs;       /* guarded by lock; read-only once fed */
     uint32_t run_count;          /* guarded by lock; read-only once fed */
     uint32_t parts, next_part;   /* of the groups; the latter guarded by lock */
+    bool in_place;               /* the groups are merged where they lie; then: */
+    uint32_t merged;             /* guarded by lock: runs that are merged */
     uint32_t at_work, arrived;   /* guarded by lock: all that began; those of them that wait */
     uint32_t round;              /* guarded by lock: how often all had arrived */
     struct hash_join **tables;   /* by plan_node.id */
@@ -73,5 +75,7 @@ enum status parallel_meet_all(struct parallel *p, const uint32_t *until, void (*
 bool exec_is_parallel_safe(const struct proc_def *proc);
 /* Can states of the aggregate be merged, in any order of the rows? */
 bool exec_is_mergeable(const struct proc_def *proc);
+/* With DISTINCT, too? Sums of floats depend on their order. */
+bool exec_is_distinct_mergeable(const struct proc_def *proc);
 
 #endif

@@ -180,6 +180,9 @@ struct plan_node {
             uint64_t *sets;      /* bit g: group g is in the set; set_count 0: one set, all */
             uint32_t set_count;
             bool shared;         /* below a GATHER: the workers' groups become one set of groups */
+            struct expr *top;    /* so many groups are wanted, the first by that count; NULL: all */
+            uint32_t top_call;
+            bool top_descending;
         } aggregate;
         struct {                 /* SORT; DISTINCT uses columns only when distinct_count > 0 */
             struct sort_item *items; /* over input slots */

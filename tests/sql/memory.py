@@ -42,6 +42,9 @@ QUERIES = [
     ("select k % 100 from t except all select k % 100 from t where id % 2 = 0", False),
     ("select w, id from t except select w, id from t where id < 100", False),
     ("select k, count(distinct s), string_agg(s, ',' order by id desc) from t group by k", False),
+    ("select k, count(distinct s), sum(distinct id) from t group by k", False),
+    ("select count(distinct s), count(distinct w || s), avg(distinct n), min(w) from t", False),
+    ("select s, count(distinct w) from t group by s order by 2 desc, 1 limit 20", True),
     ("select percentile_cont(0.3) within group (order by n), mode() within group (order by k),"
      " count(distinct s) from t where id < 4000", False),
     ("select s, w, count(*), sum(n) from t group by s, w", False),

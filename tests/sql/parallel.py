@@ -117,7 +117,8 @@ class Query:
         return r.choice(["count(*)", "count(%s)" % c, "min(%s)" % c, "max(%s)" % c,
                          "sum(%s)" % number, "avg(%s)" % number, "stddev(%s)" % number,
                          "sum(%s) filter (where %s)" % (number, self.predicate()),
-                         "count(distinct %s)" % c, "bool_or(%s is null)" % c])
+                         "count(distinct %s)" % c, "sum(distinct %s)" % number, "avg(distinct %s)" % number,
+                         "count(distinct %s) filter (where %s)" % (c, self.predicate()), "bool_or(%s is null)" % c])
 
     def text(self):
         r = self.r
@@ -134,6 +135,11 @@ class Query:
                 sets % ", ".join(keys))
             if r.random() < 0.3:
                 q += " having count(*) > %d" % r.choice([1, 20])
+            if sets == "%s" and r.random() < 0.4:
+                q += " order by count(%s)%s, %s limit %d" % (r.choice(["*", "distinct " + self.column()[0]]),
+                                                             r.choice(["", " desc"]), ", ".join(keys),
+                                                             r.choice([1, 7, 60]))
+                q += r.choice(["", " offset 3"])
             return q
         columns = ", ".join(self.column()[0] + " as c%d" % i for i in range(3))
         if shape == 3:
@@ -499,6 +505,11 @@ SPILLED = [
     "select t, count(*) + sum(id) + min(k) as v from wide group by t, k",
     "select t, count(*) + avg(id) as v from wide group by rollup (t)",
     "select t, max(t || id) as v from wide where id > 5 group by t having count(*) = 1",
+    "select 't' || k % 90 as t, count(distinct t) + count(distinct id) + count(*) as v from wide group by k % 90",
+    "select t, count(distinct k) + min(id) as v from wide group by t",
+    "select count(distinct t)::text as t, sum(distinct k) + count(distinct id) as v from wide",
+    "select max(t) as t, k % 500 + count(distinct t) as v from wide group by k % 500"
+    " order by count(distinct t) desc, k % 500 limit 9",
     "select a.t, count(*) + sum(b.id) as v from wide a join wide b on a.k = b.k group by a.t",
     "select a.t, b.t as v from wide a left join wide b on a.t = b.t and a.id % 7 < 6",
 ]

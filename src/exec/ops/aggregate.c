@@ -33,7 +33,8 @@ static enum status shape_call(struct agg_call *c, const struct aggregate_call *c
     if (!c->impl || !c->impl->add)
         return FAIL(FEATURE_NOT_SUPPORTED, "aggregate function %s is not supported",
                     call->proc->name);
-    c->collects = call->distinct || call->order_count > 0;
+    c->hashes = agg__hashes(call);
+    c->collects = !c->hashes && (call->distinct || call->order_count > 0);
     return OK;
 }
 
@@ -58,6 +59,9 @@ static enum status make_shape(struct agg_run *r, struct agg_shape *s)
     s->spill_types = ARENA_ARRAY(a, type_id, columns + 1);
     for (uint32_t c = 0; c < columns; c++) s->spill_types[c] = n->left->columns[c].type;
     s->spill_types[columns] = TYPE_INT4;
+    r->key_count = s->key_count;
+    for (uint32_t i = 0; i < r->call_count; i++)
+        if (r->calls[i].hashes) r->calls[i].set = agg__distinct_new(r, r->calls[i].call);
     s->calls = r->calls;
     s->shared = r->shared;
     s->shared_count = r->shared_count;
@@ -83,6 +87,7 @@ static enum status take_shape(struct agg_run *r)
     r->key_types = s->key_types;
     r->spill_types = s->spill_types;
     r->can_spill = s->can_spill;
+    for (uint32_t i = 0; i < r->call_count; i++) r->hashes |= r->calls[i].hashes;
     return OK;
 }
 
@@ -229,6 +234,7 @@ static enum status feed_call(struct agg_run *r, struct agg_call *c, const struct
     }
     if (!f.rows.count) return OK;
     if (c->collects) return agg__collect(r, c, &f.rows, c->values, f.ids);
+    if (c->set) return agg__distinct_add(r, c, &f.rows, f.ids);
     bool by_group = c->impl->add_group && (f.one_group || (f.parts && !c->call->filter));
     if (by_group) return feed_groups(r, c, &f);
     void **states = arena_alloc(r->batch, f.rows.count * sizeof *states);
@@ -312,7 +318,7 @@ static uint64_t memory_of(const struct agg_run *r)
     uint64_t bytes = arena_bytes(r->keep) + arena_bytes(r->slots[0]) + arena_bytes(r->slots[1]);
     for (uint32_t i = 0; i < r->call_count; i++)
         if (r->calls[i].collects) bytes += sorter_memory(r->calls[i].kept.sorter);
-    return bytes;
+    return bytes + agg__distinct_memory(r);
 }
 
 static bool is_full(const struct agg_run *r)
@@ -320,11 +326,13 @@ static bool is_full(const struct agg_run *r)
     return exec_memory_above(r->x, r->is_part ? AGG_SHARED_PERCENT : FULL_PERCENT);
 }
 
-static enum status check_memory(struct agg_run *r)
+enum status agg__check_memory(struct agg_run *r)
 {
     uint64_t bytes = memory_of(r);
+    bool spilled = false;
     if (bytes > r->memory_most) r->memory_most = bytes;
-    if (r->can_spill && is_full(r))
+    if (r->can_spill && r->hashes && is_full(r)) TRY(agg__distinct_spill(r, bytes, &spilled));
+    if (r->can_spill && !spilled && is_full(r))
         r->frozen = r->frozen || (r->key_count && r->depth < AGG_DEPTH_MAX &&
                                   r->table.count >= GROUPS_LEAST);
     return exec_check(r->x);
@@ -350,9 +358,9 @@ static enum status take_input(struct agg_run *r, const struct batch *b, int only
     for (uint32_t s = 0; s < n->aggregate.set_count; s++) {
         if (only_set >= 0 && only_set != (int)s) continue;
         TRY(feed_set(r, b, &whole, keys, (int)s));
-        if (s + 1 < n->aggregate.set_count) TRY(check_memory(r));
+        if (s + 1 < n->aggregate.set_count) TRY(agg__check_memory(r));
     }
-    return check_memory(r);
+    return agg__check_memory(r);
 }
 
 static enum status take_rows(void *ctx, const struct batch *b)
@@ -361,56 +369,6 @@ static enum status take_rows(void *ctx, const struct batch *b)
     arena_clear(r->batch);
     op__prime(r->x, r->batch, b->count);
     return take_input(r, b, -1);
-}
-
-/* --- results ----------------------------------------------------------------------------------- */
-
-static enum status result_column(struct agg_run *r, struct agg_call *c, uint32_t first,
-                                 uint32_t count, struct vec *ret)
-{
-    vec_init_flat_rows(ret, op__types(r->x, r->n)[r->n->aggregate.group_count + (c - r->calls)],
-                       count, r->batch);
-    for (uint32_t i = 0; i < count; i++) {
-        struct datum d = {0};
-        if (c->call->grouping) {
-            const struct key_column *set = &r->table.columns[r->key_count - 1];
-            const int32_t *sets = (const int32_t *)(const void *)set->data[first / BATCH_ROWS];
-            d.v.i32 = c->call->grouping[r->n->aggregate.set_count ? sets[i] : 0];
-        } else {
-            c->ctx.arena = r->batch;
-            TRY(c->impl->result(&c->ctx, agg__states(r, first + i) + c->offset, &d));
-        }
-        vec_set(ret, i, d);
-    }
-    return OK;
-}
-
-static enum status push_groups(struct agg_run *r)
-{
-    const struct plan_node *n = r->n;
-    uint32_t groups = n->aggregate.group_count, total = r->key_count ? r->table.count : 1;
-    for (uint32_t first = 0; first < total; first += BATCH_ROWS) {
-        uint32_t count = total - first < BATCH_ROWS ? total - first : BATCH_ROWS;
-        arena_clear(r->batch);
-        exec_arena_prime(r->batch, count);
-        struct batch b = {.rows = count, .count = count, .column_count = (uint16_t)n->column_count};
-        b.columns = ARENA_ARRAY(r->batch, struct vec, n->column_count + r->key_count + 1);
-        for (uint32_t k = 0; k < groups; k++)
-            group_table_view(&r->table, first / BATCH_ROWS, k, &b.columns[k]);
-        for (uint32_t i = 0; i < r->call_count; i++)
-            TRY(result_column(r, &r->calls[i], first, count, &b.columns[groups + i]));
-        if (n->column_count > groups + r->call_count && n->aggregate.set_count)
-            group_table_view(&r->table, first / BATCH_ROWS, groups,
-                             &b.columns[groups + r->call_count]);
-        if (n->filter) {
-            uint16_t *sel = arena_alloc(r->batch, count * sizeof *sel);
-            TRY(exec_filter(r->x, n->filter, &b, r->batch, sel, &b.count));
-            b.sel = sel;
-            if (r->x->stats) r->x->stats[n->id].removed += count - b.count;
-        }
-        TRY(op__push(r->x, r->out, &b));
-    }
-    return OK;
 }
 
 /* Without rows: one group for each empty grouping set. */
@@ -445,6 +403,7 @@ enum status agg__begin_level(struct agg_run *r)
         c->ctx = (struct call_ctx){.session = r->x->session, .arena = r->batch, .keep = r->keep,
                                    .expr = c->call->call};
         if (c->collects) agg__collect_init(r, c);
+        if (c->set) agg__distinct_begin(r, c->set);
     }
     if (!r->key_count) agg__reserve_states(r, 1);
     return OK;
@@ -458,7 +417,8 @@ enum status agg__end_level(struct agg_run *r)
         arena_clear(r->batch);
         if (r->calls[i].collects) TRY(agg__collect_feed(r, &r->calls[i]));
     }
-    return push_groups(r);
+    TRY(agg__distinct_feed(r, r));
+    return agg__push_groups(r);
 }
 
 enum status agg__feed_partition(struct agg_run *r, struct spill *s)
@@ -518,6 +478,7 @@ enum status op__aggregate(struct execution *x, const struct plan_node *n, const 
     for (uint32_t i = 0; i < GROUP_SLOT_ARENAS; i++) r->slots[i] = op__arena(x, n, 3 + i);
     r->is_part = op__shares_groups(x, n);
     TRY(take_shape(r));
+    TRY(agg__begin_top(r));
     TRY(agg__begin_level(r));
     struct exec_sink sink = {take_rows, r, agg__asks_zones(r) ? agg__take_block : NULL};
     TRY(op__run(x, n->left, &sink));

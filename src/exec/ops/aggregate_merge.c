@@ -11,7 +11,7 @@ enum { FEW_GROUPS = 4096, CHECK_GROUPS = 1 << 17 };
 
 /* --- before the meeting ------------------------------------------------------------------------ */
 
-static void group_batch(const struct agg_run *r, uint32_t chunk, struct arena *a, struct batch *ret)
+void agg__group_batch(const struct agg_run *r, uint32_t chunk, struct arena *a, struct batch *ret)
 {
     uint32_t rows = r->table.count - chunk * BATCH_ROWS;
     *ret = (struct batch){.rows = rows < BATCH_ROWS ? rows : BATCH_ROWS,
@@ -27,7 +27,7 @@ static void find_parts(const struct agg_run *r, struct arena *a, uint32_t chunk,
 {
     struct batch b;
     uint64_t *hashes = arena_alloc(a, BATCH_ROWS * sizeof *hashes);
-    group_batch(r, chunk, a, &b);
+    agg__group_batch(r, chunk, a, &b);
     group_table_hash(&b, b.columns, r->key_count, hashes);
     for (uint32_t i = 0; i < b.rows; i++) ret[i] = (uint8_t)(hashes[i] % AGG_PARTITIONS);
 }
@@ -54,8 +54,21 @@ static enum status order_groups(struct agg_run *r)
     return OK;
 }
 
+enum status agg__group_parts(struct agg_run *r, uint8_t **ret)
+{
+    *ret = arena_alloc(r->keep, (r->table.count / BATCH_ROWS + 1) * BATCH_ROWS);
+    for (uint32_t chunk = 0; chunk * BATCH_ROWS < r->table.count; chunk++) {
+        struct arena_mark mark = arena_mark(r->batch);
+        TRY(exec_check_canceled(r->x));
+        find_parts(r, r->batch, chunk, *ret + chunk * BATCH_ROWS);
+        arena_rewind(r->batch, mark);
+    }
+    return OK;
+}
+
 static bool has_spilled(const struct agg_run *r)
 {
+    if (agg__distinct_spilled(r)) return true;
     for (uint32_t i = 0; i < AGG_PARTITIONS; i++)
         if (r->partitions[i]) return true;
     return false;
@@ -67,21 +80,30 @@ static void divide(struct parallel *p)
     bool spilled = false, many = false;
     for (uint32_t i = 0; i < p->run_count; i++) {
         spilled |= has_spilled(p->runs[i]);
-        many |= p->runs[i]->table.count > FEW_GROUPS;
+        many |= p->runs[i]->table.count > FEW_GROUPS || p->runs[i]->entries > FEW_GROUPS;
     }
     p->parts = spilled || many ? AGG_PARTITIONS : 1;
+    p->in_place = many && !spilled && agg__may_merge_in_place(p);
+    if (p->in_place) agg__next_in_place(p);
     for (uint32_t i = 0; i < p->run_count; i++) {
         p->runs[i]->place = i;
         p->runs[i]->parts_fixed = spilled;
-        for (uint32_t k = 0; spilled && k < AGG_PARTITIONS; k++)
-            if (p->runs[i]->partitions[k])
-                spill_give(p->runs[k % p->run_count]->x, p->runs[i]->partitions[k]);
+        for (uint32_t k = 0; spilled && k < AGG_PARTITIONS; k++) {
+            struct execution *to = p->runs[k % p->run_count]->x;
+            if (p->runs[i]->partitions[k]) spill_give(to, p->runs[i]->partitions[k]);
+            agg__distinct_give(p->runs[i], k, to);
+        }
     }
+}
+
+static void nothing(void *ctx)
+{
+    (void)ctx;
 }
 
 /* --- merging ----------------------------------------------------------------------------------- */
 
-static enum status merge_states(struct agg_run *m, char *into, const char *from)
+enum status agg__merge_states(struct agg_run *m, char *into, const char *from)
 {
     for (uint32_t i = 0; i < m->call_count; i++) {
         struct agg_call *c = &m->calls[i];
@@ -97,7 +119,7 @@ static enum status merge_rows(struct agg_run *m, const struct agg_run *o, uint32
 {
     struct batch b;
     uint32_t *ids = arena_alloc(m->batch, count * sizeof *ids), before = m->table.count;
-    group_batch(o, chunk, m->batch, &b);
+    agg__group_batch(o, chunk, m->batch, &b);
     b.sel = sel;
     b.count = count;
     TRY(group_table_find(&m->table, &b, b.columns, false, m->batch, ids));
@@ -106,8 +128,9 @@ static enum status merge_rows(struct agg_run *m, const struct agg_run *o, uint32
         const char *from = agg__states(o, chunk * BATCH_ROWS + sel[i]);
         char *into = agg__states(m, ids[i]);
         if (ids[i] >= before) memcpy(into, from, m->state_bytes);
-        else TRY(merge_states(m, into, from));
+        else TRY(agg__merge_states(m, into, from));
     }
+    for (uint32_t i = 0; m->map && i < count; i++) m->map[chunk * BATCH_ROWS + sel[i]] = ids[i];
     return exec_check(m->x);
 }
 
@@ -149,7 +172,7 @@ static enum status merge_plain(struct agg_run *m, const struct parallel *p)
 {
     memcpy(agg__states(m, 0), agg__states(p->runs[0], 0), m->state_bytes);
     for (uint32_t i = 1; i < p->run_count; i++)
-        TRY(merge_states(m, agg__states(m, 0), agg__states(p->runs[i], 0)));
+        TRY(agg__merge_states(m, agg__states(m, 0), agg__states(p->runs[i], 0)));
     return OK;
 }
 
@@ -160,8 +183,12 @@ static enum status merge_part(struct agg_run *m, const struct parallel *p, uint3
         TRY(merge_plain(m, p));
         return agg__end_level(m);
     }
-    for (uint32_t i = 0; i < p->run_count; i++)
-        TRY(merge_groups(m, p->runs[i], part, p->parts == 1));
+    for (uint32_t i = 0; i < p->run_count; i++) {
+        const struct agg_run *o = p->runs[i];
+        if (m->hashes) m->map = arena_alloc(m->keep, (o->table.count + 1) * sizeof *m->map);
+        TRY(merge_groups(m, o, part, p->parts == 1));
+        if (m->hashes) TRY(agg__distinct_merge(m, o, part, p->parts == 1, m->map));
+    }
     for (uint32_t i = 0; i < p->run_count; i++) {
         struct spill *s = p->runs[i]->partitions[part];
         if (!s) continue;
@@ -187,23 +214,75 @@ static bool next_part(struct parallel *p, const struct agg_run *r, uint32_t *ret
     return any;
 }
 
+/* The groups of all, where there are many. */
+static enum status order_all(struct agg_run *r, struct parallel *p)
+{
+    static const uint32_t never = 0;
+    if (p->parts == 1 || !r->key_count) return OK;
+    if (!r->order && r->table.count > FEW_GROUPS) TRY(order_groups(r));
+    return parallel_meet_all(p, &never, nothing, NULL);
+}
+
+/* Without group columns all make their parts of what is distinct, each into its own states; then one merges
+ * those. */
+static void merge_next(void *ctx)
+{
+    struct parallel *p = ctx;
+    p->parts = 1;
+    p->next_part = 0;
+    for (uint32_t i = 0; i < p->run_count; i++) p->runs[i]->parts_fixed = false;
+}
+
+static enum status merge_entries(struct agg_run *m, struct agg_run *r, struct parallel *p)
+{
+    static const uint32_t never = 0;
+    uint32_t part = UINT32_MAX;
+    while (next_part(p, r, &part)) {
+        TRY(agg__begin_level(m));
+        for (uint32_t i = 0; i < p->run_count; i++)
+            TRY(agg__distinct_merge(m, p->runs[i], part, p->parts == 1, NULL));
+        TRY(agg__distinct_feed(m, r));
+    }
+    TRY(parallel_meet_all(p, &never, merge_next, p));
+    m->parts_fixed = false;
+    return OK;
+}
+
+/* Its own sets: those of `r` are read by others. */
+static void take_sets(struct agg_run *m, const struct agg_run *r)
+{
+    m->calls = arena_memdup(r->x->arena, r->calls, r->call_count * sizeof *m->calls);
+    for (uint32_t i = 0; i < r->call_count; i++) {
+        struct agg_call *c = &r->calls[i];
+        if (c->set && !c->merged_set) c->merged_set = agg__distinct_new(m, c->call);
+        m->calls[i].set = c->merged_set;
+    }
+}
+
 enum status agg__merge(struct agg_run *r)
 {
     struct execution *x = r->x;
     struct parallel *p = x->parallel;
-    if (r->key_count && (r->table.count > FEW_GROUPS || has_spilled(r))) TRY(order_groups(r));
+    if (r->key_count && has_spilled(r)) TRY(order_groups(r));
+    if (r->key_count) r->merged = arena_zalloc(r->keep, r->table.count + 1);
     for (uint32_t i = 0; i < AGG_PARTITIONS; i++)
         if (r->partitions[i]) TRY(spill_rest(r->partitions[i]));
+    if (r->hashes) TRY(agg__distinct_order(r, &r->entries));
     struct agg_run *m = ARENA_NEW(x->arena, struct agg_run);
     uint32_t part = UINT32_MAX;
     *m = *r; /* now: after the meeting the others take parts of r */
+    if (r->hashes) take_sets(m, r);
     TRY(parallel_meet(p, r, divide));
     m->is_part = false;
+    m->merged = NULL;
     m->keep = op__arena(x, r->n, 6);
     m->batch = op__arena(x, r->n, 7);
     for (uint32_t i = 0; i < GROUP_SLOT_ARENAS; i++) m->slots[i] = op__arena(x, r->n, 8 + i);
     memset(m->partitions, 0, sizeof m->partitions);
     m->depth = p->parts > 1;
+    if (p->in_place) return agg__merge_in_place(r);
+    TRY(order_all(r, p));
+    if (r->hashes && !r->key_count) TRY(merge_entries(m, r, p));
     while (next_part(p, r, &part)) TRY(merge_part(m, p, part));
     r->batches = m->batches;
     r->disk_bytes = m->disk_bytes;

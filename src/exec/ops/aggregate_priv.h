@@ -21,16 +21,37 @@ struct agg_collected {
     uint64_t disk_bytes; /* of the sorter, so far */
 };
 
+/* Arguments of a DISTINCT call that have been seen, by group (aggregate_distinct.c). */
+struct agg_distinct {
+    struct group_table table;  /* keys: the group's number, unless there is one alone; the arguments */
+    struct arena *keys, *slots[GROUP_SLOT_ARENAS], *batch;
+    type_id *types;
+    uint32_t columns, first;   /* of the keys; the first argument among them */
+    struct spill *parts[AGG_PARTITIONS];
+    bool spilled;
+    struct sorter *sorter;     /* of what was spilled; NULL: not yet needed */
+    uint32_t *order, starts[AGG_PARTITIONS + 1]; /* entries by part, for whoever merges */
+};
+
 struct agg_call {
     const struct aggregate_call *call;
     const struct aggregate_impl *impl;
     struct expr **args;      /* over the input and the shared values */
     size_t offset;           /* of its state in a group's block */
-    bool collects;
+    bool collects, hashes;
+    struct agg_distinct *set, *merged_set; /* hashes: of what is read; of what is merged */
     const struct agg_call *twin; /* an earlier call that keeps this very state; NULL: none */
     struct vec *values;      /* of the arguments, in this batch; NULL: not yet evaluated */
     struct agg_collected kept;
     struct call_ctx ctx;
+};
+
+/* The counts of the first groups that have been given out, as a heap: those that come after them all need
+ * not follow. */
+struct agg_top {
+    uint64_t want;
+    uint32_t count;
+    int64_t *values; /* the last in the order first; with the order's sign */
 };
 
 struct agg_run {
@@ -53,6 +74,7 @@ struct agg_run {
     bool can_spill, frozen; /* frozen: rows of new groups go to the partitions */
     uint32_t depth;
     struct spill *partitions[AGG_PARTITIONS];
+    struct agg_top *top;        /* NULL: all groups are wanted */
     struct zone_call *zones;    /* by call; of blocks that are not read */
     const type_id *spill_types; /* the input's columns, the set's number */
     uint64_t batches, memory_most, disk_bytes;
@@ -61,6 +83,10 @@ struct agg_run {
     uint32_t *order;            /* groups by their parts; NULL: few groups */
     uint32_t part_starts[AGG_PARTITIONS + 1];
     uint32_t place;             /* among the runs */
+    bool hashes;                /* some call has a set of what has been seen */
+    uint64_t entries;           /* of them all */
+    uint8_t *merged;            /* by group: another run has it; NULL: none */
+    uint32_t *map;              /* of the run that is merged: its groups' numbers here; NULL: not asked for */
     bool parts_fixed;           /* it merges parts place, place + runs, … */
 };
 
@@ -81,8 +107,26 @@ enum status agg__add_empty_groups(struct agg_run *r) MUST;
 enum status agg__end_level(struct agg_run *r) MUST;
 enum status agg__run_partitions(struct agg_run *r) MUST;
 
-/* aggregate_merge.c: with the other workers' groups. */
+/* Counts it, and has something go to disk when there is too little. */
+enum status agg__check_memory(struct agg_run *r) MUST;
+
+/* aggregate_result.c: rows of the groups. */
+enum status agg__begin_top(struct agg_run *r) MUST;
+enum status agg__push_groups(struct agg_run *r) MUST;
+/* A chunk of another's, but what was merged of it. */
+enum status agg__push_chunk(struct agg_run *r, const struct agg_run *of, uint32_t chunk) MUST;
+
+/* aggregate_merge.c: with the other workers' groups; by group, the part that it goes to. */
 enum status agg__merge(struct agg_run *r) MUST;
+enum status agg__group_parts(struct agg_run *r, uint8_t **ret) MUST;
+/* The keys of a chunk's groups. */
+void agg__group_batch(const struct agg_run *r, uint32_t chunk, struct arena *a, struct batch *ret);
+enum status agg__merge_states(struct agg_run *m, char *into, const char *from) MUST;
+
+/* aggregate_in_place.c: the same without tables of their own. */
+bool agg__may_merge_in_place(const struct parallel *p);
+void agg__next_in_place(void *parallel);
+enum status agg__merge_in_place(struct agg_run *r) MUST;
 
 /* aggregate_share.c: fills r->shared and the calls' args, for the whole execution. */
 enum status agg__share(struct agg_run *r) MUST;
@@ -99,6 +143,25 @@ enum status agg__collect(struct agg_run *r, struct agg_call *c, const struct bat
                          const struct vec *args, const uint32_t *ids) MUST;
 /* Feeds the states in the order asked for, and forgets the rows. */
 enum status agg__collect_feed(struct agg_run *r, struct agg_call *c) MUST;
+
+/* aggregate_distinct.c: calls with a `set`. */
+bool agg__hashes(const struct aggregate_call *c);
+struct agg_distinct *agg__distinct_new(struct agg_run *r, const struct aggregate_call *call);
+void agg__distinct_begin(struct agg_run *r, struct agg_distinct *d);
+uint64_t agg__distinct_memory(const struct agg_run *r);
+enum status agg__distinct_add(struct agg_run *r, struct agg_call *c, const struct batch *b,
+                              const uint32_t *ids) MUST;
+/* Those that have much of the memory go to disk. */
+enum status agg__distinct_spill(struct agg_run *r, uint64_t memory, bool *ret_any) MUST;
+/* All entries seen so far into the states of `to`, which has the same groups; then there are none. */
+enum status agg__distinct_feed(struct agg_run *r, struct agg_run *to) MUST;
+/* For whoever merges: order by parts; whether any is on disk; files of a part become another's; what
+ * `o` has of a part, whose groups have the numbers map[…] here. */
+enum status agg__distinct_order(struct agg_run *r, uint64_t *ret_entries) MUST;
+bool agg__distinct_spilled(const struct agg_run *r);
+void agg__distinct_give(const struct agg_run *r, uint32_t part, struct execution *to);
+enum status agg__distinct_merge(struct agg_run *m, const struct agg_run *o, uint32_t part, bool all,
+                                const uint32_t *map) MUST;
 
 /* aggregate_spill.c: rows at sel[0..count), whose keys' hashes these are. */
 enum status agg__spill_rows(struct agg_run *r, const struct batch *b, const uint16_t *sel,

@@ -94,10 +94,10 @@ static void share_states(struct agg_run *r)
 {
     for (uint32_t i = 0; i < r->call_count; i++) {
         struct agg_call *c = &r->calls[i];
-        if (!takes_part(c) || c->collects) continue;
+        if (!takes_part(c) || c->collects || c->hashes) continue;
         for (uint32_t k = 0; k < i && !c->twin; k++) {
             const struct agg_call *o = &r->calls[k];
-            if (!takes_part(o) || o->collects || o->twin || o->impl->add != c->impl->add ||
+            if (!takes_part(o) || o->collects || o->hashes || o->twin || o->impl->add != c->impl->add ||
                 o->impl->skips_nulls != c->impl->skips_nulls || !all_args_equal(c, o))
                 continue;
             bool repeats = true;

@@ -66,7 +66,7 @@ static inline void op__get_row(const struct batch *b, uint32_t row, struct datum
 
 /* What most operators keep between their runs: a node may run many times (right side of a nested loop,
  * correlated subquery), and must not take new memory each time. */
-enum { OP_ARENAS = 10 };
+enum { OP_ARENAS = 11 };
 struct op_state {
     struct arena *arenas[OP_ARENAS];
     const type_id *types;

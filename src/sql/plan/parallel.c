@@ -7,6 +7,8 @@
  * sides of hash joins are built once, for all; each may have a gather of its own, whose workers then make
  * the table together and hand over nothing.
  *
+ * The first rows in an order are found by each worker for itself, and again among those.
+ *
  * A plan stays as it is when it writes, locks rows or calls volatile functions. Below a gather stands
  * nothing that asks the session (sequences, settings, system tables) and no CTE, whose rows are the
  * session's. Where an order is counted on, or the first rows end the query, there is no gather.
@@ -22,6 +24,9 @@ enum { STACK_BYTES = 48 << 10 };
 /* A row that is handed over; it is read for 0.01 (access.c). What goes to the client takes no less time for
  * being read faster, and a slow one would keep the threads. */
 static const double row_cost = 0.004, client_row_cost = 0.02, built_row_cost = 0.001;
+
+/* How many are the first rows, when the query does not say. */
+static const double first_rows = 1000;
 
 /* What may stay on the session's thread: a millisecond or so. And the rows that one worker may have for
  * the client, for the same reason. */
@@ -105,9 +110,9 @@ static bool can_merge(const struct planner *p, const struct plan_node *n)
     for (uint32_t i = 0; i < n->aggregate.call_count; i++) {
         const struct aggregate_call *c = &n->aggregate.calls[i];
         if (c->grouping) continue;
-        if (c->distinct || c->order_count || c->direct_count ||
-            !p->env->parallel.is_mergeable(c->proc))
-            return false;
+        const struct parallel_options *o = &p->env->parallel;
+        bool merges = c->distinct ? o->is_distinct_mergeable(c->proc) : o->is_mergeable(c->proc);
+        if (c->order_count || c->direct_count || !merges) return false;
     }
     return true;
 }
@@ -145,13 +150,15 @@ static double gather_cost(const struct planner *p, const struct plan_node *n, st
     return p->env->parallel.setup_cost + n->rows * row;
 }
 
-static bool can_gather(struct planner *p, const struct plan_node *n, struct use use)
+/* Of the node, which is the top of the spine or does something with each worker's rows alone. */
+static bool can_gather(struct planner *p, const struct plan_node *n, const struct plan_node *spine,
+                       struct use use)
 {
     struct safety below = {p, true, false};
     const struct parallel_options *o = &p->env->parallel;
     double saved = n->cost_total * (1 - 1.0 / (o->workers > 1 ? o->workers : 2));
     if (!o->forced && saved < gather_cost(p, n, use)) return false;
-    return has_spine(p, n, true) && is_safe_tree(&below, n);
+    return has_spine(p, spine, true) && is_safe_tree(&below, n);
 }
 
 /* --- placing ----------------------------------------------------------------------------------- */
@@ -188,11 +195,32 @@ static bool takes_all_first(const struct plan_node *n)
     return n->kind == PLAN_SORT || n->kind == PLAN_AGGREGATE || n->kind == PLAN_WINDOW;
 }
 
+/* Where the first rows in some order are wanted, each worker finds those of its own, and only they are
+ * handed over. False: no gather goes there. */
+static bool gather_first_rows(struct planner *p, struct plan_node *n)
+{
+    const struct expr *limit = n->sort.limit;
+    if (!limit) return false;
+    struct plan_node *own = node_new(p, PLAN_SORT);
+    node_columns_from(p, own, n);
+    own->sort = n->sort;
+    own->left = n->left;
+    own->cost_start = own->cost_total = n->left->cost_total + n->left->rows * COST_SORT;
+    double most = limit->kind == EXPR_CONST && !limit->constant.null ? (double)limit->constant.v.i64
+                                                                     : first_rows;
+    most *= p->env->parallel.workers;
+    own->rows = n->left->rows < most ? n->left->rows : most;
+    if (!can_gather(p, own, n->left, (struct use){0})) return false;
+    n->left = add_gather(p, own, (struct use){0});
+    return true;
+}
+
 static struct plan_node *place(struct planner *p, struct plan_node *n, struct use use)
 {
     if (fiber_stack_left() < STACK_BYTES || n->kind == PLAN_RECURSIVE_UNION) return n;
     if (takes_all_first(n)) use = (struct use){0};
-    if (!use.first && can_gather(p, n, use)) return add_gather(p, n, use);
+    if (n->kind == PLAN_SORT && gather_first_rows(p, n)) return n;
+    if (!use.first && can_gather(p, n, n, use)) return add_gather(p, n, use);
     if (n->kind == PLAN_LIMIT && n->limit.limit && !p->env->parallel.forced) use.first = true;
     for (uint32_t i = 0; n->kind == PLAN_APPEND && i < n->append.child_count; i++)
         n->append.children[i] = place(p, n->append.children[i], use);

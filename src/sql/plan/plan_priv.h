@@ -244,6 +244,10 @@ enum status plan_cte_reference(struct level *l, struct relation *r, struct plan_
 enum status plan_changes(struct planner *p, struct query *q) MUST;
 /* Puts GATHER nodes into the finished plan, whose subplans and CTEs are still the planner's. */
 void plan_parallel(struct planner *p, struct plan_node **root);
+
+/* --- top_groups.c --- */
+
+void plan_top_groups(struct planner *p, const struct plan_node *root);
 /* Fills plan->point when the query is one. Before the query is consumed. */
 enum status plan_point(struct planner *p, struct query *q) MUST;
 

@@ -48,6 +48,7 @@ enum status plan_query(const struct planner_env *env, struct query *q, const typ
     if (q->command == CMD_SELECT) TRY(plan_select(&p, q, &plan->root, &level));
     else TRY(plan_dml(&p, q, &plan->root));
     fill_output(&p, q, plan->root);
+    plan_top_groups(&p, plan->root);
     plan_parallel(&p, &plan->root);
     plan->by_row = plan_is_by_row(&p, plan->root);
     plan->subplans = p.subplans.data;

@@ -12,6 +12,7 @@ struct parallel_options {
     bool forced;       /* where the first rows end the query, too: for tests */
     bool (*is_safe)(const struct proc_def *proc);      /* may be called on any thread */
     bool (*is_mergeable)(const struct proc_def *proc); /* aggregates: states can be merged */
+    bool (*is_distinct_mergeable)(const struct proc_def *proc); /* with DISTINCT */
 };
 
 /* Grouping below joins (group_below.c): where it is clearly cheaper, never, or wherever it can be. */
