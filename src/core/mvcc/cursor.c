@@ -67,12 +67,6 @@ static enum status start_merge(struct cursor *c)
     return OK;
 }
 
-/* The one source has hidden a head of the other. What a memtable has for good hides it from all who come later, too. */
-static void hide(const struct source *by, struct source *s)
-{
-    if (by->kind != SOURCE_MEMORY || !by->ts) s->shown = true;
-}
-
 /* At the end. A run that is hidden whole need not be looked at again: of a table whose rows are all updated while a
  * memtable lasts, scans read that alone. Its keys may have gone to runs above meanwhile, but not away. */
 static void learn_hidden(struct cursor *c)
@@ -104,7 +98,7 @@ static enum status pick(struct cursor *c, struct source **ret)
     *ret = c->live ? c->order[0] : NULL;
     while (c->live > 1 && slice_eq(c->order[1]->key, c->order[0]->key)) {
         struct source *s = c->order[1];
-        hide(c->order[0], s);
+        source__hide(c, c->order[0], s);
         s->interleaves = true;
         TRY(source__next(c, s));
         settle(c, 1);
@@ -244,12 +238,6 @@ static struct slice keep(struct cursor *c, struct slice s)
     return slice_make(arena_memdup(&c->batch, s.data, s.len), s.len);
 }
 
-/* The rows of a batch, as they are gathered. */
-struct gather {
-    struct slice *keys, *rows; /* keys NULL: not wanted */
-    uint32_t max, count;
-};
-
 /* The head of the source. What a backward scan finds in runs is copied. */
 static enum status take_one(struct cursor *c, struct source *s, struct gather *g)
 {
@@ -275,7 +263,7 @@ static enum status pass_hidden(struct cursor *c, const struct source *s, bool *r
         int order = slice_cmp_short(s->key, next->key);
         *ret = order <= 0 && (order < 0 || compare_heads(c, s, next) < 0);
         if (order || !*ret) return OK;
-        hide(s, next);
+        source__hide(c, s, next);
         next->interleaves = true;
         TRY(source__next(c, next));
         settle(c, 1);
@@ -308,6 +296,24 @@ static enum status take_page(struct cursor *c, struct source *s, struct gather *
     s->shown = true;
     if (n < FEW_ROWS && n < max && c->live > 1) s->interleaves = true;
     return OK;
+}
+
+/* A memtable above one run, whose heads come between each other's, and nothing else: a table that is updated much. */
+static bool can_zip(const struct cursor *c)
+{
+    if (c->live != 2 || c->reverse || c->changes || c->order[0]->layer->past) return false;
+    const struct source *a = c->order[0], *b = c->order[1];
+    const struct source *m = a < b ? a : b, *r = a < b ? b : a;
+    return m->kind == SOURCE_MEMORY && r->ahead_at + 1 < r->ahead_count;
+}
+
+static void zip(struct cursor *c, struct gather *g)
+{
+    struct source *a = c->order[0], *b = c->order[1], *m = a < b ? a : b, *r = a < b ? b : a;
+    source__zip(c, m, r, g);
+    c->order[0] = m;
+    c->order[1] = r;
+    settle(c, 0);
 }
 
 /* --- what SERIALIZABLE watches ----------------------------------------------------------------- */
@@ -345,6 +351,8 @@ enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows
     while (g.count < max && (!g.count || c->pins.pages.count < PAGES_HELD_MAX)) {
         struct source *s;
         if (!g.count) page_pins_release(&c->pins);
+        if (can_zip(c)) zip(c, &g);
+        if (g.count == max) break;
         TRY(pick(c, &s));
         if (!s) break;
         if (s->kind == SOURCE_MEMORY || s->ahead_count) TRY(take_heads(c, s, &g));

@@ -66,6 +66,8 @@ static enum status open_run(struct cursor *c, struct source *s)
 {
     TRY(run_cursor_open(s->runs[s->run_at]->run, &s->cursor));
     run_cursor_hold(s->cursor, &c->pins);
+    bool today = s->kind == SOURCE_RUNS && !s->layer->past && !c->since && !c->reverse;
+    if (today) run_cursor_pass_hidden(s->cursor, s->layer->view.snapshot);
     return OK;
 }
 
@@ -248,6 +250,48 @@ enum status source__take_page(struct cursor *c, struct source *s, struct slice l
     *ret_count = run_cursor_take(s->cursor, &q, keys, rows, &last);
     remember(s, last);
     return source__next(c, s);
+}
+
+void source__hide(const struct cursor *c, const struct source *by, struct source *s)
+{
+    if (by->kind != SOURCE_MEMORY || !by->ts) s->shown = true;
+    else if (c->learns && !c->reverse && s->kind == SOURCE_RUNS && !__atomic_load_n(&s->runs[s->run_at]->begin, __ATOMIC_ACQUIRE))
+        run_cursor_hide(s->cursor, s->ahead_count ? s->ahead[s->ahead_at].entry : run_cursor_entry(s->cursor), by->ts);
+}
+
+static void memory_next(struct cursor *c, struct source *s)
+{
+    memory_advance(c, s);
+    if (!s->ended && c->has_upper && slice_cmp(s->key, strbuf_slice(&c->upper)) >= 0) s->ended = true;
+}
+
+/* Which of the two comes next cannot be foretold, so what is given is chosen without a branch. */
+void source__zip(struct cursor *c, struct source *memory, struct source *run, struct gather *g)
+{
+    const struct run_row *ahead = run->ahead;
+    uint32_t from = run->ahead_at, at = from, last = run->ahead_count - 1, n = g->count;
+    bool between = false;
+    while (c->has_upper && last > at && slice_cmp(ahead[last].key, strbuf_slice(&c->upper)) >= 0) last--;
+    while (at < last && n < g->max && !memory->ended) {
+        const struct run_row *r = &ahead[at];
+        int order = slice_cmp_short(memory->key, r->key);
+        bool above = order <= 0;
+        g->rows[n] = above ? memory->row : r->row;
+        if (g->keys) g->keys[n] = above ? memory->key : r->key;
+        n += !(above ? memory->tombstone : r->tombstone);
+        if (order == 0) {
+            run->ahead_at = at;
+            source__hide(c, memory, run);
+        }
+        at += order >= 0;
+        between |= above;
+        run->shown |= !above;
+        if (above) memory_next(c, memory);
+    }
+    if (!from && at == last && last >= ROWS_AHEAD / 2 && !between) run->interleaves = false;
+    g->count = n;
+    run->ahead_at = at;
+    show(run);
 }
 
 /* --- all ------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "core/segment/run_columns_priv.h"
+#include "core/segment/run_hidden_priv.h"
 
 /* As on disk, 16 bytes; docs/format/run.md. */
 struct fence {
@@ -31,6 +32,7 @@ struct run {
     uint32_t filter_blocks;
     uint64_t stamp; /* atomic: of all entries of a stamped run; 0: not told yet */
     struct columns_part *columns; /* NULL: none */
+    struct hidden_page *hidden; /* atomic: of each segment; NULL: nothing is known (run_hidden.c) */
 };
 
 static enum status corrupted(const struct run *r, struct place p, const char *what)
@@ -165,6 +167,7 @@ void run_close(struct run *r)
 {
     if (!r) return;
     columns__close(r->columns);
+    run_hidden__free(r->hidden, r->meta.segments);
     arena_release(&r->arena);
     mem_free(MEM_RUN, r);
 }
@@ -205,6 +208,21 @@ void run_stamp(struct run *r, uint64_t ts)
 void run__date(const struct run *r, struct entry *e)
 {
     if (r->meta.stamped) e->ts = stamp_of(r);
+}
+
+struct hidden_page *run__hidden_known(const struct run *r)
+{
+    return __atomic_load_n(&r->hidden, __ATOMIC_ACQUIRE);
+}
+
+struct hidden_page *run__hidden(struct run *r)
+{
+    struct hidden_page *pages = run__hidden_known(r), *none = NULL;
+    if (pages) return pages;
+    pages = mem_alloc(MEM_RUN, r->meta.segments * sizeof *pages);
+    if (__atomic_compare_exchange_n(&r->hidden, &none, pages, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return pages;
+    mem_free(MEM_RUN, pages);
+    return none;
 }
 
 uint32_t run__segment_count(const struct run *r) { return r->meta.segments; }

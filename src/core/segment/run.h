@@ -126,6 +126,13 @@ void run_cursor_close(struct run_cursor *c);
 /* From now on pages that the cursor leaves stay pinned by `pins`, and entries with them. */
 void run_cursor_hold(struct run_cursor *c, struct page_pins *pins);
 
+/* From now on the calls below pass over entries that are known to be hidden for that snapshot. */
+void run_cursor_pass_hidden(struct run_cursor *c, uint64_t snapshot);
+/* The entry of that number in the page at hand, which the caller was given, has a newer version elsewhere, committed at
+ * ts, that every later reader of this run meets, too. */
+void run_cursor_hide(struct run_cursor *c, uint32_t entry, uint64_t ts);
+uint32_t run_cursor_entry(const struct run_cursor *c); /* the number of the entry where it stands */
+
 /* Forward: to the next entry that is the newest at or before the snapshot of a key other than *last, and,
  * of a history run, had not ended by then. *last becomes the last key before it that was looked at. */
 enum status run_cursor_next_seen(struct run_cursor *c, uint64_t snapshot, bool history,
@@ -147,6 +154,7 @@ struct run_row {
     struct slice key, row; /* of history: without the end */
     uint64_t ts;
     bool tombstone;
+    uint32_t entry; /* its number in the page */
 };
 /* The same, up to the page's end, tombstones too. At least one, for it stands at one that is seen. */
 uint32_t run_cursor_rows(struct run_cursor *c, uint64_t snapshot, bool history, struct run_row *ret,

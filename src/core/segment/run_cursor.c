@@ -2,7 +2,7 @@
  * step to the next segment. Entries point into the page. */
 #include "core/segment/run.h"
 
-#include "core/segment/segment_priv.h"
+#include "core/segment/run_hidden_priv.h"
 
 enum where { AT_ENTRY, BEFORE_FIRST, AFTER_LAST };
 
@@ -12,6 +12,8 @@ struct run_cursor {
     struct segment s;        /* of the page */
     uint32_t segment, entry;
     enum where where;
+    uint64_t hidden_as_of;  /* the snapshot for which what is hidden is passed over; 0: nothing is */
+    const struct hidden_page *hidden; /* of the page; NULL: nothing */
     struct page_pins *held; /* takes the pages that are left; NULL: nobody does */
 };
 
@@ -40,6 +42,22 @@ void run_cursor_hold(struct run_cursor *c, struct page_pins *pins)
     c->held = pins;
 }
 
+void run_cursor_pass_hidden(struct run_cursor *c, uint64_t snapshot)
+{
+    c->hidden_as_of = snapshot;
+}
+
+uint32_t run_cursor_entry(const struct run_cursor *c)
+{
+    return c->entry;
+}
+
+void run_cursor_hide(struct run_cursor *c, uint32_t entry, uint64_t ts)
+{
+    if (!c->page || !(c->s.h->flags & SEGMENT_EACH_KEY_ONCE)) return;
+    run_hidden__note(&run__hidden(c->r)[c->segment], entry, c->s.h->count, ts);
+}
+
 void run_cursor_close(struct run_cursor *c)
 {
     if (!c) return;
@@ -54,6 +72,8 @@ static enum status enter(struct run_cursor *c, uint32_t segment, bool for_scan)
     TRY(run__load(c->r, segment, for_scan, &c->page));
     c->segment = segment;
     c->s = segment__view(cache_page_data(c->page));
+    const struct hidden_page *known = c->hidden_as_of ? run__hidden_known(c->r) : NULL;
+    c->hidden = known ? &known[segment] : NULL;
     return OK;
 }
 
@@ -178,7 +198,7 @@ static uint32_t next_in_page(const struct run_cursor *c, uint32_t i, uint64_t sn
     uint32_t count = s->h->count, given = count;
     bool all_visible = s->h->max_ts <= snapshot;
     if (s->h->min_ts > snapshot) return count;
-    for (; i < count; i++) {
+    for (; (i = next_shown(c->hidden, i, count, snapshot)) < count; i++) {
         if (!all_visible && segment__ts(s, i) > snapshot) continue;
         bool same = given < count ? same_key(s, i, given)
                                   : last->data && slice_eq(segment__key(s, i), strbuf_slice(last));
@@ -234,6 +254,21 @@ static uint32_t take_all(const struct segment *s, uint32_t from, uint32_t to, st
     return to - from;
 }
 
+/* How far entries are shown, the one before `i` being so. */
+static uint32_t stretch(const struct run_cursor *c, uint32_t i, uint32_t end, uint64_t snapshot)
+{
+    if (!c->hidden) return end;
+    while (i < end) {
+        uint64_t hidden = hidden_word(c->hidden, i / 64, snapshot) >> i % 64;
+        if (hidden) {
+            i += (uint32_t)__builtin_ctzll(hidden);
+            break;
+        }
+        i = (i / 64 + 1) * 64;
+    }
+    return i < end ? i : end;
+}
+
 uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct slice *keys,
                          struct slice *rows, struct slice *ret_key)
 {
@@ -243,11 +278,15 @@ uint32_t run_cursor_take(struct run_cursor *c, const struct run_take *q, struct 
     ASSERT(c->where == AT_ENTRY);
     bool single = !s->h->ts_bytes || s->h->flags & SEGMENT_EACH_KEY_ONCE;
     if (all_visible && single && !s->h->tombstones && !q->history) {
-        given = (end - i < q->max ? end : i + q->max) - 1;
-        n = take_all(s, i, given + 1, keys, rows);
-        i = given + 1;
+        while (i < end && n < q->max) {
+            uint32_t to = i + 1 == end ? end : stretch(c, i + 1, end, q->snapshot);
+            if (to - i > q->max - n) to = i + (q->max - n);
+            n += take_all(s, i, to, keys ? keys + n : NULL, rows + n);
+            given = to - 1;
+            i = next_shown(c->hidden, to, end, q->snapshot);
+        }
     }
-    for (; i < end && n < q->max; i++) {
+    for (; i < end && n < q->max; i = next_shown(c->hidden, i + 1, end, q->snapshot)) {
         if (!all_visible && segment__ts(s, i) > q->snapshot) continue;
         if (i > c->entry && same_key(s, i, given)) continue;
         given = i;
@@ -288,6 +327,39 @@ static uint32_t next_by(const struct segment *s, uint32_t i, uint64_t snapshot)
     return i;
 }
 
+/* Timestamps spread over the last hours take so many bytes. */
+static inline uint64_t ts_of(const struct segment *s, uint32_t i)
+{
+    uint64_t d;
+    if (s->h->ts_bytes != sizeof d) return segment__ts(s, i);
+    memcpy(&d, s->ts + sizeof d * i, sizeof d);
+    return s->h->min_ts + d;
+}
+
+/* Entries that are rows of their own, all of which are seen. *ret_next: where it goes on. */
+static uint32_t all_rows(const struct run_cursor *c, uint64_t snapshot, struct run_row *ret, uint32_t max,
+                         uint32_t *ret_next)
+{
+    const struct segment *s = &c->s;
+    struct entry stamp = {.ts = 0};
+    uint32_t n = 0, count = s->h->count, base = c->entry / 64 * 64;
+    uint64_t shown = (~hidden_word(c->hidden, base / 64, snapshot) | 1ull << c->entry % 64) & ~0ull << c->entry % 64;
+    run__date(c->r, &stamp);
+    for (;;) {
+        while (!shown && (base += 64) < count) shown = ~hidden_word(c->hidden, base / 64, snapshot);
+        uint32_t at = shown ? base + (uint32_t)__builtin_ctzll(shown) : count;
+        *ret_next = at < count ? at : count;
+        if (at >= count || n == max) return n;
+        shown &= shown - 1;
+        __builtin_prefetch(s->records + segment__record(s->offsets[at + ROWS_AHEAD < count ? at + ROWS_AHEAD : at]));
+        const char *end = segment__row_end(s, at);
+        struct slice key = segment__key(s, at);
+        const char *row = key.data + key.len;
+        ret[n++] = (struct run_row){key, slice_make(row, (size_t)(end - row)), stamp.ts ? stamp.ts : ts_of(s, at),
+                                    s->offsets[at] & 1, at};
+    }
+}
+
 uint32_t run_cursor_rows(struct run_cursor *c, uint64_t snapshot, bool history, struct run_row *ret,
                          uint32_t max, struct slice *ret_key)
 {
@@ -295,6 +367,10 @@ uint32_t run_cursor_rows(struct run_cursor *c, uint64_t snapshot, bool history, 
     uint32_t count = s->h->count, n = 0, given = c->entry, i = c->entry;
     bool once = s->h->flags & SEGMENT_EACH_KEY_ONCE;
     ASSERT(c->where == AT_ENTRY);
+    if (once && !history && s->h->max_ts <= snapshot) {
+        n = all_rows(c, snapshot, ret, max, &i);
+        given = ret[n - 1].entry;
+    }
     while (n < max && (i = next_by(s, i, snapshot)) < count) {
         uint32_t at = i++, ahead = at + ROWS_AHEAD < count ? at + ROWS_AHEAD : at;
         __builtin_prefetch(s->records + segment__record(s->offsets[ahead]));
@@ -306,7 +382,8 @@ uint32_t run_cursor_rows(struct run_cursor *c, uint64_t snapshot, bool history, 
         e.row.len = (size_t)(end - e.row.data);
         if (history && history_end(&e) <= snapshot) continue;
         run__date(c->r, &e);
-        ret[n++] = (struct run_row){e.key, history ? history_row(&e) : e.row, e.ts, s->offsets[at] & 1};
+        ret[n++] = (struct run_row){e.key, history ? history_row(&e) : e.row, e.ts, s->offsets[at] & 1,
+                                    at};
     }
     ASSERT(n > 0);
     c->entry = i - 1;
