@@ -262,7 +262,9 @@ enum status session__call_trigger(void *ctx, const struct trigger_call *c, struc
     pl__run_init(&r, s, code);
     r.trigger = c;
     set_variables(&r, c);
+    s->exec.trigger_depth++;
     enum status st = pl__run_code(&r);
+    s->exec.trigger_depth--;
     bool asks = (c->trigger->type & TRIGGER_ROW) && (c->trigger->type & (TRIGGER_BEFORE | TRIGGER_INSTEAD));
     if (st == OK && asks) st = take_result(&r, c, a, row);
     pl__run_release(&r);

@@ -44,6 +44,7 @@ struct exec_session {
     int64_t statement_us, transaction_us;   /* µs since 2000-01-01 UTC */
     const char *user, *session_user, *database;
     uint32_t backend_pid;
+    uint32_t trigger_depth; /* triggers that run within each other */
     struct waiter *waiter;                  /* cancellation */
     struct pool *workers;                   /* for parallel runs; NULL: all on the caller's */
     uint64_t memory_limit_bytes;            /* of one query; 0: none */

@@ -30,6 +30,7 @@ static SCALAR(version)
 static SCALAR(current_user) { return ret_text(c, c->session->user, ret); }
 static SCALAR(session_user) { return ret_text(c, c->session->session_user, ret); }
 static SCALAR(current_database) { return ret_text(c, c->session->database, ret); }
+static SCALAR(trigger_depth) { return ret_i32(ret, (int32_t)c->session->trigger_depth); }
 static SCALAR(backend_pid) { return ret_i32(ret, (int32_t)c->session->backend_pid); }
 
 static const char *schema_name(struct call_ctx *c, uint32_t i)
@@ -168,6 +169,7 @@ const struct proc_binding exec__misc_functions[] = {
     {"current_schema", current_schema, NULL},
     {"current_schemas", current_schemas, NULL},
     {"pg_backend_pid", backend_pid, NULL},
+    {"pg_trigger_depth", trigger_depth, NULL},
     {"show_config_by_name", current_setting, NULL},
     {"show_config_by_name_missing_ok", current_setting, NULL},
     {"set_config_by_name", set_config, NULL},

@@ -159,9 +159,10 @@ static enum status change_all(struct foreign_run *r, const struct foreign_event 
     struct foreign_matches found;
     if (!n) return FAIL(INTERNAL_ERROR, "table \"%s\" is not in the plan", t->name);
     bool delete = what == 'c' && events[0].kind == FOREIGN_DELETED;
-    TRY(trigger_before_action(r->x, n, delete ? TRIGGER_DELETE : TRIGGER_UPDATE));
+    uint8_t event = delete ? TRIGGER_DELETE : TRIGGER_UPDATE;
+    TRY(trigger_before_action(r->x, n, event));
     TRY(foreign__referring(r, events, count, &found));
-    if (!found.count) return OK;
+    if (!found.count) return trigger_action_done(r->x, n, event);
     dml_init(&a.dml, r->x, n, false);
     a.now = ARENA_ARRAY(r->keep, struct datum, t->column_count + 1u);
     a.changed = ARENA_ARRAY(r->keep, bool, t->column_count + 1u);
@@ -171,7 +172,7 @@ static enum status change_all(struct foreign_run *r, const struct foreign_event 
         if (st == OK) st = exec_check(r->x);
     }
     dml_release(&a.dml);
-    return st;
+    return st == OK ? trigger_action_done(r->x, n, event) : st;
 }
 
 /* --- PostgreSQL's own query, which an error tells ------------------------------------------------ */

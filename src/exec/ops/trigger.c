@@ -264,8 +264,15 @@ enum status trigger_before_action(struct execution *x, const struct plan_node *n
     return fire_statement(x, n, event, true);
 }
 
-/* Of the statement's own table, or of those that referential actions changed. `own` NULL: all. */
-static enum status fire_waiting(struct execution *x, const struct table_def *own, bool is_first)
+enum status trigger_action_done(struct execution *x, const struct plan_node *n, uint8_t event)
+{
+    bool own = x->plan && !has_parts(x) && is_own(x->plan->root, n->dml.table, event);
+    return n->dml.triggers && !own ? statement_triggers(x, n, event, false, true) : OK;
+}
+
+/* Of the statement's own table and events, or what referential actions have done. `own` NULL: all. */
+static enum status fire_waiting(struct execution *x, const struct table_def *own, uint8_t events,
+                                bool is_first)
 {
     struct trigger_queue *q = x->triggers;
     const struct exec_session *s = x->session;
@@ -273,7 +280,8 @@ static enum status fire_waiting(struct execution *x, const struct table_def *own
     for (size_t i = 0; i < q->events.count; i++) {
         const struct datum *ignored = NULL;
         struct trigger_call c = q->events.data[i]; /* more may come */
-        if (!c.trigger || (own && (c.table->oid == own->oid) != is_first)) continue;
+        bool is_its = own && c.table->oid == own->oid && (c.event & events);
+        if (!c.trigger || (own && is_its != is_first)) continue;
         if (!(c.trigger->type & TRIGGER_ROW)) give_transitions(x, &c);
         TRY(s->call_trigger(s->ctx, &c, a, &ignored));
         arena_clear(a);
@@ -284,21 +292,12 @@ static enum status fire_waiting(struct execution *x, const struct table_def *own
 
 static const uint8_t events_order[] = {TRIGGER_DELETE, TRIGGER_UPDATE, TRIGGER_INSERT};
 
-static enum status fire_acted(struct execution *x)
-{
-    for (size_t i = 0; i < x->triggers->acted.count; i++)
-        TRY(fire_statement(x, x->triggers->acted.data[i].node, x->triggers->acted.data[i].event, false));
-    return OK;
-}
-
 enum status trigger_finish(struct execution *x, const struct plan_node *n, uint8_t events)
 {
-    if (x->triggers) TRY(fire_waiting(x, n->dml.table, true));
+    if (x->triggers) TRY(fire_waiting(x, n->dml.table, events, true));
     for (size_t i = 0; n->dml.triggers && i < sizeof events_order; i++)
         if (events & events_order[i]) TRY(fire_statement(x, n, events_order[i], false));
-    if (!x->triggers) return OK;
-    TRY(fire_waiting(x, n->dml.table, false));
-    return fire_acted(x);
+    return x->triggers ? fire_waiting(x, n->dml.table, events, false) : OK;
 }
 
 enum status trigger_part_done(struct execution *x, const struct plan_node *n, uint8_t events)
@@ -311,7 +310,5 @@ enum status trigger_part_done(struct execution *x, const struct plan_node *n, ui
 
 enum status trigger_finish_parts(struct execution *x)
 {
-    if (!x->triggers) return OK;
-    TRY(fire_waiting(x, NULL, false));
-    return fire_acted(x);
+    return x->triggers ? fire_waiting(x, NULL, 0, false) : OK;
 }

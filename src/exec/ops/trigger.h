@@ -22,8 +22,9 @@ const bool *trigger_changed(struct dml_run *d, const bool *assigned, const struc
 enum status trigger_before_statement(struct execution *x, const struct plan_node *n,
                                       uint8_t event) MUST;
 /* Of a table that a referential action is about to change, n its node: the first time its BEFORE STATEMENT
- * triggers; the AFTER ones at the end. */
+ * triggers. When it has: the AFTER ones wait behind the rows', in place of those of an earlier action. */
 enum status trigger_before_action(struct execution *x, const struct plan_node *n, uint8_t event) MUST;
+enum status trigger_action_done(struct execution *x, const struct plan_node *n, uint8_t event) MUST;
 /* Fires what waits, then AFTER STATEMENT triggers of these events. */
 enum status trigger_finish(struct execution *x, const struct plan_node *n, uint8_t events) MUST;
 /* Where several parts of a statement write: of a part that has, its AFTER STATEMENT triggers wait, too; and
