@@ -87,4 +87,28 @@ struct column_scan_counts {
 };
 void column_scan_get_counts(const struct column_scan *s, struct column_scan_counts *ret);
 
+/* --- what is told of a tree ------------------------------------------------------------------- */
+
+/* A run's rows, or one of the column segments beside them. */
+struct segment_line {
+    uint64_t run; /* its number */
+    uint32_t level;
+    enum { SEGMENT_OF_ROWS, SEGMENT_OF_COLUMNS, SEGMENT_OF_HISTORY } kind;
+    uint32_t number;              /* of a column segment in its run */
+    uint64_t rows, bytes;         /* versions; on disk */
+    double ratio;                 /* of columns: what as many rows take by rows, in their own bytes */
+    const char *const *encodings; /* of columns: of the first block of each; NULL: it lacks the column */
+};
+/* Of all its runs, newer ones first; reads a block of each of so many columns. In the arena. */
+enum status store_segments(struct store *s, tree_id tree, uint32_t columns, struct arena *a,
+                           const struct segment_line **ret, uint32_t *ret_count) MUST;
+
+struct column_status {
+    uint64_t memory_rows, memory_bytes; /* keys in memtables; what those take */
+    uint64_t bare_rows, column_rows;    /* versions on disk without columns and with them */
+    uint64_t row_bytes, column_bytes;   /* on disk, without history */
+    int64_t flushed_us, flush_took_us, merged_us, merge_took_us; /* the last one that this process made; 0: none */
+};
+enum status store_column_status(struct store *s, tree_id tree, struct column_status *ret) MUST;
+
 #endif

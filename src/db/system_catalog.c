@@ -47,6 +47,8 @@ static const struct {
     {NULL, "helios_merge_conflicts", sys_helios_merge_conflicts},
     {NULL, "helios_history", sys_helios_history},
     {NULL, "helios_gc", sys_helios_gc},
+    {NULL, "helios_segments", sys_helios_segments},
+    {NULL, "helios_htap", sys_helios_htap},
     {NULL, "helios_stat_statements", sys_stat_statements},
     {NULL, "pg_stat_statements", sys_stat_statements},
     {NULL, "helios_stat_statements_info", sys_stat_statements_info},

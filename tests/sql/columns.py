@@ -262,6 +262,34 @@ def shapes(server):
     s.run("rollback")
 
 
+def views(server):
+    """helios_htap and helios_segments: what is in memory, what is on disk, by rows and columns."""
+    s = Session(server)
+    s.run("create table seen (id int primary key, a int, b text) with (helios.storage = dual)")
+    s.run("insert into seen select i, i % 10, 'b ' || i % 100 from generate_series(1, 5000) i")
+    state = "select storage, delta_rows, column_rows, row_bytes > 0, column_bytes > 0, last_flush is not null," \
+            " last_merge is not null from helios_htap where relname = 'seen'"
+    check("all in memory", s.run(state) == [("dual", 5000, 0, False, False, False, False)], s.run(state))
+    s.run("checkpoint")
+    check("all on disk", s.run(state) == [("dual", 0, 5000, True, True, True, False)], s.run(state))
+    s.run("update seen set a = 0 where id <= 7")
+    check("7 in memory", s.run(state)[0][1:3] == (7, 5000), s.run(state))
+    s.run("vacuum full seen")
+    check("merged", s.run(state) == [("dual", 0, 5000, True, True, True, True)], s.run(state))
+    lines = s.run("select kind, segment, rows, ratio > 1, encodings from helios_segments where relname = 'seen'"
+                  " and kind <> 'history' order by kind")
+    check("segments", [line[:4] for line in lines] == [("column", 0, 5000, True), ("row", None, 5000, None)], lines)
+    said = dict(one.split(": ") for one in lines[0][4].split("; "))
+    check("encodings", set(said) == {"id", "a", "b"} and said["b"].startswith("dictionary"), said)
+    sums = s.run("select h.row_bytes, h.column_bytes, sum(g.bytes) filter (where g.kind = 'row'),"
+                 " sum(g.bytes) filter (where g.kind = 'column') from helios_htap h join helios_segments g"
+                 " using (schemaname, relname) where relname = 'seen' group by 1, 2")[0]
+    check("bytes", sums[0] == sums[2] and sums[1] >= sums[3] > 0, sums)  # the index of columns is in no segment
+    s.run("alter table seen set (helios.storage = row)")
+    s.run("vacuum full seen")
+    check("by rows", s.run(state)[0][:5] == ("row", 5000, 0, True, False), s.run(state))
+
+
 def main():
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 30)
     print("seed %d" % seed)
@@ -288,6 +316,7 @@ def main():
         s.run("vacuum full big")
         equal(server, r, "rewritten")
         shapes(server)
+        views(server)
     print("%d failures" % len(failures))
     return 1 if failures else 0
 

@@ -70,7 +70,7 @@ struct column_shared {
     struct symbols_encoder *encoder;       /* of who learnt it */
     uint32_t *slots;                       /* likewise: code + 1 by hash; 0: free */
     uint32_t slot_mask;
-    bool looked;                           /* at all values, for a dictionary */
+    bool looked;                           /* at all of many values, for a dictionary */
 };
 
 /* On disk: what blocks of a column share. Blocks of the dictionary's values, or a table, follow. */

@@ -15,7 +15,8 @@ enum {
     SAMPLE_VALUES = 4096,      /* at most, that tell whether a dictionary is worth a look at all of them */
     SAMPLE_VALUES_MIN = 512,
     SAMPLE_PART = 32,
-    PASSES = 15, /* segments until a dictionary is tried again */
+    PASSES = 15, /* segments until a dictionary is tried again that was none for so many rows */
+    PASS_ROWS_MIN = 1 << 16,
     SAMPLE_SLOTS = 1 << 14,
     SAMPLE_DISTINCT = 97,      /* of a hundred: as good as no value comes again */
 };
@@ -194,7 +195,7 @@ static bool learn_dictionary(struct column_shared *s, const struct vec *vecs, co
     struct sample sample;
     take_sample(s->type, vecs, rows, count, all, &sample);
     if (!may_pay(s->type, &sample)) return false;
-    s->looked = true;
+    s->looked = all >= PASS_ROWS_MIN;
     struct collector c = {.s = s, .limit = DICTIONARY_MAX};
     if (all / REPEATED < c.limit) c.limit = (uint32_t)(all / REPEATED);
     bool yes = collect(&c, vecs, rows, count, &w) && pays(&c, &w);

@@ -360,10 +360,14 @@ static void count_compaction(const struct compaction *c)
 static enum status run_compaction(struct compaction *c)
 {
     enum status st = OK;
+    int64_t began = monotonic_us();
     if (c->inputs.count > 0) {
         if (!c->expired) st = c->moves ? move_inputs(c) : merge_inputs(c);
         if (st == OK) st = install(c);
-        if (st == OK && !c->moves && !c->expired) count_compaction(c);
+        if (st == OK && !c->moves && !c->expired) {
+            count_compaction(c);
+            tree__note_work(c->tree, &c->tree->merged, began);
+        }
     }
     if (st != OK)
         for (size_t i = 0; i < c->edit.added.count && !c->moves; i++)

@@ -176,6 +176,7 @@ enum status tree_flush(struct tree *t, bool *ret_worked)
     fmutex_unlock(&t->mutex);
 
     struct run_edit e = {.tree = t->id, .rows = __atomic_load_n(&t->rows, __ATOMIC_RELAXED)};
+    int64_t began = monotonic_us();
     enum status st = m && f->wal ? wal_flush(f->wal) : OK;
     if (m && st == OK) st = write_run(t, m, bottom, &e);
     if (m && st == OK && e.added.count && !is_told(t)) m = NULL;
@@ -187,6 +188,7 @@ enum status tree_flush(struct tree *t, bool *ret_worked)
         counter_add(counter_get("helios_flushes_total", "Memtables written to disk."), 1);
         counter_add(counter_get("helios_flush_bytes_total", "Bytes that flushes wrote."), bytes);
         run_edit_release(&e);
+        tree__note_work(t, &t->flushed, began);
         m->flushed = true; /* no writer comes back to it, and its retirement orders this */
         __atomic_add_fetch(&f->flushed_bytes, m->counted, __ATOMIC_RELAXED);
         __atomic_sub_fetch(&f->memtable_bytes, m->counted, __ATOMIC_RELAXED);

@@ -342,6 +342,12 @@ enum status tree_freeze(struct tree *t, struct memory *m)
     return OK;
 }
 
+void tree__note_work(const struct tree *t, struct work_time *to, int64_t began_us)
+{
+    __atomic_store_n(&to->took_us, monotonic_us() - began_us, __ATOMIC_RELAXED);
+    __atomic_store_n(&to->at_us, os_wall_us(t->forest->o.os), __ATOMIC_RELAXED);
+}
+
 bool tree_flush_due(struct tree *t)
 {
     const struct shape *s = tree_shape(t);

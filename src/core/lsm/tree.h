@@ -106,6 +106,9 @@ struct tree {
     struct run_layout *columns; /* guarded by mutex: what runs are kept by, too; NULL: rows alone */
     int64_t scanned_us;      /* atomic: when it was last read by columns; 0: never */
     uint64_t keys_max;       /* atomic: of a memtable of one that is; 0: any number */
+    struct work_time {       /* of the last flush, and merge; atomic, each */
+        int64_t at_us, took_us;
+    } flushed, merged;
     uint32_t next_compaction[LEVELS_MAX]; /* round robin; owner: the compaction */
 };
 

@@ -81,6 +81,9 @@ bool history__pick(const struct forest *f, const struct shape *s, uint64_t floor
 struct time_spans history__spans(const struct forest *f, uint64_t bytes, uint64_t from, uint64_t to,
                                  uint64_t kept);
 
+/* Work that began then (monotonic) has ended. */
+void tree__note_work(const struct tree *t, struct work_time *to, int64_t began_us);
+
 /* The right to change levels as a whole: waits for compactions. *ret false: the tree is dropped. */
 enum status tree__begin_work(struct tree *t, bool *ret) MUST;
 void tree__end_work(struct tree *t);
