@@ -108,7 +108,7 @@ static void figure(const struct table *t, const char *name, double value, const 
 static void open_table(struct table *t, const char *dir, int64_t cache_mb)
 {
     struct store_options o;
-    struct tree_columns c = {COLUMNS, types, NULL};
+    struct tree_columns c = {COLUMNS, types, NULL, TREE_DUAL};
     store_options_init(&o);
     snprintf(t->dir, sizeof t->dir, "%s/%s", dir, t->columns ? "dual" : "row");
     o.os = os_real();

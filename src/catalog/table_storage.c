@@ -3,7 +3,11 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const names[] = {[STORAGE_ROW] = "row", [STORAGE_DUAL] = "dual"};
+static const char *const names[] = {
+    [STORAGE_ROW] = "row",       [STORAGE_DUAL] = "dual",
+    [STORAGE_COLUMN] = "column", [STORAGE_HYBRID] = "hybrid",
+    [STORAGE_COMPRESSED] = "compressed",
+};
 
 bool table_storage_read(const char *text, enum table_storage *ret)
 {

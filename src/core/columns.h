@@ -17,13 +17,21 @@
 
 /* What the rows of a tree consist of (types/row.h). Column i of a row is number i; a row that was written before a
  * column was added has `missing[i]`. */
+enum tree_form {
+    TREE_DUAL,       /* rows, and columns beside them */
+    TREE_COLUMN,     /* on disk columns alone: rows are made of them when they are asked for */
+    TREE_HYBRID,     /* the same, in segments so small that a row is made of few bytes */
+    TREE_COMPRESSED, /* the same, packed as tightly as can be */
+};
 struct tree_columns {
     uint32_t count;
     const type_id *types;
     const struct datum *missing; /* NULL: NULLs */
+    enum tree_form form;
 };
 /* From now on flushes, merges and loads write column parts; NULL: no more. Copied. Not stored: to be told again at each
- * open and whenever columns were added. Runs that are there are left as they are: store_compact_tree rewrites them. */
+ * open and whenever columns were added. Runs that are there in another form are rewritten in the background;
+ * store_compact_tree does it at once. */
 void store_set_tree_columns(struct store *s, tree_id tree, const struct tree_columns *columns);
 
 /* --- scans ------------------------------------------------------------------------------------ */

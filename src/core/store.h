@@ -311,8 +311,9 @@ struct tree_statistics {
     uint64_t bytes;      /* on disk and in memtables: what a scan of today's rows reads */
     uint64_t disk_bytes;
     uint64_t history_bytes; /* of disk_bytes: versions that only reads of the past need */
-    uint64_t column_bytes;  /* of disk_bytes: the same rows by columns */
-    uint32_t runs, levels, memtables, history_runs;
+    uint64_t column_bytes;  /* of disk_bytes: rows by columns, beside rows or without them */
+    uint64_t misfit_bytes;  /* of disk_bytes: of runs that are to be rewritten in another form */
+    uint32_t runs, levels, memtables, history_runs, misfits;
 };
 enum status store_get_statistics(struct store *s, tree_id tree, struct tree_statistics *ret) MUST;
 /* As a branch sees it: of all trees that its reads go through. */

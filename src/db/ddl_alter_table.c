@@ -202,12 +202,11 @@ static enum status options_command(struct ddl *d, oid_t table, const struct ast_
     if (added) strbuf_addf(&b, "%s%s", b.len ? "," : "", added);
     e.def.options = b.len ? b.data : NULL;
     const struct table_def *was = ddl__table(d, table), *now;
-    bool dual = table_storage(was) == STORAGE_DUAL;
+    enum table_storage before = table_storage(was);
     TRY(ddl__edit_put(d, &e, &now));
-    if (dual || table_storage(now) != STORAGE_DUAL) return OK;
-    return session__notice(d->sink, "NOTICE", OK, "VACUUM FULL writes all of them anew.",
-                           "rows of \"%s\" that are there are read by rows until they are rewritten",
-                           now->name);
+    if (before == table_storage(now)) return OK;
+    return session__notice(d->sink, "NOTICE", OK, "VACUUM FULL does it at once.",
+                           "rows of \"%s\" that are on disk are rewritten in the background", now->name);
 }
 
 /* --- dispatch ------------------------------------------------------------------------------- */

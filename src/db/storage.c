@@ -35,18 +35,17 @@ enum status storage_check_option(const char *text, enum table_storage *ret)
 {
     if (!text) text = "";
     if (table_storage_read(text, ret)) return OK;
-    if (str_eq_nocase(text, "column") || str_eq_nocase(text, "hybrid")) {
-        FAIL(FEATURE_NOT_SUPPORTED, "storage \"%s\" is not supported yet", text);
-        return error_hint("dual keeps rows and columns: scans read columns, point reads rows.");
-    }
     FAIL(INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": \"%s\"", STORAGE_OPTION, text);
-    return error_hint("Available values: row, dual.");
+    return error_hint("Available values: row, dual, column, hybrid, compressed.");
 }
 
 /* --- telling the store ------------------------------------------------------------------------- */
 
 static void tell(struct store *s, const struct table_def *t)
 {
+    static const enum tree_form forms[] = {
+        [STORAGE_DUAL] = TREE_DUAL, [STORAGE_COLUMN] = TREE_COLUMN, [STORAGE_HYBRID] = TREE_HYBRID,
+        [STORAGE_COMPRESSED] = TREE_COMPRESSED};
     struct arena a;
     arena_init(&a, MEM_CATALOG);
     type_id *types = ARENA_ARRAY(&a, type_id, t->column_count + 1);
@@ -55,14 +54,14 @@ static void tell(struct store *s, const struct table_def *t)
         types[i] = t->columns[i].type;
         missing[i] = t->columns[i].has_missing ? t->columns[i].missing : (struct datum){.null = true};
     }
-    struct tree_columns columns = {t->column_count, types, missing};
+    struct tree_columns columns = {t->column_count, types, missing, forms[table_storage(t)]};
     store_set_tree_columns(s, t->tree, &columns);
     arena_release(&a);
 }
 
 static bool has_columns(const struct table_def *t)
 {
-    return t->kind == 'r' && t->tree && t->options && table_storage(t) == STORAGE_DUAL;
+    return t->kind == 'r' && t->tree && table_has_columns(t);
 }
 
 /* Trees that were told of and are kept by rows now, be it that another took their place: the store knows

@@ -10,7 +10,7 @@ struct storage_told;
 struct storage_told *storage_told_new(void);
 void storage_told_free(struct storage_told *t); /* NULL is fine */
 
-/* A value of the option: 22023 when there is no such storage, 0A000 when it is one to come. */
+/* A value of the option: 22023 when there is no such storage. */
 enum status storage_check_option(const char *text, enum table_storage *ret) MUST;
 /* Tells the store which columns the tables of the published catalog have, and have no more. */
 void storage_apply(struct db *db, const struct catalog *c);

@@ -103,7 +103,8 @@ bool tree_compaction_due(struct tree *t)
 {
     struct history_pick p;
     const struct shape *s = tree_shape(t);
-    if (due_level(t->forest, s) < LEVELS_MAX) return true;
+    uint32_t level, at;
+    if (due_level(t->forest, s) < LEVELS_MAX || tree__find_misfit(t, s, &level, &at)) return true;
     return history_due(t, s, &p);
 }
 
@@ -144,6 +145,7 @@ static bool movable(const struct compaction *c, const struct shape *s, uint32_t 
     const struct level *from = &s->levels[level];
     const struct run *r = from->runs[at]->run;
     if (run_tombstone_count(r) || run_entry_count(r) != run_key_count(r)) return false;
+    if (tree_misfits(c->tree, from->runs[at])) return false;
     if (run_bytes(r) < c->tree->forest->o.run_bytes / MOVED_PART) return false;
     if (overlaps_level(r, &s->levels[level + 1])) return false;
     for (uint32_t i = at + 1; level == 0 && i < from->count; i++) /* older ones */
@@ -195,6 +197,22 @@ static void pick_inputs(struct compaction *c, const struct shape *s, uint32_t le
         c->bottom = c->bottom && s->levels[l].count == 0;
 }
 
+/* A run that is not kept as the tree wants: merged by itself to where it is, but for level 0, whose order counts. */
+static void pick_misfit(struct compaction *c, const struct shape *s)
+{
+    uint32_t level, at;
+    if (!tree__find_misfit(c->tree, s, &level, &at)) return;
+    if (level == 0) {
+        pick_inputs(c, s, 0);
+        return;
+    }
+    c->from = c->to = level;
+    take_input(c, s->levels[level].runs[at]);
+    c->upper = 1;
+    c->bottom = true;
+    for (uint32_t l = level + 1; l < LEVELS_MAX; l++) c->bottom = c->bottom && s->levels[l].count == 0;
+}
+
 /* `all`: for VACUUM FULL, whatever their sizes. */
 static void pick_history(struct compaction *c, const struct shape *s, bool all)
 {
@@ -232,9 +250,8 @@ static struct time_spans spans_of(const struct compaction *c, uint64_t horizon, 
     return history__spans(c->tree->forest, bytes, from, to, horizon > floor ? horizon - floor : 0);
 }
 
-static enum status merge_inputs(struct compaction *c)
+static enum status merge_all(struct compaction *c, const struct merge_options *o)
 {
-    struct forest *f = c->tree->forest;
     struct entry_source **sources = mem_alloc(MEM_RUN, c->inputs.count * sizeof(void *));
     uint32_t count = 0;
     enum status st = OK;
@@ -242,6 +259,15 @@ static enum status merge_inputs(struct compaction *c)
         st = run_source_new(c->inputs.data[i]->run, &sources[count]);
         if (st == OK) count++;
     }
+    if (st == OK) st = merge_runs(sources, count, o, collect_run, c);
+    for (uint32_t i = 0; i < count; i++) run_source_free(sources[i]);
+    mem_free(MEM_RUN, sources);
+    return st;
+}
+
+static enum status merge_inputs(struct compaction *c)
+{
+    struct forest *f = c->tree->forest;
     struct merge_options o = {
         .drop_tombstones = c->bottom && !c->tree->base,
         .history = c->history,
@@ -257,13 +283,16 @@ static enum status merge_inputs(struct compaction *c)
     o.pin_count = pins.ts.count;
     o.run.columns = tree_layout(c->tree);
     o.spans = c->history ? c->spans : spans_of(c, o.horizon_ts, o.floor_ts);
-    if (st == OK) st = merge_runs(sources, count, &o, collect_run, c);
+    enum status st = merge_all(c, &o);
+    if (st == COLUMNS_UNFIT) {
+        run_edit__discard(&c->edit);
+        o.run.keep_rows = true;
+        st = merge_all(c, &o);
+    }
+    if (st == OK) tree__note_unfit(o.run.columns, &c->edit);
     run_layout_unref(o.run.columns);
     pins_release(&pins);
-    for (uint32_t i = 0; i < count; i++) run_source_free(sources[i]);
-    mem_free(MEM_RUN, sources);
-    if (st == OK) st = blocks_sync(f->blocks);
-    return st;
+    return st == OK ? blocks_sync(f->blocks) : st;
 }
 
 static enum status move_inputs(struct compaction *c)
@@ -397,6 +426,10 @@ enum status tree_compact(struct tree *t, bool *ret_worked)
     uint32_t level = due_level(t->forest, t->shape);
     if (level < LEVELS_MAX) pick_inputs(&c, t->shape, level);
     else pick_history(&c, t->shape, false);
+    if (level == LEVELS_MAX && !c.inputs.count) {
+        c.history = false;
+        pick_misfit(&c, t->shape);
+    }
     fmutex_unlock(&t->mutex);
     if (level < LEVELS_MAX || c.inputs.count) *ret_worked = true;
     return run_compaction(&c);

@@ -71,18 +71,6 @@ static enum status collect_run(void *ctx, bool history, struct slice meta)
     return run_edit__add(c->forest, c->edit, history ? HISTORY : 0, meta);
 }
 
-/* Gives back what a failed piece of work has built. */
-static void discard_added(struct run_edit *e)
-{
-    for (size_t i = 0; i < e->added.count; i++) {
-        struct run_ref *r = e->added.data[i];
-        run_destroy(r->run);
-        mem_free(MEM_RUN, (char *)r->meta.data);
-        mem_free(MEM_RUN, r);
-    }
-    run_edit_release(e);
-}
-
 static void free_retired_memory(void *object)
 {
     void **pair = object;
@@ -112,6 +100,12 @@ static enum status write_run(struct tree *t, struct memory *m, bool bottom, stru
     o.spans = history__spans(f, memtable_bytes(m->table), since, o.horizon_ts,
                              o.horizon_ts > o.floor_ts ? o.horizon_ts - o.floor_ts : 0);
     enum status st = merge_runs(sources, 1, &o, collect_run, &c);
+    if (st == COLUMNS_UNFIT) { /* a column was added meanwhile */
+        run_edit__discard(e);
+        source = (struct memory_source){.base.next = memory_source_next, .memory = m};
+        o.run.keep_rows = true;
+        st = merge_runs(sources, 1, &o, collect_run, &c);
+    }
     run_layout_unref(o.run.columns);
     pins_release(&pins);
     return st == OK ? blocks_sync(f->blocks) : st;
@@ -198,7 +192,8 @@ enum status tree_flush(struct tree *t, bool *ret_worked)
         epoch_retire(f->o.epoch, free_retired_memory, pair);
         *ret_worked = true;
     } else {
-        discard_added(&e);
+        run_edit__discard(&e);
+        run_edit_release(&e);
     }
     fmutex_lock(&f->work_mutex);
     t->flushing = false;

@@ -54,6 +54,7 @@ static enum status walk_first(struct walk *w, struct run *driver, const struct r
 {
     w->end = run_max_key(other);
     TRY(run_cursor_open(driver, &w->cursor));
+    run_cursor_keys_only(w->cursor);
     return run_cursor_seek(w->cursor, run_min_key(other), false, &w->e);
 }
 

@@ -195,23 +195,6 @@ static void tree_free(struct tree *t)
     mem_free(MEM_RUN, t);
 }
 
-struct run_layout *tree_layout(struct tree *t)
-{
-    fmutex_lock(&t->mutex);
-    struct run_layout *l = run_layout_ref(t->columns);
-    fmutex_unlock(&t->mutex);
-    return l;
-}
-
-void tree_set_layout(struct tree *t, struct run_layout *l)
-{
-    fmutex_lock(&t->mutex);
-    struct run_layout *old = t->columns;
-    t->columns = l;
-    fmutex_unlock(&t->mutex);
-    run_layout_unref(old);
-}
-
 void tree_ref(struct tree *t)
 {
     __atomic_add_fetch(&t->refs, 1, __ATOMIC_RELAXED);

@@ -54,6 +54,7 @@ struct run_ref {
     uint32_t command;  /* of the transaction that loaded it; immutable */
     uint64_t begin;    /* atomic: 0: entries tell; else as in struct version, for all of them */
     uint64_t hidden_ts; /* atomic: each of its keys has a newer version that was committed by then; 0: not known */
+    uint32_t unfit;    /* cannot have the form that so many columns were told with, and one more; 0: not known */
     struct fmutex masks_mutex;
     struct run_mask *masks; /* guarded by masks_mutex (lsm/masks.c) */
 };
@@ -109,6 +110,7 @@ struct tree {
     struct work_time {       /* of the last flush, and merge; atomic, each */
         int64_t at_us, took_us;
     } flushed, merged;
+    uint32_t wanted;         /* atomic: the form of its runs, and its columns (lsm/forms.c); 0: not told */
     uint32_t next_compaction[LEVELS_MAX]; /* round robin; owner: the compaction */
 };
 
@@ -295,5 +297,8 @@ uint64_t tree_disk_bytes(const struct tree *t);
 struct run_layout *tree_layout(struct tree *t);
 /* Takes the reference over. */
 void tree_set_layout(struct tree *t, struct run_layout *l);
+/* The run lies there in another form than its tree wants, and may have it (lsm/forms.c). In an epoch section, or with
+ * the mutex held. */
+bool tree_misfits(const struct tree *t, const struct run_ref *r);
 
 #endif

@@ -60,6 +60,13 @@ enum status forest__replay(void *ctx, struct slice record);
 /* Opens a run just built and adds it to the edit. */
 enum status run_edit__add(struct forest *f, struct run_edit *e, uint32_t level, struct slice meta) MUST;
 
+/* Gives back what was added and not shown to anybody. */
+void run_edit__discard(struct run_edit *e);
+/* A run that is to be rewritten: of the deepest level that has one. */
+bool tree__find_misfit(const struct tree *t, const struct shape *s, uint32_t *ret_level, uint32_t *ret_at);
+/* What a merge by that layout has made, and has not its form, is not tried again. */
+void tree__note_unfit(const struct run_layout *l, const struct run_edit *e);
+
 struct memory *memory__new(struct forest *f, uint64_t first_lsn);
 void memory__free(struct forest *f, struct memory *m);
 struct run_ref *run_ref__new(uint64_t id, struct run *run, struct slice meta);

@@ -157,7 +157,8 @@ static enum status add_merged(struct merging *m, const struct entry *e)
     strbuf_add(&m->last, e->key.data, e->key.len);
     if (m->out && run_builder_bytes(m->out) >= f->o.run_bytes) TRY(end_run(m));
     struct run_options o = {.blocks = f->blocks, .cache = f->cache, .tree = m->b->tree->id,
-                            .filter_bits = FILTER_BITS, .compress = true, .stamped = true};
+                            .filter_bits = FILTER_BITS, .compress = true, .stamped = true,
+                            .keep_rows = true /* what it is made of is read but once */};
     if (!m->out) {
         o.columns = tree_layout(m->b->tree);
         enum status st = run_builder_new(&o, &m->out);

@@ -14,8 +14,11 @@ enum { WALK_LEAVES = 64, MEMORY_KEYS_MIN = 16384, MEMORY_PART = 64 };
 
 void store_set_tree_columns(struct store *s, tree_id id, const struct tree_columns *columns)
 {
+    static const enum run_form forms[] = {[TREE_DUAL] = RUN_DUAL, [TREE_COLUMN] = RUN_COLUMN,
+                                          [TREE_HYBRID] = RUN_HYBRID, [TREE_COMPRESSED] = RUN_COMPRESSED};
     struct run_layout *l =
-        columns ? run_layout_new(columns->count, columns->types, columns->missing) : NULL;
+        columns ? run_layout_new(forms[columns->form], columns->count, columns->types, columns->missing)
+                : NULL;
     struct epoch_slot *slot = epoch_slot_new(s->epoch);
     epoch_enter(slot);
     struct tree *t = forest_tree(s->forest, id);
@@ -23,6 +26,7 @@ void store_set_tree_columns(struct store *s, tree_id id, const struct tree_colum
     else run_layout_unref(l);
     epoch_exit(slot);
     epoch_slot_free(slot);
+    store__schedule(s);
 }
 
 /* --- memtables -------------------------------------------------------------------------------- */

@@ -179,6 +179,16 @@ static enum status add_all(struct run_builder *b, const struct load_part *p, con
     return OK;
 }
 
+static enum status write_entries(struct load_part *p, const struct run_options *o, const uint32_t *stop)
+{
+    struct run_builder *b;
+    TRY(run_builder_new(o, &b));
+    enum status st = add_all(b, p, stop);
+    if (st == OK) return run_builder_finish(b, &p->meta);
+    run_builder_abort(b);
+    return st;
+}
+
 /* Later runs of the load are held against the filter: where input is in order, none overlaps. */
 enum { FILTER_BITS = 10, FILTER_BITS_UNSORTED = 16 };
 
@@ -187,18 +197,14 @@ static enum status write_part(struct load_part *p, struct forest *f, const uint3
     struct run_options o = {.blocks = f->blocks, .cache = f->cache, .tree = p->tree,
                             .filter_bits = p->unsorted ? FILTER_BITS_UNSORTED : FILTER_BITS,
                             .compress = true, .stamped = true, .columns = p->columns};
-    struct run_builder *b;
     if (!p->entries.count) return OK;
     if (p->unsorted) TRY(sort_part(p, stop));
     TRY(find_twice(p, stop, &p->twice));
     if (p->twice) return OK;
-    TRY(run_builder_new(&o, &b));
-    enum status st = add_all(b, p, stop);
-    if (st != OK) {
-        run_builder_abort(b);
-        return st;
-    }
-    return run_builder_finish(b, &p->meta);
+    enum status st = write_entries(p, &o, stop);
+    if (st != COLUMNS_UNFIT) return st;
+    o.keep_rows = true; /* the transaction has added a column */
+    return write_entries(p, &o, stop);
 }
 
 enum status load_buffer__write(struct load_buffer *b, struct forest *f, const uint32_t *stop)

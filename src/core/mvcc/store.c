@@ -8,6 +8,7 @@
 #include "core/mvcc/prepared_priv.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 #include "core/segment/run_columns.h"
@@ -124,6 +125,15 @@ static void release(struct store *s)
     mem_free(MEM_TXN, s);
 }
 
+/* For tests: HELIOS_ENCODING=n of the environment. */
+static void force_encoding(void)
+{
+#ifdef HELIOS_POINTS
+    const char *text = getenv("HELIOS_ENCODING");
+    if (text) run_columns_force((unsigned)strtoul(text, NULL, 10));
+#endif
+}
+
 enum status store_open(const struct store_options *o, struct store **ret)
 {
     struct store *s = mem_alloc(MEM_TXN, sizeof *s);
@@ -143,6 +153,7 @@ enum status store_open(const struct store_options *o, struct store **ret)
     s->logged = counter_get("helios_wal_commits_total",
                             "Commits that wrote to the log; over the flushes: how many share one.");
     s->deadlocks = counter_get("helios_deadlocks_total", "Deadlocks found.");
+    force_encoding();
     enum status st = open_parts(s);
     if (st != OK) {
         release(s);
@@ -218,12 +229,16 @@ static void add_statistics(const struct tree *t, struct tree_statistics *ret, in
     ret->disk_bytes += disk;
     ret->history_runs += shape->levels[HISTORY].count;
     for (uint32_t l = 0; l < LEVELS_MAX; l++) {
-        for (uint32_t i = 0; i < shape->levels[l].count; i++)
-            columns += run_column_bytes(shape->levels[l].runs[i]->run);
+        for (uint32_t i = 0; i < shape->levels[l].count; i++) {
+            const struct run_ref *r = shape->levels[l].runs[i];
+            uint64_t bytes = run_column_bytes(r->run);
+            ret->column_bytes += bytes;
+            if (run_form(r->run) == RUN_DUAL) columns += bytes;
+            if (tree_misfits(t, r)) ret->misfits++, ret->misfit_bytes += run_bytes(r->run);
+        }
         ret->runs += shape->levels[l].count;
         if (shape->levels[l].count && l >= ret->levels) ret->levels = l + 1;
     }
-    ret->column_bytes += columns;
     ret->bytes += disk - history - columns;
 }
 

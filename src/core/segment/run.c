@@ -35,6 +35,9 @@ struct run {
     struct hidden_page *hidden; /* atomic: of each segment; NULL: nothing is known (run_hidden.c) */
 };
 
+/* In the cache, the page of a row segment whose rows lie elsewhere, as it is on disk. */
+#define KEYS_PAGE (1ull << 63)
+
 static enum status corrupted(const struct run *r, struct place p, const char *what)
 {
     char buf[OS_PATH_MAX];
@@ -172,17 +175,21 @@ void run_close(struct run *r)
     mem_free(MEM_RUN, r);
 }
 
+static bool rows_apart(const struct run *r) { return r->meta.form >= RUN_COLUMN; }
+
 void run_destroy(struct run *r)
 {
     for (uint32_t i = 0; i < r->meta.extent_count; i++) {
         struct extent e = r->meta.extents[i];
-        cache_forget(r->cache, cache_key(e.file, e.block),
-                     cache_key(e.file, e.block + e.blocks - 1));
+        uint64_t first = cache_key(e.file, e.block), last = first + e.blocks - 1;
+        cache_forget(r->cache, first, last);
+        if (rows_apart(r)) cache_forget(r->cache, first | KEYS_PAGE, last | KEYS_PAGE);
         blocks_free(r->blocks, e);
     }
     run_close(r);
 }
 
+enum run_form run_form(const struct run *r) { return r->columns ? r->meta.form : RUN_ROWS; }
 uint64_t run_tree(const struct run *r) { return r->meta.tree; }
 uint64_t run_entry_count(const struct run *r) { return r->meta.entries; }
 uint64_t run_tombstone_count(const struct run *r) { return r->meta.tombstones; }
@@ -261,24 +268,64 @@ static void touch(struct cache_page *page)
     for (int i = 0; i < LINES_AHEAD; i++) __builtin_prefetch(at + i * LINE_BYTES);
 }
 
-enum status run__load(struct run *r, uint32_t segment, bool for_scan, struct cache_page **ret)
+/* Decodes what was read of a row segment; NULL, or what is wrong. */
+static const char *unpack_rows(const struct run *r, struct slice raw, void *page)
 {
-    struct place p = r->fences[segment].place;
-    struct extent e = r->meta.extents[p.extent];
-    uint64_t key = cache_key(e.file, e.block + p.block);
-    if ((*ret = cache_lookup(r->cache, key, for_scan))) return OK;
+    const char *wrong = segment__unpack(raw, page);
+    const struct segment_header *h = page;
+    bool apart = h->flags & SEGMENT_ROWS_APART;
+    return !wrong && apart != rows_apart(r) ? "its rows are not where its run says" : wrong;
+}
+
+/* As it is on disk. */
+static enum status read_page(struct run *r, struct place p, uint64_t key, struct cache_page **ret)
+{
     char *raw;
     TRY(read_raw(r, p, SEGMENT_ROWS, &raw));
     const struct segment_header *h = (const struct segment_header *)raw;
-    struct cache_page *page = cache_page_new(r->cache, key, segment__page_bytes(h));
-    const char *wrong = segment__unpack(slice_make(raw, (size_t)p.blocks * BLOCK_BYTES),
-                                        cache_page_data(page));
+    *ret = cache_page_new(r->cache, key, segment__page_bytes(h));
+    const char *wrong = unpack_rows(r, slice_make(raw, (size_t)p.blocks * BLOCK_BYTES),
+                                    cache_page_data(*ret));
     mem_free(MEM_RUN, raw);
-    if (wrong) {
-        cache_page_drop(r->cache, page);
-        return corrupted(r, p, wrong);
-    }
-    *ret = cache_insert(r->cache, page, for_scan);
+    if (!wrong) return OK;
+    cache_page_drop(r->cache, *ret);
+    return corrupted(r, p, wrong);
+}
+
+static uint64_t page_key(const struct run *r, uint32_t segment)
+{
+    struct place p = r->fences[segment].place;
+    struct extent e = r->meta.extents[p.extent];
+    return cache_key(e.file, e.block + p.block);
+}
+
+enum status run__load_keys(struct run *r, uint32_t segment, bool for_scan, struct cache_page **ret)
+{
+    if (!rows_apart(r)) return run__load(r, segment, for_scan, ret);
+    uint64_t key = page_key(r, segment) | KEYS_PAGE;
+    if ((*ret = cache_lookup(r->cache, key, for_scan))) return OK;
+    TRY(read_page(r, r->fences[segment].place, key, ret));
+    *ret = cache_insert(r->cache, *ret, for_scan);
+    return OK;
+}
+
+/* Rows that lie in the column part are put into the page. */
+static enum status make_page(struct run *r, uint32_t segment, uint64_t key, struct cache_page **ret)
+{
+    struct cache_page *keys;
+    TRY(run__load_keys(r, segment, true, &keys));
+    enum status st = columns__fill(r, segment, cache_page_data(keys), key, ret);
+    cache_unpin(r->cache, keys);
+    return st;
+}
+
+enum status run__load(struct run *r, uint32_t segment, bool for_scan, struct cache_page **ret)
+{
+    uint64_t key = page_key(r, segment);
+    if ((*ret = cache_lookup(r->cache, key, for_scan))) return OK;
+    if (rows_apart(r)) TRY(make_page(r, segment, key, ret));
+    else TRY(read_page(r, r->fences[segment].place, key, ret));
+    *ret = cache_insert(r->cache, *ret, for_scan);
     return OK;
 }
 
@@ -423,7 +470,7 @@ static enum status verify_all(struct run *r, struct verify *v)
         char *raw;
         TRY(read_raw(r, p, SEGMENT_ROWS, &raw)); /* the disk, not the cache */
         void *page = mem_alloc(MEM_RUN, segment__page_bytes((struct segment_header *)raw));
-        const char *wrong = segment__unpack(slice_make(raw, p.blocks * (size_t)BLOCK_BYTES), page);
+        const char *wrong = unpack_rows(r, slice_make(raw, p.blocks * (size_t)BLOCK_BYTES), page);
         if (!wrong) wrong = verify_segment(r, v, i, page);
         mem_free(MEM_RUN, page);
         mem_free(MEM_RUN, raw);

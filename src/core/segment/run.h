@@ -17,6 +17,10 @@ struct run_builder;
 struct run_cursor;
 struct run_layout; /* segment/run_columns.h */
 
+/* How a run keeps its rows. From RUN_COLUMN on they are in its column part alone, and made of it when they are
+ * asked for: as column segments of these kinds (core/column/segment.h). */
+enum run_form { RUN_ROWS, RUN_DUAL, RUN_COLUMN, RUN_HYBRID, RUN_COMPRESSED };
+
 struct entry {
     struct slice key;
     uint64_t ts;
@@ -53,10 +57,12 @@ struct run_options {
     bool history;           /* entries are past versions (history_end); max_ts is that of their ends */
     bool stamped;           /* one timestamp for all entries, told by run_stamp; theirs must be 0 */
     struct run_layout *columns; /* of rows, to be kept by columns, too; NULL: by rows alone. Not of history */
+    bool keep_rows;             /* beside columns, whatever form the layout tells */
 };
 
 enum status run_builder_new(const struct run_options *o, struct run_builder **ret) MUST;
-/* In order. A row larger than a segment gets a segment of its own. */
+/* In order. A row larger than a segment gets a segment of its own. COLUMNS_UNFIT (no message; of finish, too): a row
+ * was to be kept by columns alone and cannot; begin again with keep_rows. */
 enum status run_builder_add(struct run_builder *b, const struct entry *e) MUST;
 /* Writes what is left (not synced: the caller syncs blocks before it names the run in the manifest)
  * and appends the meta blob. With no entries added: NOT_FOUND. Frees the builder, so does an error. */
@@ -87,6 +93,7 @@ void run_destroy(struct run *r);             /* frees the extents, forgets cache
 enum status run_meta_extents(struct slice meta, struct arena *a, struct extent **ret,
                              uint32_t *ret_count) MUST;
 
+enum run_form run_form(const struct run *r);
 uint64_t run_tree(const struct run *r);
 uint64_t run_entry_count(const struct run *r);
 uint64_t run_key_count(const struct run *r);
@@ -123,6 +130,8 @@ enum status run_cursor_next(struct run_cursor *c, struct entry *ret) MUST; /* EN
 /* Going backward entries come in exactly the reverse order (key descending, ts ascending). */
 enum status run_cursor_prev(struct run_cursor *c, struct entry *ret) MUST;
 void run_cursor_close(struct run_cursor *c);
+/* Before it moves: rows are not asked for, and may not be there. */
+void run_cursor_keys_only(struct run_cursor *c);
 /* From now on pages that the cursor leaves stay pinned by `pins`, and entries with them. */
 void run_cursor_hold(struct run_cursor *c, struct page_pins *pins);
 

@@ -42,6 +42,7 @@ struct run_builder {
     struct strbuf min_key, last_key;
     uint64_t last_ts;
     struct columns_builder *columns; /* NULL: none, or no more */
+    size_t apart_bytes; /* of rows that were left out of the segment at hand */
 };
 
 enum status run_builder_new(const struct run_options *o, struct run_builder **ret)
@@ -58,7 +59,12 @@ enum status run_builder_new(const struct run_options *o, struct run_builder **re
     strbuf_init(&b->fence_keys, NULL);
     strbuf_init(&b->min_key, NULL);
     strbuf_init(&b->last_key, NULL);
-    if (o->columns && !o->history) b->columns = columns__new(o->tree, o->columns);
+    if (o->columns && !o->history) {
+        enum run_form form = o->keep_rows ? RUN_DUAL : o->columns->form;
+        b->columns = columns__new(o->tree, o->columns, form);
+        b->meta.form = b->columns ? form : RUN_ROWS;
+        b->rows.apart = b->meta.form >= RUN_COLUMN;
+    }
     *ret = b;
     return OK;
 }
@@ -128,14 +134,19 @@ static enum status seal_rows(struct run_builder *b)
 {
     size_t start = b->chunk.len;
     segment_rows__seal(&b->rows, b->o.tree, b->o.compress, &b->chunk);
+    b->apart_bytes = 0;
     return sealed(b, start, &ARRAY_LAST(&b->fences).place);
 }
 
-static void drop_columns(struct run_builder *b)
+/* Rows that were left out are not to be had again. */
+static enum status drop_columns(struct run_builder *b)
 {
+    if (b->rows.apart) return COLUMNS_UNFIT;
     columns__free(b->columns);
     b->columns = NULL;
     b->meta.column_bytes = 0;
+    b->meta.form = RUN_ROWS;
+    return OK;
 }
 
 /* Whatever column segments are due; at the end, all. */
@@ -144,8 +155,9 @@ static enum status seal_columns(struct run_builder *b, bool all)
     for (bool any = true; b->columns && any;) {
         struct place p;
         size_t start = b->chunk.len;
-        if (!columns__seal(b->columns, all, &b->chunk, &any)) drop_columns(b);
-        else if (any) {
+        if (!columns__seal(b->columns, all, &b->chunk, &any)) {
+            TRY(drop_columns(b));
+        } else if (any) {
             b->meta.column_bytes += b->chunk.len - start;
             TRY(sealed(b, start, &p));
             columns__placed(b->columns, p);
@@ -170,6 +182,20 @@ static void add_fence(struct run_builder *b, struct slice key)
     ARRAY_PUSH(&b->fences, f);
 }
 
+/* Segments are as large as if they had the rows: that is what a page will be. */
+static void add_row(struct run_builder *b, const struct entry *e)
+{
+    struct entry bare = *e;
+    if (!b->rows.apart) {
+        segment_rows__add(&b->rows, e);
+        return;
+    }
+    bool all = e->tombstone || row_column_count(e->row) == b->o.columns->count;
+    b->apart_bytes += e->row.len + (all ? 0 : b->o.columns->missing_bytes);
+    bare.row = (struct slice){0};
+    segment_rows__add(&b->rows, &bare);
+}
+
 enum status run_builder_add(struct run_builder *b, const struct entry *e)
 {
     struct run_meta *m = &b->meta;
@@ -179,7 +205,7 @@ enum status run_builder_add(struct run_builder *b, const struct entry *e)
     struct slice last = strbuf_slice(&b->last_key);
     int order = m->entries ? slice_cmp(last, e->key) : -1;
     ASSERT(order < 0 || (order == 0 && b->last_ts > e->ts));
-    size_t bytes = segment_rows__bytes(&b->rows);
+    size_t bytes = segment_rows__bytes(&b->rows) + b->apart_bytes;
     size_t after = bytes + e->key.len + e->row.len + ENTRY_OVERHEAD + SEGMENT_OVERHEAD;
     if (e->gap) after += GAP_BYTES;
     if (bytes && after > b->o.segment_bytes) TRY(seal_rows(b));
@@ -189,8 +215,8 @@ enum status run_builder_add(struct run_builder *b, const struct entry *e)
         add_fence(b, e->key);
         if (b->columns) columns__begin_rows(b->columns);
     }
-    if (b->columns && !columns__add(b->columns, e, order < 0)) drop_columns(b);
-    segment_rows__add(&b->rows, e);
+    if (b->columns && !columns__add(b->columns, e, order < 0)) TRY(drop_columns(b));
+    add_row(b, e);
     if (order < 0) {
         m->keys++;
         if (b->o.filter_bits) ARRAY_PUSH(&b->hashes, run_key_hash(e->key));

@@ -78,6 +78,12 @@ uint64_t run_column_first(const struct run *r, uint32_t segment)
     return segment < p->index.segments ? p->places[segment].first : p->entries;
 }
 
+uint64_t columns__row_first(const struct run *r, uint32_t segment)
+{
+    const struct columns_part *p = run__columns(r);
+    return segment < p->row_segments ? p->row_firsts[segment] : p->entries;
+}
+
 const uint64_t *run_column_within(const struct run *r)
 {
     return run__columns(r)->within;
@@ -125,7 +131,7 @@ static enum status enter(struct run_finder *f, uint32_t segment)
 {
     if (f->page && f->segment == segment) return OK;
     run_finder_end(f);
-    TRY(run__load(f->run, segment, true, &f->page));
+    TRY(run__load_keys(f->run, segment, true, &f->page));
     f->segment = segment;
     return OK;
 }

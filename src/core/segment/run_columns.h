@@ -12,15 +12,18 @@
 struct run_layout {
     uint32_t refs; /* atomic */
     struct arena arena;
+    enum run_form form; /* of runs: RUN_DUAL or above */
     uint32_t count;
     const type_id *types;
     const struct datum *missing; /* of each column; NULL: NULLs */
     const struct row_layout *rows;
     struct column_spec *specs;
     uint16_t *numbers;           /* 0, 1, … */
+    uint64_t missing_bytes;      /* of all that are missing, about */
 };
 /* NULL for no columns, or too many. Copies all. */
-struct run_layout *run_layout_new(uint32_t count, const type_id *types, const struct datum *missing);
+struct run_layout *run_layout_new(enum run_form form, uint32_t count,
+                                  const type_id *types, const struct datum *missing);
 struct run_layout *run_layout_ref(struct run_layout *l); /* NULL is fine */
 void run_layout_unref(struct run_layout *l);             /* NULL is fine */
 
@@ -28,6 +31,10 @@ void run_layout_unref(struct run_layout *l);             /* NULL is fine */
  * segments. NULL, 0: as usual. */
 extern const struct column_options *run_columns_encoding;
 extern uint32_t run_columns_bytes;
+/* One encoding alone, where it can hold the values: 0 to 3 those of integers, 4 and 5 of floats, 6 to 9 of strings, none of
+ * these with a dictionary; 10 all but a dictionary, 11 those of archives. Others: as usual. */
+enum { RUN_COLUMNS_FORCED = 12 };
+void run_columns_force(unsigned encoding);
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
@@ -52,7 +59,7 @@ struct run_finder {
 enum status run_find_position(struct run_finder *f, struct slice key, uint64_t *ret) MUST;
 /* The same of any run. */
 enum status run_has_key(struct run_finder *f, struct slice key, bool *ret) MUST;
-/* The entry at a position; stays until the finder moves. */
+/* The entry at a position, but for its row, which may not be there; stays until the finder moves. */
 enum status run_entry_at(struct run_finder *f, uint64_t position, struct entry *ret) MUST;
 /* The finder's page goes to `pins`, so that what was found stays. */
 void run_finder_keep(struct run_finder *f, struct page_pins *pins);

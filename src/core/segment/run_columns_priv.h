@@ -25,7 +25,7 @@ _Static_assert(sizeof(struct column_place) == 16, "docs/format/run.md");
 /* --- building --- */
 
 struct columns_builder;
-struct columns_builder *columns__new(uint64_t tree, struct run_layout *l);
+struct columns_builder *columns__new(uint64_t tree, struct run_layout *l, enum run_form form);
 void columns__free(struct columns_builder *c); /* NULL is fine */
 /* A row segment begins with the entry that comes next. */
 void columns__begin_rows(struct columns_builder *c);
@@ -47,6 +47,12 @@ void columns__close(struct columns_part *p); /* NULL is fine */
 
 /* Of an entry of a row segment; POSITION_NONE: there is no column part. */
 uint32_t run__position(const struct run *r, uint32_t row_segment, uint32_t entry);
+/* A page of entries with their rows, made of a page of keys, whose number is `segment`. Not in the cache yet. */
+enum status columns__fill(struct run *r, uint32_t segment, const void *keys, uint64_t key,
+                          struct cache_page **ret) MUST;
+/* The position of the first entry of a row segment; of number run__segment_count: the run's entries. */
+uint64_t columns__row_first(const struct run *r, uint32_t segment);
+
 /* Of run.c. */
 struct columns_part *run__columns(const struct run *r);
 const struct run_meta *run__meta(const struct run *r);

@@ -10,16 +10,30 @@
 const struct column_options *run_columns_encoding;
 uint32_t run_columns_bytes;
 
-enum { BATCH_BYTES_MAX = 8 << 20, ROW_ALIGN = 16 };
+void run_columns_force(unsigned encoding)
+{
+    static struct column_options o;
+    unsigned i = encoding;
+    o = i == 11 ? column_options_archive : column_options_default;
+    if (i < 4) o.ints = (uint8_t)(1 << i);
+    else if (i < 6) o.floats = (uint8_t)(1 << (i - 4));
+    else if (i < 10) o.strings = (uint8_t)(1 << (i - 6));
+    if (i <= 10) o.dictionary = false;
+    run_columns_encoding = i < RUN_COLUMNS_FORCED ? &o : NULL;
+}
+
+enum { BATCH_BYTES_MAX = 8 << 20, ROW_ALIGN = 16, MISSING_BYTES = 16 };
 
 /* --- layouts ---------------------------------------------------------------------------------- */
 
-struct run_layout *run_layout_new(uint32_t count, const type_id *types, const struct datum *missing)
+struct run_layout *run_layout_new(enum run_form form, uint32_t count, const type_id *types,
+                                  const struct datum *missing)
 {
     if (!count || count > COLUMN_SEGMENT_COLUMNS_MAX || count > UINT16_MAX) return NULL;
     struct run_layout *l = mem_alloc(MEM_RUN, sizeof *l);
     arena_init(&l->arena, MEM_RUN);
     l->refs = 1;
+    l->form = form;
     l->count = count;
     l->types = arena_memdup(&l->arena, types, count * sizeof *types);
     l->rows = row_layout_new(&l->arena, types, (uint16_t)count);
@@ -30,7 +44,10 @@ struct run_layout *run_layout_new(uint32_t count, const type_id *types, const st
     for (uint32_t i = 0; i < count; i++) {
         l->specs[i] = (struct column_spec){.number = i, .type = types[i], .passes = &passes[i]};
         l->numbers[i] = (uint16_t)i;
-        if (all) all[i] = datum_copy(&l->arena, types[i], missing[i]);
+        if (!all) continue;
+        all[i] = datum_copy(&l->arena, types[i], missing[i]);
+        if (!all[i].null) l->missing_bytes += MISSING_BYTES;
+        if (!all[i].null && type_rep(types[i]) == REP_BYTES) l->missing_bytes += all[i].v.bytes.len;
     }
     l->missing = all;
     return l;
@@ -72,9 +89,12 @@ struct columns_builder {
     uint64_t first, blocks; /* of the segment in the writer */
 };
 
-struct columns_builder *columns__new(uint64_t tree, struct run_layout *l)
+struct columns_builder *columns__new(uint64_t tree, struct run_layout *l, enum run_form form)
 {
-    struct column_segment_options o = {.tree = tree, .kind = SEGMENT_COLUMN, .columns = l->specs,
+    static const enum column_segment_kind kinds[] = {
+        [RUN_DUAL] = SEGMENT_COLUMN, [RUN_COLUMN] = SEGMENT_COLUMN, [RUN_HYBRID] = SEGMENT_HYBRID,
+        [RUN_COMPRESSED] = SEGMENT_COMPRESSED};
+    struct column_segment_options o = {.tree = tree, .kind = kinds[form], .columns = l->specs,
                                        .column_count = l->count, .no_keys = true,
                                        .bytes = run_columns_bytes,
                                        .encoding = run_columns_encoding};

@@ -14,6 +14,7 @@ struct run_cursor {
     enum where where;
     uint64_t hidden_as_of;  /* the snapshot for which what is hidden is passed over; 0: nothing is */
     const struct hidden_page *hidden; /* of the page; NULL: nothing */
+    bool keys_only;
     struct page_pins *held; /* takes the pages that are left; NULL: nobody does */
 };
 
@@ -58,6 +59,12 @@ void run_cursor_hide(struct run_cursor *c, uint32_t entry, uint64_t ts)
     run_hidden__note(&run__hidden(c->r)[c->segment], entry, c->s.h->count, ts);
 }
 
+void run_cursor_keys_only(struct run_cursor *c)
+{
+    ASSERT(!c->page);
+    c->keys_only = true;
+}
+
 void run_cursor_close(struct run_cursor *c)
 {
     if (!c) return;
@@ -69,7 +76,8 @@ static enum status enter(struct run_cursor *c, uint32_t segment, bool for_scan)
 {
     if (c->page && c->segment == segment) return OK;
     leave_page(c);
-    TRY(run__load(c->r, segment, for_scan, &c->page));
+    if (c->keys_only) TRY(run__load_keys(c->r, segment, for_scan, &c->page));
+    else TRY(run__load(c->r, segment, for_scan, &c->page));
     c->segment = segment;
     c->s = segment__view(cache_page_data(c->page));
     const struct hidden_page *known = c->hidden_as_of ? run__hidden_known(c->r) : NULL;

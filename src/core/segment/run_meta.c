@@ -8,17 +8,21 @@ enum {
     META_VERSION_STAMPED = 2,
     META_VERSION_COLUMNS = 3,
     META_VERSION_STAMPED_COLUMNS = 4,
+    META_VERSION_APART = 5,         /* columns, and no rows beside them */
+    META_VERSION_STAMPED_APART = 6,
 };
 
 static bool is_stamped(uint32_t version)
 {
-    return version == META_VERSION_STAMPED || version == META_VERSION_STAMPED_COLUMNS;
+    return version % 2 == 0;
 }
 
 static uint32_t version_of(const struct run_meta *m)
 {
-    if (m->columns.blocks) return m->stamped ? META_VERSION_STAMPED_COLUMNS : META_VERSION_COLUMNS;
-    return m->stamped ? META_VERSION_STAMPED : META_VERSION;
+    uint32_t plain = m->form >= RUN_COLUMN ? META_VERSION_APART
+                     : m->columns.blocks   ? META_VERSION_COLUMNS
+                                           : META_VERSION;
+    return plain + m->stamped;
 }
 
 /* docs/format/run.md; extents, keys and a CRC-32C follow. */
@@ -35,7 +39,7 @@ _Static_assert(sizeof(struct extent) == 12, "docs/format/run.md");
 /* Behind the keys, where there is a column part. */
 struct meta_columns {
     struct place index;
-    uint32_t zero;
+    uint32_t kind; /* of the column segments of a run without rows; else 0 */
     uint64_t bytes;
 };
 _Static_assert(sizeof(struct meta_columns) == 24, "docs/format/run.md");
@@ -56,6 +60,7 @@ void run_meta__encode(const struct run_meta *m, struct strbuf *out)
     strbuf_add(out, m->min_key.data, m->min_key.len);
     strbuf_add(out, m->max_key.data, m->max_key.len);
     struct meta_columns c = {.index = m->columns, .bytes = m->column_bytes};
+    if (m->form >= RUN_COLUMN) c.kind = m->form - RUN_COLUMN + 1;
     if (m->columns.blocks) strbuf_add(out, &c, sizeof c);
     uint32_t crc = crc32c(0, out->data + start, out->len - start);
     strbuf_add(out, &crc, sizeof crc);
@@ -78,10 +83,10 @@ enum status run_meta__decode(struct slice blob, struct arena *a, struct run_meta
         memcpy(&crc, blob.data + len, sizeof crc);
     }
     if (blob.len < sizeof f + sizeof crc || crc32c(0, blob.data, len) != crc ||
-        f.magic != META_MAGIC || f.version < META_VERSION || f.version > META_VERSION_STAMPED_COLUMNS)
+        f.magic != META_MAGIC || f.version < META_VERSION || f.version > META_VERSION_STAMPED_APART)
         return FAIL(DATA_CORRUPTED, "invalid description of a run");
     const char *at = blob.data + sizeof f;
-    struct meta_columns c = {.zero = 0};
+    struct meta_columns c = {.kind = 0};
     size_t columns = f.version >= META_VERSION_COLUMNS ? sizeof c : 0;
     uint64_t need = sizeof f + (uint64_t)f.extents * sizeof(struct extent) + f.min_key_len +
                     (uint64_t)f.max_key_len + columns;
@@ -99,6 +104,10 @@ enum status run_meta__decode(struct slice blob, struct arena *a, struct run_meta
     if (columns) memcpy(&c, at + f.min_key_len + f.max_key_len, sizeof c);
     ret->columns = c.index;
     ret->column_bytes = c.bytes;
+    if (columns) ret->form = RUN_DUAL;
+    if (f.version >= META_VERSION_APART) ret->form = RUN_COLUMN + c.kind - 1;
+    if (f.version >= META_VERSION_APART && c.kind - 1 > RUN_COMPRESSED - RUN_COLUMN)
+        return FAIL(DATA_CORRUPTED, "invalid description of a run");
     for (uint32_t i = 0; i < f.extents; i++)
         if (ret->extents[i].blocks > EXTENT_BLOCKS_MAX)
             return FAIL(DATA_CORRUPTED, "invalid description of a run");

@@ -285,6 +285,7 @@ void segment_rows__seal(struct segment_rows *r, uint64_t tree, bool compress,
     strbuf_reserve(&r->body, segment__records_offset(n, h.ts_bytes) + r->records.len);
     uint32_t last_head = 0;
     if (r->dated) h.flags |= SEGMENT_DATED_GAPS;
+    if (r->apart) h.flags |= SEGMENT_ROWS_APART;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t head = head_of(key_at(r, i), prefix_len);
         strbuf_add(&r->body, &head, sizeof head);

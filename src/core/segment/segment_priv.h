@@ -9,8 +9,9 @@ enum segment_kind { SEGMENT_ROWS = 1, SEGMENT_FENCES = 2, SEGMENT_FILTER = 3, SE
 enum segment_codec { CODEC_NONE = 0, CODEC_LZ4 = 1 };
 
 /* TELLS_GAPS: entries without a mark have no gap. DATED_GAPS: behind the row of one that has, there is `after`. Older
- * segments tell of none of these. */
-enum { SEGMENT_TELLS_GAPS = 1, SEGMENT_EACH_KEY_ONCE = 2, SEGMENT_DATED_GAPS = 4, GAP_BYTES = 8 };
+ * segments tell of none of these. ROWS_APART: entries have no rows here, they are in the run's column part. */
+enum { SEGMENT_TELLS_GAPS = 1, SEGMENT_EACH_KEY_ONCE = 2, SEGMENT_DATED_GAPS = 4, SEGMENT_ROWS_APART = 8,
+       GAP_BYTES = 8 };
 
 enum {
     SEGMENT_MAGIC = 0x31475348, /* "HSG1" */
@@ -142,6 +143,7 @@ struct segment_rows {
     uint64_t min_ts, max_ts;
     bool dates_gaps; /* the caller sets it: SEGMENT_DATED_GAPS */
     bool dated;      /* … one has a gap */
+    bool apart;      /* the caller sets it: SEGMENT_ROWS_APART; rows are not given */
 };
 void segment_rows__add(struct segment_rows *r, const struct entry *e);
 void segment_rows__note_gap(struct segment_rows *r, uint64_t after); /* of the last one */
@@ -167,6 +169,7 @@ struct run_meta {
     struct extent *extents;
     uint32_t extent_count;
     bool stamped;
+    enum run_form form;
 };
 void run_meta__encode(const struct run_meta *m, struct strbuf *out);
 bool run_meta__has(const struct run_meta *m, struct place p); /* does it lie in an extent of the run? */
@@ -179,8 +182,9 @@ uint32_t run__segment_count(const struct run *r);
 struct cache *run__cache(const struct run *r);
 /* Gives the entry the timestamp that all of a stamped run have. */
 void run__date(const struct run *r, struct entry *e);
-/* The page of that segment, pinned. */
+/* The page of that segment, pinned. Of keys: entries may be without their rows. */
 enum status run__load(struct run *r, uint32_t segment, bool for_scan, struct cache_page **ret) MUST;
+enum status run__load_keys(struct run *r, uint32_t segment, bool for_scan, struct cache_page **ret) MUST;
 /* The segment in which the first entry at or after the key's versions may be, or just before. */
 uint32_t run__find_segment(const struct run *r, struct slice key);
 

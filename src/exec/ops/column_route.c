@@ -8,6 +8,7 @@
 
 #define ROW_NS 40.0            /* a row that is found in key order */
 #define ROW_VALUE_NS 6.0       /* a value of it */
+#define MAKE_VALUE_NS 20.0     /* … more, where rows are made of columns */
 #define RANGE_NS 2000.0        /* a descent to where a range begins */
 #define COLUMN_START_NS 20000.0 /* of a scan: what the runs have, and what hides what */
 #define BLOCK_NS 200.0         /* to look at a block's zones and masks */
@@ -20,7 +21,7 @@ bool column_route_may(const struct plan *p, const struct plan_node *n)
     if (n->kind != PLAN_SCAN || n->scan.sample || n->scan.versions || n->scan.reverse ||
         n->scan.ordered)
         return false;
-    if (table_storage(n->scan.table) != STORAGE_DUAL) return false;
+    if (!table_has_columns(n->scan.table)) return false;
     if (n->scan.key_slot >= 0 && p->lock_strength) return false;
     return !n->scan.table->primary || k->equal_count < n->scan.table->primary->key_count;
 }
@@ -42,6 +43,7 @@ enum status column_route(struct txn *t, const struct exec_session *s, const stru
     *ret_columns = s->force_format == FORMAT_COLUMN;
     if (s->force_format != FORMAT_AUTO) return OK;
     double values = n->scan.fetch_count, row = ROW_NS + ROW_VALUE_NS * values;
+    if (!table_has_rows(n->scan.table)) row += MAKE_VALUE_NS * n->scan.table->column_count;
     double ranges = ranges_of(&n->scan.range), rows = n->scan.rows_read;
     if (rows > 0 && ranges * RANGE_NS + rows * row < COLUMN_START_NS) return OK; /* whatever there is */
     TRY(store_column_cost(t, n->scan.table->tree, &c));

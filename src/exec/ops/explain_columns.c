@@ -52,7 +52,7 @@ void explain__describe_columns(struct explain *x, struct explain_node *e, const 
 {
     const struct node_stats *s = x->stats ? &x->stats[n->id] : NULL;
     bool known;
-    if (n->kind != PLAN_SCAN || table_storage(n->scan.table) != STORAGE_DUAL) return;
+    if (n->kind != PLAN_SCAN || !table_has_columns(n->scan.table)) return;
     bool columns = by_columns(x, n, &known);
     if (!known) return;
     explain__add(x, e, "Format", columns ? "column" : "row");

@@ -293,7 +293,7 @@ static void use_index(struct level *l, uint32_t relation, const struct index_def
 /* Of a whole scan: columns are read where there are some. */
 static double scan_row_cost(struct level *l, const struct table_def *t)
 {
-    bool columns = l->planner->env->columns && t->options && table_storage(t) == STORAGE_DUAL;
+    bool columns = l->planner->env->columns && table_has_columns(t);
     return columns ? COST_COLUMN_ROW : COST_ROW;
 }
 

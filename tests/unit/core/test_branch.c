@@ -62,6 +62,7 @@ static void open_store(struct world *w)
     o.run_bytes = 64 << 10;
     o.retention_us = w->retention_us;
     if (store_open(&o, &w->s) != OK) fail_msg("open: %s", error_current()->message);
+    if (w->tree) tell_form(w->s, w->tree, rng_below(&w->r, FORMS));
 }
 
 static struct branch *handle(struct world *w, int line)
@@ -428,6 +429,7 @@ static enum status disturb(struct world *w)
     case 6:
     case 7: return fork_line(w);
     case 8: return drop_line(w);
+    case 9: tell_form(w->s, w->tree, rng_below(&w->r, FORMS)); return OK;
     default: sim_advance_us(w->os, (int64_t)rng_below(&w->r, 3)); return OK;
     }
 }

@@ -32,6 +32,7 @@ struct fixture {
     struct arena arena; /* of a check */
     tree_id tree;
     uint32_t columns;   /* that new rows have */
+    enum tree_form form;
     uint32_t next_key;  /* keys from here on are for loads */
     struct txn *old[OLD];
     uint64_t scans, fallbacks, by_column, by_row, skipped;
@@ -83,7 +84,7 @@ static struct txn *begin(struct fixture *f, enum isolation isolation)
 
 static void tell_columns(struct fixture *f, uint32_t n)
 {
-    struct tree_columns c = {n, types, missing};
+    struct tree_columns c = {n, types, missing, f->form};
     store_set_tree_columns(f->store, f->tree, n ? &c : NULL);
 }
 
@@ -107,6 +108,7 @@ static void setup(struct fixture *f, uint64_t s)
     rng_seed(&f->rng, s);
     arena_init(&f->arena, MEM_TEST);
     f->os = sim_new(&sim);
+    f->form = (enum tree_form)rng_below(&f->rng, 4);
     open_store(f);
     struct txn *t = begin(f, READ_COMMITTED);
     txn_statement_begin(t);
@@ -440,7 +442,11 @@ static void step(struct fixture *f)
         if (f->columns < COLUMNS) f->columns++;
         if (rng_below(&f->rng, 3)) tell_columns(f, f->columns); /* or later */
         return;
-    case 13: if (rng_below(&f->rng, 8) == 0) tell_columns(f, rng_below(&f->rng, 2) ? f->columns : 0); return;
+    case 13:
+        if (rng_below(&f->rng, 8)) return;
+        f->form = (enum tree_form)rng_below(&f->rng, 4);
+        tell_columns(f, rng_below(&f->rng, 3) ? f->columns : 0);
+        return;
     case 14: if (rng_below(&f->rng, 8) == 0) assert_int_equal(store_verify(f->store, &sink), OK); return;
     default: check_now(f);
     }
@@ -495,19 +501,11 @@ static void test_encodings(void **state)
 {
     (void)state;
     struct fixture f;
-    struct column_options o;
     run_columns_bytes = 256 << 10;
-    for (int i = 0; i < 13; i++) {
-        o = column_options_default;
-        if (i < 4) o.ints = (uint8_t)(1 << i);
-        else if (i < 6) o.floats = (uint8_t)(1 << (i - 4));
-        else if (i < 10) o.strings = (uint8_t)(1 << (i - 6));
-        if (i < 10 || i == 10) o.dictionary = false;
-        if (i == 11) o = column_options_archive;
-        run_columns_encoding = i == 12 ? NULL : &o;
-        run(seed + 100 + (uint64_t)i, 25, &f);
+    for (unsigned i = 0; i <= RUN_COLUMNS_FORCED; i++) {
+        run_columns_force(i);
+        run(seed + 100 + i, 25, &f);
     }
-    run_columns_encoding = NULL;
     run_columns_bytes = 0;
 }
 

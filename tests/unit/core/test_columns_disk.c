@@ -1,5 +1,5 @@
 /* Column parts and what may befall a disk: a power loss at every single write of flushes, loads and
- * merges, and flipped bits. After the one all that was committed is there, by columns as by rows; of
+ * merges, those too that give runs another form, and flipped bits. After the one all that was committed is there, by columns as by rows; of
  * the other either nothing is noticed or DATA_CORRUPTED is told with the place. */
 #include "core/columns.h"
 
@@ -26,6 +26,7 @@ struct fixture {
     struct os *os;
     struct store *store;
     tree_id tree;
+    enum tree_form form;
 };
 
 /* What is read of the table: rows, and a sum over them. */
@@ -48,28 +49,33 @@ static enum status end(struct txn *t)
     return txn_commit(t, COMMIT_SYNC, NULL);
 }
 
+static void tell(struct fixture *f, enum tree_form form)
+{
+    struct tree_columns c = {COLUMNS, types, NULL, form};
+    f->form = form;
+    store_set_tree_columns(f->store, f->tree, &c);
+}
+
 static enum status open_store(struct fixture *f)
 {
     struct store_options o;
-    struct tree_columns c = {COLUMNS, types, NULL};
     store_options_init(&o);
     o.os = f->os;
     o.dir = "data";
     TRY(store_open(&o, &f->store));
-    if (f->tree) store_set_tree_columns(f->store, f->tree, &c);
+    if (f->tree) tell(f, f->form);
     return OK;
 }
 
-static void make_store(struct fixture *f, uint64_t s)
+static void make_store(struct fixture *f, uint64_t s, enum tree_form form)
 {
     struct sim_options sim = {.seed = s, .keep_permille = 400, .tear_permille = 100};
-    struct tree_columns c = {COLUMNS, types, NULL};
     *f = (struct fixture){.os = sim_new(&sim)};
     assert_int_equal(open_store(f), OK);
     struct txn *t = begin(f->store);
     assert_int_equal(store_create_tree(t, &f->tree), OK);
     assert_int_equal(end(t), OK);
-    store_set_tree_columns(f->store, f->tree, &c);
+    tell(f, form);
 }
 
 static struct slice make_row(struct arena *a, uint32_t k, int64_t value)
@@ -185,7 +191,7 @@ static enum status by_rows(struct fixture *f, struct sums *ret)
 {
     struct scan_request q = {.tree = f->tree};
     struct slice keys[100], rows[100];
-    struct cursor *c;
+    struct cursor *c = NULL;
     struct arena a;
     uint32_t n = 1;
     struct txn *t = begin(f->store);
@@ -196,7 +202,7 @@ static enum status by_rows(struct fixture *f, struct sums *ret)
         st = cursor_next(c, keys, rows, 100, &n);
         for (uint32_t i = 0; st == OK && i < n; i++) add_row(&a, rows[i], ret);
     }
-    if (st == OK) cursor_close(c);
+    if (c) cursor_close(c);
     txn_statement_end(t);
     txn_abort(t);
     arena_release(&a);
@@ -212,31 +218,34 @@ static enum status no_problem(void *ctx, const struct verify_finding *v)
 
 /* --- power ------------------------------------------------------------------------------------ */
 
-static enum status do_all(struct fixture *f, int *done)
+static enum status do_all(struct fixture *f, enum tree_form next, int *done)
 {
-    bool worked;
+    bool worked = true;
     TRY(load_rows(f, 10000, LOADED, 2));
     *done = 1;
     TRY(write_rows(f, 10, WRITTEN, 3));
     *done = 2;
     TRY(store_checkpoint(f->store));
     TRY(store_maintain(f->store, &worked));
-    return store_compact_tree(f->store, f->tree);
+    TRY(store_compact_tree(f->store, f->tree));
+    tell(f, next);
+    while (worked) TRY(store_maintain(f->store, &worked));
+    return OK;
 }
 
 /* The power goes off at write n. False: it had all been done by then. */
-static bool cut(uint64_t n)
+static bool cut(uint64_t n, enum tree_form form, enum tree_form next)
 {
     static const uint64_t rows[] = {WRITTEN, WRITTEN + LOADED, WRITTEN + LOADED + 10};
     struct verify_sink sink = {.found = no_problem};
     struct sums columns, row;
     struct fixture f;
     int done = 0;
-    make_store(&f, seed + n);
+    make_store(&f, seed + n, form);
     assert_int_equal(write_rows(&f, 0, WRITTEN, 1), OK);
     assert_int_equal(store_checkpoint(f.store), OK);
     sim_power_off_after(f.os, n);
-    (void)!do_all(&f, &done);
+    (void)!do_all(&f, next, &done);
     bool off = sim_is_off(f.os);
     error_clear();
     store_abandon(f.store);
@@ -260,8 +269,12 @@ static void test_every_write(void **state)
 {
     (void)state;
     uint64_t n = 1;
-    while (cut(n)) n++;
-    assert_true(n > 15);
+    static const enum tree_form forms[][2] = {{TREE_DUAL, TREE_COLUMN}, {TREE_COLUMN, TREE_HYBRID},
+                                              {TREE_HYBRID, TREE_DUAL}, {TREE_COMPRESSED, TREE_DUAL}};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        for (n = 1; cut(n, forms[i][0], forms[i][1]);) n++;
+        assert_true(n > 15);
+    }
 }
 
 /* --- bits ------------------------------------------------------------------------------------- */
@@ -272,15 +285,14 @@ static enum status count_problem(void *ctx, const struct verify_finding *v)
     return OK;
 }
 
-static void test_flips(void **state)
+static void flip(enum tree_form form)
 {
-    (void)state;
     struct fixture f;
     struct rng r;
     struct sums good, now;
     struct tree_statistics st;
     int told = 0, verified = 0;
-    make_store(&f, seed);
+    make_store(&f, seed, form);
     rng_seed(&r, seed);
     assert_int_equal(load_rows(&f, 0, LOADED, 2), OK);
     assert_int_equal(by_columns(&f, &good), OK);
@@ -295,7 +307,8 @@ static void test_flips(void **state)
         struct verify_sink sink = {.found = count_problem, .ctx = &problems};
         assert_int_equal(sim_flip_bit(f.os, "data/data-0001.hbf", at, bit), OK);
         if (open_store(&f) == OK) {
-            enum status read = by_columns(&f, &now);
+            bool rows = form != TREE_DUAL && rng_below(&r, 2);
+            enum status read = rows ? by_rows(&f, &now) : by_columns(&f, &now);
             if (read == OK) {
                 assert_int_equal(now.rows, good.rows);
                 assert_int_equal(now.sum, good.sum);
@@ -317,6 +330,14 @@ static void test_flips(void **state)
     print_message("%d of %d told by reads, %d by verify\n", told, TRIES, verified);
     assert_true(verified >= told);
     sim_free(f.os);
+}
+
+static void test_flips(void **state)
+{
+    (void)state;
+    flip(TREE_DUAL);
+    flip(TREE_COLUMN);
+    flip(TREE_HYBRID);
 }
 
 int main(void)

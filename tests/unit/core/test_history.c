@@ -60,6 +60,7 @@ struct model {
     uint64_t ts[KEYS];    /* of the last commit that wrote the key */
     uint64_t last_ts;
     int next_value;
+    uint64_t form;        /* of the tree */
     struct writer writers[WRITERS];
     struct reader readers[READERS];
 };
@@ -94,6 +95,7 @@ static void open_store(struct model *m)
     o.level1_bytes = 100 << 10; /* runs take 32 KiB at least: level 2 and deeper come to use */
     o.run_bytes = 4 << 10;
     if (store_open(&o, &m->store) != OK) fail_msg("open: %s", error_current()->message);
+    if (m->tree) tell_form(m->store, m->tree, m->form);
 }
 
 static struct txn *begin(struct model *m, enum isolation isolation)
@@ -467,6 +469,7 @@ static void make_tree(struct model *m)
     assert_int_equal(store_create_tree(t, &m->tree), OK);
     txn_statement_end(t);
     assert_int_equal(txn_commit(t, COMMIT_SYNC, &m->last_ts), OK);
+    tell_form(m->store, m->tree, m->form);
 }
 
 static void run_seed(uint64_t seed, uint32_t *levels)
@@ -475,6 +478,7 @@ static void run_seed(uint64_t seed, uint32_t *levels)
     struct model *m = mem_alloc(MEM_TEST, sizeof *m);
     struct tree_statistics tree;
     m->os = sim_new(&so);
+    m->form = seed % FORMS;
     rng_seed(&m->rng, seed);
     open_store(m);
     make_tree(m);

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/sim.h"
 #include "core/txn.h"
+#include "rows.h"
 
 enum { KEYS = 400, LOAD_MAX = 250 };
 
@@ -38,14 +39,6 @@ static struct slice entry_of(int k, char buf[16])
 {
     snprintf(buf, 16, "i%05d", k * 7919 % 100003);
     return slice_of(buf);
-}
-
-static struct slice row_of(int v, char buf[400])
-{
-    int n = snprintf(buf, 400, "row %d ", v);
-    int len = n + (v * 37) % 300;
-    memset(buf + n, 'a' + v % 26, (size_t)(len - n));
-    return slice_make(buf, (size_t)len);
 }
 
 static enum status try_open(struct os *os, struct store **ret)
@@ -113,7 +106,7 @@ static bool sees(struct txn *t, struct trees ids, const struct model *m)
     if (sim_is_off(machine)) return true; /* nothing can be read */
     txn_statement_begin(t);
     for (int k = 0; k < KEYS && same; k++) {
-        char kb[16], rb[400];
+        char kb[16], rb[600];
         struct slice row;
         struct point_get_request q = {ids.table, key_of(k, kb)};
         enum status st = store_point_get(t, &q, &row);
@@ -131,7 +124,7 @@ static bool sees(struct txn *t, struct trees ids, const struct model *m)
         do {
             assert_int_equal(cursor_next(c, keys, rows, 9, &n), OK);
             for (uint32_t i = 0; i < n && same; i++) {
-                char kb[16], rb[400];
+                char kb[16], rb[600];
                 do k += step;
                 while (k >= 0 && k < KEYS && !m->value[k]);
                 same = k >= 0 && k < KEYS && slice_eq(keys[i], key_of(k, kb)) &&
@@ -158,7 +151,7 @@ static bool agrees(struct store *s, struct trees ids, const struct model *m)
 static enum status write_one(struct txn *t, struct trees ids, struct model *m, struct rng *r,
                              int *next)
 {
-    char kb[16], eb[16], rb[400];
+    char kb[16], eb[16], rb[600];
     int k = (int)rng_below(r, KEYS), v = ++*next;
     struct write_request w = {.tree = ids.table, .key = key_of(k, kb), .row = row_of(v, rb)};
     struct write_request e = {.tree = ids.index, .op = WRITE_PUT, .key = entry_of(k, eb), .row = w.key};
@@ -197,7 +190,7 @@ static enum status load_keys(struct txn *t, struct trees ids, const int *keys, i
     txn_statement_begin(t);
     enum status st = store_load_begin(t, trees, 2, &l);
     for (int i = 0; i < n && st == OK; i++) {
-        char kb[16], eb[16], rb[400];
+        char kb[16], eb[16], rb[600];
         int v = ++*next;
         bad[i] = after.value[keys[i]] != 0;
         any |= bad[i];
@@ -314,6 +307,7 @@ static enum status run_round(struct store *s, struct os *os, struct trees ids, s
         if (!sim_is_off(os)) observe(s, ids, m, r, &o);
         st = run_txn(s, ids, m, r, next, unsure, is_unsure);
         if (st == OK && rng_below(r, 4) == 0) st = store_maintain(s, &worked);
+        if (rng_below(r, 12) == 0) tell_form(s, ids.table, rng_below(r, FORMS));
         if (st == OK && rng_below(r, 30) == 0) st = store_checkpoint(s);
         if (st == OK && rng_below(r, 30) == 0) st = store_compact_tree(s, ids.table);
     }

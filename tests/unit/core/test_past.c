@@ -57,6 +57,7 @@ static void open_store(struct world *w)
     o.run_bytes = 64 << 10;
     o.retention_us = w->retention_us;
     if (store_open(&o, &w->s) != OK) fail_msg("open: %s", error_current()->message);
+    if (w->tree) tell_form(w->s, w->tree, rng_below(&w->r, FORMS));
 }
 
 static struct txn *begin(struct world *w)
@@ -353,6 +354,7 @@ static enum status disturb(struct world *w)
     case 3:
     case 4: return store_maintain(w->s, &worked);
     case 5: sim_advance_us(w->os, (int64_t)rng_below(&w->r, MINUTE_US)); return OK;
+    case 6: tell_form(w->s, w->tree, rng_below(&w->r, FORMS)); return OK;
     default: sim_advance_us(w->os, (int64_t)rng_below(&w->r, 3)); return OK;
     }
 }

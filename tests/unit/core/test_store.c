@@ -262,11 +262,13 @@ static void run_seed(uint64_t seed, int rounds, bool crashes)
     for (int round = 0; round < rounds; round++) {
         if (crashes) sim_power_off_after(os, 1 + rng_below(&r, 400));
         enum status st = OK;
+        tell_form(s, tree, rng_below(&r, FORMS));
         for (int i = 0; i < 200 && st == OK; i++) {
             st = run_txn(s, tree, &m, &r, &next, &unsure, &is_unsure);
             bool worked;
             if (st == OK && rng_below(&r, 10) == 0) st = store_maintain(s, &worked);
             if (st == OK && rng_below(&r, 100) == 0) st = store_checkpoint(s);
+            if (rng_below(&r, 150) == 0) tell_form(s, tree, rng_below(&r, FORMS));
             if (st == OK && rng_below(&r, 20) == 0 && !sim_is_off(os)) check_all(s, tree, &m, &r);
         }
         if (st != OK && !sim_is_off(os))
