@@ -1,5 +1,5 @@
-/* A table like TPC-H's lineitem in the store itself, kept by rows alone and by rows and columns: what
- * loads, flushes and merges cost, the space, and scans of some columns by either, by one thread.
+/* A table like TPC-H's lineitem in the store itself, kept by rows alone, by rows and columns, and by columns alone: what
+ * loads, flushes and merges cost, the space, point reads, and scans of some columns by either, by one thread.
  *
  * usage: columns [--dir DIR] [--rows 6000000] [--cache-mb 4096] [--clock wall|cpu] */
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "types/numeric.h"
 #include "types/row.h"
 
-enum { COLUMNS = 16, CHANGED_SHARE = 50 };
+enum { COLUMNS = 16, CHANGED_SHARE = 50, POINTS = 20000 };
 
 static const type_id types[COLUMNS] = {
     TYPE_INT8, TYPE_INT4, TYPE_INT4, TYPE_INT4, TYPE_NUMERIC, TYPE_NUMERIC, TYPE_NUMERIC, TYPE_NUMERIC,
@@ -25,6 +25,7 @@ struct table {
     tree_id tree;
     uint64_t rows;
     bool columns;
+    enum tree_form form;
     char dir[256];
 };
 
@@ -100,17 +101,18 @@ static void commit(struct txn *x, enum commit_mode mode)
 
 static void figure(const struct table *t, const char *name, double value, const char *unit)
 {
+    static const char *const forms[] = {"rows and columns", "columns", "hybrid", "compressed"};
     char full[256];
-    snprintf(full, sizeof full, "%s, %s", t->columns ? "rows and columns" : "rows alone", name);
+    snprintf(full, sizeof full, "%s, %s", t->columns ? forms[t->form] : "rows alone", name);
     bench_figure(full, value, unit);
 }
 
 static void open_table(struct table *t, const char *dir, int64_t cache_mb)
 {
     struct store_options o;
-    struct tree_columns c = {COLUMNS, types, NULL, TREE_DUAL};
+    struct tree_columns c = {COLUMNS, types, NULL, t->form};
     store_options_init(&o);
-    snprintf(t->dir, sizeof t->dir, "%s/%s", dir, t->columns ? "dual" : "row");
+    snprintf(t->dir, sizeof t->dir, "%s/%d", dir, t->columns ? (int)t->form : -1);
     o.os = os_real();
     o.dir = t->dir;
     o.cache_bytes = (uint64_t)cache_mb << 20;
@@ -276,10 +278,32 @@ static void change_some(struct table *t)
     strbuf_release(&row);
 }
 
+/* Keys here and there; the second time most of what they need is in memory. */
+static void read_points(struct table *t, const char *name)
+{
+    struct rng r;
+    rng_seed(&r, 3);
+    struct txn *x = begin(t);
+    int64_t began = bench_ns();
+    for (int i = 0; i < POINTS; i++) {
+        char kb[12];
+        struct slice row;
+        struct point_get_request q = {t->tree, key_of(rng_below(&r, t->rows), kb)};
+        bench_check(store_point_get(x, &q, &row), "get");
+        if (i % 100 != 99) continue;
+        commit(x, COMMIT_SYNC);
+        x = begin(t);
+    }
+    figure(t, name, (double)(bench_ns() - began) / POINTS, "ns");
+    commit(x, COMMIT_SYNC);
+}
+
 static void one_table(struct table *t, const char *dir, int64_t cache_mb)
 {
     open_table(t, dir, cache_mb);
     load_table(t);
+    read_points(t, "a point read, the first time");
+    read_points(t, "a point read");
     for (int i = 0; i < QUERIES; i++) {
         by_row(t, &queries[i]);
         by_row(t, &queries[i]);
@@ -312,9 +336,10 @@ int main(int argc, char **argv)
     bench_clock(argc, argv);
     arena_init(&arena, MEM_TEST);
     layout = row_layout_new(&arena, types, COLUMNS);
-    for (int columns = 0; columns < 2; columns++) {
+    for (int form = -1; form <= (int)TREE_COMPRESSED; form++) {
         struct table t = {.rows = (uint64_t)bench_flag(argc, argv, "--rows", 6000000),
-                          .columns = columns != 0};
+                          .columns = form >= 0,
+                          .form = form >= 0 ? (enum tree_form)form : TREE_DUAL};
         one_table(&t, dir, cache_mb);
     }
     arena_release(&arena);

@@ -11,6 +11,7 @@
 enum {
     FILTER_PIECE = 1 << 14, /* keys */
     SEGMENT_BYTES_DEFAULT = 32 << 10,
+    SEGMENT_BYTES_COLUMN = 64 << 10, /* without rows, where point reads are few */
     SEGMENT_BYTES_MIN = 8 << 10,
     SEGMENT_BYTES_MAX = 16 << 20,
     CHUNK_MIN = 1 << 20,
@@ -64,6 +65,8 @@ enum status run_builder_new(const struct run_options *o, struct run_builder **re
         b->columns = columns__new(o->tree, o->columns, form);
         b->meta.form = b->columns ? form : RUN_ROWS;
         b->rows.apart = b->meta.form >= RUN_COLUMN;
+        if (b->rows.apart && b->meta.form != RUN_HYBRID && !o->segment_bytes)
+            b->o.segment_bytes = SEGMENT_BYTES_COLUMN;
     }
     *ret = b;
     return OK;

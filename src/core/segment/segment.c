@@ -106,6 +106,38 @@ static const char *check_rows(const struct segment_header *h)
     return at == end ? NULL : "an offset is out of range";
 }
 
+static uint32_t head_of(struct slice key, size_t from);
+
+/* Keys without rows are many, and all there is: on disk heads are zeros, and offsets are the lengths of records, which
+ * compress to next to nothing. */
+static void fold_offsets(uint32_t *offsets, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t len = segment__record(offsets[i + 1]) - segment__record(offsets[i]);
+        offsets[i] = len << 1 | (offsets[i] & (SEGMENT_GAP | 1));
+    }
+    offsets[n] = 0;
+}
+
+static const char *unfold(struct segment_header *h)
+{
+    static const char *const wrong = "an offset is out of range";
+    uint32_t n = h->count, *heads = (uint32_t *)(void *)(h + 1), *offsets = heads + n;
+    uint64_t at = 0;
+    if (!n || n > h->body_bytes / 8 || segment__records_offset(n, h->ts_bytes) > h->body_bytes) return wrong;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t len = segment__record(offsets[i]);
+        offsets[i] = (uint32_t)at << 1 | (offsets[i] & (SEGMENT_GAP | 1));
+        at += len;
+        if (at > h->body_bytes) return wrong;
+    }
+    offsets[n] = (uint32_t)at << 1;
+    const char *bad = check_rows(h);
+    struct segment s = segment__view(h);
+    for (uint32_t i = 0; !bad && i < n; i++) heads[i] = head_of(segment__key(&s, i), h->prefix_len);
+    return bad;
+}
+
 const char *segment__unpack(struct slice raw, void *page)
 {
     struct segment_header *h = page;
@@ -118,7 +150,8 @@ const char *segment__unpack(struct slice raw, void *page)
     } else if (h->body_bytes) {
         memcpy(h + 1, stored, h->body_bytes);
     }
-    return h->kind == SEGMENT_ROWS ? check_rows(h) : NULL;
+    if (h->kind != SEGMENT_ROWS) return NULL;
+    return h->flags & SEGMENT_ROWS_APART ? unfold(h) : check_rows(h);
 }
 
 /* --- searching -------------------------------------------------------------------------------- */
@@ -288,14 +321,14 @@ void segment_rows__seal(struct segment_rows *r, uint64_t tree, bool compress,
     if (r->apart) h.flags |= SEGMENT_ROWS_APART;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t head = head_of(key_at(r, i), prefix_len);
-        strbuf_add(&r->body, &head, sizeof head);
+        strbuf_add(&r->body, r->apart ? &zero : &head, sizeof head);
         bool again = i && head == last_head && slice_eq(key_at(r, i), key_at(r, i - 1));
         if (again) h.flags &= (uint8_t)~SEGMENT_EACH_KEY_ONCE;
         last_head = head;
     }
-    uint32_t end = (uint32_t)r->records.len << 1;
-    strbuf_add(&r->body, r->offsets.data, n * sizeof *r->offsets.data);
-    strbuf_add(&r->body, &end, sizeof end);
+    ARRAY_PUSH(&r->offsets, (uint32_t)r->records.len << 1);
+    if (r->apart) fold_offsets(r->offsets.data, n);
+    strbuf_add(&r->body, r->offsets.data, r->offsets.count * sizeof *r->offsets.data);
     strbuf_add(&r->body, &zero, sizeof zero);
     for (uint32_t i = 0; i < n; i++) {
         uint64_t d = r->ts.data[i] - r->min_ts;
