@@ -107,6 +107,7 @@ ROUNDS ?= 25
 random: all
 	@/usr/bin/python3 tests/random/campaign.py $(BUILD)/src/bin/heliosd --seed $(SEED) --rounds $(ROUNDS)
 	@/usr/bin/python3 tests/random/alone.py $(BUILD)/src/bin/heliosd --seed $(SEED) --rounds $(ROUNDS)
+	@/usr/bin/python3 tests/random/storage.py $(BUILD)/src/bin/heliosd --seed $(SEED) --encodings all --queries 80 --rows 10000
 
 # Are the tests any good? Some 100 planted bugs, one at a time: fails when less than 95 % are noticed.
 mutants: deps
