@@ -83,6 +83,7 @@ static enum status key_columns(struct ddl *d, struct table_edit *e, const struct
     const char *words = c->type == CON_PRIMARY ? "primary key" : "unique";
     for (uint32_t i = 0; i < c->columns.count; i++) {
         TRY(key_column(d, e, c->columns.items[i], c->node.location, &columns[i]));
+        TRY(ddl__check_ordered(d, columns[i].type));
         for (uint32_t j = 0; j < i; j++)
             if (columns[j].column == columns[i].column)
                 return ddl__at(d, c->node.location,

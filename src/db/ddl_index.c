@@ -2,6 +2,7 @@
  * (ddl_follow.c), else under a lock that keeps them out; it is in the catalog only once it is whole. */
 #include "db/ddl_build_priv.h"
 #include "db/ddl_follow_priv.h"
+#include "db/system_priv.h"
 
 enum { INDEX_COLUMNS_MAX = 32 };
 
@@ -38,8 +39,21 @@ static enum status check_element(const struct ast_index_elem *x)
     return FAIL(UNDEFINED_OBJECT, "collation \"%s\" for encoding \"UTF8\" does not exist", name);
 }
 
+enum status ddl__check_ordered(struct ddl *d, type_id type)
+{
+    struct strbuf b;
+    if (sys_operator_class(type)) return OK;
+    strbuf_init(&b, d->a);
+    type_format(type, -1, &b);
+    (void)FAIL(UNDEFINED_OBJECT,
+               "data type %s has no default operator class for access method \"btree\"", b.data);
+    return error_hint("You must specify an operator class for the index or define a default "
+                      "operator class for the data type.");
+}
+
+/* `key`: not one of INCLUDE. */
 static enum status index_column(struct ddl *d, const struct table_def *t,
-                                const struct ast_index_elem *x, struct index_column *ret)
+                                const struct ast_index_elem *x, bool key, struct index_column *ret)
 {
     TRY(check_element(x));
     bool descending = x->direction == SORT_DESC;
@@ -51,12 +65,15 @@ static enum status index_column(struct ddl *d, const struct table_def *t,
     if (x->expr && x->expr->kind == AST_COLUMN_REF &&
         AST(x->expr, ast_column_ref)->names.count == 1)
         name = AST(x->expr, ast_column_ref)->names.items[0];
-    if (!name) return ddl__index_expression(d, t, x->expr, ret);
+    if (!name) {
+        TRY(ddl__index_expression(d, t, x->expr, ret));
+        return key ? ddl__check_ordered(d, ret->type) : OK;
+    }
     const struct column_def *c = table_column(t, slice_of(name));
     if (!c) return FAIL(UNDEFINED_COLUMN, "column \"%s\" does not exist", name);
     ret->column = c->number;
     ret->type = c->type;
-    return OK;
+    return key ? ddl__check_ordered(d, c->type) : OK;
 }
 
 static enum status check_table(const struct table_def *t)
@@ -102,7 +119,7 @@ static enum status make_columns(struct ddl *d, const struct table_def *t,
                     INDEX_COLUMNS_MAX);
     struct index_column *c = ARENA_ARRAY(d->a, struct index_column, total);
     for (uint32_t i = 0; i < n->elements.count; i++)
-        TRY(index_column(d, t, AST(n->elements.items[i], ast_index_elem), &c[i]));
+        TRY(index_column(d, t, AST(n->elements.items[i], ast_index_elem), true, &c[i]));
     for (uint32_t i = 0; i < n->including.count; i++) {
         const struct ast_index_elem *e = AST(n->including.items[i], ast_index_elem);
         if (e->direction == SORT_ASC || e->direction == SORT_DESC)
@@ -111,7 +128,7 @@ static enum status make_columns(struct ddl *d, const struct table_def *t,
         if (e->expr)
             return FAIL(FEATURE_NOT_SUPPORTED,
                         "expressions are not supported in included columns");
-        TRY(index_column(d, t, e, &c[n->elements.count + i]));
+        TRY(index_column(d, t, e, false, &c[n->elements.count + i]));
     }
     x->columns = c;
     x->key_count = (uint16_t)n->elements.count;

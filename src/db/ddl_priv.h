@@ -171,6 +171,8 @@ enum status ddl__index_entry(const struct index_values *v, struct slice key,
                              const struct datum *row, struct strbuf *out, bool *ret_unique,
                              bool *ret_present) MUST;
 /* An element of CREATE INDEX that is an expression, and WHERE. */
+/* Has a btree an order for it? */
+enum status ddl__check_ordered(struct ddl *d, type_id type) MUST;
 enum status ddl__index_expression(struct ddl *d, const struct table_def *t, const struct ast *ast,
                                   struct index_column *ret) MUST;
 enum status ddl__index_predicate(struct ddl *d, const struct table_def *t, const struct ast *ast,

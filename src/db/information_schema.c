@@ -75,6 +75,7 @@ static struct sys_cell data_type(struct sys_scan *x, type_id type)
 
 static struct sys_cell character_length(type_id type, int32_t typmod)
 {
+    if (typmod >= 0 && (type == TYPE_BIT || type == TYPE_VARBIT)) return I(typmod);
     if ((type != TYPE_BPCHAR && type != TYPE_VARCHAR) || typmod < 0) return N;
     return I(typmod - TYPMOD_HEADER);
 }
@@ -116,6 +117,7 @@ static struct sys_cell datetime_precision(type_id type, int32_t typmod)
     switch (type) {
     case TYPE_DATE: return I(0);
     case TYPE_TIME:
+    case TYPE_TIMETZ:
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ: return I(typmod < 0 ? 6 : typmod);
     case TYPE_INTERVAL:

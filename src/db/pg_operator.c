@@ -58,6 +58,14 @@ static const struct family {
     {1994, AM_BTREE, "text_ops"},     {1996, AM_BTREE, "time_ops"},
     {2789, AM_BTREE, "tid_ops"},      {2968, AM_BTREE, "uuid_ops"},
     {2994, AM_BTREE, "record_ops"},   {4033, AM_BTREE, "jsonb_ops"},
+    {423, AM_BTREE, "bit_ops"},       {1974, AM_BTREE, "network_ops"},
+    {1984, AM_BTREE, "macaddr_ops"},  {3371, AM_BTREE, "macaddr8_ops"},
+    {2000, AM_BTREE, "timetz_ops"},   {2002, AM_BTREE, "varbit_ops"},
+    {2099, AM_BTREE, "money_ops"},    {5067, AM_BTREE, "xid8_ops"},
+    {3253, AM_BTREE, "pg_lsn_ops"},   {1975, AM_HASH, "network_ops"},
+    {1985, AM_HASH, "macaddr_ops"},   {3372, AM_HASH, "macaddr8_ops"},
+    {2001, AM_HASH, "timetz_ops"},    {5032, AM_HASH, "xid8_ops"},
+    {3254, AM_HASH, "pg_lsn_ops"},
     {4034, AM_HASH, "jsonb_ops"},     {427, AM_HASH, "bpchar_ops"},
     {431, AM_HASH, "char_ops"},       {435, AM_HASH, "date_ops"},
     {627, AM_HASH, "array_ops"},      {1971, AM_HASH, "float_ops"},
@@ -125,6 +133,23 @@ static const struct operator_class {
     {10088, AM_BTREE, "jsonb_ops", 4033, TYPE_JSONB, true},
     {10089, AM_HASH, "jsonb_ops", 4034, TYPE_JSONB, true},
     {10066, AM_HASH, "uuid_ops", 2969, TYPE_UUID, true},
+    {10002, AM_BTREE, "bit_ops", 423, TYPE_BIT, true},
+    {10015, AM_BTREE, "inet_ops", 1974, TYPE_INET, true},
+    {10009, AM_BTREE, "cidr_ops", 1974, TYPE_INET, false},
+    {10024, AM_BTREE, "macaddr_ops", 1984, TYPE_MACADDR, true},
+    {10026, AM_BTREE, "macaddr8_ops", 3371, TYPE_MACADDR8, true},
+    {10041, AM_BTREE, "timetz_ops", 2000, TYPE_TIMETZ, true},
+    {10043, AM_BTREE, "varbit_ops", 2002, TYPE_VARBIT, true},
+    {10047, AM_BTREE, "money_ops", 2099, TYPE_MONEY, true},
+    {10053, AM_BTREE, "xid8_ops", 5067, TYPE_XID8, true},
+    {10067, AM_BTREE, "pg_lsn_ops", 3253, TYPE_PG_LSN, true},
+    {10016, AM_HASH, "inet_ops", 1975, TYPE_INET, true},
+    {10010, AM_HASH, "cidr_ops", 1975, TYPE_INET, false},
+    {10025, AM_HASH, "macaddr_ops", 1985, TYPE_MACADDR, true},
+    {10027, AM_HASH, "macaddr8_ops", 3372, TYPE_MACADDR8, true},
+    {10042, AM_HASH, "timetz_ops", 2001, TYPE_TIMETZ, true},
+    {10052, AM_HASH, "xid8_ops", 5032, TYPE_XID8, true},
+    {10068, AM_HASH, "pg_lsn_ops", 3254, TYPE_PG_LSN, true},
 };
 enum { CLASSES = sizeof classes / sizeof classes[0] };
 
@@ -160,6 +185,7 @@ oid_t sys_operator_class(type_id type)
 {
     const struct type_info *t = type_get(type);
     if (type == TYPE_VARCHAR) type = TYPE_TEXT;
+    else if (type == TYPE_CIDR) type = TYPE_INET;
     else if (t && t->rep == REP_U32 && type != TYPE_XID) type = TYPE_OID;
     else if (t && t->category == 'A' && type != TYPE_OIDVECTOR) type = TYPE_ANYARRAY;
     else if (t && t->category == 'C') type = TYPE_RECORD;

@@ -259,7 +259,9 @@ static enum status format_type(struct sys_call *c)
     if (type == 0) return sys_ret_text(c, "-");
     if (type == TYPE_CID) return sys_ret_text(c, "cid");
     if (!type_get(type)) return sys_ret_text(c, "???");
-    if (!c->args[1].null && typmod < 0) { /* any length is not character(1) */
+    if (!c->args[1].null && typmod < 0) { /* any length is not character(1) nor bit(1) */
+        if (type == TYPE_BIT) return sys_ret_text(c, "\"bit\"");
+        if (type == TYPE_BIT_ARRAY) return sys_ret_text(c, "\"bit\"[]");
         if (type == TYPE_BPCHAR) return sys_ret_text(c, "bpchar");
         if (type == TYPE_BPCHAR_ARRAY) return sys_ret_text(c, "bpchar[]");
     }

@@ -4,6 +4,7 @@
 
 #include "exec/eval_priv.h"
 #include "types/datetime.h"
+#include "types/timetz.h"
 
 enum status eval__call(struct execution *x, const struct expr *site, const struct proc_def *proc,
                        const struct datum *args, uint32_t arg_count, struct arena *a,
@@ -150,6 +151,14 @@ static const char *current_schema(const struct exec_session *s)
     return NULL;
 }
 
+static enum status current_time(const struct exec_session *s, union value *ret)
+{
+    struct timetz t;
+    TRY(timetz_of_timestamptz(s->transaction_us, s->format->zone, &t));
+    ret->bytes = timetz_close(&t);
+    return OK;
+}
+
 enum status eval__sql_value(struct execution *x, const struct expr *e, struct arena *a,
                             struct datum *ret)
 {
@@ -160,7 +169,7 @@ enum status eval__sql_value(struct execution *x, const struct expr *e, struct ar
     struct datum d = {0};
     switch (e->sql_value) {
     case SQL_CURRENT_DATE: d.v.i32 = (int32_t)day; break;
-    case SQL_CURRENT_TIME:
+    case SQL_CURRENT_TIME: TRY(current_time(s, &d.v)); break;
     case SQL_LOCALTIME: d.v.i64 = local - day * US_PER_DAY; break;
     case SQL_CURRENT_TIMESTAMP: d.v.i64 = s->transaction_us; break;
     case SQL_LOCALTIMESTAMP: d.v.i64 = local; break;

@@ -31,6 +31,10 @@ static enum status cast_array(const struct exec_session *s, const struct expr *e
         union value out = d->v;
         if (from != to) {
             const struct cast_info *c = cast_find(from, to);
+            if (to == TYPE_BIT && c && !c->binary) {
+                d->v.bytes = cast_int_to_bits(from, &out, e->typmod, a);
+                continue;
+            }
             if (!c)
                 TRY(cast_through_text(s, from, to, -1, &d->v, a, &out));
             else if (!c->binary)
@@ -58,6 +62,10 @@ enum status eval__cast(struct execution *x, const struct expr *e, const struct d
     case CAST_FUNCTION:
         if (cast_is_null(from, e->type, &arg->v)) {
             *ret = (struct datum){.null = true};
+            return OK;
+        }
+        if (e->type == TYPE_BIT && from != TYPE_VARBIT) {
+            ret->v.bytes = cast_int_to_bits(from, &arg->v, e->typmod, a);
             return OK;
         }
         TRY(cast_value(from, e->type, &arg->v, x->session->format, a, &v));

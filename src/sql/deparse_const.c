@@ -66,6 +66,8 @@ void deparse__type(struct deparse *d, type_id type, int32_t typmod)
     const struct deparse_options *o = d->options;
     if (typmod < 0 && type == TYPE_BPCHAR) strbuf_adds(d->out, "bpchar");
     else if (typmod < 0 && type == TYPE_BPCHAR_ARRAY) strbuf_adds(d->out, "bpchar[]");
+    else if (typmod < 0 && type == TYPE_BIT) strbuf_adds(d->out, "\"bit\"");
+    else if (typmod < 0 && type == TYPE_BIT_ARRAY) strbuf_adds(d->out, "\"bit\"[]");
     else type_name_print(o->catalog, o->mode == DEPARSE_DISPLAY ? o->path : NULL, type, typmod, d->out);
 }
 

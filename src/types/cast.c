@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "types/array.h"
+#include "types/cast_priv.h"
 #include "types/datetime.h"
 #include "types/jsonb.h"
 #include "types/numeric.h"
@@ -230,7 +231,7 @@ static enum status timestamp_part(int64_t ts, type_id to, union value *ret)
 bool cast_is_null(type_id from, type_id to, const union value *v)
 {
     bool timestamp = from == TYPE_TIMESTAMP || from == TYPE_TIMESTAMPTZ;
-    return timestamp && to == TYPE_TIME && (v->i64 == TS_NOBEGIN || v->i64 == TS_NOEND);
+    return timestamp && (to == TYPE_TIME || to == TYPE_TIMETZ) && (v->i64 == TS_NOBEGIN || v->i64 == TS_NOEND);
 }
 
 static enum status cast_none(type_id from, type_id to)
@@ -415,6 +416,8 @@ enum status cast_value(type_id from, type_id to, const union value *v,
         s = OK;
     } else if ((from == TYPE_CHAR1 || to == TYPE_CHAR1) && (from == TYPE_INT4 || to == TYPE_INT4))
         s = cast_odd(from, to, &in, &out);
+    else if (cast__special(from, to, &in, fmt, a, &out, &s))
+        ;
     else if (from == TYPE_JSONB && (to == TYPE_JSON || to == TYPE_BOOL || is_number(to)))
         s = cast_jsonb(to, &in, fmt, a, &out);
     else if (from == TYPE_JSON && to == TYPE_JSONB)

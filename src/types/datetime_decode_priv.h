@@ -26,7 +26,7 @@ enum special_value { SPECIAL_NONE, SPECIAL_EPOCH, SPECIAL_LATE, SPECIAL_EARLY };
 
 struct decoder {
     const struct format_options *fmt;
-    bool time_only;
+    bool time_only, wants_zone; /* wants_zone: of a time alone */
     uint32_t has;
     struct civil c;
     int32_t yearday;

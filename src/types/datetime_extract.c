@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "types/numeric.h"
+#include "types/timetz.h"
 
 enum field_class { FIELD_NUMBER, FIELD_NULL, FIELD_INFINITY, FIELD_UNSUPPORTED };
 
@@ -38,6 +39,8 @@ static const char *type_label(type_id type)
         return "date";
     case TYPE_TIME:
         return "time without time zone";
+    case TYPE_TIMETZ:
+        return "time with time zone";
     case TYPE_TIMESTAMP:
         return "timestamp without time zone";
     case TYPE_TIMESTAMPTZ:
@@ -220,15 +223,33 @@ static struct field_value interval_field(enum datetime_unit unit, const struct i
     }
 }
 
+static struct field_value zone_field(enum datetime_unit unit, int32_t east)
+{
+    if (unit == UNIT_TIMEZONE) return number(east);
+    if (unit == UNIT_TIMEZONE_HOUR) return number(east / SECONDS_PER_HOUR);
+    return unit == UNIT_TIMEZONE_MINUTE ? number(east / 60 % 60) : unsupported();
+}
+
+static struct field_value timetz_field(enum datetime_unit unit, const struct timetz *t)
+{
+    if (unit == UNIT_EPOCH) return decimal(t->us + t->west * US_PER_SECOND, 6);
+    struct field_value v = time_field(unit, t->us);
+    return v.kind == FIELD_UNSUPPORTED ? zone_field(unit, -t->west) : v;
+}
+
 static struct field_value any_field(enum datetime_unit unit, type_id type, const union value *v,
                                     const struct timezone *z)
 {
+    struct timetz tz;
     switch (type) {
     case TYPE_DATE:
         return date_field(unit, v->i32);
     case TYPE_TIME:
         if (unit == UNIT_EPOCH) return decimal(v->i64, 6);
         return time_field(unit, v->i64);
+    case TYPE_TIMETZ:
+        tz = timetz_open(&v->bytes);
+        return timetz_field(unit, &tz);
     case TYPE_INTERVAL:
         return interval_field(unit, &v->interval);
     default:

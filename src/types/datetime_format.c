@@ -36,7 +36,7 @@ static void add_clock(struct strbuf *out, const struct civil *c)
     add_fraction(out, (uint32_t)c->us);
 }
 
-static void add_offset(struct strbuf *out, int32_t east, bool minutes)
+void datetime__add_offset(struct strbuf *out, int32_t east, bool minutes)
 {
     uint32_t n = (uint32_t)(east < 0 ? -east : east);
     strbuf_addc(out, east < 0 ? '-' : '+');
@@ -132,11 +132,11 @@ static void add_timestamp(struct strbuf *out, int64_t ts, bool with_zone,
         add_clock(out, &c);
     }
     if (with_zone && (style == DATE_STYLE_ISO || style == DATE_STYLE_XSD)) {
-        add_offset(out, east, style == DATE_STYLE_XSD);
+        datetime__add_offset(out, east, style == DATE_STYLE_XSD);
     } else if (with_zone) {
         strbuf_addc(out, ' ');
         if (*abbrev) strbuf_adds(out, abbrev);
-        else add_offset(out, east, false);
+        else datetime__add_offset(out, east, false);
     }
     if (c.year <= 0) strbuf_adds(out, " BC");
 }

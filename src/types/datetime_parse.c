@@ -118,6 +118,17 @@ static void now(const struct decoder *d, struct civil *ret, int32_t *ret_east)
     timestamp_to_civil(ts + *ret_east * US_PER_SECOND, ret);
 }
 
+/* Sets the date alone. */
+static void today(struct decoder *d)
+{
+    struct civil c;
+    int32_t east;
+    now(d, &c, &east);
+    d->c.year = c.year;
+    d->c.month = c.month;
+    d->c.day = c.day;
+}
+
 /* now, today …, allballs, epoch, infinity */
 static enum parse_result word_value(struct decoder *d, const struct token *t, uint32_t *got)
 {
@@ -250,7 +261,9 @@ static enum parse_result settle_zone(struct decoder *d)
         return PARSE_BAD;
     }
     if (d->time_only && !(d->has & HAS_YEAR)) {
-        return d->named && !timezone__is_fixed(d->named) ? PARSE_BAD : PARSE_OK;
+        if (d->named && !timezone__is_fixed(d->named)) return PARSE_BAD;
+        if (!d->wants_zone) return PARSE_OK;
+        today(d);
     }
     if (!calendar__to_us(&d->c, &local)) return PARSE_OK; /* out of range: said later */
     if (d->named) {
@@ -299,6 +312,8 @@ static const char *type_label(type_id type)
         return "date";
     case TYPE_TIME:
         return "time";
+    case TYPE_TIMETZ:
+        return "time with time zone";
     case TYPE_TIMESTAMP:
         return "timestamp";
     default:
@@ -327,16 +342,33 @@ static enum status special_value(type_id type, enum special_value special, union
     return OK;
 }
 
+static enum status read_fields(type_id type, struct slice text, const struct format_options *fmt,
+                               struct decoder *d)
+{
+    memset(d, 0, offsetof(struct decoder, lex));
+    d->fmt = fmt;
+    d->wants_zone = type == TYPE_TIMETZ;
+    d->time_only = type == TYPE_TIME || d->wants_zone;
+    enum parse_result r = lex__split(text, &d->lex) ? decode(d) : PARSE_BAD;
+    return r == PARSE_OK ? OK : lex__fail(r, type_label(type), text, d->bad_zone);
+}
+
+enum status datetime__timetz_from_text(struct slice text, const struct format_options *fmt,
+                                       int64_t *ret_us, int32_t *ret_east)
+{
+    struct decoder d;
+    TRY(read_fields(TYPE_TIMETZ, text, fmt, &d));
+    *ret_us = calendar__time_us(&d.c);
+    *ret_east = d.east;
+    return OK;
+}
+
 enum status datetime_from_text(type_id type, int32_t typmod, struct slice text,
                                const struct format_options *fmt, union value *ret)
 {
     if (type == TYPE_INTERVAL) return interval__from_text(typmod, text, fmt, &ret->interval);
     struct decoder d;
-    memset(&d, 0, offsetof(struct decoder, lex));
-    d.fmt = fmt;
-    d.time_only = type == TYPE_TIME;
-    enum parse_result r = lex__split(text, &d.lex) ? decode(&d) : PARSE_BAD;
-    if (r != PARSE_OK) return lex__fail(r, type_label(type), text, d.bad_zone);
+    TRY(read_fields(type, text, fmt, &d));
     if (d.special != SPECIAL_NONE) return special_value(type, d.special, ret);
     if (type == TYPE_DATE) {
         int64_t days = days_from_civil(d.c.year, d.c.month, d.c.day);

@@ -67,6 +67,10 @@ enum status datetime__unit_error(struct slice field, type_id type, bool known) M
 enum status interval__from_text(int32_t typmod, struct slice text, const struct format_options *fmt,
                                 struct interval *ret) MUST;
 enum status interval__apply_typmod(int32_t typmod, struct interval *i) MUST;
+/* A time with an offset; without one in the text it is the session's zone's of today. */
+enum status datetime__timetz_from_text(struct slice text, const struct format_options *fmt,
+                                       int64_t *ret_us, int32_t *ret_east) MUST;
+void datetime__add_offset(struct strbuf *out, int32_t east, bool minutes);
 void interval__to_text(const struct interval *i, enum interval_style style, struct strbuf *out);
 
 /* ISO 8601 weeks: the Monday of week `week` of `year`, and the week and year of a day; in days

@@ -3,6 +3,7 @@
  * stands on hot paths, is two loads. */
 #include "types/type.h"
 
+#include "types/bits.h"
 #include "types/type_priv.h"
 
 /* X(oid, typname, format_type, typelem, typarray, typlen, category, preferred, byval, align,
@@ -25,9 +26,18 @@
     X(114, "json", "json", 0, 199, -1, 'U', false, false, 'i', REP_BYTES) \
     X(194, "pg_node_tree", "pg_node_tree", 0, 0, -1, 'Z', false, false, 'i', REP_BYTES) \
     X(199, "_json", "json[]", 114, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(271, "_xid8", "xid8[]", 5069, 0, -1, 'A', false, false, 'd', REP_BYTES) \
+    X(650, "cidr", "cidr", 0, 651, -1, 'I', false, false, 'i', REP_BYTES) \
+    X(651, "_cidr", "cidr[]", 650, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(700, "float4", "real", 0, 1021, 4, 'N', false, true, 'i', REP_F32) \
     X(701, "float8", "double precision", 0, 1022, 8, 'N', true, true, 'd', REP_F64) \
     X(705, "unknown", "unknown", 0, 0, -2, 'X', false, false, 'c', REP_BYTES) \
+    X(774, "macaddr8", "macaddr8", 0, 775, 8, 'U', false, false, 'i', REP_BYTES) \
+    X(775, "_macaddr8", "macaddr8[]", 774, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(790, "money", "money", 0, 791, 8, 'N', false, true, 'd', REP_I64) \
+    X(791, "_money", "money[]", 790, 0, -1, 'A', false, false, 'd', REP_BYTES) \
+    X(829, "macaddr", "macaddr", 0, 1040, 6, 'U', false, false, 'i', REP_BYTES) \
+    X(869, "inet", "inet", 0, 1041, -1, 'I', true, false, 'i', REP_BYTES) \
     X(1000, "_bool", "boolean[]", 16, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(1001, "_bytea", "bytea[]", 17, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(1002, "_char", "\"char\"[]", 18, 0, -1, 'A', false, false, 'i', REP_BYTES) \
@@ -48,6 +58,8 @@
     X(1028, "_oid", "oid[]", 26, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(1033, "aclitem", "aclitem", 0, 1034, 12, 'U', false, false, 'i', REP_BYTES) \
     X(1034, "_aclitem", "aclitem[]", 1033, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(1040, "_macaddr", "macaddr[]", 829, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(1041, "_inet", "inet[]", 869, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(1042, "bpchar", "character", 0, 1014, -1, 'S', false, false, 'i', REP_BYTES) \
     X(1043, "varchar", "character varying", 0, 1015, -1, 'S', false, false, 'i', REP_BYTES) \
     X(1082, "date", "date", 0, 1182, 4, 'D', false, true, 'i', REP_I32) \
@@ -65,9 +77,21 @@
     X(1187, "_interval", "interval[]", 1186, 0, -1, 'A', false, false, 'd', REP_BYTES) \
     X(1231, "_numeric", "numeric[]", 1700, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(1263, "_cstring", "cstring[]", 2275, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(1266, "timetz", "time with time zone", 0, 1270, 12, 'D', false, false, 'd', REP_BYTES) \
+    X(1270, "_timetz", "time with time zone[]", 1266, 0, -1, 'A', false, false, 'd', REP_BYTES) \
+    X(1560, "bit", "bit", 0, 1561, -1, 'V', false, false, 'i', REP_BYTES) \
+    X(1561, "_bit", "bit[]", 1560, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(1562, "varbit", "bit varying", 0, 1563, -1, 'V', true, false, 'i', REP_BYTES) \
+    X(1563, "_varbit", "bit varying[]", 1562, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(1700, "numeric", "numeric", 0, 1231, -1, 'N', false, false, 'i', REP_NUMERIC) \
+    X(2202, "regprocedure", "regprocedure", 0, 2207, 4, 'N', false, true, 'i', REP_U32) \
+    X(2203, "regoper", "regoper", 0, 2208, 4, 'N', false, true, 'i', REP_U32) \
+    X(2204, "regoperator", "regoperator", 0, 2209, 4, 'N', false, true, 'i', REP_U32) \
     X(2205, "regclass", "regclass", 0, 2210, 4, 'N', false, true, 'i', REP_U32) \
     X(2206, "regtype", "regtype", 0, 2211, 4, 'N', false, true, 'i', REP_U32) \
+    X(2207, "_regprocedure", "regprocedure[]", 2202, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(2208, "_regoper", "regoper[]", 2203, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(2209, "_regoperator", "regoperator[]", 2204, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(2210, "_regclass", "regclass[]", 2205, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(2211, "_regtype", "regtype[]", 2206, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(2249, "record", "record", 0, 2287, -1, 'P', false, false, 'd', REP_BYTES) \
@@ -82,6 +106,8 @@
     X(2776, "anynonarray", "anynonarray", 0, 0, 4, 'P', false, true, 'i', REP_BYTES) \
     X(2950, "uuid", "uuid", 0, 2951, 16, 'U', false, false, 'c', REP_UUID) \
     X(2951, "_uuid", "uuid[]", 2950, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(3220, "pg_lsn", "pg_lsn", 0, 3221, 8, 'U', false, true, 'd', REP_I64) \
+    X(3221, "_pg_lsn", "pg_lsn[]", 3220, 0, -1, 'A', false, false, 'd', REP_BYTES) \
     X(3802, "jsonb", "jsonb", 0, 3807, -1, 'U', false, false, 'i', REP_BYTES) \
     X(3807, "_jsonb", "jsonb[]", 3802, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(4072, "jsonpath", "jsonpath", 0, 4073, -1, 'U', false, false, 'i', REP_BYTES) \
@@ -90,6 +116,9 @@
     X(4090, "_regnamespace", "regnamespace[]", 4089, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(4096, "regrole", "regrole", 0, 4097, 4, 'N', false, true, 'i', REP_U32) \
     X(4097, "_regrole", "regrole[]", 4096, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(4191, "regcollation", "regcollation", 0, 4192, 4, 'N', false, true, 'i', REP_U32) \
+    X(4192, "_regcollation", "regcollation[]", 4191, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(5069, "xid8", "xid8", 0, 271, 8, 'U', false, true, 'd', REP_I64) \
     X(5077, "anycompatible", "anycompatible", 0, 0, 4, 'P', false, true, 'i', REP_BYTES) \
     X(5078, "anycompatiblearray", "anycompatiblearray", 0, 0, -1, 'P', false, false, 'd', REP_BYTES)
 
@@ -203,6 +232,13 @@ static void format_typmod(const struct type_info *t, int32_t typmod, struct strb
     case TYPE_TIME:
         strbuf_addf(out, "time(%d) without time zone", typmod);
         return;
+    case TYPE_TIMETZ:
+        strbuf_addf(out, "time(%d) with time zone", typmod);
+        return;
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        strbuf_addf(out, "%s(%d)", t->sql_name, typmod);
+        return;
     case TYPE_TIMESTAMP:
         strbuf_addf(out, "timestamp(%d) without time zone", typmod);
         return;
@@ -247,6 +283,19 @@ static enum status make_length(const char *name, const int32_t *mods, int n, int
     return OK;
 }
 
+static enum status make_bits(type_id id, const int32_t *mods, int n, int32_t *ret)
+{
+    const char *name = id == TYPE_BIT ? "bit" : "varbit";
+    if (n != 1) return FAIL(INVALID_PARAMETER_VALUE, "invalid type modifier");
+    if (mods[0] < 1)
+        return FAIL(INVALID_PARAMETER_VALUE, "length for type %s must be at least 1", name);
+    if (mods[0] > BITS_TYPMOD_MAX)
+        return FAIL(INVALID_PARAMETER_VALUE, "length for type %s cannot exceed %d", name,
+                    BITS_TYPMOD_MAX);
+    *ret = mods[0];
+    return OK;
+}
+
 static enum status make_numeric(const int32_t *mods, int n, int32_t *ret)
 {
     int32_t precision = mods[0], scale = n == 2 ? mods[1] : 0;
@@ -267,8 +316,8 @@ static enum status make_time(type_id id, const int32_t *mods, int n, int32_t *re
     if (n != 1) return FAIL(INVALID_PARAMETER_VALUE, "invalid type modifier");
     if (mods[0] < 0)
         return FAIL(INVALID_PARAMETER_VALUE, "%s(%d)%s precision must not be negative",
-                    id == TYPE_TIME ? "TIME" : "TIMESTAMP", mods[0],
-                    id == TYPE_TIMESTAMPTZ ? " WITH TIME ZONE" : "");
+                    id == TYPE_TIME || id == TYPE_TIMETZ ? "TIME" : "TIMESTAMP", mods[0],
+                    id == TYPE_TIMESTAMPTZ || id == TYPE_TIMETZ ? " WITH TIME ZONE" : "");
     *ret = mods[0] > TIME_PRECISION_MAX ? TIME_PRECISION_MAX : mods[0];
     return OK;
 }
@@ -303,7 +352,11 @@ enum status type_make_typmod(type_id id, const int32_t *mods, int n, int32_t *re
         return make_length("varchar", mods, n, ret_typmod);
     case TYPE_NUMERIC:
         return make_numeric(mods, n, ret_typmod);
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        return make_bits(id, mods, n, ret_typmod);
     case TYPE_TIME:
+    case TYPE_TIMETZ:
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ:
         return make_time(id, mods, n, ret_typmod);

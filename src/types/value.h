@@ -139,7 +139,8 @@ struct reg_names {
 static inline bool type_is_reg(type_id type)
 {
     return type == TYPE_REGCLASS || type == TYPE_REGTYPE || type == TYPE_REGPROC ||
-           type == TYPE_REGNAMESPACE || type == TYPE_REGROLE;
+           type == TYPE_REGNAMESPACE || type == TYPE_REGROLE || type == TYPE_REGPROCEDURE ||
+           type == TYPE_REGOPER || type == TYPE_REGOPERATOR || type == TYPE_REGCOLLATION;
 }
 
 /* Text form, as PostgreSQL's output functions print it under `fmt`. */

@@ -4,11 +4,15 @@
 #include "types/value.h"
 
 #include "types/array.h"
+#include "types/bits.h"
 #include "types/datetime.h"
 #include "types/jsonb.h"
 #include "types/jsonpath.h"
+#include "types/net.h"
 #include "types/numeric.h"
+#include "types/position.h"
 #include "types/record.h"
+#include "types/timetz.h"
 #include "types/value_priv.h"
 
 enum { NAME_BYTES_MAX = 63, ARRAY_HEADER = 12, TID_BYTES = 6, JSON_VERSION = 1 };
@@ -82,6 +86,12 @@ static void put_bytes(type_id type, const struct bytes *b, struct strbuf *out)
         put_versioned(type, b, out);
     else if (type == TYPE_CHAR1 && b->len == 0)
         strbuf_addc(out, '\0');
+    else if (type == TYPE_BIT || type == TYPE_VARBIT)
+        bits_to_binary(b, out);
+    else if (type == TYPE_INET || type == TYPE_CIDR)
+        net_to_binary(type, b, out);
+    else if (type == TYPE_TIMETZ)
+        timetz_to_binary(b, out);
     else
         strbuf_add(out, bytes_data(b), b->len);
 }
@@ -104,7 +114,8 @@ void value_to_binary(type_id type, const union value *v, struct strbuf *out)
         put_be(out, v->u32, 4);
         return;
     case REP_I64:
-        put_be(out, (uint64_t)v->i64, type == TYPE_TID ? TID_BYTES : 8);
+        put_be(out, type_is_position(type) ? position_open(v->i64) : (uint64_t)v->i64,
+               type == TYPE_TID ? TID_BYTES : 8);
         return;
     case REP_F32:
         memcpy(&bits32, &v->f32, sizeof(bits32));
@@ -270,6 +281,17 @@ static enum status get_bytes(type_id type, int32_t typmod, struct slice s,
     case TYPE_JSONB:
     case TYPE_JSONPATH:
         return get_versioned(type, s, a, &ret->bytes);
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        return bits_from_binary(type, typmod, s, a, &ret->bytes);
+    case TYPE_INET:
+    case TYPE_CIDR:
+        return net_from_binary(type, s, a, &ret->bytes);
+    case TYPE_MACADDR:
+    case TYPE_MACADDR8:
+        return mac_from_binary(type, s, &ret->bytes);
+    case TYPE_TIMETZ:
+        return timetz_from_binary(s, &ret->bytes);
     case TYPE_CHAR1:
         TRY(want_len(s, 1));
         ret->bytes = bytes_ref(s.data, s.data[0] != '\0');
@@ -331,6 +353,7 @@ static enum status get_fixed(type_id type, const char *p, union value *v)
         return OK;
     case REP_I64:
         v->i64 = (int64_t)get_be(p, type == TYPE_TID ? TID_BYTES : 8);
+        if (type_is_position(type)) v->i64 = position_close((uint64_t)v->i64);
         return get_time(type, v);
     case REP_F32:
         bits32 = (uint32_t)get_be(p, 4);

@@ -5,11 +5,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "types/bits.h"
 #include "types/datetime.h"
 #include "types/jsonb.h"
 #include "types/jsonpath.h"
+#include "types/money.h"
+#include "types/net.h"
 #include "types/numeric.h"
+#include "types/position.h"
 #include "types/record.h"
+#include "types/timetz.h"
 #include "types/value_priv.h"
 
 enum { NAME_BYTES_MAX = 63, TID_OFFSET_MAX = 65535 };
@@ -97,7 +102,14 @@ static enum status no_such_name(type_id type, struct slice s)
     case TYPE_REGTYPE:
         return FAIL(UNDEFINED_OBJECT, "type \"%.*s\" does not exist", len, s.data);
     case TYPE_REGPROC:
+    case TYPE_REGPROCEDURE:
         return FAIL(UNDEFINED_FUNCTION, "function \"%.*s\" does not exist", len, s.data);
+    case TYPE_REGOPER:
+    case TYPE_REGOPERATOR:
+        return FAIL(UNDEFINED_FUNCTION, "operator does not exist: %.*s", len, s.data);
+    case TYPE_REGCOLLATION:
+        return FAIL(UNDEFINED_OBJECT, "collation \"%.*s\" for encoding \"UTF8\" does not exist",
+                    len, s.data);
     case TYPE_REGNAMESPACE:
         return FAIL(INVALID_SCHEMA_NAME, "schema \"%.*s\" does not exist", len, s.data);
     default:
@@ -229,6 +241,17 @@ static enum status read_bytes(type_id type, int32_t typmod, struct slice text,
         return jsonpath_from_text(text, a, &ret->bytes);
     case TYPE_JSONB:
         return jsonb_from_text(text, a, &ret->bytes);
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        return bits_from_text(type, typmod, text, a, &ret->bytes);
+    case TYPE_INET:
+    case TYPE_CIDR:
+        return net_from_text(type, text, a, &ret->bytes);
+    case TYPE_MACADDR:
+    case TYPE_MACADDR8:
+        return mac_from_text(type, text, a, &ret->bytes);
+    case TYPE_TIMETZ:
+        return timetz_from_text(typmod, text, fmt, &ret->bytes);
     case TYPE_ANYARRAY:
     case TYPE_ANYCOMPATIBLEARRAY:
     case TYPE_TRIGGER:
@@ -269,6 +292,8 @@ static enum status read_value(type_id type, int32_t typmod, struct slice text,
     case REP_I64:
         if (type == TYPE_INT8) return read_int(text, "bigint", INT64_MAX, &ret->i64);
         if (type == TYPE_TID) return read_tid(text, a, &ret->i64);
+        if (type == TYPE_MONEY) return money_from_text(text, &ret->i64);
+        if (type_is_position(type)) return position_from_text(type, text, &ret->i64);
         return datetime_from_text(type, typmod, text, fmt, ret);
     case REP_INTERVAL:
         return datetime_from_text(type, typmod, text, fmt, ret);

@@ -2,11 +2,16 @@
  * their number; the names behind it belong to the catalog, above. */
 #include "types/value.h"
 
+#include "types/bits.h"
 #include "types/datetime.h"
 #include "types/jsonb.h"
 #include "types/jsonpath.h"
+#include "types/money.h"
+#include "types/net.h"
 #include "types/numeric.h"
+#include "types/position.h"
 #include "types/record.h"
+#include "types/timetz.h"
 #include "types/value_priv.h"
 
 enum { INT_DIGITS_MAX = 20, UUID_CHARS = 36 };
@@ -65,20 +70,48 @@ static void add_u32(struct strbuf *out, type_id type, uint32_t v, const struct f
 static void add_bytes(type_id type, const struct bytes *b, const struct format_options *fmt,
                       struct strbuf *out)
 {
-    if (type == TYPE_BYTEA)
+    switch (type) {
+    case TYPE_TEXT:
+    case TYPE_VARCHAR:
+        break;
+    case TYPE_BYTEA:
         value__bytea_to_text(b, fmt->bytea_escape, out);
-    else if (type == TYPE_CHAR1)
+        return;
+    case TYPE_CHAR1:
         add_char1(out, b);
-    else if (type_is_array(type))
-        value__array_to_text(type, b, fmt, out);
-    else if (type_is_composite(type))
-        value__record_to_text(b, fmt, out);
-    else if (type == TYPE_JSONB)
+        return;
+    case TYPE_JSONB:
         jsonb_to_text(bytes_slice(b), out);
-    else if (type == TYPE_JSONPATH)
+        return;
+    case TYPE_JSONPATH:
         jsonpath_print(bytes_slice(b), out);
-    else
-        strbuf_add(out, bytes_data(b), b->len);
+        return;
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        bits_to_text(b, out);
+        return;
+    case TYPE_INET:
+    case TYPE_CIDR:
+        net_to_text(type, b, out);
+        return;
+    case TYPE_MACADDR:
+    case TYPE_MACADDR8:
+        mac_to_text(b, out);
+        return;
+    case TYPE_TIMETZ:
+        timetz_to_text(b, fmt, out);
+        return;
+    default:
+        if (type_is_array(type)) {
+            value__array_to_text(type, b, fmt, out);
+            return;
+        }
+        if (type_is_composite(type)) {
+            value__record_to_text(b, fmt, out);
+            return;
+        }
+    }
+    strbuf_add(out, bytes_data(b), b->len);
 }
 
 /* A tid is block << 16 | offset. */
@@ -94,6 +127,13 @@ static void add_int_like(type_id type, const union value *v, const struct format
         return;
     case TYPE_TID:
         strbuf_addf(out, "(%u,%u)", (uint32_t)(v->i64 >> 16), (uint32_t)(v->i64 & 0xffff));
+        return;
+    case TYPE_MONEY:
+        money_to_text(v->i64, out);
+        return;
+    case TYPE_XID8:
+    case TYPE_PG_LSN:
+        position_to_text(type, v->i64, out);
         return;
     default:
         datetime_to_text(type, v, fmt, out);

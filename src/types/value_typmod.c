@@ -4,8 +4,10 @@
 #include "types/value.h"
 
 #include "types/array.h"
+#include "types/bits.h"
 #include "types/datetime.h"
 #include "types/numeric.h"
+#include "types/timetz.h"
 
 enum { TYPMOD_HEADER = 4 };
 
@@ -73,6 +75,12 @@ enum status value_apply_typmod(type_id type, int32_t typmod, bool explicit_cast,
     case TYPE_VARCHAR:
         if (typmod < TYPMOD_HEADER) return OK;
         return fit_string(type, (uint32_t)(typmod - TYPMOD_HEADER), explicit_cast, a, &v->bytes);
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        return bits_fit(type, typmod, explicit_cast, a, &v->bytes);
+    case TYPE_TIMETZ:
+        timetz_fit(typmod, &v->bytes);
+        return OK;
     case TYPE_NUMERIC:
         return numeric_apply_typmod(a, typmod, &v->numeric);
     case TYPE_TIME:

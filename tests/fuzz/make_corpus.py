@@ -173,7 +173,8 @@ def pg_start(out):
 
 TYPES = ("bool bytea char1 name int8 int2 int4 text oid float4 float8 bpchar varchar date time "
          "timestamp timestamptz interval numeric uuid bool[] int4[] text[] numeric[] interval[] "
-         "uuid[] float8[] timestamptz[] bytea[] date[] int2vector oidvector").split()
+         "uuid[] float8[] timestamptz[] bytea[] date[] int2vector oidvector json jsonb jsonb[] "
+         "bit varbit inet cidr macaddr macaddr8 timetz money xid8 pg_lsn").split()
 TEXTS = {
     "bool": "true f on 0", "bytea": "\\x0102ff a\\\\b\\001", "char1": "a \\101", "name": "abc",
     "int8": "-9223372036854775808 77", "int2": "-32768", "int4": "2147483647 -5", "text": "häß",
@@ -188,7 +189,12 @@ TEXTS = {
     "numeric[]": "{1.50,NaN,1e100}", "interval[]": "{\"1|day\",1h}", "bool[]": "{t,f}",
     "int2vector": "1|2|3", "oidvector": "1|2", "date[]": "{2024-01-01,infinity}",
     "uuid[]": "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}", "float8[]": "{1.5,NaN}",
-    "bytea[]": "{\"\\\\x00ff\"}", "timestamptz[]": "{\"2024-01-01|00:00+00\"}",
+    "bit": "101 xA5 b", "varbit": "0000000001 x0123456789abcdef", "money": "-$1,234.565 (3)",
+    "inet": "10.1.2.3/8 ::1/64 ::ffff:1.2.3.4 1:2:3:4:5:6:7:8", "cidr": "10 192.168 2001:db8::/32",
+    "macaddr": "08:00:2b:01:02:03 0800.2b01.0203 8-0-2b-1-2-3",
+    "macaddr8": "08:00:2b:01:02:03:04:05 08002b010203", "xid8": "18446744073709551615 0x1f",
+    "timetz": "04:05:06.789-08 24:00+15:59 2003-04-12|04:05|America/New_York 10|PM|EST",
+    "pg_lsn": "16/B374D848 FFFFFFFF/0", "bytea[]": "{\"\\\\x00ff\"}", "timestamptz[]": "{\"2024-01-01|00:00+00\"}",
 }
 
 

@@ -165,6 +165,8 @@ ANY_TYPE(any_max, true)
     {symbol, TYPE_FLOAT4, IMPL(f32_##m)}, {symbol, TYPE_FLOAT8, IMPL(f64_##m)},                    \
     {symbol, TYPE_DATE, IMPL(i32_##m)}, {symbol, TYPE_TIME, IMPL(i64_##m)},                        \
     {symbol, TYPE_TIMESTAMP, IMPL(i64_##m)}, {symbol, TYPE_TIMESTAMPTZ, IMPL(i64_##m)},            \
+    {symbol, TYPE_MONEY, IMPL(i64_##m)}, {symbol, TYPE_XID8, IMPL(i64_##m)},                       \
+    {symbol, TYPE_PG_LSN, IMPL(i64_##m)},                                                          \
     {symbol, TYPE_ANY, IMPL_WITH(any_##m, any_result)}
 
 const struct aggregate_binding exec__extreme_functions[] = {

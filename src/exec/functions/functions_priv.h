@@ -40,6 +40,11 @@ BINDINGS(array)
 BINDINGS(json)
 BINDINGS(jsonpath)
 BINDINGS(order)    /* larger, smaller, cmp */
+BINDINGS(bits)
+BINDINGS(net)
+BINDINGS(money)
+BINDINGS(timetz)
+BINDINGS(position) /* pg_lsn, xid8 */
 #undef BINDINGS
 extern const struct srf_binding exec__srf_functions[];
 extern const uint32_t exec__srf_function_count;
@@ -53,6 +58,10 @@ extern const struct aggregate_binding exec__collect_functions[];   /* string_agg
 extern const uint32_t exec__collect_function_count;
 extern const struct aggregate_binding exec__json_aggregates[];
 extern const uint32_t exec__json_aggregate_count;
+extern const struct aggregate_binding exec__bits_aggregates[];
+extern const uint32_t exec__bits_aggregate_count;
+extern const struct aggregate_binding exec__money_aggregates[];
+extern const uint32_t exec__money_aggregate_count;
 extern const struct aggregate_binding exec__hypothetical_functions[];
 extern const uint32_t exec__hypothetical_function_count;
 

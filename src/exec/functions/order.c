@@ -41,12 +41,16 @@ static enum status compare(struct call_ctx *c, const struct datum *args, uint32_
 const struct proc_binding exec__order_functions[] = {
     PAIR("int2"), PAIR("int4"), PAIR("int8"), PAIR("oid"), PAIR("float4"), PAIR("float8"),
     PAIR("text_"), PAIR("bpchar_"), PAIR("numeric_"), PAIR("date_"), PAIR("timestamp_"),
-    PAIR("interval_"),
+    PAIR("interval_"), PAIR("network_"), PAIR("timetz_"), PAIR("cash"), PAIR("pg_lsn_"),
+    PAIR("xid8_"),
     {"btint2cmp", compare, NULL}, {"btint4cmp", compare, NULL}, {"btint8cmp", compare, NULL},
     {"btoidcmp", compare, NULL}, {"btfloat4cmp", compare, NULL}, {"btfloat8cmp", compare, NULL},
     {"btboolcmp", compare, NULL}, {"btnamecmp", compare, NULL}, {"bttextcmp", compare, NULL},
     {"bpcharcmp", compare, NULL}, {"byteacmp", compare, NULL}, {"numeric_cmp", compare, NULL},
     {"date_cmp", compare, NULL}, {"timestamp_cmp", compare, NULL},
-    {"interval_cmp", compare, NULL}, {"uuid_cmp", compare, NULL},
+    {"interval_cmp", compare, NULL}, {"uuid_cmp", compare, NULL}, {"bitcmp", compare, NULL},
+    {"network_cmp", compare, NULL}, {"macaddr_cmp", compare, NULL},
+    {"macaddr8_cmp", compare, NULL}, {"timetz_cmp", compare, NULL}, {"cash_cmp", compare, NULL},
+    {"pg_lsn_cmp", compare, NULL}, {"xid8cmp", compare, NULL},
 };
 BINDING_COUNT(order)

@@ -32,7 +32,8 @@ static const struct function_impl *find_function(const char *symbol)
         const uint32_t *count;
     } groups[] = {GROUP(compare), GROUP(arithmetic), GROUP(math), GROUP(numeric),
                   GROUP(text),    GROUP(datetime),   GROUP(misc), GROUP(array),
-                  GROUP(order),   GROUP(json), GROUP(jsonpath)};
+                  GROUP(order),   GROUP(json),       GROUP(jsonpath), GROUP(bits),
+                  GROUP(net),     GROUP(money),      GROUP(timetz), GROUP(position)};
     for (uint32_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
         for (uint32_t i = 0; i < *groups[g].count; i++)
             if (strcmp(groups[g].bindings[i].symbol, symbol) == 0)
@@ -53,7 +54,9 @@ static const struct aggregate_impl *find_aggregate(const struct proc_def *p)
         const struct aggregate_binding *bindings;
         const uint32_t *count;
     } groups[] = {GROUP(aggregate), GROUP(extreme), GROUP(statistic), GROUP(collect),
-                  GROUP(hypothetical), {exec__json_aggregates, &exec__json_aggregate_count}};
+                  GROUP(hypothetical), {exec__json_aggregates, &exec__json_aggregate_count},
+                  {exec__bits_aggregates, &exec__bits_aggregate_count},
+                  {exec__money_aggregates, &exec__money_aggregate_count}};
     type_id type = p->arg_count ? p->args[0] : TYPE_NONE;
     for (uint32_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
         for (uint32_t i = 0; i < *groups[g].count; i++) {

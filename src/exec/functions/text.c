@@ -3,6 +3,7 @@
 #include "exec/functions/text_priv.h"
 
 #include "types/array.h"
+#include "types/cast.h"
 
 /* --- what the other files share --------------------------------------------------------------- */
 
@@ -74,7 +75,11 @@ void text__output(struct call_ctx *c, type_id type, const struct datum *d, struc
 struct slice text__cast(struct call_ctx *c, type_id type, const struct datum *d)
 {
     if (type == TYPE_BOOL) return d->v.b ? SLICE("true") : SLICE("false");
+    union value text;
     struct strbuf b;
+    if (type == TYPE_INET && /* the mask is told, too */
+        cast_value(type, TYPE_TEXT, &d->v, c->session->format, c->arena, &text) == OK)
+        return slice_dup(c->arena, bytes_slice(&text.bytes));
     strbuf_init(&b, c->arena);
     text__output(c, type, d, &b);
     while (type == TYPE_BPCHAR && b.len > 0 && b.data[b.len - 1] == ' ') b.len--;

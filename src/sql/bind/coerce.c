@@ -121,7 +121,8 @@ static bool reads_session(type_id type, struct slice text)
     static const char *const words[] = {"now", "today", "tomorrow", "yesterday", "allballs"};
     type_id element = element_of(type);
     switch (element ? element : type) {
-    case TYPE_TIMESTAMPTZ: return true;
+    case TYPE_TIMESTAMPTZ:
+    case TYPE_TIMETZ: return true;
     case TYPE_DATE:
     case TYPE_TIMESTAMP:
         if (element || !is_iso_date(text)) return true;
@@ -200,7 +201,10 @@ static bool has_typmod(type_id type)
     case TYPE_BPCHAR:
     case TYPE_VARCHAR:
     case TYPE_NUMERIC:
+    case TYPE_BIT:
+    case TYPE_VARBIT:
     case TYPE_TIME:
+    case TYPE_TIMETZ:
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ:
     case TYPE_INTERVAL: return true;
@@ -267,6 +271,10 @@ enum status bind__coerce(struct scope *s, struct expr *e, type_id to, int32_t ty
     if (e->type == TYPE_RECORD && type_is_row(to))
         return bind__coerce_row(s, e, to, context, location, ret);
     if (method == CAST_ARRAY) {
+        *ret = cast_node(s, e, to, typmod, method, is_explicit, location);
+        return OK;
+    }
+    if (to == TYPE_BIT && method == CAST_FUNCTION) { /* of an integer: its lowest bits */
         *ret = cast_node(s, e, to, typmod, method, is_explicit, location);
         return OK;
     }

@@ -46,8 +46,10 @@ static enum status constant(struct scope *s, const struct ast_const *c, struct e
         e->constant.v.bytes = bytes_from_slice(s->env->arena, slice_of(c->text));
         return OK;
     case CONST_BIT:
+        e->type = TYPE_BIT;
         return bind__at(s, c->node.location,
-                        FAIL(FEATURE_NOT_SUPPORTED, "bit strings are not supported"));
+                        value_from_text(TYPE_BIT, -1, slice_of(c->text), &format_default,
+                                        s->env->arena, &e->constant.v));
     }
     UNREACHABLE();
 }
@@ -123,7 +125,10 @@ static enum status type_cast(struct scope *s, const struct ast_type_cast *c, enu
     struct expr *e;
     int location = c->node.location >= 0 ? c->node.location : c->type->node.location;
     TRY(bind_type(s->env, c->type, &type, &typmod));
-    if (c->arg->kind == AST_ARRAY && type_is_array(type))
+    /* Of numbers to bit(n) the whole array is cast: which bits are kept hangs on the length. */
+    bool low_bits = type == TYPE_BIT_ARRAY && typmod >= 0;
+    if (c->arg->kind == AST_ARRAY && type_is_array(type) &&
+        (!low_bits || AST(c->arg, ast_array)->elements.count == 0))
         TRY(bind__array(s, AST(c->arg, ast_array), place, type, &e));
     else
         TRY(bind__expression(s, c->arg, place, &e));
@@ -185,7 +190,7 @@ static struct expr *sql_value(struct scope *s, const struct ast_sql_value *v)
 {
     static const type_id types[] = {
         [SQL_CURRENT_DATE] = TYPE_DATE,
-        [SQL_CURRENT_TIME] = TYPE_TIME, /* there is no time with time zone */
+        [SQL_CURRENT_TIME] = TYPE_TIMETZ,
         [SQL_CURRENT_TIMESTAMP] = TYPE_TIMESTAMPTZ,
         [SQL_LOCALTIME] = TYPE_TIME,
         [SQL_LOCALTIMESTAMP] = TYPE_TIMESTAMP,

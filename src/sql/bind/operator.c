@@ -155,16 +155,10 @@ const struct operator_def *bind__btree_operator(const char *name, type_id type)
 {
     const struct operator_def *op = operator_exact(name, type, type);
     if (op) return op;
-    switch (type) {
-    case TYPE_VARCHAR:
-    case TYPE_UNKNOWN: return operator_exact(name, TYPE_TEXT, TYPE_TEXT);
-    case TYPE_REGCLASS:
-    case TYPE_REGTYPE:
-    case TYPE_REGPROC:
-    case TYPE_REGNAMESPACE:
-    case TYPE_REGROLE: return operator_exact(name, TYPE_OID, TYPE_OID);
-    default: break;
-    }
+    if (type == TYPE_VARCHAR || type == TYPE_UNKNOWN)
+        return operator_exact(name, TYPE_TEXT, TYPE_TEXT);
+    if (type == TYPE_CIDR) return operator_exact(name, TYPE_INET, TYPE_INET);
+    if (type_is_reg(type)) return operator_exact(name, TYPE_OID, TYPE_OID);
     if (type_is_composite(type)) return operator_exact(name, TYPE_RECORD, TYPE_RECORD);
     if (!type_is_array(type) || !bind__btree_operator(name, type_get(type)->element)) return NULL;
     return operator_exact(name, TYPE_ANYARRAY, TYPE_ANYARRAY);
