@@ -147,6 +147,25 @@ static enum status to_regrole(struct sys_call *c)
     return r ? sys_ret_oid(c, r->oid) : sys_ret_null(c);
 }
 
+/* By the reader of the type's texts; what is not there, or not there once, is NULL. */
+static enum status to_reg(struct sys_call *c, type_id type)
+{
+    struct bind_env env;
+    struct slice text = slice_of(sys_arg_text(c, 0));
+    oid_t oid;
+    session__bind_env(c->s, &env, c->a, text);
+    enum status s = bind_reg_name(&env, type, text, &oid);
+    if (s == OK) return sys_ret_oid(c, oid);
+    if (s != UNDEFINED_FUNCTION && s != UNDEFINED_OBJECT && s != AMBIGUOUS_FUNCTION) return s;
+    error_clear();
+    return sys_ret_null(c);
+}
+
+static enum status to_regprocedure(struct sys_call *c) { return to_reg(c, TYPE_REGPROCEDURE); }
+static enum status to_regoper(struct sys_call *c) { return to_reg(c, TYPE_REGOPER); }
+static enum status to_regoperator(struct sys_call *c) { return to_reg(c, TYPE_REGOPERATOR); }
+static enum status to_regcollation(struct sys_call *c) { return to_reg(c, TYPE_REGCOLLATION); }
+
 /* --- printing -------------------------------------------------------------------------------- */
 
 static const char *class_text(struct session *s, oid_t oid, struct arena *a)
@@ -194,10 +213,58 @@ static const char *type_text(struct session *s, type_id type, struct arena *a)
     return b.data;
 }
 
+static const char *operator_text(oid_t oid, type_id type, struct arena *a)
+{
+    const struct operator_def *o = operator_by_oid(oid);
+    const struct operator_def *const *all;
+    struct strbuf b;
+    if (!o) return NULL;
+    if (type == TYPE_REGOPER)
+        return operator_by_name(slice_of(o->name), &all) > 1 ?
+                   arena_printf(a, "pg_catalog.%s", o->name) : o->name;
+    strbuf_init(&b, a);
+    strbuf_addf(&b, "%s(", o->name);
+    if (o->left) type_format(o->left, -1, &b);
+    else strbuf_adds(&b, "NONE");
+    strbuf_addc(&b, ',');
+    type_format(o->right, -1, &b);
+    strbuf_addc(&b, ')');
+    return b.data;
+}
+
+static const char *procedure_text(struct session *s, oid_t oid, struct arena *a)
+{
+    const struct function_def *f = catalog_function_by_oid(s->catalog, oid);
+    const struct proc_def *p = proc_by_oid(oid);
+    struct strbuf b;
+    if (f) return pl__signature(s, f, a);
+    if (!p) return NULL;
+    strbuf_init(&b, a);
+    strbuf_addf(&b, "%s(", sys_quote(a, p->name));
+    for (uint32_t i = 0; i < p->arg_count; i++) {
+        if (i) strbuf_addc(&b, ',');
+        session__type_name(s, p->args[i], -1, &b);
+    }
+    strbuf_addc(&b, ')');
+    return b.data;
+}
+
+static const char *collation_text(oid_t oid)
+{
+    switch (oid) {
+    case COLLATION_DEFAULT: return "\"default\"";
+    case COLLATION_C: return "\"C\"";
+    default: return oid == 951 ? "\"POSIX\"" : NULL;
+    }
+}
+
 static const char *reg_text(struct session *s, type_id type, oid_t oid, struct arena *a)
 {
     const char *text = NULL;
-    if (oid == 0) return "-";
+    if (type == TYPE_REGOPER || type == TYPE_REGOPERATOR) text = operator_text(oid, type, a);
+    else if (oid == 0) return "-";
+    if (type == TYPE_REGPROCEDURE) text = procedure_text(s, oid, a);
+    if (type == TYPE_REGCOLLATION) text = collation_text(oid);
     if (type == TYPE_REGCLASS) text = class_text(s, oid, a);
     if (type == TYPE_REGTYPE) text = type_text(s, oid, a);
     if (type == TYPE_REGPROC) text = proc_text(s, oid, a);
@@ -385,6 +452,10 @@ const struct sys_binding sys_name_functions[] = {
     {"text_regclass", text_regclass},
     {"to_regclass", to_regclass},
     {"to_regtype", to_regtype},
+    {"to_regprocedure", to_regprocedure},
+    {"to_regoper", to_regoper},
+    {"to_regoperator", to_regoperator},
+    {"to_regcollation", to_regcollation},
     {"to_regnamespace", to_regnamespace},
     {"to_regrole", to_regrole},
     {"pg_table_is_visible", table_is_visible},

@@ -1,14 +1,7 @@
 /* Names as values of the reg types: 'public.t'::regclass is the number of that table. Literals are
  * read while binding, since they mean what the catalog and the search path say then; parameters and
  * texts come here when the session reads them. */
-#include "sql/bind/resolve_priv.h"
-
-enum { NAME_PARTS_MAX = 3 };
-
-struct parts {
-    const char *names[NAME_PARTS_MAX];
-    uint32_t count;
-};
+#include "sql/bind/reg_priv.h"
 
 static bool is_blank(char c)
 {
@@ -38,7 +31,7 @@ static bool read_name(struct strbuf *b, struct slice text, size_t *at)
     return any;
 }
 
-static enum status split(struct scope *s, struct slice text, struct parts *ret)
+enum status bind__reg_split(struct scope *s, struct slice text, struct reg_parts *ret)
 {
     size_t at = 0;
     ret->count = 0;
@@ -58,7 +51,7 @@ static enum status split(struct scope *s, struct slice text, struct parts *ret)
     }
 }
 
-static enum status read_class(struct scope *s, struct slice text, const struct parts *p, oid_t *ret)
+static enum status read_class(struct scope *s, struct slice text, const struct reg_parts *p, oid_t *ret)
 {
     const struct bind_env *env = s->env;
     const char *schema = p->count > 1 ? p->names[p->count - 2] : NULL;
@@ -82,7 +75,7 @@ static enum status read_class(struct scope *s, struct slice text, const struct p
     return FAIL(UNDEFINED_TABLE, "relation \"%.*s\" does not exist", (int)text.len, text.data);
 }
 
-static struct slice trim(struct slice s)
+struct slice bind__reg_trim(struct slice s)
 {
     while (s.len && is_blank(s.data[0])) s.data++, s.len--;
     while (s.len && is_blank(s.data[s.len - 1])) s.len--;
@@ -110,9 +103,9 @@ static const struct type_info *type_of_words(struct slice name)
 }
 
 /* "timestamp (3) with time zone[]": modifiers mean nothing here. */
-static enum status read_type(struct scope *s, struct slice text, oid_t *ret)
+enum status bind__reg_type(struct scope *s, struct slice text, oid_t *ret)
 {
-    struct slice name = trim(text);
+    struct slice name = bind__reg_trim(text);
     struct strbuf b;
     bool array = name.len > 2 && memcmp(name.data + name.len - 2, "[]", 2) == 0;
     if (array) name.len -= 2;
@@ -123,12 +116,12 @@ static enum status read_type(struct scope *s, struct slice text, oid_t *ret)
     const char *close = open ? memchr(open, ')', (size_t)(name.data + name.len - open)) : NULL;
     if (close) {
         strbuf_init(&b, s->env->arena);
-        struct slice front = trim(slice_make(name.data, (size_t)(open - name.data)));
+        struct slice front = bind__reg_trim(slice_make(name.data, (size_t)(open - name.data)));
         strbuf_add(&b, front.data, front.len);
         strbuf_add(&b, close + 1, (size_t)(name.data + name.len - close - 1));
         name = strbuf_slice(&b);
     }
-    const struct type_info *found = type_of_words(trim(name));
+    const struct type_info *found = type_of_words(bind__reg_trim(name));
     if (!found || (array && !found->array))
         return FAIL(UNDEFINED_OBJECT, "type \"%.*s\" does not exist", (int)text.len, text.data);
     *ret = array ? found->array : found->id;
@@ -136,7 +129,7 @@ static enum status read_type(struct scope *s, struct slice text, oid_t *ret)
 }
 
 /* Of the catalog: how many of that name, in the first schema that has any; *ret the only one. */
-static uint32_t find_functions(struct scope *s, const struct parts *p, oid_t *ret)
+static uint32_t find_functions(struct scope *s, const struct reg_parts *p, oid_t *ret)
 {
     const struct bind_env *env = s->env;
     const struct function_def *const *found;
@@ -153,7 +146,7 @@ static uint32_t find_functions(struct scope *s, const struct parts *p, oid_t *re
     return n;
 }
 
-static enum status read_proc(struct scope *s, struct slice text, const struct parts *p,
+static enum status read_proc(struct scope *s, struct slice text, const struct reg_parts *p,
                              oid_t *ret)
 {
     const struct proc_def *const *found;
@@ -173,7 +166,7 @@ static enum status read_proc(struct scope *s, struct slice text, const struct pa
     return OK;
 }
 
-static enum status read_schema(struct scope *s, const struct parts *p, oid_t *ret)
+static enum status read_schema(struct scope *s, const struct reg_parts *p, oid_t *ret)
 {
     const struct bind_env *env = s->env;
     if (p->count != 1) return FAIL(INVALID_NAME, "invalid name syntax");
@@ -184,7 +177,7 @@ static enum status read_schema(struct scope *s, const struct parts *p, oid_t *re
     return OK;
 }
 
-static enum status read_role(struct scope *s, const struct parts *p, oid_t *ret)
+static enum status read_role(struct scope *s, const struct reg_parts *p, oid_t *ret)
 {
     if (p->count != 1) return FAIL(INVALID_NAME, "invalid name syntax");
     const struct role_def *r = catalog_role(s->env->catalog, slice_of(p->names[0]));
@@ -196,8 +189,8 @@ static enum status read_role(struct scope *s, const struct parts *p, oid_t *ret)
 enum status bind__read_reg(struct scope *s, type_id type, struct slice text, oid_t *ret)
 {
     uint64_t number;
-    struct parts p = {0};
-    if (slice_eq(text, SLICE("-"))) {
+    struct reg_parts p = {0};
+    if (slice_eq(text, SLICE("-")) && type != TYPE_REGOPER) {
         *ret = 0;
         return OK;
     }
@@ -205,9 +198,13 @@ enum status bind__read_reg(struct scope *s, type_id type, struct slice text, oid
         *ret = (oid_t)number;
         return OK;
     }
-    if (type == TYPE_REGTYPE) return read_type(s, text, ret);
-    TRY(split(s, text, &p));
+    if (type == TYPE_REGTYPE) return bind__reg_type(s, text, ret);
+    if (type == TYPE_REGPROCEDURE) return bind__read_procedure(s, text, ret);
+    if (type == TYPE_REGOPERATOR) return bind__read_operator(s, text, ret);
+    if (type == TYPE_REGOPER) return bind__read_oper(text, ret);
+    TRY(bind__reg_split(s, text, &p));
     switch (type) {
+    case TYPE_REGCOLLATION: return bind__read_collation(&p, ret);
     case TYPE_REGCLASS: return read_class(s, text, &p, ret);
     case TYPE_REGPROC: return read_proc(s, text, &p, ret);
     case TYPE_REGNAMESPACE: return read_schema(s, &p, ret);
