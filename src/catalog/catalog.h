@@ -20,6 +20,7 @@ enum {
     /* Predefined: the same in every snapshot, they cannot be changed. */
     OID_ROLE_READ_SERVER_FILES = 4569,
     OID_ROLE_WRITE_SERVER_FILES = 4570,
+    OID_ROLE_DATABASE_OWNER = 6171, /* whoever owns the database at hand */
     NAME_BYTES_MAX = 63,
     TABLE_COLUMNS_MAX = 1600,
 };
@@ -203,7 +204,8 @@ const struct role_def *catalog_role(const struct catalog *c, struct slice name);
 const struct role_def *catalog_role_by_oid(const struct catalog *c, oid_t oid);
 static inline bool role_is_predefined(oid_t oid)
 {
-    return oid == OID_ROLE_READ_SERVER_FILES || oid == OID_ROLE_WRITE_SERVER_FILES;
+    return oid == OID_ROLE_READ_SERVER_FILES || oid == OID_ROLE_WRITE_SERVER_FILES ||
+           oid == OID_ROLE_DATABASE_OWNER;
 }
 /* Has it the rights of the other: as a member of it, or of a member? */
 bool catalog_role_has(const struct catalog *c, oid_t role, oid_t other);
@@ -290,6 +292,7 @@ struct function_def {
     char parallel;            /* 'u' 'r' 's' */
     float cost, rows;
     const char *comment;
+    const char *acl;          /* "{=X/owner,…}"; NULL: the owner and everybody may call it */
     uint64_t stamp;           /* of this very definition, in this process; worked out */
     uint64_t variant;         /* binder: polymorphic types are replaced here, by which ones; 0: as in the
                                  catalog */

@@ -5,7 +5,8 @@
 #include "catalog/catalog_priv.h"
 
 enum {
-    FORMAT_VERSION = 5,
+    FORMAT_VERSION = 6,
+    FORMAT_WITHOUT_FUNCTION_ACL = 5,
     FORMAT_WITHOUT_TRANSITIONS = 4, /* of triggers */
     FORMAT_WITHOUT_TRIGGERS = 3,
     FORMAT_WITHOUT_SET_COLUMNS = 2, /* of foreign keys */
@@ -295,6 +296,7 @@ static void walk_function(struct codec *c, struct function_def *f)
     FIELD(c, f->cost);
     FIELD(c, f->rows);
     text(c, &f->comment);
+    if (c->version > FORMAT_WITHOUT_FUNCTION_ACL) text(c, &f->acl);
 }
 
 static void walk_sequence(struct codec *c, struct table_def *t)

@@ -229,8 +229,8 @@ enum status catalog_bootstrap(struct txn *t, const char *database)
     struct schema_def schemas[] = {
         {OID_SCHEMA_PG_CATALOG, 0, "pg_catalog", OID_ROLE_BOOTSTRAP, "system catalog schema", NULL},
         {OID_SCHEMA_INFORMATION_SCHEMA, 0, "information_schema", OID_ROLE_BOOTSTRAP, NULL, NULL},
-        {OID_SCHEMA_PUBLIC, OID_DATABASE_FIRST, "public", OID_ROLE_BOOTSTRAP,
-         "standard public schema", "{postgres=UC/postgres,=U/postgres}"},
+        {OID_SCHEMA_PUBLIC, OID_DATABASE_FIRST, "public", OID_ROLE_DATABASE_OWNER,
+         "standard public schema", "{pg_database_owner=UC/pg_database_owner,=U/pg_database_owner}"},
     };
     for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++)
         TRY(bootstrap_put(t, OBJ_SCHEMA, schemas[i].oid, &schemas[i]));

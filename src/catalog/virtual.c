@@ -69,7 +69,7 @@ static struct object *build_role(oid_t oid, const char *name)
 
 static void build(void)
 {
-    enum { ROLES = 2 };
+    enum { ROLES = 3 };
     size_t tables = 0;
     for (size_t i = 0; i < LINE_COUNT; i++) tables += lines[i].kind != 0;
     objects = mem_alloc(MEM_CATALOG, (tables + ROLES) * sizeof *objects);
@@ -80,6 +80,7 @@ static void build(void)
         object_count++;
         at += 1 + columns;
     }
+    objects[object_count++] = build_role(OID_ROLE_DATABASE_OWNER, "pg_database_owner");
     objects[object_count++] = build_role(OID_ROLE_READ_SERVER_FILES, "pg_read_server_files");
     objects[object_count++] = build_role(OID_ROLE_WRITE_SERVER_FILES, "pg_write_server_files");
 }

@@ -300,8 +300,6 @@ enum status copy__in(struct copy *c, char tag[64])
 {
     struct cached_plan *p;
     uint64_t rows = 0;
-    if (c->column_count == 0)
-        return FAIL(FEATURE_NOT_SUPPORTED, "COPY FROM without columns is not supported");
     TRY(make_plan(c, &p));
     enum status result = session__lock_plan(c->s, p);
     if (result == OK) result = load_in_statement(c, p->plan, &rows);

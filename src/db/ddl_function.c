@@ -255,12 +255,16 @@ static enum status find_result(struct making *m)
 static enum status number(const struct ast_def_elem *e, float *ret)
 {
     const char *text = ddl__option_text(e);
-    union value v;
+    union value v = {0};
     struct arena a;
-    arena_init(&a, MEM_QUERY);
-    enum status st = value_from_text(TYPE_FLOAT4, -1, slice_of(text), &format_default, &a, &v);
-    arena_release(&a);
-    TRY(st);
+    if (text) {
+        arena_init(&a, MEM_QUERY);
+        enum status st = value_from_text(TYPE_FLOAT4, -1, slice_of(text), &format_default, &a, &v);
+        arena_release(&a);
+        TRY(st);
+    } else if (e->arg && e->arg->kind == AST_CONST) {
+        v.f32 = (float)AST(e->arg, ast_const)->ival; /* whole numbers have no text */
+    }
     if (!(v.f32 > 0))
         return FAIL(INVALID_PARAMETER_VALUE, "%s must be positive",
                     strcmp(e->name, "cost") == 0 ? "COST" : "ROWS");
@@ -410,6 +414,7 @@ enum status ddl__create_function(struct ddl *d, const struct ast_create_function
         f->proc.oid = old->proc.oid;
         f->owner = old->owner;
         f->comment = old->comment;
+        f->acl = old->acl;
     }
     TRY(check_body(&m));
     if (!old) TRY(ddl__new_oid(d, &f->proc.oid));

@@ -49,7 +49,7 @@ static const char *words(struct ddl *d, const struct ast_routine *r, const type_
     strbuf_adds(&b, dotted(d, &r->name));
     strbuf_addc(&b, '(');
     for (uint32_t i = 0; i < r->type_count; i++) {
-        if (i) strbuf_addc(&b, ',');
+        if (i) strbuf_adds(&b, ", ");
         session__type_name(d->s, types[i], -1, &b);
     }
     strbuf_addc(&b, ')');
@@ -62,7 +62,7 @@ struct search {
 };
 
 static void look(struct ddl *d, oid_t schema, const struct ast_routine *r, const type_id *types,
-                 struct search *x)
+                 char kind, struct search *x)
 {
     const struct function_def *const *list;
     const char *name = r->name.items[r->name.count - 1];
@@ -72,6 +72,7 @@ static void look(struct ddl *d, oid_t schema, const struct ast_routine *r, const
         bool same = p->arg_count == r->type_count &&
                     (!r->type_count || memcmp(p->args, types, r->type_count * sizeof *types) == 0);
         if (!r->unspecified && !same) continue;
+        if (r->unspecified && kind != 'r' && (kind == 'p') != (p->kind == 'p')) continue;
         if (x->count && !r->unspecified) continue; /* hidden by the path */
         if (!x->count) x->found = list[i];
         x->count++;
@@ -116,8 +117,8 @@ static enum status argument_types(struct ddl *d, const struct ast_routine *r, ty
     return OK;
 }
 
-static enum status find(struct ddl *d, const struct ast_routine *r, char kind, bool missing_ok,
-                        const struct function_def **ret)
+enum status ddl__find_function(struct ddl *d, const struct ast_routine *r, char kind,
+                               bool missing_ok, const struct function_def **ret)
 {
     struct search x = {0};
     type_id *types;
@@ -134,12 +135,15 @@ static enum status find(struct ddl *d, const struct ast_routine *r, char kind, b
     TRY(st);
     if (r->name.count > 1) {
         const char *name = r->name.items[r->name.count - 2];
-        const struct schema_def *s = catalog_schema(d->s->catalog, d->s->database_oid, slice_of(name));
+        const struct schema_def *s =
+            strcmp(name, "pg_temp") == 0 && p->temporary
+                ? catalog_schema_by_oid(d->s->catalog, p->temporary)
+                : catalog_schema(d->s->catalog, d->s->database_oid, slice_of(name));
         if (!s && missing_ok) return ddl__notice(d, "schema \"%s\" does not exist, skipping", name);
         if (!s) return FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", name);
-        look(d, s->oid, r, types, &x);
+        look(d, s->oid, r, types, kind, &x);
     } else {
-        for (uint32_t i = 0; i < p->count; i++) look(d, p->schemas[i], r, types, &x);
+        for (uint32_t i = 0; i < p->count; i++) look(d, p->schemas[i], r, types, kind, &x);
     }
     if (!x.count) return none(d, r, types, kind, missing_ok);
     if (x.count > 1) {
@@ -148,8 +152,7 @@ static enum status find(struct ddl *d, const struct ast_routine *r, char kind, b
                           kind_word(kind));
     }
     if (kind != 'r' && x.found->proc.kind != kind)
-        return FAIL(WRONG_OBJECT_TYPE, "%s is not a %s", pl__signature(d->s, x.found, d->a),
-                    kind_word(kind));
+        return FAIL(WRONG_OBJECT_TYPE, "%s is not a %s", words(d, r, types), kind_word(kind));
     *ret = x.found;
     return OK;
 }
@@ -282,7 +285,7 @@ enum status ddl__drop_functions(struct ddl *d, const struct ast_drop_function *n
 {
     for (uint32_t i = 0; i < n->count; i++) {
         const struct function_def *f;
-        TRY(find(d, &n->routines[i], n->kind, n->if_exists, &f));
+        TRY(ddl__find_function(d, &n->routines[i], n->kind, n->if_exists, &f));
         if (!f) continue;
         TRY(own(d, f));
         TRY(drop_one(d, f, n->cascade));
@@ -307,7 +310,7 @@ enum status ddl__drop_schema_functions(struct ddl *d, oid_t schema)
 enum status ddl__alter_function(struct ddl *d, const struct ast_alter_function *n)
 {
     const struct function_def *f;
-    TRY(find(d, &n->routine, n->kind, false, &f));
+    TRY(ddl__find_function(d, &n->routine, n->kind, false, &f));
     TRY(own(d, f));
     struct function_def def = *f;
     for (uint32_t i = 0; i < n->options.count; i++)
@@ -333,7 +336,7 @@ enum status ddl__name_function(struct ddl *d, const struct ast_name_function *n)
 {
     const struct function_def *f;
     const struct schema_def *schema;
-    TRY(find(d, &n->routine, n->kind, false, &f));
+    TRY(ddl__find_function(d, &n->routine, n->kind, false, &f));
     TRY(own(d, f));
     struct function_def def = *f;
     switch (n->what) {

@@ -3,17 +3,26 @@
  * Rights are kept as the text of a PostgreSQL ACL, "{owner=arwdDxt/owner,bob=r/owner,=r/owner}":
  * letters are privileges, a star the right to pass the one before it on, no name means
  * everybody. */
-#include "db/ddl_priv.h"
+#include "db/ddl_routine_priv.h"
 
 static const struct privilege {
     const char *name;
     char letter;
 } privileges[] = {{"select", 'r'},  {"insert", 'a'},     {"update", 'w'},  {"delete", 'd'},
                   {"truncate", 'D'}, {"references", 'x'}, {"trigger", 't'}, {"usage", 'U'},
-                  {"create", 'C'},  {"connect", 'c'},    {"temporary", 'T'}, {"temp", 'T'}};
+                  {"create", 'C'},  {"connect", 'c'},    {"temporary", 'T'}, {"temp", 'T'},
+                  {"execute", 'X'}};
 
 enum { LETTERS = 12 };
-static const char letter_order[LETTERS] = "arwdDxtUCTc";
+static const char letter_order[LETTERS + 1] = "arwdDxtXUCTc";
+
+/* What can be granted on a kind of object, and what of it everybody has without a grant. */
+static const struct grantable {
+    const char *word, *letters, *everybody;
+} on_table = {"table", "arwdDxt", ""}, on_sequence = {"sequence", "rwU", ""},
+  on_schema = {"schema", "UC", ""}, on_database = {"database", "CTc", "Tc"},
+  on_function = {"function", "X", "X"}, on_procedure = {"procedure", "X", "X"},
+  on_routine = {"routine", "X", "X"};
 
 struct acl_item {
     const char *grantee; /* "": everybody */
@@ -40,13 +49,19 @@ static struct acl_item *item_for(struct ddl *d, struct acl *l, const char *grant
 
 /* --- text ----------------------------------------------------------------------------------- */
 
-static void read_acl(struct ddl *d, const char *text, const char *owner, const char *all,
+static void give_all(struct ddl *d, struct acl *l, const char *grantee, const char *letters)
+{
+    struct acl_item *x = item_for(d, l, grantee);
+    for (; *letters; letters++) x->has[place_of(*letters)] = true;
+}
+
+static void read_acl(struct ddl *d, const char *text, const char *owner, const struct grantable *on,
                      struct acl *ret)
 {
     *ret = (struct acl){0};
     if (!text) {
-        struct acl_item *x = item_for(d, ret, owner);
-        for (; *all; all++) x->has[place_of(*all)] = true;
+        if (*on->everybody) give_all(d, ret, "", on->everybody);
+        give_all(d, ret, owner, on->letters);
         return;
     }
     if (*text == '{') text++;
@@ -88,19 +103,27 @@ static const char *write_acl(struct ddl *d, const struct acl *l, const char *own
 
 /* --- one object ----------------------------------------------------------------------------- */
 
-static const char *all_letters(enum object_kind k)
+static const char *upper(struct ddl *d, const char *word)
 {
-    return k == OBJECT_SCHEMA     ? "UC"
-           : k == OBJECT_SEQUENCE ? "rwU"
-           : k == OBJECT_DATABASE ? "CTc"
-                                  : "arwdDxt";
+    char *s = arena_strdup(d->a, word);
+    for (char *p = s; *p; p++)
+        if (*p >= 'a' && *p <= 'z') *p = (char)(*p - 32);
+    return s;
 }
 
-static enum status letters_of(const struct ast_grant *n, enum object_kind k, bool ret[LETTERS])
+static enum status not_grantable(struct ddl *d, const char *privilege, char letter,
+                                 const struct grantable *on)
 {
-    const char *all = all_letters(k);
+    bool of_none = on == &on_table && !strchr(on_sequence.letters, letter);
+    return FAIL(INVALID_GRANT_OPERATION, "invalid privilege type %s for %s", upper(d, privilege),
+                of_none ? "relation" : on->word);
+}
+
+static enum status letters_of(struct ddl *d, const struct ast_grant *n, const struct grantable *on,
+                              bool ret[LETTERS])
+{
     memset(ret, 0, LETTERS * sizeof *ret);
-    for (const char *p = all; *p && n->privileges.count == 0; p++) ret[place_of(*p)] = true;
+    for (const char *p = on->letters; *p && n->privileges.count == 0; p++) ret[place_of(*p)] = true;
     for (uint32_t i = 0; i < n->privileges.count; i++) {
         char letter = 0;
         for (size_t j = 0; j < sizeof privileges / sizeof privileges[0]; j++)
@@ -108,23 +131,22 @@ static enum status letters_of(const struct ast_grant *n, enum object_kind k, boo
                 letter = privileges[j].letter;
         if (!letter)
             return FAIL(SYNTAX_ERROR, "unrecognized privilege type \"%s\"", n->privileges.items[i]);
-        if (!strchr(all, letter))
-            return FAIL(SYNTAX_ERROR_OR_ACCESS_RULE, "invalid privilege type %s for this object",
-                        n->privileges.items[i]);
+        if (!strchr(on->letters, letter))
+            return not_grantable(d, n->privileges.items[i], letter, on);
         ret[place_of(letter)] = true;
     }
     return OK;
 }
 
-static enum status change_acl(struct ddl *d, const struct ast_grant *n, enum object_kind k,
+static enum status change_acl(struct ddl *d, const struct ast_grant *n, const struct grantable *on,
                               const char *old, oid_t owner, const char **ret)
 {
     bool letters[LETTERS];
     struct acl l;
     const struct role_def *o = catalog_role_by_oid(d->s->catalog, owner);
     const char *owner_name = o ? o->name : "postgres";
-    TRY(letters_of(n, k, letters));
-    read_acl(d, old, owner_name, all_letters(k), &l);
+    TRY(letters_of(d, n, on, letters));
+    read_acl(d, old, owner_name, on, &l);
     for (uint32_t i = 0; i < n->grantees.count; i++) {
         const char *grantee = n->grantees.items[i];
         oid_t oid;
@@ -154,7 +176,7 @@ static enum status grant_table(struct ddl *d, const struct ast_grant *n, const s
     if (!ddl__is_owner(d->s, t->owner))
         return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for %s %s", ddl__kind_word(t),
                     t->name);
-    TRY(change_acl(d, n, t->kind == 'S' ? OBJECT_SEQUENCE : OBJECT_TABLE, t->acl, t->owner,
+    TRY(change_acl(d, n, t->kind == 'S' ? &on_sequence : &on_table, t->acl, t->owner,
                    &changed.acl));
     return ddl__put_table(d, &changed);
 }
@@ -166,7 +188,7 @@ static enum status grant_schema(struct ddl *d, const struct ast_grant *n, const 
     struct schema_def changed = *s;
     if (!ddl__is_owner(d->s, s->owner))
         return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for schema %s", name);
-    TRY(change_acl(d, n, OBJECT_SCHEMA, s->acl, s->owner, &changed.acl));
+    TRY(change_acl(d, n, &on_schema, s->acl, s->owner, &changed.acl));
     return ddl__put_schema(d, &changed);
 }
 
@@ -177,7 +199,7 @@ static enum status grant_database(struct ddl *d, const struct ast_grant *n, cons
     const char *unused;
     const struct database_def *db = catalog_database(d->s->catalog, slice_of(name));
     if (!db) return FAIL(INVALID_CATALOG_NAME, "database \"%s\" does not exist", name);
-    return change_acl(d, n, OBJECT_DATABASE, NULL, db->owner, &unused);
+    return change_acl(d, n, &on_database, NULL, db->owner, &unused);
 }
 
 static enum status grant_all_in(struct ddl *d, const struct ast_grant *n, const char *name)
@@ -194,8 +216,56 @@ static enum status grant_all_in(struct ddl *d, const struct ast_grant *n, const 
     return OK;
 }
 
+/* --- functions ------------------------------------------------------------------------------- */
+
+static enum status grant_function(struct ddl *d, const struct ast_grant *n,
+                                  const struct function_def *f)
+{
+    struct function_def changed = *f;
+    char kind = n->routine_kind;
+    if (!ddl__is_owner(d->s, f->owner))
+        return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for %s %s",
+                    f->proc.kind == 'p' ? "procedure" : "function", f->proc.name);
+    TRY(change_acl(d, n, kind == 'f' ? &on_function : kind == 'p' ? &on_procedure : &on_routine,
+                   f->acl, f->owner, &changed.acl));
+    return ddl__put_function(d, &changed);
+}
+
+static enum status grant_functions_in(struct ddl *d, const struct ast_grant *n, const char *name)
+{
+    const struct schema_def *s;
+    const struct function_def *f;
+    ARRAY(const struct function_def *) found = {0};
+    size_t pos = 0;
+    TRY(ddl__schema(d, name, &s));
+    while (catalog_next_function(d->s->catalog, &pos, &f)) {
+        bool procedure = f->proc.kind == 'p';
+        if (f->schema != s->oid) continue;
+        if (n->routine_kind == 'r' || procedure == (n->routine_kind == 'p'))
+            ARENA_PUSH(d->a, &found, f);
+    }
+    for (size_t i = 0; i < found.count; i++) TRY(grant_function(d, n, found.data[i]));
+    return OK;
+}
+
+static enum status grant_functions(struct ddl *d, const struct ast_grant *n)
+{
+    const struct function_def *f;
+    for (uint32_t i = 0; i < n->object_count; i++) {
+        if (n->on_all_in_schema) {
+            const struct name_list *names = &n->objects[i];
+            TRY(grant_functions_in(d, n, names->items[names->count - 1]));
+            continue;
+        }
+        TRY(ddl__find_function(d, &n->routines[i], n->routine_kind, false, &f));
+        TRY(grant_function(d, n, f));
+    }
+    return OK;
+}
+
 enum status ddl__grant(struct ddl *d, const struct ast_grant *n)
 {
+    if (n->routine_kind) return grant_functions(d, n);
     for (uint32_t i = 0; i < n->object_count; i++) {
         const struct name_list *names = &n->objects[i];
         const char *last = names->items[names->count - 1];

@@ -122,6 +122,10 @@ enum status ddl__schema(struct ddl *d, const char *name, const struct schema_def
 bool ddl__is_owner(const struct session *s, oid_t owner)
 {
     if (s->superuser || owner == s->user_oid) return true;
+    if (owner == OID_ROLE_DATABASE_OWNER) {
+        const struct database_def *db = catalog_database_by_oid(s->catalog, s->database_oid);
+        return db && db->owner != owner && ddl__is_owner(s, db->owner);
+    }
     const struct role_def *r = catalog_role_by_oid(s->catalog, s->user_oid);
     for (uint32_t i = 0; r && r->inherit && i < r->member_of_count; i++)
         if (r->member_of[i] == owner) return true;

@@ -40,6 +40,9 @@ bool ddl__function_takes(const struct function_def *f, oid_t relation);
 enum status ddl__check_row_type(struct ddl *d, const struct table_def *t) MUST;
 enum status ddl__create_type(struct ddl *d, const struct ast_create_table *n) MUST;
 enum status ddl__drop_types(struct ddl *d, const struct ast_drop *n) MUST;
+/* The composite type of that name; the row of a table is none. */
+enum status ddl__row_type(struct ddl *d, const struct ast_range_var *v,
+                          const struct table_def **ret) MUST;
 
 /* --- ddl.c --- */
 void ddl__tag(char tag[64], const char *text);

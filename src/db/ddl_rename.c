@@ -44,7 +44,8 @@ static enum status rename_relation(struct ddl *d, const struct ast_rename *n)
     if (n->object == OBJECT_INDEX && !catalog_lookup(d->s->catalog, path, schema, name))
         return ddl__find(d, n->relation, 0, false, &t);
     if (n->object == OBJECT_INDEX) return ddl__find_index(d, n->relation, false, &x);
-    TRY(ddl__find(d, n->relation, kind, false, &t));
+    if (n->object == OBJECT_ROW_TYPE) TRY(ddl__row_type(d, n->relation, &t));
+    else TRY(ddl__find(d, n->relation, kind, false, &t));
     TRY(ddl__own_table(d, t));
     TRY(ddl__check_free(d, t->schema, n->new_name));
     TRY(ddl__lock(d, t->oid, LOCK_ACCESS_EXCLUSIVE));
@@ -194,6 +195,7 @@ enum status ddl__rename(struct ddl *d, const struct ast_rename *n)
     case OBJECT_VIEW:
     case OBJECT_MATERIALIZED_VIEW:
     case OBJECT_SEQUENCE:
+    case OBJECT_ROW_TYPE:
     case OBJECT_INDEX: return rename_relation(d, n);
     case OBJECT_COLUMN: return rename_column(d, n);
     case OBJECT_CONSTRAINT: return rename_constraint(d, n);
@@ -273,7 +275,8 @@ enum status ddl__alter_owner(struct ddl *d, const struct ast_alter_object *n)
     if (!n->relation)
         return FAIL(FEATURE_NOT_SUPPORTED,
                     "the owner of this kind of object cannot be changed yet");
-    TRY(ddl__find(d, n->relation, 0, n->missing_ok, &t));
+    if (n->object == OBJECT_ROW_TYPE) TRY(ddl__row_type(d, n->relation, &t));
+    else TRY(ddl__find(d, n->relation, 0, n->missing_ok, &t));
     if (!t) return OK;
     TRY(ddl__own_table(d, t));
     return ddl__set_owner(d, t, n->new_value);
@@ -303,7 +306,8 @@ enum status ddl__alter_schema(struct ddl *d, const struct ast_alter_object *n)
     char kind = ddl__kind_of(n->object, 0);
     if (!n->relation)
         return FAIL(FEATURE_NOT_SUPPORTED, "this kind of object cannot be moved yet");
-    TRY(ddl__find(d, n->relation, kind, n->missing_ok, &t));
+    if (n->object == OBJECT_ROW_TYPE) TRY(ddl__row_type(d, n->relation, &t));
+    else TRY(ddl__find(d, n->relation, kind, n->missing_ok, &t));
     if (!t) return OK;
     TRY(ddl__own_table(d, t));
     TRY(ddl__schema(d, n->new_value, &s));

@@ -14,6 +14,9 @@ enum status ddl__put_function(struct ddl *d, const struct function_def *f) MUST;
 /* The one with just these arguments; NULL. */
 const struct function_def *ddl__function_exact(struct ddl *d, oid_t schema, const char *name,
                                                const type_id *args, uint32_t count);
+/* kind 'r': of any. missing_ok: a notice, and *ret is NULL. */
+enum status ddl__find_function(struct ddl *d, const struct ast_routine *r, char kind,
+                               bool missing_ok, const struct function_def **ret) MUST;
 enum status ddl__drop_functions(struct ddl *d, const struct ast_drop_function *n) MUST;
 /* 2BP01 when anything depends on it. */
 enum status ddl__drop_function(struct ddl *d, const struct function_def *f) MUST;

@@ -83,6 +83,24 @@ static const struct table_def *type_named(struct ddl *d, const struct ast_range_
     return t && t->kind != 'S' && t->virtual_id < 0 ? t : NULL;
 }
 
+enum status ddl__row_type(struct ddl *d, const struct ast_range_var *v,
+                          const struct table_def **ret)
+{
+    const struct table_def *t = type_named(d, v);
+    if (!t && type_by_name(slice_of(v->name)) && (!v->schema || strcmp(v->schema, "pg_catalog") == 0))
+        return FAIL(INSUFFICIENT_PRIVILEGE, "must be owner of type %s",
+                    type_by_name(slice_of(v->name))->sql_name);
+    if (!t)
+        return FAIL(UNDEFINED_OBJECT, "type \"%s%s%s\" does not exist", v->schema ? v->schema : "",
+                    v->schema ? "." : "", v->name);
+    if (t->kind != 'c') {
+        FAIL(WRONG_OBJECT_TYPE, "%s is a table's row type", ddl__quote(d->a, t->name));
+        return error_hint("Use ALTER TABLE instead.");
+    }
+    *ret = t;
+    return OK;
+}
+
 enum status ddl__drop_types(struct ddl *d, const struct ast_drop *n)
 {
     struct drop_item *items = ARENA_ARRAY(d->a, struct drop_item, n->name_count);

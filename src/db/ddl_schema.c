@@ -131,29 +131,60 @@ enum status ddl__create_database(struct ddl *d, const struct ast_database *n)
     def.oid = oids;
     TRY(ddl__put_database(d, &def));
     struct schema_def public = {.oid = oids + 1, .database = oids, .name = "public",
-                                .owner = def.owner, .comment = "standard public schema"};
-    const struct role_def *owner = catalog_role_by_oid(d->s->catalog, def.owner);
-    if (owner) { /* everybody may use it */
-        const char *name = ddl__quote(d->a, owner->name);
-        public.acl = arena_printf(d->a, "{%s=UC/%s,=U/%s}", name, name, name);
-    }
+                                .owner = OID_ROLE_DATABASE_OWNER, .comment = "standard public schema",
+                                .acl = "{pg_database_owner=UC/pg_database_owner,"
+                                       "=U/pg_database_owner}"};
     return ddl__put_schema(d, &public);
 }
 
-/* Other sessions in the database: it is in use. */
-static bool is_in_use(struct ddl *d, oid_t database)
+/* How many other sessions are in the database, and the number of one of them. */
+static uint32_t count_users(struct ddl *d, oid_t database, uint32_t *ret_pid)
 {
     struct db *db = d->s->db;
-    bool used = false;
+    uint32_t n = 0;
     fmutex_lock(&db->sessions_mutex);
-    for (const struct session *s = db->sessions; s; s = s->next)
-        used |= s != d->s && s->database_oid == database;
+    for (const struct session *s = db->sessions; s; s = s->next) {
+        if (s == d->s || s->database_oid != database) continue;
+        *ret_pid = s->pid;
+        n++;
+    }
     fmutex_unlock(&db->sessions_mutex);
-    return used;
+    return n;
+}
+
+/* A client that has said goodbye may not have gone yet: for that long one waits. WITH (FORCE) sends all away. */
+static enum status wait_for_users(struct ddl *d, const struct database_def *def, bool force)
+{
+    enum { LOOK_US = 10000, LOOKS = 500 };
+    uint32_t pid = 0, n = count_users(d, def->oid, &pid);
+    for (int i = 0; n && i < LOOKS; i++) {
+        if (force) (void)db_terminate(d->s->db, pid);
+        if (fiber_sleep_us(LOOK_US) == PARK_CANCELED)
+            return FAIL(QUERY_CANCELED, "canceling statement due to user request");
+        n = count_users(d, def->oid, &pid);
+    }
+    if (!n) return OK;
+    FAIL(OBJECT_IN_USE, "database \"%s\" is being accessed by other users", def->name);
+    return error_detail(n == 1 ? "There is %u other session using the database."
+                               : "There are %u other sessions using the database.", n);
+}
+
+static enum status drop_options(const struct ast_database *n, bool *ret_force)
+{
+    *ret_force = false;
+    for (uint32_t i = 0; i < n->options.count; i++) {
+        const struct ast_def_elem *e = AST(n->options.items[i], ast_def_elem);
+        if (strcmp(e->name, "force") != 0)
+            return FAIL(SYNTAX_ERROR, "unrecognized DROP DATABASE option \"%s\"", e->name);
+        *ret_force = true;
+    }
+    return OK;
 }
 
 enum status ddl__drop_database(struct ddl *d, const struct ast_database *n)
 {
+    bool force;
+    TRY(drop_options(n, &force));
     const struct database_def *def = catalog_database(d->s->catalog, slice_of(n->name));
     if (!def && n->if_exists)
         return ddl__notice(d, "database \"%s\" does not exist, skipping", n->name);
@@ -162,8 +193,7 @@ enum status ddl__drop_database(struct ddl *d, const struct ast_database *n)
         return FAIL(INSUFFICIENT_PRIVILEGE, "must be owner of database %s", n->name);
     if (def->oid == d->s->database_oid)
         return FAIL(OBJECT_IN_USE, "cannot drop the currently open database");
-    if (is_in_use(d, def->oid))
-        return FAIL(OBJECT_IN_USE, "database \"%s\" is being accessed by other users", n->name);
+    TRY(wait_for_users(d, def, force));
     struct catalog *all = catalog_ref(d->s->catalog); /* walked while the catalog moves on */
     enum status s = OK;
     const struct table_def *t;

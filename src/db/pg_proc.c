@@ -62,7 +62,8 @@ enum status sys_catalog_functions(struct sys_scan *x)
                      I(p->strict), I(p->returns_set), C(letters[p->volatility]), C(f->parallel),
                      I(p->arg_count), I(p->default_count), I(p->result),
                      V(sys_vector_oid(x->arena, p->args, p->arg_count)), all_types(x, f),
-                     all_modes(x, f), all_names(x, f), defaults(x, f), N, T(f->source), N, N, N, N));
+                     all_modes(x, f), all_names(x, f), defaults(x, f), N, T(f->source), N, N, N,
+                     sys_array_from_text(x, TYPE_ACLITEM_ARRAY, f->acl)));
     }
     return OK;
 }

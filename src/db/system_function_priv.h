@@ -97,6 +97,11 @@ enum status sys_find_relation(struct session *s, const char *text, struct arena 
 /* 42P01 with the name as it was written. */
 enum status sys_no_relation(const struct sys_relation_ref *r) MUST;
 
+/* The function that a text like "app.add(integer)" names; an error when there is none
+ * (system_procedure.c). */
+enum status sys_find_procedure(struct session *s, const char *text, struct arena *a,
+                               oid_t *ret) MUST;
+
 /* --- system_view.c --- */
 enum status sys_relation_is_updatable(struct sys_call *c) MUST;
 enum status sys_column_is_updatable(struct sys_call *c) MUST;

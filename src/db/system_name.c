@@ -3,6 +3,7 @@
 #include "db/pl_priv.h"
 #include "db/system_function_priv.h"
 #include "sql/type_name.h"
+#include "types/record.h"
 
 enum { NAME_PARTS_MAX = 3, TYPE_CID = 29 };
 
@@ -92,42 +93,16 @@ static enum status text_regclass(struct sys_call *c)
     return sys_ret_oid(c, r.table ? r.table->oid : r.index->oid);
 }
 
-/* SQL's spelling or pg_type's, without regard to modifiers. */
-static const struct type_info *find_type(struct slice name)
-{
-    static const struct {
-        const char *name;
-        type_id type;
-    } others[] = {{"int", TYPE_INT4}, {"decimal", TYPE_NUMERIC}, {"float", TYPE_FLOAT8},
-                  {"timestamp", TYPE_TIMESTAMP}, {"time", TYPE_TIME}, {"char", TYPE_BPCHAR}};
-    int count;
-    const struct type_info *list = type_list(&count);
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (slice_eq_nocase(name, slice_of(others[i].name))) return type_get(others[i].type);
-    for (int i = 0; i < count; i++)
-        if (slice_eq_nocase(name, slice_of(list[i].sql_name)) ||
-            slice_eq_nocase(name, slice_of(list[i].name)))
-            return &list[i];
-    return NULL;
-}
-
+/* NULL where reading the name would fail. */
 static enum status to_regtype(struct sys_call *c)
 {
+    struct bind_env env;
+    oid_t oid;
     struct slice name = slice_of(sys_arg_text(c, 0));
-    while (name.len && is_blank(name.data[0])) name.data++, name.len--;
-    while (name.len && is_blank(name.data[name.len - 1])) name.len--;
-    if (slice_starts(name, SLICE("pg_catalog."))) {
-        name.data += sizeof "pg_catalog." - 1;
-        name.len -= sizeof "pg_catalog." - 1;
-    }
-    bool array = name.len > 2 && memcmp(name.data + name.len - 2, "[]", 2) == 0;
-    if (array) name.len -= 2;
-    const char *open = name.len ? memchr(name.data, '(', name.len) : NULL;
-    if (open) name.len = (size_t)(open - name.data);
-    while (name.len && is_blank(name.data[name.len - 1])) name.len--;
-    const struct type_info *t = find_type(name);
-    if (t && array) t = type_get(t->array);
-    return t ? sys_ret_oid(c, t->id) : sys_ret_null(c);
+    session__bind_env(c->s, &env, c->a, name);
+    if (bind_reg_name(&env, TYPE_REGTYPE, name, &oid) == OK) return sys_ret_oid(c, oid);
+    error_clear();
+    return sys_ret_null(c);
 }
 
 static enum status to_regnamespace(struct sys_call *c)
@@ -354,10 +329,15 @@ static enum status table_is_visible(struct sys_call *c)
     return sys_ret_bool(c, sys_relation_visible(c->s, oid));
 }
 
-/* Of what is built in, the names are always found. */
+/* Of what is built in, the names are always found; a row's is its relation's. */
 static enum status type_is_visible(struct sys_call *c)
 {
-    return type_get(sys_arg_oid(c, 0)) ? sys_ret_bool(c, true) : sys_ret_null(c);
+    type_id type = sys_arg_oid(c, 0);
+    const struct type_info *t = type_get(type);
+    if (!t) return sys_ret_null(c);
+    if (t->element && type_is_row(t->element)) type = t->element;
+    const struct table_def *of = type_row_table(c->s->catalog, type);
+    return sys_ret_bool(c, !of || sys_relation_visible(c->s, of->oid));
 }
 
 static enum status function_is_visible(struct sys_call *c)

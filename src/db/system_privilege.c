@@ -24,13 +24,18 @@ struct object {
 
 /* --- roles ----------------------------------------------------------------------------------- */
 
-static bool is_member(const struct catalog *catalog, const struct role_def *r, oid_t of, int depth)
+static bool is_member(const struct session *s, const struct role_def *r, oid_t of, int depth)
 {
+    const struct catalog *catalog = s->catalog;
     if (r->oid == of) return true;
+    if (of == OID_ROLE_DATABASE_OWNER) {
+        const struct database_def *db = catalog_database_by_oid(catalog, s->database_oid);
+        return db && db->owner != of && is_member(s, r, db->owner, depth);
+    }
     if (depth == ROLE_DEPTH_MAX) return false;
     for (uint32_t i = 0; i < r->member_of_count; i++) {
         const struct role_def *up = catalog_role_by_oid(catalog, r->member_of[i]);
-        if (up && is_member(catalog, up, of, depth + 1)) return true;
+        if (up && is_member(s, up, of, depth + 1)) return true;
     }
     return false;
 }
@@ -74,7 +79,7 @@ enum status sys_has_role(struct sys_call *c)
         !str_eq_nocase(what, "MEMBER WITH ADMIN OPTION"))
         return FAIL(INVALID_PARAMETER_VALUE, "unrecognized privilege type: \"%s\"", what);
     if (!user || !role) return sys_ret_bool(c, user && user->superuser);
-    return sys_ret_bool(c, user->superuser || is_member(c->s->catalog, user, role->oid, 0));
+    return sys_ret_bool(c, user->superuser || is_member(c->s, user, role->oid, 0));
 }
 
 /* --- objects --------------------------------------------------------------------------------- */
@@ -138,15 +143,23 @@ static enum status database_object(const struct sys_call *c, uint32_t i, struct 
     return OK;
 }
 
-/* Functions and types are built in, and everybody's. */
-static enum status builtin_object(const struct sys_call *c, uint32_t i, char kind,
-                                  struct object *ret)
+static enum status function_object(const struct sys_call *c, uint32_t i, struct object *ret)
+{
+    oid_t oid;
+    if (c->proc->args[i] == TYPE_OID) oid = sys_arg_oid(c, i);
+    else TRY(sys_find_procedure(c->s, sys_arg_text(c, i), c->a, &oid));
+    const struct function_def *f = catalog_function_by_oid(c->s->catalog, oid);
+    *ret = f ? (struct object){true, f->owner, f->acl, "X"}
+             : (struct object){proc_by_oid(oid) != NULL, OID_ROLE_BOOTSTRAP, NULL, "X"};
+    return OK;
+}
+
+/* Types are everybody's. */
+static enum status type_object(const struct sys_call *c, uint32_t i, struct object *ret)
 {
     bool exists = true;
-    if (c->proc->args[i] == TYPE_OID)
-        exists = kind == 'f' ? proc_by_oid(sys_arg_oid(c, i)) != NULL
-                             : type_get(sys_arg_oid(c, i)) != NULL;
-    *ret = (struct object){exists, OID_ROLE_BOOTSTRAP, NULL, "XU"};
+    if (c->proc->args[i] == TYPE_OID) exists = type_get(sys_arg_oid(c, i)) != NULL;
+    *ret = (struct object){exists, OID_ROLE_BOOTSTRAP, NULL, "U"};
     return OK;
 }
 
@@ -155,7 +168,7 @@ static enum status builtin_object(const struct sys_call *c, uint32_t i, char kin
 static bool allows(const struct sys_call *c, const struct role_def *user, const struct object *o,
                    char letter)
 {
-    if (user && (user->superuser || is_member(c->s->catalog, user, o->owner, 0))) return true;
+    if (user && (user->superuser || is_member(c->s, user, o->owner, 0))) return true;
     if (o->acl && user) return acl_gives(c->s->catalog, user, o->acl, letter, 0);
     if (o->acl) return ddl__acl_allows(o->acl, "", letter);
     return strchr(o->everyone, letter) != NULL;
@@ -216,7 +229,8 @@ enum status sys_has_privilege(struct sys_call *c)
     case 'r': TRY(table_object(c, at, &o)); break;
     case 'n': TRY(schema_object(c, at, &o)); break;
     case 'd': TRY(database_object(c, at, &o)); break;
-    default: TRY(builtin_object(c, at, k->kind, &o)); break;
+    case 'f': TRY(function_object(c, at, &o)); break;
+    default: TRY(type_object(c, at, &o)); break;
     }
     return check_list(c, k, user, &o);
 }

@@ -830,7 +830,8 @@ struct ast_lock {
     int mode; /* 1..8, as enum relation_lock */
     bool nowait;
 };
-struct ast_grant { /* accepted for tables, sequences, schemas, databases where the roles exist */
+struct ast_routine;
+struct ast_grant { /* accepted for tables, sequences, schemas, databases, functions where the roles exist */
     struct ast node;
     bool is_grant, on_all_in_schema;
     enum object_kind object;
@@ -839,6 +840,8 @@ struct ast_grant { /* accepted for tables, sequences, schemas, databases where t
     struct name_list privileges; /* empty: ALL */
     struct name_list grantees;   /* "public" for PUBLIC */
     bool grant_option, cascade;
+    char routine_kind;           /* 'f' 'p' 'r'; 0: not on functions */
+    struct ast_routine *routines; /* object_count; NULL: of a kind, in the schemas of `objects` */
 };
 struct ast_unsupported {
     struct ast node;

@@ -207,7 +207,9 @@ static enum status find_candidates(struct call *c, struct candidate **ret, uint3
             add_functions(c, env->path->schemas[i], &list);
     } else {
         const struct schema_def *s =
-            catalog_schema(env->catalog, env->path->database, slice_of(schema));
+            strcmp(schema, "pg_temp") == 0 && env->path->temporary
+                ? catalog_schema_by_oid(env->catalog, env->path->temporary)
+                : catalog_schema(env->catalog, env->path->database, slice_of(schema));
         if (!s)
             return bind__at(c->scope, f->node.location,
                             FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", schema));

@@ -2,6 +2,7 @@
  * read while binding, since they mean what the catalog and the search path say then; parameters and
  * texts come here when the session reads them. */
 #include "sql/bind/reg_priv.h"
+#include "types/record.h"
 
 static bool is_blank(char c)
 {
@@ -102,6 +103,21 @@ static const struct type_info *type_of_words(struct slice name)
     return NULL;
 }
 
+/* A name as the catalog has it, with its schema or by the search path: of a built-in type, or of a
+ * relation's row. */
+static type_id type_of_name(struct scope *s, const struct reg_parts *p)
+{
+    const struct bind_env *env = s->env;
+    const char *schema = p->count > 1 ? p->names[p->count - 2] : NULL;
+    const char *name = p->names[p->count - 1];
+    int count;
+    const struct type_info *list = type_list(&count);
+    for (int i = 0; (!schema || strcmp(schema, "pg_catalog") == 0) && i < count; i++)
+        if (strcmp(list[i].name, name) == 0) return list[i].id;
+    const struct table_def *t = catalog_lookup(env->catalog, env->path, schema, name);
+    return t && t->kind != 'S' && t->virtual_id < 0 ? type_row(t->oid) : TYPE_NONE;
+}
+
 /* "timestamp (3) with time zone[]": modifiers mean nothing here. */
 enum status bind__reg_type(struct scope *s, struct slice text, oid_t *ret)
 {
@@ -122,6 +138,10 @@ enum status bind__reg_type(struct scope *s, struct slice text, oid_t *ret)
         name = strbuf_slice(&b);
     }
     const struct type_info *found = type_of_words(bind__reg_trim(name));
+    struct reg_parts parts;
+    if (!found && bind__reg_split(s, bind__reg_trim(name), &parts) == OK)
+        found = type_get(type_of_name(s, &parts));
+    else if (!found) error_clear();
     if (!found || (array && !found->array))
         return FAIL(UNDEFINED_OBJECT, "type \"%.*s\" does not exist", (int)text.len, text.data);
     *ret = array ? found->array : found->id;

@@ -2,6 +2,8 @@
  * their own (copy_table.c). */
 #include "sql/parse/copy_priv.h"
 
+#include "sql/parse/copy_routine_priv.h"
+
 #include "sql/parse/scan_priv.h"
 
 static enum status refuse(const struct copy *c, const char *what)
@@ -215,7 +217,8 @@ static enum status copy_grant(struct copy *c, const GrantStmt *s, struct ast **r
     const char *object_name;
     *ret = NULL;
     enum object_kind object = copy__object_kind(s->objtype, &object_name);
-    if (object == OBJECT_OTHER || object == OBJECT_ROW_TYPE) {
+    char routine = copy__routine_kind(s->objtype);
+    if (!routine && (object == OBJECT_OTHER || object == OBJECT_ROW_TYPE)) {
         struct ast_unsupported *u = NODE_NEW(c, ast_unsupported, AST_UNSUPPORTED, -1);
         u->what = arena_printf(c->arena, "%s ON %s", s->is_grant ? "GRANT" : "REVOKE", object_name);
         *ret = &u->node;
@@ -231,7 +234,10 @@ static enum status copy_grant(struct copy *c, const GrantStmt *s, struct ast **r
     if (s->grantor)
         return copy__at(c, s->grantor->location,
                         FAIL(FEATURE_NOT_SUPPORTED, "GRANTED BY is not supported"));
-    copy_object_names(c, s->objects, &n->objects, &n->object_count);
+    n->routine_kind = routine;
+    if (routine && !n->on_all_in_schema)
+        TRY(copy__routines(c, s->objects, &n->routines, &n->object_count));
+    else copy_object_names(c, s->objects, &n->objects, &n->object_count);
     copy_roles(c, s->grantees, &n->grantees);
     n->privileges.count = (uint32_t)list_count(s->privileges);
     n->privileges.items = ARENA_ARRAY(c->arena, const char *, n->privileges.count);
@@ -245,6 +251,17 @@ static enum status copy_grant(struct copy *c, const GrantStmt *s, struct ast **r
 
 /* --- names, owners, drops, comments --------------------------------------------------------- */
 
+/* A type is named by a list of words. */
+static struct ast_range_var *type_name(struct copy *c, const Node *object)
+{
+    struct name_list names;
+    struct ast_range_var *v = NODE_NEW(c, ast_range_var, AST_RANGE_VAR, -1);
+    copy__names(c, (const List *)object, &names);
+    v->name = names.items[names.count - 1];
+    if (names.count > 1) v->schema = names.items[names.count - 2];
+    return v;
+}
+
 static struct ast *copy_rename(struct copy *c, const RenameStmt *s)
 {
     const char *name;
@@ -252,12 +269,12 @@ static struct ast *copy_rename(struct copy *c, const RenameStmt *s)
     enum object_kind of = copy__object_kind(s->relationType, &name);
     if (s->renameType == OBJECT_TABCONSTRAINT) of = OBJECT_TABLE;
     bool part = object == OBJECT_COLUMN || object == OBJECT_CONSTRAINT;
-    if (object == OBJECT_OTHER || object == OBJECT_ROW_TYPE || (part && of == OBJECT_OTHER))
-        return NULL;
+    if (object == OBJECT_OTHER || (part && of == OBJECT_OTHER)) return NULL;
     struct ast_rename *n = NODE_NEW(c, ast_rename, AST_RENAME, -1);
     n->object = object;
     n->relation_object = part ? of : object;
-    n->relation = copy__range_var(c, s->relation);
+    n->relation = object == OBJECT_ROW_TYPE ? type_name(c, s->object)
+                                            : copy__range_var(c, s->relation);
     n->old_name = copy__string(c, s->subname);
     n->new_name = copy__string(c, s->newname);
     n->missing_ok = s->missing_ok;
@@ -282,11 +299,12 @@ static struct ast *alter_object_new(struct copy *c, enum ast_kind kind, ObjectTy
 {
     const char *name;
     enum object_kind ours = copy__object_kind(type, &name);
-    if (ours == OBJECT_OTHER || (object && nodeTag(object) != T_String)) return NULL;
+    bool row_type = ours == OBJECT_ROW_TYPE && object && nodeTag(object) == T_List;
+    if (ours == OBJECT_OTHER || (object && nodeTag(object) != T_String && !row_type)) return NULL;
     struct ast_alter_object *n = NODE_NEW(c, ast_alter_object, kind, -1);
     n->object = ours;
-    n->relation = copy__range_var(c, relation);
-    if (object) n->name = copy__string(c, node_name(object));
+    n->relation = row_type ? type_name(c, object) : copy__range_var(c, relation);
+    if (object && !row_type) n->name = copy__string(c, node_name(object));
     return &n->node;
 }
 

@@ -1,9 +1,7 @@
 /* Statements on functions and triggers. */
 #include "sql/parse/copy_routine_priv.h"
 
-#include "sql/ast_routine.h"
-
-static char kind_of(ObjectType t)
+char copy__routine_kind(ObjectType t)
 {
     switch (t) {
     case OBJECT_FUNCTION: return 'f';
@@ -22,6 +20,16 @@ static enum status copy_routine(struct copy *c, const Node *n, struct ast_routin
     ret->types = ARENA_ARRAY(c->arena, struct ast_type_name *, ret->type_count);
     for (uint32_t i = 0; i < ret->type_count; i++)
         TRY(copy__type_name(c, (const TypeName *)list_item(o->objargs, (int)i), &ret->types[i]));
+    return OK;
+}
+
+enum status copy__routines(struct copy *c, const List *l, struct ast_routine **ret,
+                           uint32_t *ret_count)
+{
+    *ret_count = (uint32_t)list_count(l);
+    *ret = ARENA_ARRAY(c->arena, struct ast_routine, *ret_count);
+    for (uint32_t i = 0; i < *ret_count; i++)
+        TRY(copy_routine(c, list_item(l, (int)i), &(*ret)[i]));
     return OK;
 }
 
@@ -87,7 +95,7 @@ static enum status copy_alter_function(struct copy *c, const AlterFunctionStmt *
 {
     struct ast_alter_function *n = NODE_NEW(c, ast_alter_function, AST_ALTER_FUNCTION, -1);
     *ret = &n->node;
-    n->kind = kind_of(s->objtype);
+    n->kind = copy__routine_kind(s->objtype);
     TRY(copy_routine(c, (const Node *)s->func, &n->routine));
     return copy_options(c, s->actions, NULL, &n->options);
 }
@@ -143,26 +151,22 @@ static enum status copy_drop(struct copy *c, const DropStmt *s, struct ast **ret
         *ret = &t->node;
         return OK;
     }
-    if (!kind_of(s->removeType)) return OK;
+    if (!copy__routine_kind(s->removeType)) return OK;
     struct ast_drop_function *n = NODE_NEW(c, ast_drop_function, AST_DROP_FUNCTION, -1);
     *ret = &n->node;
-    n->kind = kind_of(s->removeType);
+    n->kind = copy__routine_kind(s->removeType);
     n->if_exists = s->missing_ok;
     n->cascade = s->behavior == DROP_CASCADE;
-    n->count = (uint32_t)list_count(s->objects);
-    n->routines = ARENA_ARRAY(c->arena, struct ast_routine, n->count);
-    for (uint32_t i = 0; i < n->count; i++)
-        TRY(copy_routine(c, list_item(s->objects, (int)i), &n->routines[i]));
-    return OK;
+    return copy__routines(c, s->objects, &n->routines, &n->count);
 }
 
 static enum status name_function(struct copy *c, ObjectType type, const Node *object,
                                  enum naming what, const char *value, struct ast **ret)
 {
-    if (!kind_of(type)) return OK;
+    if (!copy__routine_kind(type)) return OK;
     struct ast_name_function *n = NODE_NEW(c, ast_name_function, AST_NAME_FUNCTION, -1);
     *ret = &n->node;
-    n->kind = kind_of(type);
+    n->kind = copy__routine_kind(type);
     n->what = what;
     n->value = value;
     return copy_routine(c, object, &n->routine);
