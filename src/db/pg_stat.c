@@ -203,7 +203,8 @@ enum status sys_pg_indexes(struct sys_scan *x)
 static bool wanted(const struct sys_scan *x, const struct table_def *t)
 {
     bool all = strstr(x->table->name, "_all_") != NULL;
-    return t->kind == 'r' && (all || !sys_is_system(t));
+    bool system = strstr(x->table->name, "_sys_") != NULL;
+    return (t->kind == 'r' || t->kind == 'm') && (all || system == sys_is_system(t));
 }
 
 static int64_t live_rows(struct sys_scan *x, const struct table_def *t)
@@ -250,5 +251,28 @@ enum status sys_pg_stat_indexes(struct sys_scan *x)
             TRY(SYS_EMIT(x, I(t->oid), I(t->indexes[i]->oid), T(sys_schema_name(x, t->schema)),
                          T(t->name), T(t->indexes[i]->name), I(0), I(0), I(0)));
     }
+    return OK;
+}
+
+enum status sys_pg_statio_indexes(struct sys_scan *x)
+{
+    size_t pos = 0;
+    const struct table_def *t;
+    while (sys_next_table(x, &pos, &t)) {
+        if (!wanted(x, t)) continue;
+        for (uint16_t i = 0; i < t->index_count; i++)
+            TRY(SYS_EMIT(x, I(t->oid), I(t->indexes[i]->oid), T(sys_schema_name(x, t->schema)),
+                         T(t->name), T(t->indexes[i]->name), I(0), I(0)));
+    }
+    return OK;
+}
+
+enum status sys_pg_statio_sequences(struct sys_scan *x)
+{
+    size_t pos = 0;
+    const struct table_def *t;
+    while (sys_next_table(x, &pos, &t))
+        if (t->kind == 'S')
+            TRY(SYS_EMIT(x, I(t->oid), T(sys_schema_name(x, t->schema)), T(t->name), I(0), I(0)));
     return OK;
 }

@@ -193,6 +193,8 @@ SYS_ROWS(sys_helios_progress);
 SYS_ROWS(sys_pg_stat_tables);
 SYS_ROWS(sys_pg_stat_indexes);
 SYS_ROWS(sys_pg_statio_tables);
+SYS_ROWS(sys_pg_statio_indexes);
+SYS_ROWS(sys_pg_statio_sequences);
 SYS_ROWS(sys_pg_stat_ssl);
 SYS_ROWS(sys_pg_statistic);
 SYS_ROWS(sys_pg_stats);

@@ -12,6 +12,12 @@ struct view_text {
 
 enum { JOIN_DEPTH_MAX = 100 };
 
+/* The table or view that the relation is a name of; NULL. */
+static const struct table_def *named(const struct relation *r)
+{
+    return r->kind == REL_TABLE ? r->table : r->kind == REL_SUBQUERY ? r->view : NULL;
+}
+
 /* --- what is printed ------------------------------------------------------------------------- */
 
 static bool is_printable_expr(void *ctx, const struct expr *e)
@@ -39,7 +45,7 @@ static bool is_printable(const struct query *q)
 {
     if (!is_plain(q) || q->set_op != SETOP_NONE) return false;
     for (uint32_t i = 0; i < q->relation_count; i++)
-        if (q->relations[i]->kind != REL_TABLE) return false;
+        if (!named(q->relations[i])) return false;
     for (uint32_t i = 0; i < q->from_count; i++)
         if (!is_printable_from(q->from[i], 0)) return false;
     for (uint32_t i = 0; i < q->target_count; i++)
@@ -140,8 +146,8 @@ static void print_from_item(struct view_text *v, const struct query *q, const st
         [JOIN_RIGHT] = "RIGHT JOIN"};
     if (f->kind == FROM_RELATION) {
         const struct relation *r = q->relations[f->relation];
-        strbuf_adds(v->out, sys_relation_name(v->s, r->table, false, v->a));
-        if (r->alias && strcmp(r->alias, r->table->name) != 0)
+        strbuf_adds(v->out, sys_relation_name(v->s, named(r), false, v->a));
+        if (r->alias && strcmp(r->alias, named(r)->name) != 0)
             strbuf_addf(v->out, " %s", sys_quote(v->a, r->alias));
         return;
     }
@@ -224,7 +230,9 @@ static void use_own_names(struct query *q)
     for (uint32_t i = 0; i < q->relation_count; i++) {
         struct relation *r = q->relations[i];
         for (uint32_t k = 0; k < r->column_count; k++)
-            if (r->columns[k].attnum > 0)
+            if (r->kind == REL_SUBQUERY && k < r->view->column_count)
+                r->columns[k].name = r->view->columns[k].name;
+            else if (r->columns[k].attnum > 0)
                 r->columns[k].name = r->table->columns[r->columns[k].attnum - 1].name;
     }
 }
