@@ -7,7 +7,7 @@ packages="gcc meson ninja-build pkg-config make binutils python3 libc6-dev
   libpg-query-dev libssl-dev liburing-dev liblz4-dev libzstd-dev zlib1g-dev libxxhash-dev libisal-dev
   libmimalloc-dev libgmp-dev libhttp-parser-dev libicu-dev libedit-dev libcmocka-dev
   libpq-dev tzdata
-  postgresql-client-15 python3-psycopg2"
+  postgresql-client-15 python3-psycopg2 python3-sqlalchemy python3-django"
 headers=.deps/pgh/usr/include/postgresql/15/server/postgres.h
 
 missing=

@@ -30,6 +30,7 @@ SQL = re.compile(r"(select|insert|update|delete|create|alter|drop|begin|commit|r
                  r"truncate|comment|listen|notify|unlisten|do|call|merge\s+into|refresh|discard)\b", re.I)
 NOT_RUN = {  # by how they begin
     "[Service]": "a unit of systemd",
+    "pg_dump ": "tests/driver/test_pg_dump.py does it",
     "systemctl": "wants systemd",
     "scrape_configs:": "another program's settings",
     "2024-05-01T12:00:00": "a line of the log",

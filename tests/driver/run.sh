@@ -1,14 +1,14 @@
 #!/bin/sh
-# Every driver's test against one build: run.sh BUILD [NAME ...], names being psql, libpq, psycopg2,
-# portals, limits, jdbc, node. Installs what is missing: Debian packages as tools/deps.sh does, and node's
-# package into DRIVER_CACHE (~/.cache/heliosdb/drivers), outside the tree.
+# Every driver's test against one build: run.sh BUILD [NAME ...], names being psql, pg_dump, libpq, psycopg2,
+# sqlalchemy, django, portals, limits, jdbc, node, orms. Installs what is missing: Debian packages as tools/deps.sh does, and npm's
+# packages into DRIVER_CACHE (~/.cache/heliosdb/drivers), outside the tree.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=${1:?run.sh BUILD [NAME ...]}
 shift
 heliosd=$(cd "$build" && pwd)/src/bin/heliosd
 cache=${DRIVER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/heliosdb/drivers}
-names=${*:-psql libpq psycopg2 portals limits jdbc node}
+names=${*:-psql pg_dump libpq psycopg2 sqlalchemy django portals limits jdbc node orms}
 jar=/usr/share/java/postgresql.jar
 failed=
 
@@ -30,6 +30,19 @@ node_pg() {
         npm install --prefix "$cache" --no-save --no-audit --no-fund --silent pg
     fi
     NODE_PATH=$cache/node_modules node "$here/test_node_pg.js" "$heliosd"
+}
+
+node_orms() {
+    need node nodejs
+    if ! NODE_PATH=$cache/node_modules node -e 'for (const m of ["pg", "knex", "sequelize", "typeorm", "drizzle-orm"]) require(m)' \
+        2>/dev/null; then
+        need npm npm
+        echo "Installing object mappers into $cache"
+        mkdir -p "$cache"
+        npm install --prefix "$cache" --no-save --no-audit --no-fund --silent --ignore-scripts \
+            pg@8 knex@3 sequelize@6 typeorm@0.3 drizzle-orm@0.45
+    fi
+    NODE_PATH=$cache/node_modules node "$here/test_node_orms.js" "$heliosd"
 }
 
 jdbc() {
@@ -55,9 +68,14 @@ for name in $names; do
     libpq) set -- libpq ;;
     psycopg2) need /usr/lib/python3/dist-packages/psycopg2 python3-psycopg2
         set -- /usr/bin/python3 "$here/test_psycopg2.py" "$heliosd" ;;
+    pg_dump) need pg_dump postgresql-client-15
+        set -- /usr/bin/python3 "$here/test_pg_dump.py" "$heliosd" ;;
+    sqlalchemy | django) need /usr/lib/python3/dist-packages/$name python3-$name
+        set -- /usr/bin/python3 "$here/test_$name.py" "$heliosd" ;;
     portals | limits) set -- /usr/bin/python3 "$here/test_$name.py" "$heliosd" ;;
     jdbc) set -- jdbc ;;
     node) set -- node_pg ;;
+    orms) set -- node_orms ;;
     *) echo "no such driver: $name" >&2; exit 2 ;;
     esac
     "$@" || failed="$failed $name"
