@@ -249,7 +249,7 @@ void db__wait_published(struct db *db)
 
 /* --- sessions ------------------------------------------------------------------------------- */
 
-static void interrupt(struct session *s, bool terminate)
+void db__interrupt(struct session *s, bool terminate)
 {
     __atomic_store_n(terminate ? &s->terminate : &s->cancel, 1, __ATOMIC_RELEASE);
     waiter_cancel(s->waiter);
@@ -261,7 +261,7 @@ static bool signal_session(struct db *db, uint32_t pid, uint32_t key, bool termi
     fmutex_lock(&db->sessions_mutex);
     for (struct session *s = db->sessions; s && !found; s = s->next) {
         if (s->pid != pid || (key && s->key != key)) continue;
-        interrupt(s, terminate);
+        db__interrupt(s, terminate);
         found = true;
     }
     fmutex_unlock(&db->sessions_mutex);
@@ -286,7 +286,7 @@ uint32_t db_session_count(const struct db *db)
 void db_shutdown_sessions(struct db *db)
 {
     fmutex_lock(&db->sessions_mutex);
-    for (struct session *s = db->sessions; s; s = s->next) interrupt(s, true);
+    for (struct session *s = db->sessions; s; s = s->next) db__interrupt(s, true);
     fmutex_unlock(&db->sessions_mutex);
 }
 

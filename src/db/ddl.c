@@ -379,6 +379,8 @@ enum status ddl_execute(struct session *s, const struct statement *st, struct sl
     TRY(check_place(s, st->ast, words, text));
     ddl__tag(tag, words);
     if (concurrent__handles(s, st->ast)) return concurrent__execute(s, st->ast, text, sink);
+    if (st->ast->kind == AST_DROP_DATABASE)
+        TRY(ddl__await_unused_database(s, AST(st->ast, ast_database)));
     for (;;) {
         oid_t blocked = 0;
         enum status result = execute_once(s, st, text, sink, tag, &blocked);

@@ -45,10 +45,6 @@ static enum status refuse(const struct ast_create_table *n)
     if (n->partitioned)
         return FAIL(FEATURE_NOT_SUPPORTED, "partitioned tables are not supported yet");
     if (n->inherits) return FAIL(FEATURE_NOT_SUPPORTED, "table inheritance is not supported yet");
-    for (uint32_t i = 0; i < n->columns.count; i++)
-        if (n->columns.items[i]->kind == AST_UNSUPPORTED)
-            return FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported yet",
-                        AST(n->columns.items[i], ast_unsupported)->what);
     return ddl__check_place(n->access_method, n->tablespace);
 }
 
@@ -102,8 +98,9 @@ static enum status add_foreign_keys(struct ddl *d, oid_t table, const struct ast
     return OK;
 }
 
-enum status ddl__create_table(struct ddl *d, const struct ast_create_table *n)
+enum status ddl__create_table(struct ddl *d, const struct ast_create_table *written)
 {
+    const struct ast_create_table *n = written;
     const struct schema_def *schema;
     const struct table_def *made;
     struct table_edit e;
@@ -116,6 +113,7 @@ enum status ddl__create_table(struct ddl *d, const struct ast_create_table *n)
         return session__notice(d->sink, "NOTICE", DUPLICATE_TABLE, NULL,
                                "relation \"%s\" already exists, skipping", n->table->name);
     TRY(ddl__check_free(d, schema->oid, n->table->name));
+    TRY(ddl__expand_like(d, written, &n));
     TRY(ddl__new_table(d, schema, n->table, &e));
     TRY(ddl__on_commit(d, &e.def, n->on_commit));
     TRY(ddl__options(d, &n->options, &e.def.options));
@@ -125,5 +123,6 @@ enum status ddl__create_table(struct ddl *d, const struct ast_create_table *n)
     TRY(add_rules(d, &e, n));
     TRY(ddl__edit_put(d, &e, &made));
     storage_tell_new(d->s, made);
+    TRY(ddl__finish_like(d, written, e.def.oid));
     return add_foreign_keys(d, e.def.oid, n);
 }

@@ -395,6 +395,11 @@ enum status ddl__create_materialized(struct ddl *d, const struct ast_create_tabl
 enum status ddl__refresh(struct ddl *d, const struct ast_refresh *n) MUST;
 /* SELECT … INTO: the same by another name. */
 enum status ddl__select_into(struct ddl *d, const struct ast_select *n, char tag[64]) MUST;
+/* LIKE among the columns (ddl_like.c): the statement with the columns and constraints that it stands for; and what can be
+ * made once the table is there. */
+enum status ddl__expand_like(struct ddl *d, const struct ast_create_table *n,
+                             const struct ast_create_table **ret) MUST;
+enum status ddl__finish_like(struct ddl *d, const struct ast_create_table *n, oid_t table) MUST;
 enum status ddl__create_index(struct ddl *d, const struct ast_create_index *n) MUST;
 enum status ddl__create_schema(struct ddl *d, const struct ast_create_schema *n) MUST;
 enum status ddl__create_view(struct ddl *d, const struct ast_create_view *n) MUST;
@@ -413,6 +418,8 @@ enum status ddl__alter_role(struct ddl *d, const struct ast_role *n) MUST;
 enum status ddl__drop_role(struct ddl *d, const struct ast_role *n) MUST;
 enum status ddl__create_database(struct ddl *d, const struct ast_database *n) MUST;
 enum status ddl__drop_database(struct ddl *d, const struct ast_database *n) MUST;
+/* Before that, without the lock on definitions: waits for sessions in the database to end, WITH (FORCE) ends them. */
+enum status ddl__await_unused_database(struct session *s, const struct ast_database *n) MUST;
 /* One statement inside CREATE SCHEMA. */
 enum status ddl__statement(struct ddl *d, const struct ast *a, char tag[64]) MUST;
 

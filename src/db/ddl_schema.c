@@ -2,6 +2,8 @@
  * names: all databases live in one store. */
 #include "db/ddl_priv.h"
 
+enum { LEAVING_US = 5000000, LOOK_US = 20000 }; /* how long DROP DATABASE waits for sessions to leave */
+
 /* --- schemas -------------------------------------------------------------------------------- */
 
 /* Statements in CREATE SCHEMA make their objects in it. */
@@ -137,54 +139,52 @@ enum status ddl__create_database(struct ddl *d, const struct ast_database *n)
     return ddl__put_schema(d, &public);
 }
 
-/* How many other sessions are in the database, and the number of one of them. */
-static uint32_t count_users(struct ddl *d, oid_t database, uint32_t *ret_pid)
+/* How many other sessions there are in the database; with terminate they are asked to end. */
+static uint32_t others_in(struct session *self, oid_t database, bool terminate)
 {
-    struct db *db = d->s->db;
+    struct db *db = self->db;
     uint32_t n = 0;
     fmutex_lock(&db->sessions_mutex);
-    for (const struct session *s = db->sessions; s; s = s->next) {
-        if (s == d->s || s->database_oid != database) continue;
-        *ret_pid = s->pid;
+    for (struct session *s = db->sessions; s; s = s->next) {
+        if (s == self || s->database_oid != database) continue;
         n++;
+        if (terminate) db__interrupt(s, true);
     }
     fmutex_unlock(&db->sessions_mutex);
     return n;
 }
 
-/* A client that has said goodbye may not have gone yet: for that long one waits. WITH (FORCE) sends all away. */
-static enum status wait_for_users(struct ddl *d, const struct database_def *def, bool force)
-{
-    enum { LOOK_US = 10000, LOOKS = 500 };
-    uint32_t pid = 0, n = count_users(d, def->oid, &pid);
-    for (int i = 0; n && i < LOOKS; i++) {
-        if (force) (void)db_terminate(d->s->db, pid);
-        if (fiber_sleep_us(LOOK_US) == PARK_CANCELED)
-            return FAIL(QUERY_CANCELED, "canceling statement due to user request");
-        n = count_users(d, def->oid, &pid);
-    }
-    if (!n) return OK;
-    FAIL(OBJECT_IN_USE, "database \"%s\" is being accessed by other users", def->name);
-    return error_detail(n == 1 ? "There is %u other session using the database."
-                               : "There are %u other sessions using the database.", n);
-}
-
-static enum status drop_options(const struct ast_database *n, bool *ret_force)
+static enum status drop_option(const struct ast_database *n, bool *ret_force)
 {
     *ret_force = false;
     for (uint32_t i = 0; i < n->options.count; i++) {
-        const struct ast_def_elem *e = AST(n->options.items[i], ast_def_elem);
-        if (strcmp(e->name, "force") != 0)
-            return FAIL(SYNTAX_ERROR, "unrecognized DROP DATABASE option \"%s\"", e->name);
+        const struct ast_def_elem *o = AST(n->options.items[i], ast_def_elem);
+        if (strcmp(o->name, "force") != 0)
+            return FAIL(SYNTAX_ERROR, "unrecognized DROP DATABASE option \"%s\"", o->name);
         *ret_force = true;
+    }
+    return OK;
+}
+
+/* A client that has just gone may not be gone here yet: as in PostgreSQL we wait for those who are about to end. This is
+   done before the lock on definitions is taken, since a session that ends may need it to drop its temporary tables. */
+enum status ddl__await_unused_database(struct session *s, const struct ast_database *n)
+{
+    bool force;
+    TRY(drop_option(n, &force));
+    const struct database_def *def = catalog_database(s->catalog, slice_of(n->name));
+    if (!def || def->oid == s->database_oid || !ddl__is_owner(s, def->owner)) return OK;
+    oid_t oid = def->oid;
+    int64_t until = monotonic_us() + LEAVING_US;
+    while (others_in(s, oid, force) && monotonic_us() < until) {
+        (void)fiber_sleep_us(LOOK_US);
+        TRY(session__check_interrupts(s));
     }
     return OK;
 }
 
 enum status ddl__drop_database(struct ddl *d, const struct ast_database *n)
 {
-    bool force;
-    TRY(drop_options(n, &force));
     const struct database_def *def = catalog_database(d->s->catalog, slice_of(n->name));
     if (!def && n->if_exists)
         return ddl__notice(d, "database \"%s\" does not exist, skipping", n->name);
@@ -193,7 +193,13 @@ enum status ddl__drop_database(struct ddl *d, const struct ast_database *n)
         return FAIL(INSUFFICIENT_PRIVILEGE, "must be owner of database %s", n->name);
     if (def->oid == d->s->database_oid)
         return FAIL(OBJECT_IN_USE, "cannot drop the currently open database");
-    TRY(wait_for_users(d, def, force));
+    uint32_t others = others_in(d->s, def->oid, false);
+    if (others) {
+        FAIL(OBJECT_IN_USE, "database \"%s\" is being accessed by other users", n->name);
+        return error_detail(others == 1 ? "There is %u other session using the database."
+                                        : "There are %u other sessions using the database.",
+                            others);
+    }
     struct catalog *all = catalog_ref(d->s->catalog); /* walked while the catalog moves on */
     enum status s = OK;
     const struct table_def *t;

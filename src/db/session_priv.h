@@ -500,6 +500,8 @@ enum status session__explain(struct session *s, const struct statement *st, stru
 /* Fills in the settings that are not the default and bear on plans; in the statement's arena. */
 enum status explain__take_settings(struct session *s, struct explain_options *o) MUST;
 bool explain__format(const char *word, enum explain_format *ret);
+/* Makes a session see that it is canceled or ended, where it waits, too; under the mutex of sessions. */
+void db__interrupt(struct session *s, bool terminate);
 /* Checks cancel, termination and timeouts; also called by the executor through the waiter. */
 enum status session__check_interrupts(struct session *s) MUST;
 /* Sends rows that are at hand: columns, then rows of text. */

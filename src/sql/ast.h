@@ -74,6 +74,7 @@ enum ast_kind {
     AST_ALTER_SCHEMA,
     AST_DROP,
     AST_DROP_DATABASE,
+    AST_LIKE,
     AST_TRUNCATE,
     AST_REFRESH,
     AST_COMMENT,
@@ -553,10 +554,20 @@ struct ast_merge {
     struct ast *condition;
     struct ast_list whens;       /* of ast_merge_when */
 };
+/* CREATE TABLE (LIKE relation INCLUDING …). */
+enum like_option { /* bits */
+    LIKE_COMMENTS = 1, LIKE_CONSTRAINTS = 2, LIKE_DEFAULTS = 4, LIKE_GENERATED = 8, LIKE_IDENTITY = 16,
+    LIKE_INDEXES = 32
+};
+struct ast_like {
+    struct ast node;
+    struct ast_range_var *relation;
+    uint32_t including; /* enum like_option */
+};
 struct ast_create_table {
     struct ast node;
     struct ast_range_var *table;
-    struct ast_list columns;     /* of ast_column_def; AST_UNSUPPORTED for LIKE */
+    struct ast_list columns;     /* of ast_column_def, ast_like */
     struct ast_list constraints; /* of ast_constraint */
     struct ast_list options;     /* WITH */
     bool if_not_exists;

@@ -137,6 +137,24 @@ static char on_commit_letter(OnCommitAction a)
     }
 }
 
+/* STORAGE, COMPRESSION and STATISTICS have nothing to copy here. */
+static struct ast *copy_like(struct copy *c, const TableLikeClause *s)
+{
+    static const struct { bits32 theirs; uint32_t ours; } options[] = {
+        {CREATE_TABLE_LIKE_COMMENTS, LIKE_COMMENTS},
+        {CREATE_TABLE_LIKE_CONSTRAINTS, LIKE_CONSTRAINTS},
+        {CREATE_TABLE_LIKE_DEFAULTS, LIKE_DEFAULTS},
+        {CREATE_TABLE_LIKE_GENERATED, LIKE_GENERATED},
+        {CREATE_TABLE_LIKE_IDENTITY, LIKE_IDENTITY},
+        {CREATE_TABLE_LIKE_INDEXES, LIKE_INDEXES},
+    };
+    struct ast_like *n = NODE_NEW(c, ast_like, AST_LIKE, s->relation->location);
+    n->relation = copy__range_var(c, s->relation);
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (s->options & options[i].theirs) n->including |= options[i].ours;
+    return &n->node;
+}
+
 static enum status copy_element(struct copy *c, const Node *e, struct ast_create_table *n)
 {
     struct ast_list *list = nodeTag(e) == T_Constraint ? &n->constraints : &n->columns;
@@ -147,11 +165,7 @@ static enum status copy_element(struct copy *c, const Node *e, struct ast_create
         TRY(copy__column_def(c, (const ColumnDef *)e, (struct ast_column_def **)item));
     } else {
         ASSERT(nodeTag(e) == T_TableLikeClause);
-        struct ast_unsupported *u =
-            NODE_NEW(c, ast_unsupported, AST_UNSUPPORTED,
-                     ((const TableLikeClause *)e)->relation->location);
-        u->what = "CREATE TABLE ... LIKE";
-        *item = &u->node;
+        *item = copy_like(c, (const TableLikeClause *)e);
     }
     list->count++;
     return OK;
