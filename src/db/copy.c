@@ -1,6 +1,7 @@
 /* COPY: which relation, which columns, which way. Options are read in copy_options.c; the rows go
  * through copy_in.c or copy_out.c. */
 #include "db/copy_priv.h"
+#include "db/rights.h"
 
 /* --- the relation --------------------------------------------------------------------------- */
 
@@ -41,7 +42,9 @@ static enum status find_table(struct copy *c)
     ASSERT(schema);
     c->table = t;
     c->schema = schema->name;
-    return OK;
+    if (v->schema && !rights_schema(s, schema))
+        return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for schema %s", schema->name);
+    return rights_check_table(s, t, c->ast->from ? "a" : "r");
 }
 
 static void add_column(struct copy *c, const struct column_def *d)

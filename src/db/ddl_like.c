@@ -4,6 +4,7 @@
  * statement: so whatever a column, a key or an index can say has one way into the catalog. Plain indexes and comments
  * come when the table is there. */
 #include "db/ddl_priv.h"
+#include "db/rights.h"
 #include "db/system_priv.h"
 #include "sql/parse/parse.h"
 
@@ -26,11 +27,8 @@ static enum status source(struct ddl *d, const struct ast_like *n, const struct 
         return ddl__at(d, n->node.location, WRONG_OBJECT_TYPE);
     }
     if (!t) return ddl__at(d, n->node.location, ddl__find(d, v, 0, false, &t));
-    if (!ddl__is_owner(d->s, t->owner) && t->virtual_id < 0 &&
-        !ddl__acl_allows(t->acl, session__user(d->s), 'r'))
-        return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied for %s %s", ddl__kind_word(t), t->name);
     *ret = t;
-    return OK;
+    return rights_check_table(d->s, t, "r");
 }
 
 static enum status parse_one(struct ddl *d, const char *sql, struct ast **ret)

@@ -150,10 +150,21 @@ bool ddl__acl_allows(const char *acl, const char *user, char privilege)
     if (!acl) return false;
     if (*acl == '{') acl++;
     while (*acl && *acl != '}') {
+        bool ours = *acl == '=', quoted = *acl == '"';
+        if (quoted) {
+            const char *name = user;
+            for (acl++; *acl && (*acl != '"' || acl[1] == '"'); acl++) {
+                if (*acl == '"') acl++;
+                if (name && *name == *acl) name++;
+                else name = NULL;
+            }
+            ours = name && !*name;
+            if (*acl) acl++;
+        }
         const char *equals = strchr(acl, '=');
         if (!equals) return false;
         size_t len = (size_t)(equals - acl);
-        bool ours = len == 0 || (len == user_len && memcmp(acl, user, len) == 0);
+        ours |= !quoted && len == user_len && memcmp(acl, user, len) == 0;
         for (acl = equals + 1; *acl && *acl != '/'; acl++)
             if (ours && *acl == privilege) return true;
         while (*acl && *acl != ',') acl++;

@@ -3,6 +3,7 @@
  * Stored expressions hold column names and are written anew with the new one; so are the texts of
  * views. */
 #include "db/ddl_priv.h"
+#include "db/rights.h"
 
 /* --- relations ------------------------------------------------------------------------------ */
 
@@ -173,6 +174,28 @@ static enum status rename_database(struct ddl *d, const struct ast_rename *n)
     return ddl__put_database(d, &renamed);
 }
 
+/* ACLs name roles. */
+static enum status rename_in_acls(struct ddl *d, const char *from, const char *to)
+{
+    struct catalog *all = catalog_ref(d->s->catalog); /* walked while the catalog moves on */
+    const struct table_def *t;
+    const struct schema_def *n;
+    enum status s = OK;
+    size_t pos = 0;
+    while (s == OK && catalog_next_table(all, &pos, &t)) {
+        struct table_def changed = *t;
+        changed.acl = rights_renamed(d->a, t->acl, from, to);
+        if (t->acl && strcmp(t->acl, changed.acl) != 0) s = ddl__put_table(d, &changed);
+    }
+    for (pos = 0; s == OK && catalog_next_schema(all, &pos, &n);) {
+        struct schema_def changed = *n;
+        changed.acl = rights_renamed(d->a, n->acl, from, to);
+        if (n->acl && strcmp(n->acl, changed.acl) != 0) s = ddl__put_schema(d, &changed);
+    }
+    catalog_unref(all);
+    return s;
+}
+
 static enum status rename_role(struct ddl *d, const struct ast_rename *n)
 {
     const struct role_def *r = catalog_role(d->s->catalog, slice_of(n->old_name));
@@ -185,7 +208,8 @@ static enum status rename_role(struct ddl *d, const struct ast_rename *n)
         return FAIL(INSUFFICIENT_PRIVILEGE, "permission denied to rename role");
     struct role_def renamed = *r;
     renamed.name = n->new_name;
-    return ddl__put_role(d, &renamed);
+    TRY(ddl__put_role(d, &renamed));
+    return rename_in_acls(d, n->old_name, n->new_name);
 }
 
 enum status ddl__rename(struct ddl *d, const struct ast_rename *n)
@@ -216,6 +240,13 @@ static enum status new_owner(struct ddl *d, const char *role, oid_t *ret)
     return FAIL(INSUFFICIENT_PRIVILEGE, "must be member of role \"%s\"", role);
 }
 
+static const char *acl_of_new_owner(struct ddl *d, const char *acl, oid_t from, oid_t to)
+{
+    const struct role_def *old = catalog_role_by_oid(d->s->catalog, from);
+    const struct role_def *new = catalog_role_by_oid(d->s->catalog, to);
+    return old && new && old != new ? rights_renamed(d->a, acl, old->name, new->name) : acl;
+}
+
 /* Tables and sequences that belong to `table`, changed alike. */
 static enum status each_owned(struct ddl *d, oid_t table,
                               enum status (*change)(struct ddl *d, struct table_def *t, oid_t to),
@@ -237,7 +268,7 @@ static enum status each_owned(struct ddl *d, oid_t table,
 
 static enum status change_owner(struct ddl *d, struct table_def *t, oid_t to)
 {
-    (void)d;
+    t->acl = acl_of_new_owner(d, t->acl, t->owner, to);
     t->owner = to;
     return OK;
 }
@@ -258,6 +289,7 @@ enum status ddl__alter_owner(struct ddl *d, const struct ast_alter_object *n)
         TRY(ddl__own_schema(d, s));
         TRY(new_owner(d, n->new_value, &owner));
         struct schema_def changed = *s;
+        changed.acl = acl_of_new_owner(d, s->acl, s->owner, owner);
         changed.owner = owner;
         return ddl__put_schema(d, &changed);
     }

@@ -8,6 +8,7 @@
 
 #include "base/hlc.h"
 #include "db/past_priv.h"
+#include "db/rights.h"
 #include "types/datetime.h"
 
 enum { MOMENTS_MAX = 256 };
@@ -121,12 +122,18 @@ static enum status catalog_at(void *ctx, uint64_t ts, const struct catalog **ret
     return OK;
 }
 
+static bool may_use_schema(void *ctx, const struct schema_def *d)
+{
+    return rights_schema(ctx, d);
+}
+
 void past_bind_env(struct session *s, struct bind_env *env)
 {
     env->present = env->catalog;
     env->past = moment;
     env->catalog_at = catalog_at;
     env->past_ctx = s;
+    env->may_use_schema = may_use_schema;
     if (!s->settings.as_of) return;
     ARENA_PUSH(env->arena, &env->moments, (struct bound_moment){.ts = s->settings.as_of});
     env->moment = 1;

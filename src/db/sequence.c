@@ -14,6 +14,7 @@
  * count together, so that a merge finds no two rows of one number. */
 #include "core/txn.h"
 #include "db/db_line_priv.h"
+#include "db/rights.h"
 #include "types/key.h"
 
 enum { RESERVE_MIN = 32, ROW_BYTES = 9 };
@@ -22,6 +23,9 @@ struct sequence_state {
     struct fmutex mutex;
     bool loaded;
     bool frozen;      /* its sequence got another tree in a transaction that did not abort */
+    bool set;         /* not loaded since setval(), whose values these are: its commit is not seen at once */
+    bool set_called;
+    int64_t set_value;
     int64_t next;     /* value to hand out */
     uint64_t left;    /* values that may be handed out before the next reservation */
 };
@@ -208,6 +212,10 @@ static bool is_own(struct session *s, const struct table_def *seq)
 static void last_of(const struct sequence_state *st, const struct table_def *seq,
                     int64_t *ret_value, bool *ret_called)
 {
+    if (!st->loaded && st->set) {
+        *ret_value = st->set_value;
+        *ret_called = st->set_called;
+    }
     if (!st->loaded) return;
     *ret_called = true;
     *ret_value = st->left ? (int64_t)((uint64_t)st->next - (uint64_t)seq->sequence->increment)
@@ -318,11 +326,20 @@ static enum status next_shared(struct session *s, const struct table_def *seq, i
     return result;
 }
 
+/* The sequence of an identity column is for those, too, who may insert into its table. */
+static enum status may_advance(struct session *s, const struct table_def *seq)
+{
+    const struct table_def *t =
+        seq->sequence->owner_kind == 'i' ? catalog_table_by_oid(s->catalog, seq->sequence->owner_table) : NULL;
+    return t && rights_table(s, 0, t, "a") ? OK : rights_check_table(s, seq, "Uw");
+}
+
 enum status session__nextval(void *ctx, oid_t sequence, int64_t *ret)
 {
     struct session *s = ctx;
     const struct table_def *seq;
     TRY(get_sequence(s, sequence, &seq));
+    TRY(may_advance(s, seq));
     if (session__is_read_only(s))
         return FAIL(READ_ONLY_SQL_TRANSACTION,
                     "cannot execute nextval() in a read-only transaction");
@@ -345,6 +362,7 @@ enum status session__currval(void *ctx, oid_t sequence, int64_t *ret)
     struct session *s = ctx;
     const struct table_def *seq;
     TRY(get_sequence(s, sequence, &seq));
+    TRY(rights_check_table(s, seq, "Ur"));
     const int64_t *kept = map_get_u64(&s->currvals, sequence);
     if (!kept)
         return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -366,8 +384,10 @@ void session__forget_sequences(struct session *s)
 enum status session__lastval(void *ctx, int64_t *ret)
 {
     struct session *s = ctx;
-    if (!s->has_lastval || !find_sequence(s, s->lastval_sequence))
+    const struct table_def *seq = s->has_lastval ? find_sequence(s, s->lastval_sequence) : NULL;
+    if (!seq)
         return FAIL(OBJECT_NOT_IN_PREREQUISITE_STATE, "lastval is not yet defined in this session");
+    TRY(rights_check_table(s, seq, "Ur"));
     *ret = s->lastval;
     return OK;
 }
@@ -391,6 +411,7 @@ enum status session__setval(void *ctx, oid_t sequence, int64_t value, bool is_ca
     struct session *s = ctx;
     const struct table_def *seq;
     TRY(get_sequence(s, sequence, &seq));
+    TRY(rights_check_table(s, seq, "w"));
     if (session__is_read_only(s))
         return FAIL(READ_ONLY_SQL_TRANSACTION,
                     "cannot execute setval() in a read-only transaction");
@@ -408,6 +429,9 @@ enum status session__setval(void *ctx, oid_t sequence, int64_t value, bool is_ca
         if (result == OK) {
             result = set_committed(s, seq, value, is_called);
             st->loaded = false;
+            st->set = result == OK;
+            st->set_value = value;
+            st->set_called = is_called;
             fmutex_unlock(&st->mutex);
         }
         if (held) catalog_unref(held);
@@ -447,7 +471,7 @@ enum status sequence_advance(struct session *s, const struct table_def *seq, int
     enum status result = open_state(s, &seq, &held, &st);
     if (result == OK) {
         result = advance_committed(s, seq, value);
-        st->loaded = false;
+        st->loaded = st->set = false;
         fmutex_unlock(&st->mutex);
     }
     if (held) catalog_unref(held);
@@ -459,7 +483,7 @@ static void forget_ended(void *ctx, bool committed)
     struct sequence_state *st = ctx;
     (void)committed;
     fmutex_lock(&st->mutex);
-    st->loaded = false;
+    st->loaded = st->set = false;
     fmutex_unlock(&st->mutex);
 }
 

@@ -12,6 +12,7 @@
 #include "db/branch_merge_priv.h"
 #include "db/past_priv.h"
 #include "db/plan_cache.h"
+#include "db/rights.h"
 #include "db/session_priv.h"
 #include "db/temporary.h"
 
@@ -345,7 +346,7 @@ const struct search_path *session__path(struct session *s)
             s->path.temporary_listed = true;
             d = catalog_schema_by_oid(s->catalog, s->path.temporary);
         }
-        if (!d) continue;
+        if (!d || !rights_schema(s, d)) continue;
         if (d->oid == OID_SCHEMA_PG_CATALOG) s->path.pg_catalog_listed = true;
         s->path_schemas[s->path.count++] = d->oid;
     }

@@ -7,6 +7,7 @@
 #include "db/branch_priv.h"
 #include "db/past_priv.h"
 #include "db/plan_cache.h"
+#include "db/rights.h"
 #include "db/session_priv.h"
 #include "db/system_priv.h"
 #include "db/temporary.h"
@@ -300,6 +301,7 @@ static enum status check_rewritten(struct session *s, const struct plan *p)
 
 enum status session__lock_plan(struct session *s, const struct cached_plan *p)
 {
+    TRY(rights_check_plan(s, p->plan));
     TRY(lock_tables(s, p->plan));
     return is_stale(s, p) ? stale() : OK;
 }

@@ -321,6 +321,8 @@ struct plan {
     const struct table_def **tables;
     uint8_t *table_locks;
     uint32_t table_count;
+    const struct needed_right *rights;
+    uint32_t right_count;
     const struct table_def **past_tables; /* read as of a moment, or by VERSIONS: they want no lock */
     uint32_t past_table_count;
 };

@@ -141,6 +141,17 @@ struct view_check {
     struct expr *test;
 };
 
+/* What whoever runs a statement must have been granted, on a table or on a schema that the statement names. */
+enum right { /* bits */
+    RIGHT_SELECT = 1, RIGHT_INSERT = 2, RIGHT_UPDATE = 4, RIGHT_DELETE = 8, RIGHT_USAGE = 16
+};
+struct needed_right {
+    oid_t object;
+    const struct table_def *table; /* as it was bound; NULL: the object is a schema */
+    uint32_t rights;               /* enum right; all of them */
+    oid_t as;                      /* the role that must have them, the owner of a view; 0: who runs it */
+};
+
 struct query {
     enum command command;
     struct query *parent;         /* for levels_up; NULL at the top */
@@ -179,6 +190,8 @@ struct query {
     struct query *left, *right;   /* their target types are already unified */
     struct cte **ctes;
     uint32_t cte_count;
+    const struct needed_right *rights; /* of a whole statement, at its top */
+    uint32_t right_count;
     struct {
         uint32_t relation;
         int strength, wait;
@@ -193,6 +206,7 @@ struct query {
     uint32_t view_relation;       /* JOIN: its columns */
     uint32_t *view_columns;       /* a column of the view each: index of the table's; UINT32_MAX */
     struct expr *view_where;
+    const struct table_def *const *view_path; /* it and the views below it, down to the table; ends with NULL */
     struct view_check *view_checks;
     uint32_t view_check_count;
     struct query *source;         /* INSERT: SELECT or VALUES; NULL: DEFAULT VALUES */

@@ -48,6 +48,10 @@ struct bind_env {
     oid_t (*io_function)(const char *name);
     /* Out: tables and views looked up, for locks and plan invalidation. */
     ARRAY(const struct table_def *) tables;
+    /* Out: what it takes to run the statement. Noted for reads_as, the owner of the view that is being bound; 0: none is. */
+    ARRAY(struct needed_right) rights;
+    oid_t reads_as;
+    bool (*may_use_schema)(void *ctx, const struct schema_def *d); /* so that 42501 has a place; NULL: not asked yet */
     /* Out, when noting: the names in `text` that depend on the search path and on columns. */
     bool noting;
     ARRAY(struct name_use) uses;

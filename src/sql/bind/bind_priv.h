@@ -138,4 +138,16 @@ enum status bind__merge(struct bind_env *env, const struct ast_merge *ast, struc
 /* Defaults, generated columns and CHECKs of the target table, bound over relation 0. */
 enum status bind__table_rules(struct scope *s, const struct table_def *t, bool with_defaults) MUST;
 
+/* --- rights.c: what a statement's user must be allowed to do; catalogs ask for nothing -------- */
+
+void bind__need(struct bind_env *env, const struct table_def *t, uint32_t rights);
+/* The table was named together with its schema. */
+enum status bind__need_schema(struct scope *s, const struct table_def *t, int location) MUST;
+/* A column of that relation is read, of the statement's target perhaps. */
+void bind__reads(struct scope *level, uint32_t relation);
+/* The statement's target is changed so, and every view and table below it. */
+void bind__writes(struct scope *s, uint32_t rights);
+/* Are its tables read by whoever reads it (security_invoker)? */
+bool bind__is_invoker_view(const struct table_def *t);
+
 #endif

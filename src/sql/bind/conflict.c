@@ -159,6 +159,8 @@ enum status bind__on_conflict(struct scope *s, const struct ast_on_conflict *ast
         (void)error_hint("For example, ON CONFLICT (column_name).");
         return bind__at(s, ast->node.location, code);
     }
+    bind__writes(s, ast->do_update ? RIGHT_UPDATE : 0);
+    if (ast->elements.count) bind__reads(s, 0);
     bind__show_target(s);
     TRY(bind_elements(&x, ast));
     if (ast->constraint) TRY(named_constraint(q->table, ast->constraint, &q->conflict_index));

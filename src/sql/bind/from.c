@@ -102,6 +102,7 @@ enum status bind__find_table(struct scope *s, const struct ast_range_var *rv,
         return FAIL(FEATURE_NOT_SUPPORTED, "cannot access temporary tables of other sessions");
     if (t) {
         if (!env->moment) bind__note_table(env, t); /* nobody changes what was */
+        if (rv->schema) TRY(bind__need_schema(s, t, rv->node.location));
         if (env->noting && rv->node.location >= 0)
             ARENA_PUSH(env->arena, &env->uses,
                        (struct name_use){.location = rv->node.location, .var = rv, .table = t});
@@ -154,9 +155,12 @@ enum status bind__view_query(struct scope *s, const struct table_def *t, struct 
     env->text = slice_of(t->view_sql);
     bool noting = env->noting;
     const bind_variable variable = env->variable;
+    const oid_t reads_as = env->reads_as;
     env->noting = false;
     env->variable = NULL;
+    if (!bind__is_invoker_view(t)) env->reads_as = t->owner;
     enum status result = bind__select(env, NULL, AST(ast, ast_select), ret);
+    env->reads_as = reads_as;
     env->noting = noting;
     env->variable = variable;
     env->text = text;
@@ -206,6 +210,7 @@ static enum status bind_table(struct scope *s, const struct ast_range_var *rv,
     enum status result = bind__find_table(s, rv, &t);
     if (result == OK) result = bind__versions(s, rv, &t, &versions);
     if (result == OK) {
+        bind__need(s->env, t, RIGHT_SELECT);
         r = bind__relation_of_table(s->env, t, rv->alias.name);
         r->versions = versions;
         if (t->kind == 'v' && t->virtual_id < 0) result = bind_view(s, t, r);

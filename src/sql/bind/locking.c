@@ -30,18 +30,30 @@ static enum status check_query(const struct query *q, int strength)
 
 static enum status lock_all(struct bind_env *env, struct query *q, const struct ast_locking *l);
 
+/* A view is locked for who asks, its tables for its owner. */
+static enum status lock_subquery(struct bind_env *env, const struct relation *r, const struct ast_locking *l)
+{
+    const oid_t reads_as = env->reads_as;
+    if (r->view) bind__need(env, r->view, RIGHT_UPDATE);
+    if (r->view && !bind__is_invoker_view(r->view)) env->reads_as = r->view->owner;
+    enum status st = lock_all(env, r->subquery, l);
+    env->reads_as = reads_as;
+    return st;
+}
+
 /* Of two locks on one table the stronger counts, and the less patient. */
 static enum status lock_relation(struct bind_env *env, struct query *q, uint32_t relation,
                                  const struct ast_locking *l)
 {
     const struct relation *r = q->relations[relation];
-    if (r->kind == REL_SUBQUERY && r->subquery) return lock_all(env, r->subquery, l);
+    if (r->kind == REL_SUBQUERY && r->subquery) return lock_subquery(env, r, l);
     if (r->kind == REL_TABLE && r->table->kind == 'm')
         return FAIL(WRONG_OBJECT_TYPE, "cannot lock rows in materialized view \"%s\"", r->table->name);
     if (r->kind != REL_TABLE || !r->table->tree) return OK;
     if (r->moment || r->versions)
         return FAIL(FEATURE_NOT_SUPPORTED, "%s cannot be applied to a table AS OF the past",
                     bind__lock_name(l->strength));
+    bind__need(env, r->table, RIGHT_UPDATE);
     for (uint32_t i = 0; i < q->locking_count; i++) {
         if (q->locking[i].relation != relation) continue;
         if (q->locking[i].strength < l->strength) q->locking[i].strength = l->strength;

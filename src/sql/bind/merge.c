@@ -65,6 +65,10 @@ static enum status bind_action(struct scope *s, const struct ast_merge_when *w,
     target->columns_visible = target->name_visible = w->matched;
     ret->matched = w->matched;
     ret->action = w->action;
+    bind__writes(s, w->action == 'i'   ? RIGHT_INSERT
+                    : w->action == 'u' ? RIGHT_UPDATE
+                    : w->action == 'd' ? RIGHT_DELETE
+                                       : 0);
     if (w->condition) TRY(bind__condition(s, w->condition, PLACE_MERGE_WHEN, "WHEN", &ret->when));
     if (w->action == 'i') return bind__merge_insert(s, w, ret);
     if (w->action != 'u') return OK;

@@ -25,6 +25,7 @@ static struct expr *outer_column(struct scope *level, uint32_t relation, uint32_
 {
     struct expr *e = bind__column(level, relation, column, location);
     e->column.levels_up = levels_up;
+    bind__reads(level, relation);
     return e;
 }
 

@@ -229,6 +229,7 @@ struct expr *bind__whole_row(struct scope *level, uint32_t relation, uint32_t le
                              int location)
 {
     const struct relation *r = level->query->relations[relation];
+    bind__reads(level, relation);
     if (gives_values(r)) {
         struct expr *value = bind__column(level, relation, 0, location);
         value->column.levels_up = levels_up;

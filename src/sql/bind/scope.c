@@ -83,6 +83,12 @@ static enum status auto_view(struct scope *s, const struct table_def *t, const s
     return OK;
 }
 
+/* MERGE's actions tell theirs. */
+static uint32_t rights_of(enum command c)
+{
+    return c == CMD_INSERT ? RIGHT_INSERT : c == CMD_UPDATE ? RIGHT_UPDATE : c == CMD_DELETE ? RIGHT_DELETE : 0;
+}
+
 enum status bind__target_table(struct scope *s, const struct ast_range_var *rv, bool visible,
                                uint32_t *ret_relation)
 {
@@ -91,9 +97,13 @@ enum status bind__target_table(struct scope *s, const struct ast_range_var *rv, 
     s->env->moment = 0; /* what is written is of now: whoever may not write is told so later */
     TRY(bind__find_table(s, rv, &t));
     TRY(check_writable(s, t));
-    if (t->kind == 'v' && t->virtual_id < 0 && !bind__has_instead(t, s->query->command))
-        return auto_view(s, t, rv, visible, ret_relation);
+    if (t->kind == 'v' && t->virtual_id < 0 && !bind__has_instead(t, s->query->command)) {
+        TRY(auto_view(s, t, rv, visible, ret_relation));
+        bind__writes(s, rights_of(s->query->command));
+        return OK;
+    }
     s->query->table = t;
+    bind__writes(s, rights_of(s->query->command));
     struct relation *r = bind__relation_of_table(s->env, t, rv->alias.name);
     if (t->kind == 'v' && s->query->command != CMD_INSERT) TRY(bind__view_target(s, t, r));
     *ret_relation = bind__add_relation(s, r, visible, visible);

@@ -23,6 +23,8 @@ enum status bind_statement(struct bind_env *env, const struct ast *ast, struct q
     default: return FAIL(INTERNAL_ERROR, "statement of kind %d has no query", (int)ast->kind);
     }
     TRY(check_params(env));
+    q->rights = env->rights.data;
+    q->right_count = (uint32_t)env->rights.count;
     *ret = q;
     return OK;
 }

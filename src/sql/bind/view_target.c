@@ -245,6 +245,14 @@ static void map_columns(struct scope *s, const struct table_def *t, const struct
     }
 }
 
+static const struct table_def *const *path_of(struct scope *s, const struct layer *top)
+{
+    ARRAY(const struct table_def *) path = {0};
+    for (const struct layer *l = top; l; l = l->below) ARENA_PUSH(s->env->arena, &path, l->view);
+    ARENA_PUSH(s->env->arena, &path, NULL);
+    return path.data;
+}
+
 enum status bind__auto_view(struct scope *s, const struct table_def *t, const struct ast_range_var *rv,
                             bool visible, uint32_t *ret_relation)
 {
@@ -257,6 +265,7 @@ enum status bind__auto_view(struct scope *s, const struct table_def *t, const st
                     table->name);
     struct query *q = s->query;
     q->table = table;
+    q->view_path = path_of(s, top);
     struct relation *base = bind__relation_of_table(s->env, table, NULL);
     (void)bind__add_relation(s, base, false, false);
     TRY(bind__index_rules(s, 0));

@@ -58,6 +58,8 @@ enum status plan_query(const struct planner_env *env, struct query *q, const typ
     plan->tables = p.tables.data;
     plan->table_locks = p.locks.data;
     plan->table_count = (uint32_t)p.tables.count;
+    plan->rights = q->rights;
+    plan->right_count = q->right_count;
     plan->past_tables = p.past_tables.data;
     plan->past_table_count = (uint32_t)p.past_tables.count;
     *ret = plan;
