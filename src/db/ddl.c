@@ -207,7 +207,8 @@ bool ddl_handles(enum ast_kind kind)
     case AST_CREATE_TRIGGER:
     case AST_DROP_TRIGGER:
     case AST_NAME_TRIGGER:
-    case AST_GRANT: return true;
+    case AST_GRANT:
+    case AST_GRANT_ROLE: return true;
     default: return false;
     }
 }
@@ -239,6 +240,7 @@ static enum status change_statement(struct ddl *d, const struct ast *a)
     case AST_REINDEX: return ddl__reindex(d, AST(a, ast_reindex));
     case AST_COMMENT: return ddl__comment(d, AST(a, ast_comment));
     case AST_GRANT: return ddl__grant(d, AST(a, ast_grant));
+    case AST_GRANT_ROLE: return ddl__grant_role(d, AST(a, ast_grant_role));
     case AST_ALTER_SEQUENCE: return ddl__alter_sequence(d, AST(a, ast_sequence));
     case AST_ALTER_ROLE: return ddl__alter_role(d, AST(a, ast_role));
     case AST_DROP_ROLE: return ddl__drop_role(d, AST(a, ast_role));
@@ -333,6 +335,7 @@ static const char *tag_of(struct arena *a, const struct ast *n)
     case AST_REINDEX: return "REINDEX";
     case AST_COMMENT: return "COMMENT";
     case AST_GRANT: return AST(n, ast_grant)->is_grant ? "GRANT" : "REVOKE";
+    case AST_GRANT_ROLE: return AST(n, ast_grant_role)->is_grant ? "GRANT ROLE" : "REVOKE ROLE";
     case AST_DROP: return arena_printf(a, "DROP %s", object_word(AST(n, ast_drop)->object));
     case AST_RENAME:
         return arena_printf(a, "ALTER %s", object_word(AST(n, ast_rename)->relation_object));

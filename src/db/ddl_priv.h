@@ -412,6 +412,7 @@ enum status ddl__alter_schema(struct ddl *d, const struct ast_alter_object *n) M
 enum status ddl__drop(struct ddl *d, const struct ast_drop *n) MUST;
 enum status ddl__truncate(struct ddl *d, const struct ast_truncate *n) MUST;
 enum status ddl__comment(struct ddl *d, const struct ast_comment *n) MUST;
+enum status ddl__grant_role(struct ddl *d, const struct ast_grant_role *n) MUST;
 enum status ddl__grant(struct ddl *d, const struct ast_grant *n) MUST;
 enum status ddl__create_role(struct ddl *d, const struct ast_role *n) MUST;
 enum status ddl__alter_role(struct ddl *d, const struct ast_role *n) MUST;

@@ -3,6 +3,8 @@
 #include "db/ddl_priv.h"
 #include "db/pl_priv.h"
 
+enum { ROLE_DEPTH_MAX = 32 };
+
 static enum status may_manage(struct ddl *d, const char *what)
 {
     const struct role_def *r = catalog_role_by_oid(d->s->catalog, d->s->user_oid);
@@ -54,6 +56,73 @@ static const struct ast_list *role_names(const struct ast_def_elem *o)
     return o->arg && o->arg->kind == AST_LIST ? &AST(o->arg, ast_list_node)->items : &none;
 }
 
+/* Who may manage roles makes nobody a superuser by it. */
+static enum status may_give(struct ddl *d, oid_t role)
+{
+    const struct role_def *r = catalog_role_by_oid(d->s->catalog, role);
+    if (r->superuser && !d->s->superuser)
+        return FAIL(INSUFFICIENT_PRIVILEGE, "must be superuser to alter superusers");
+    const struct role_def *self = catalog_role_by_oid(d->s->catalog, d->s->user_oid);
+    if (d->s->superuser || (self && self->create_role && !role_is_predefined(role))) return OK;
+    return FAIL(INSUFFICIENT_PRIVILEGE, "must have admin option on role \"%s\"", r->name);
+}
+
+/* Through other roles, too. */
+static bool is_below(const struct catalog *c, const struct role_def *r, oid_t of, int depth)
+{
+    if (is_member(r, of)) return true;
+    for (uint32_t i = 0; i < r->member_of_count && depth < ROLE_DEPTH_MAX; i++) {
+        const struct role_def *up = catalog_role_by_oid(c, r->member_of[i]);
+        if (up && is_below(c, up, of, depth + 1)) return true;
+    }
+    return false;
+}
+
+static void remove_membership(struct ddl *d, struct role_def *r, oid_t of)
+{
+    oid_t *rest = ARENA_ARRAY(d->a, oid_t, r->member_of_count);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->member_of_count; i++)
+        if (r->member_of[i] != of) rest[n++] = r->member_of[i];
+    r->member_of = rest;
+    r->member_of_count = n;
+}
+
+/* One role, one member. */
+static enum status change_member(struct ddl *d, bool add, oid_t role, oid_t member)
+{
+    const struct catalog *c = d->s->catalog;
+    const struct role_def *of = catalog_role_by_oid(c, role), *m = catalog_role_by_oid(c, member);
+    struct role_def changed = *m;
+    if (add && (role == member || is_below(c, of, member, 0)))
+        return FAIL(INVALID_GRANT_OPERATION, "role \"%s\" is a member of role \"%s\"", of->name, m->name);
+    if (add && is_member(m, role))
+        return ddl__notice(d, "role \"%s\" is already a member of role \"%s\"", m->name, of->name);
+    if (!add && !is_member(m, role))
+        return session__notice(d->sink, "WARNING", WARNING, NULL,
+                               "role \"%s\" is not a member of role \"%s\"", m->name, of->name);
+    if (add) add_membership(d, &changed, role);
+    else remove_membership(d, &changed, role);
+    return ddl__put_role(d, &changed);
+}
+
+enum status ddl__grant_role(struct ddl *d, const struct ast_grant_role *n)
+{
+    if (n->admin_option)
+        return FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported yet",
+                    n->is_grant ? "GRANT ... WITH ADMIN OPTION" : "REVOKE ADMIN OPTION FOR");
+    for (uint32_t i = 0; i < n->roles.count; i++) {
+        oid_t role, member;
+        TRY(ddl__role(d, n->roles.items[i], &role));
+        TRY(may_give(d, role));
+        for (uint32_t k = 0; k < n->members.count; k++) {
+            TRY(ddl__role(d, n->members.items[k], &member));
+            TRY(change_member(d, n->is_grant, role, member));
+        }
+    }
+    return OK;
+}
+
 /* IN ROLE a, b: before the role is put. */
 static enum status join_roles(struct ddl *d, const struct ast_def_elem *o, struct role_def *r)
 {
@@ -61,6 +130,7 @@ static enum status join_roles(struct ddl *d, const struct ast_def_elem *o, struc
     for (uint32_t i = 0; i < names->count; i++) {
         oid_t of;
         TRY(ddl__role(d, AST(names->items[i], ast_const)->text, &of));
+        TRY(may_give(d, of));
         add_membership(d, r, of);
     }
     return OK;
@@ -221,11 +291,7 @@ static enum status leave_role(struct ddl *d, oid_t gone)
     while (s == OK && catalog_next_role(all, &pos, &r)) {
         struct role_def left = *r;
         if (!is_member(r, gone)) continue;
-        oid_t *rest = ARENA_ARRAY(d->a, oid_t, r->member_of_count);
-        left.member_of_count = 0;
-        for (uint32_t i = 0; i < r->member_of_count; i++)
-            if (r->member_of[i] != gone) rest[left.member_of_count++] = r->member_of[i];
-        left.member_of = rest;
+        remove_membership(d, &left, gone);
         s = ddl__put_role(d, &left);
     }
     catalog_unref(all);

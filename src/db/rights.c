@@ -6,32 +6,45 @@
 
 enum { ROLE_DEPTH_MAX = 32 };
 
-static bool is_or_inherits(const struct catalog *c, const struct role_def *r, oid_t of, int depth)
+/* Whoever owns the database at hand is pg_database_owner. */
+static oid_t database_owner(const struct session *s)
 {
+    const struct database_def *db = catalog_database_by_oid(s->catalog, s->database_oid);
+    return db ? db->owner : 0;
+}
+
+static bool inherits(const struct session *s, const struct role_def *r, oid_t of, int depth)
+{
+    if (of == OID_ROLE_DATABASE_OWNER) of = database_owner(s);
     if (r->oid == of) return true;
     for (uint32_t i = 0; r->inherit && i < r->member_of_count && depth < ROLE_DEPTH_MAX; i++) {
-        const struct role_def *up = catalog_role_by_oid(c, r->member_of[i]);
-        if (up && is_or_inherits(c, up, of, depth + 1)) return true;
+        const struct role_def *up = catalog_role_by_oid(s->catalog, r->member_of[i]);
+        if (up && inherits(s, up, of, depth + 1)) return true;
     }
     return false;
 }
 
-static bool acl_gives(const struct catalog *c, const struct role_def *r, const char *acl, char letter,
+bool rights_has_role(const struct session *s, const struct role_def *r, oid_t of)
+{
+    return inherits(s, r, of, 0);
+}
+
+static bool acl_gives(const struct session *s, const struct role_def *r, const char *acl, char letter,
                       int depth)
 {
     if (ddl__acl_allows(acl, r->name, letter)) return true;
+    if (r->oid == database_owner(s) && ddl__acl_allows(acl, "pg_database_owner", letter)) return true;
     for (uint32_t i = 0; r->inherit && i < r->member_of_count && depth < ROLE_DEPTH_MAX; i++) {
-        const struct role_def *up = catalog_role_by_oid(c, r->member_of[i]);
-        if (up && acl_gives(c, up, acl, letter, depth + 1)) return true;
+        const struct role_def *up = catalog_role_by_oid(s->catalog, r->member_of[i]);
+        if (up && acl_gives(s, up, acl, letter, depth + 1)) return true;
     }
     return false;
 }
 
-static bool allows(const struct catalog *c, const struct role_def *r, oid_t owner, const char *acl,
-                   char letter)
+bool rights_allow(const struct session *s, const struct role_def *r, oid_t owner, const char *acl,
+                  char letter)
 {
-    if (acl) return acl_gives(c, r, acl, letter, 0);
-    return is_or_inherits(c, r, owner, 0);
+    return acl ? acl_gives(s, r, acl, letter, 0) : inherits(s, r, owner, 0);
 }
 
 static enum status denied(const struct table_def *t)
@@ -56,7 +69,7 @@ bool rights_table(const struct session *s, oid_t as, const struct table_def *t, 
     const struct role_def *r = limited(s, as);
     if (!r) return as == 0 ? s->superuser : catalog_role_by_oid(s->catalog, as) != NULL;
     for (const char *letter = any_of; *letter; letter++)
-        if (allows(s->catalog, r, t->owner, t->acl, *letter)) return true;
+        if (rights_allow(s, r, t->owner, t->acl, *letter)) return true;
     return false;
 }
 
@@ -68,8 +81,8 @@ enum status rights_check_table(const struct session *s, const struct table_def *
 bool rights_schema(const struct session *s, const struct schema_def *d)
 {
     const struct role_def *r = limited(s, 0);
-    if (s->superuser || d->database == 0 || (!d->acl && strcmp(d->name, "public") == 0)) return true;
-    return r && allows(s->catalog, r, d->owner, d->acl, 'U');
+    if (s->superuser || d->database == 0) return true;
+    return r && rights_allow(s, r, d->owner, d->acl, 'U');
 }
 
 static enum status check_one(const struct session *s, const struct needed_right *n)

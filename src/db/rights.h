@@ -5,6 +5,11 @@
 
 #include "db/session_priv.h"
 
+/* Is it that role, or inherits from it? */
+bool rights_has_role(const struct session *s, const struct role_def *r, oid_t of);
+/* What the ACL of an object grants to the role; without an ACL its owner may do everything. */
+bool rights_allow(const struct session *s, const struct role_def *r, oid_t owner, const char *acl,
+                  char letter);
 /* Has the role one of these? `as` 0: whom the session acts as. */
 bool rights_table(const struct session *s, oid_t as, const struct table_def *t, const char *any_of);
 /* 42501 when the session has none of them. Catalogs are everybody's. */

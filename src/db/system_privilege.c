@@ -1,7 +1,10 @@
 /* has_…_privilege, pg_has_role, acldefault. Owners and superusers may do everything; others what
  * an ACL, or PostgreSQL's default for that kind of object, gives to them, to their roles or to
  * all. */
+#include <strings.h>
+
 #include "db/ddl_priv.h"
+#include "db/rights.h"
 #include "db/system_function_priv.h"
 
 enum { ROLE_DEPTH_MAX = 32 };
@@ -40,18 +43,6 @@ static bool is_member(const struct session *s, const struct role_def *r, oid_t o
     return false;
 }
 
-static bool acl_gives(const struct catalog *catalog, const struct role_def *r, const char *acl,
-                      char letter, int depth)
-{
-    if (ddl__acl_allows(acl, r->name, letter)) return true;
-    if (!r->inherit || depth == ROLE_DEPTH_MAX) return false;
-    for (uint32_t i = 0; i < r->member_of_count; i++) {
-        const struct role_def *up = catalog_role_by_oid(catalog, r->member_of[i]);
-        if (up && acl_gives(catalog, up, acl, letter, depth + 1)) return true;
-    }
-    return false;
-}
-
 /* An argument that is a role's name or number; *ret NULL for a number that no role has. */
 static enum status role_arg(const struct sys_call *c, uint32_t i, const struct role_def **ret)
 {
@@ -79,7 +70,9 @@ enum status sys_has_role(struct sys_call *c)
         !str_eq_nocase(what, "MEMBER WITH ADMIN OPTION"))
         return FAIL(INVALID_PARAMETER_VALUE, "unrecognized privilege type: \"%s\"", what);
     if (!user || !role) return sys_ret_bool(c, user && user->superuser);
-    return sys_ret_bool(c, user->superuser || is_member(c->s, user, role->oid, 0));
+    bool usage = strncasecmp(what, "USAGE", 5) == 0;
+    return sys_ret_bool(c, user->superuser || (usage ? rights_has_role(c->s, user, role->oid)
+                                                     : is_member(c->s, user, role->oid, 0)));
 }
 
 /* --- objects --------------------------------------------------------------------------------- */
@@ -168,9 +161,8 @@ static enum status type_object(const struct sys_call *c, uint32_t i, struct obje
 static bool allows(const struct sys_call *c, const struct role_def *user, const struct object *o,
                    char letter)
 {
-    if (user && (user->superuser || is_member(c->s, user, o->owner, 0))) return true;
-    if (o->acl && user) return acl_gives(c->s->catalog, user, o->acl, letter, 0);
-    if (o->acl) return ddl__acl_allows(o->acl, "", letter);
+    if (user && (user->superuser || rights_allow(c->s, user, o->owner, o->acl, letter))) return true;
+    if (o->acl) return !user && ddl__acl_allows(o->acl, "", letter);
     return strchr(o->everyone, letter) != NULL;
 }
 

@@ -97,6 +97,7 @@ enum ast_kind {
     AST_CHECKPOINT,
     AST_CHANNEL,
     AST_GRANT,
+    AST_GRANT_ROLE,
     AST_BRANCH,
     AST_CREATE_FUNCTION, /* these: sql/ast_routine.h */
     AST_ALTER_FUNCTION,
@@ -853,6 +854,11 @@ struct ast_grant { /* accepted for tables, sequences, schemas, databases, functi
     bool grant_option, cascade;
     char routine_kind;           /* 'f' 'p' 'r'; 0: not on functions */
     struct ast_routine *routines; /* object_count; NULL: of a kind, in the schemas of `objects` */
+};
+struct ast_grant_role {
+    struct ast node;
+    bool is_grant, admin_option;
+    struct name_list roles, members;
 };
 struct ast_unsupported {
     struct ast node;

@@ -249,6 +249,24 @@ static enum status copy_grant(struct copy *c, const GrantStmt *s, struct ast **r
     return OK;
 }
 
+static enum status copy_grant_role(struct copy *c, const GrantRoleStmt *s, struct ast **ret)
+{
+    struct ast_grant_role *n = NODE_NEW(c, ast_grant_role, AST_GRANT_ROLE, -1);
+    *ret = &n->node;
+    if (s->grantor)
+        return copy__at(c, s->grantor->location,
+                        FAIL(FEATURE_NOT_SUPPORTED, "GRANTED BY is not supported"));
+    n->is_grant = s->is_grant;
+    n->admin_option = s->admin_opt;
+    copy_roles(c, s->grantee_roles, &n->members);
+    n->roles.count = (uint32_t)list_count(s->granted_roles);
+    n->roles.items = ARENA_ARRAY(c->arena, const char *, n->roles.count);
+    for (uint32_t i = 0; i < n->roles.count; i++)
+        n->roles.items[i] =
+            copy__string(c, ((const AccessPriv *)list_item(s->granted_roles, (int)i))->priv_name);
+    return OK;
+}
+
 /* --- names, owners, drops, comments --------------------------------------------------------- */
 
 /* A type is named by a list of words. */
@@ -387,6 +405,7 @@ enum status copy__ddl(struct copy *c, const Node *n, struct ast **ret)
     case T_AlterRoleStmt: return copy_alter_role(c, (const AlterRoleStmt *)n, ret);
     case T_DropRoleStmt: *ret = copy_drop_role(c, (const DropRoleStmt *)n); return OK;
     case T_GrantStmt: return copy_grant(c, (const GrantStmt *)n, ret);
+    case T_GrantRoleStmt: return copy_grant_role(c, (const GrantRoleStmt *)n, ret);
     case T_RenameStmt:
         *ret = ((const RenameStmt *)n)->renameType == OBJECT_ATTRIBUTE
                    ? copy_rename_attribute(c, (const RenameStmt *)n)

@@ -70,7 +70,6 @@ static const struct {
     {T_DoStmt, "DO"},
     {T_LoadStmt, "LOAD"},
     {T_ClusterStmt, "CLUSTER"},
-    {T_GrantRoleStmt, "GRANT ROLE"},
     {T_AlterDefaultPrivilegesStmt, "ALTER DEFAULT PRIVILEGES"},
     {T_AlterRoleSetStmt, "ALTER ROLE ... SET"},
     {T_AlterDatabaseStmt, "ALTER DATABASE"},
