@@ -91,3 +91,4 @@ alter table base drop constraint sane;
 insert into whole (id, a) values (2000, 'b');
 drop table base cascade;
 select count(*) from whole;
+drop schema other cascade;
