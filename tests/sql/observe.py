@@ -233,6 +233,7 @@ def stat_statements(server, s):
     s.ask("insert into t select n, 'y', 0 from generate_series(30001, 30010) n")
     wal = s.ask("select wal_records, wal_bytes > 0, rows from pg_stat_statements where query like 'insert%'")
     assert wal == [(10, True, 10)], wal
+    s.ask("grant select on t to eve")
     eve = Session(server, "eve")
     assert eve.ask("select count(*) from t") == [(20010,)]
     assert eve.error("select pg_stat_statements_reset()")[0] == "42501"
