@@ -301,7 +301,7 @@ static enum status take_page(struct cursor *c, struct source *s, struct gather *
 /* A memtable above one run, whose heads come between each other's, and nothing else: a table that is updated much. */
 static bool can_zip(const struct cursor *c)
 {
-    if (c->live != 2 || c->reverse || c->changes || c->order[0]->layer->past) return false;
+    if (c->reverse || c->changes || c->order[0]->layer->past) return false;
     const struct source *a = c->order[0], *b = c->order[1];
     const struct source *m = a < b ? a : b, *r = a < b ? b : a;
     return m->kind == SOURCE_MEMORY && r->ahead_at + 1 < r->ahead_count;
@@ -351,8 +351,10 @@ enum status cursor_next(struct cursor *c, struct slice *keys, struct slice *rows
     while (g.count < max && (!g.count || c->pins.pages.count < PAGES_HELD_MAX)) {
         struct source *s;
         if (!g.count) page_pins_release(&c->pins);
-        if (can_zip(c)) zip(c, &g);
-        if (g.count == max) break;
+        if (c->live == 2 && can_zip(c)) {
+            zip(c, &g);
+            if (g.count == max) break;
+        }
         TRY(pick(c, &s));
         if (!s) break;
         if (s->kind == SOURCE_MEMORY || s->ahead_count) TRY(take_heads(c, s, &g));

@@ -65,9 +65,14 @@ enum status source__next(struct cursor *c, struct source *s) MUST;
 /* Forward: what this page has before `limit`; the source has moved on then. Of runs whose head is `entry`. */
 enum status source__take_page(struct cursor *c, struct source *s, struct slice limit, uint32_t max,
                               struct slice *keys, struct slice *rows, uint32_t *ret_count) MUST;
-/* A head of the one source has hidden one of the other. What a memtable has for good hides it from all who come later,
- * too: that is kept with the run. */
-void source__hide(const struct cursor *c, const struct source *by, struct source *s);
+/* What a memtable has for good hides the head of the other from all who come later, too: that is kept with the run. */
+void source__keep_hidden(struct source *s, uint64_t ts);
+/* A head of the one source has hidden one of the other. */
+static inline void source__hide(const struct cursor *c, const struct source *by, struct source *s)
+{
+    if (by->kind != SOURCE_MEMORY || !by->ts) s->shown = true;
+    else if (c->learns && !c->reverse && s->kind == SOURCE_RUNS) source__keep_hidden(s, by->ts);
+}
 /* Forward, of today: the rows of a memtable and of a run's heads that were found ahead, in order, as long as there are
  * more of these. The memtable, which lies above, may have ended then. */
 void source__zip(struct cursor *c, struct source *memory, struct source *run, struct gather *g);

@@ -252,11 +252,10 @@ enum status source__take_page(struct cursor *c, struct source *s, struct slice l
     return source__next(c, s);
 }
 
-void source__hide(const struct cursor *c, const struct source *by, struct source *s)
+void source__keep_hidden(struct source *s, uint64_t ts)
 {
-    if (by->kind != SOURCE_MEMORY || !by->ts) s->shown = true;
-    else if (c->learns && !c->reverse && s->kind == SOURCE_RUNS && !__atomic_load_n(&s->runs[s->run_at]->begin, __ATOMIC_ACQUIRE))
-        run_cursor_hide(s->cursor, s->ahead_count ? s->ahead[s->ahead_at].entry : run_cursor_entry(s->cursor), by->ts);
+    if (__atomic_load_n(&s->runs[s->run_at]->begin, __ATOMIC_ACQUIRE)) return;
+    run_cursor_hide(s->cursor, s->ahead_count ? s->ahead[s->ahead_at].entry : run_cursor_entry(s->cursor), ts);
 }
 
 static void memory_next(struct cursor *c, struct source *s)
