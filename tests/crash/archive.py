@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 from server import Server  # noqa: E402
 
 WRITERS, SECONDS, DAMAGES = 3, 0.8, 6
-SMALL = ["wal.file_bytes=1MB", "memtable_bytes=256kB", "memtable_total_bytes=8MB", "wal.archive_timeout=300ms"]
+SMALL = ["wal.file_bytes=1MB", "memtable_bytes=1MB", "memtable_total_bytes=8MB", "wal.archive_timeout=300ms"]
 
 SETUP = """
 create table accounts (id int primary key, balance int not null, note text);
@@ -248,7 +248,9 @@ def special_things(server):
                 "create branch dropped from main", "drop branch dropped",
                 "create branch merged from main", "use branch merged", "create table from_branch (a int)",
                 "insert into from_branch values (1), (2)", "use branch main", "merge branch merged into main",
-                "begin", "update accounts set note = 'prepared' where id = 3", "prepare transaction 'kept'",
+                "begin", "update accounts set note = 'prepared' where id = 3",
+                "insert into loaded select i, repeat(md5(i::text), 10) from generate_series(1900000000, 1900001999) i",
+                "prepare transaction 'kept'",
                 "begin", "update accounts set note = 'gone' where id = 4", "prepare transaction 'rolled'",
                 "rollback prepared 'rolled'"):
         q.execute(sql)
@@ -302,6 +304,10 @@ def at_commits(place, targets):
             q.execute("commit prepared 'kept'")
             q.execute("select note from accounts where id = 3")
             assert q.fetchone() == ("prepared",)
+            q.execute("select count(*), count(distinct pad) from loaded where id >= 1900000000")
+            assert q.fetchone() == (2000, 2000)  # which the log has, or the archive
+            q.execute("select * from helios_verify() where problem is not null")
+            assert q.fetchall() == []
             q.execute("insert into moves (a) values (1) returning id = (select max(id) from moves)")
             assert q.fetchone() is not None  # its number is nobody's yet
             q.connection.close()
