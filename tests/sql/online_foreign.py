@@ -303,6 +303,19 @@ def goes_on(server):
     raise AssertionError("nobody could write while it ran")
 
 
+def refused(server):
+    """Exclusion constraints: which operator there is none for, and what to do instead."""
+    cursor = connect(server).cursor()
+    for sql, operator, hint in (("exclude using gist (q with =)", "=", "Use UNIQUE"),
+                                ("exclude using gist (q with =, p with &&)", "&&", "in a trigger"),
+                                ("exclude (q with operator(pg_catalog.<>)) where (p > 0)", "<>", "in a trigger")):
+        try:
+            cursor.execute("alter table c add constraint x " + sql)
+            raise AssertionError(sql)
+        except psycopg2.errors.FeatureNotSupported as e:
+            assert f"EXCLUDE with operator {operator} is not supported" in str(e) and hint in e.diag.message_hint, e
+
+
 def killed(binary, seed):
     r = random.Random(seed)
     data = tempfile.mkdtemp(prefix="helios-test-")
@@ -338,6 +351,7 @@ def main():
         itself(server)
         deferrable_keys(server)
         goes_on(server)
+        refused(server)
         under_writers(server, o.seed, o.seconds)
     killed(o.heliosd, o.seed)
 

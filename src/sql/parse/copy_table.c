@@ -8,6 +8,23 @@ static enum status refuse(const struct copy *c, int location, const char *what)
     return copy__at(c, location, FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported", what));
 }
 
+/* What says the same where all operators are =. */
+static enum status refuse_exclusion(const struct copy *c, const Constraint *k)
+{
+    bool equal = true;
+    const char *name = "=";
+    for (int i = 0; i < list_count(k->exclusions); i++) {
+        const List *operator = (const List *)list_item((const List *)list_item(k->exclusions, i), 1);
+        const char *one = node_name(list_item(operator, list_count(operator) - 1));
+        if (strcmp(one, "=") == 0) continue;
+        equal = false;
+        name = one;
+    }
+    (void)refuse(c, k->location, arena_printf(c->arena, "EXCLUDE with operator %s", name));
+    return equal ? error_hint("Use UNIQUE, or a unique index with WHERE: they forbid the same rows.")
+                 : error_hint("Check it in a trigger that locks what rows may share, as by pg_advisory_xact_lock.");
+}
+
 /* --- constraints ---------------------------------------------------------------------------- */
 
 static enum constraint_kind constraint_kind(ConstrType t)
@@ -32,7 +49,7 @@ static enum status copy_constraint(struct copy *c, const Constraint *k, struct a
     struct ast_constraint *n = NODE_NEW(c, ast_constraint, AST_CONSTRAINT, k->location);
     *ret = n;
     n->type = constraint_kind(k->contype);
-    if (n->type == CON_EXCLUSION) return refuse(c, k->location, "EXCLUDE");
+    if (n->type == CON_EXCLUSION) return refuse_exclusion(c, k);
     n->name = copy__string(c, k->conname);
     n->deferrable = k->deferrable;
     n->initially_deferred = k->initdeferred;
