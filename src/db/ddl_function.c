@@ -313,9 +313,9 @@ static enum status find_language(struct making *m)
         const struct ast_def_elem *e = AST(m->ast->options.items[i], ast_def_elem);
         if (strcmp(e->name, "language") == 0) name = ddl__option_text(e);
     }
-    if (m->ast->sql_body)
-        return FAIL(FEATURE_NOT_SUPPORTED, "SQL-standard function bodies are not supported yet"),
-               error_hint("Write the body as a string: AS $$ ... $$.");
+    if (m->ast->sql_body && !name) name = "sql";
+    if (m->ast->sql_body && strcmp(name, "sql") != 0)
+        return FAIL(INVALID_FUNCTION_DEFINITION, "inline SQL function body only valid for language SQL");
     if (!name) return FAIL(INVALID_FUNCTION_DEFINITION, "no language specified");
     if (strcmp(name, "sql") == 0) m->def.language = 's';
     else if (strcmp(name, "plpgsql") == 0) m->def.language = 'p';

@@ -1,6 +1,8 @@
 /* Statements on functions and triggers. */
 #include "sql/parse/copy_routine_priv.h"
 
+#include "sql/parse/scan_priv.h"
+
 char copy__routine_kind(ObjectType t)
 {
     switch (t) {
@@ -76,6 +78,36 @@ static enum status copy_options(struct copy *c, const List *l, struct ast_create
     return OK;
 }
 
+/* Queries and changes, and the value that is returned. */
+static bool may_be_in_body(const Node *n)
+{
+    switch (nodeTag(n)) {
+    case T_SelectStmt:
+    case T_InsertStmt:
+    case T_UpdateStmt:
+    case T_DeleteStmt:
+    case T_MergeStmt:
+    case T_ReturnStmt: return true;
+    default: return false;
+    }
+}
+
+static enum status copy_sql_body(struct copy *c, const Node *body, struct ast_create_function *n)
+{
+    struct strbuf b;
+    const List *list = nodeTag(body) == T_List ? (const List *)list_item((const List *)body, 0) : NULL;
+    for (int i = 0; list && i < list_count(list); i++)
+        if (!may_be_in_body((const Node *)list_item(list, i)))
+            return FAIL(FEATURE_NOT_SUPPORTED,
+                        "this statement is not supported in unquoted SQL function body");
+    if (n->body) return FAIL(INVALID_FUNCTION_DEFINITION, "duplicate function body specified");
+    strbuf_init(&b, c->arena);
+    if (!scan__sql_body(c->text, (uint32_t)c->start, (uint32_t)c->end, &b))
+        return FAIL(INTERNAL_ERROR, "the body of a function was not found in its statement");
+    n->body = b.data ? b.data : "";
+    return OK;
+}
+
 static enum status copy_create_function(struct copy *c, const CreateFunctionStmt *s,
                                         struct ast **ret)
 {
@@ -88,7 +120,8 @@ static enum status copy_create_function(struct copy *c, const CreateFunctionStmt
     copy__names(c, s->funcname, &n->name);
     TRY(copy_parameters(c, s->parameters, n));
     TRY(copy__type_name(c, s->returnType, &n->result));
-    return copy_options(c, s->options, n, &n->options);
+    TRY(copy_options(c, s->options, n, &n->options));
+    return s->sql_body ? copy_sql_body(c, s->sql_body, n) : OK;
 }
 
 static enum status copy_alter_function(struct copy *c, const AlterFunctionStmt *s, struct ast **ret)

@@ -50,6 +50,9 @@ void scan__next(struct scan *s, struct token *ret);
  * the WITH … CHECK OPTION at its end is left out. False when there is none. */
 bool scan__query(struct slice text, uint32_t start, uint32_t end, bool schema_element,
                  bool check_option, struct slice *ret);
+/* Adds the body of CREATE FUNCTION text[start, end) that is no string, as the text of SQL statements. False when there
+ * is none. */
+bool scan__sql_body(struct slice text, uint32_t start, uint32_t end, struct strbuf *out);
 /* Is the word among the tokens of text[start, end)? */
 bool scan__has_word(struct slice text, uint32_t start, uint32_t end, enum word word);
 
