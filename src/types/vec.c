@@ -174,6 +174,31 @@ void vec_gather(struct vec *dst, uint32_t dst_row, const struct vec *src, const 
     if (copy_into) own_bytes(dst, dst_row, count, copy_into);
 }
 
+static void append_nulls(struct vec *dst, uint32_t dst_row, const struct vec *src, uint32_t src_row, uint32_t n)
+{
+    uint32_t i = 0;
+    if (!dst->nulls) return;
+    if (src->nulls && dst_row % 64 == 0 && src_row % 64 == 0) {
+        i = n & ~63u;
+        if (i) memcpy(dst->nulls + dst_row / 64, src->nulls + src_row / 64, i / 8);
+    }
+    for (; i < n; i++) {
+        if (nulls_get(src->nulls, src_row + i)) nulls_set(dst->nulls, dst_row + i);
+        else nulls_clear(dst->nulls, dst_row + i);
+    }
+}
+
+void vec_append(struct vec *dst, uint32_t dst_row, const struct vec *src, uint32_t src_row, uint32_t count,
+                struct arena *copy_into)
+{
+    size_t width = dst->width;
+    ASSERT(dst->form == VEC_FLAT && src->form == VEC_FLAT && dst->width == src->width);
+    memcpy((char *)dst->data + dst_row * width, (const char *)src->data + src_row * width, count * width);
+    ASSERT(dst->nulls || !src->nulls);
+    append_nulls(dst, dst_row, src, src_row, count);
+    if (copy_into) own_bytes(dst, dst_row, count, copy_into);
+}
+
 void vec_flatten(const struct vec *v, uint32_t rows, struct arena *a, struct vec *out)
 {
     if (v->form == VEC_FLAT) {

@@ -69,6 +69,9 @@ void vec_flatten(const struct vec *v, uint32_t rows, struct arena *a, struct vec
 /* Gathers src[sel[i]] into dst[dst_row + i], deep-copying bytes into the arena when given. */
 void vec_gather(struct vec *dst, uint32_t dst_row, const struct vec *src, const uint16_t *sel,
                 uint32_t count, struct arena *copy_into);
+/* The same of `count` rows of a flat one from `src_row` on: most are moved at once. */
+void vec_append(struct vec *dst, uint32_t dst_row, const struct vec *src, uint32_t src_row, uint32_t count,
+                struct arena *copy_into);
 /* hashes[i] := hash of row sel[i] (or row i); combines with what is there unless `first`. NULL rows
  * hash to a constant. */
 void vec_hash(const struct vec *v, const uint16_t *sel, uint32_t count, bool first,

@@ -173,8 +173,11 @@ void column_segment_add(struct column_segment_writer *w, const struct column_row
     ASSERT(rows->count <= BATCH_ROWS);
     for (; (n = fitting(w, rows, i, &b)) > 0; i += n) {
         for (uint32_t k = 0; k < n; k++) sel[k] = (uint16_t)(i + k);
-        for (uint32_t c = 0; c < w->o.column_count; c++)
-            vec_gather(&b->columns[c], b->rows, &rows->columns[c], sel, n, &w->arena);
+        for (uint32_t c = 0; c < w->o.column_count; c++) {
+            const struct vec *from = &rows->columns[c];
+            if (from->form == VEC_FLAT) vec_append(&b->columns[c], b->rows, from, i, n, &w->arena);
+            else vec_gather(&b->columns[c], b->rows, from, sel, n, &w->arena);
+        }
         for (uint32_t k = 0; k < n; k++)
             put_version(w, b, b->rows + k, rows, i + k, i + k ? rows->keys[i + k - 1] : strbuf_slice(&w->last_key));
         b->rows += n;

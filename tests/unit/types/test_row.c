@@ -220,6 +220,47 @@ static void forms(void **state)
     arena_release(&a);
 }
 
+/* Rows appended are those gathered, wherever they go, NULLs and what was there before them. */
+static void appends(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"short", "a string that is long", "", "another one that is long"};
+    enum { ROUNDS = 200 };
+    const char *seed = getenv("SEED");
+    struct rng r;
+    struct arena a;
+    struct vec from, to[2];
+    uint16_t sel[BATCH_ROWS];
+    arena_init(&a, MEM_TEST);
+    rng_seed(&r, seed ? strtoull(seed, NULL, 10) : 1);
+    vec_init_flat(&from, TYPE_TEXT, &a);
+    for (int k = 0; k < 2; k++) vec_init_flat(&to[k], TYPE_TEXT, &a);
+    for (uint32_t i = 0; i < BATCH_ROWS; i++) {
+        const char *w = words[rng_below(&r, 4)];
+        vec_set(&from, i, (struct datum){.null = rng_below(&r, 5) == 0,
+                                         .v.bytes = bytes_ref(w, (uint32_t)strlen(w))});
+        for (int k = 0; k < 2; k++) vec_set(&to[k], i, (struct datum){.null = true});
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t unit = rng_below(&r, 2) ? 64 : 1, n = (uint32_t)rng_below(&r, 300);
+        uint32_t at = (uint32_t)rng_below(&r, BATCH_ROWS - 300) / unit * unit;
+        uint32_t src = (uint32_t)rng_below(&r, BATCH_ROWS - 300) / unit * unit;
+        bool nulls = rng_below(&r, 4);
+        struct vec v = from;
+        if (!nulls) v.nulls = NULL;
+        for (uint32_t i = 0; i < n; i++) sel[i] = (uint16_t)(src + i);
+        if (n) vec_gather(&to[0], at, &v, sel, n, nulls ? &a : NULL);
+        vec_append(&to[1], at, &v, src, n, nulls ? &a : NULL);
+        for (uint32_t i = 0; i < BATCH_ROWS; i++) {
+            struct datum x = vec_get(&to[0], i), y = vec_get(&to[1], i);
+            assert_true(value_identical(TYPE_TEXT, &x, &y));
+        }
+        if (nulls && n && !vec_get(&to[1], at).null)
+            assert_true(bytes_data(&VEC_DATA(&to[1], struct bytes)[at]) != words[1]);
+    }
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +268,7 @@ int main(void)
         cmocka_unit_test(picks),
         cmocka_unit_test(added_columns),
         cmocka_unit_test(forms),
+        cmocka_unit_test(appends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
