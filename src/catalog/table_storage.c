@@ -9,8 +9,14 @@ static const char *const names[] = {
     [STORAGE_COMPRESSED] = "compressed",
 };
 
+static const char auto_word[] = "auto";
+
 bool table_storage_read(const char *text, enum table_storage *ret)
 {
+    size_t len = sizeof auto_word - 1;
+    *ret = STORAGE_ROW;
+    if (strcasecmp(text, auto_word) == 0) return true;
+    if (strncasecmp(text, auto_word, len) == 0 && text[len] == ':') text += len + 1;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcasecmp(text, names[i]) != 0) continue;
         *ret = (enum table_storage)i;
@@ -43,9 +49,16 @@ bool table_option(const struct table_def *t, const char *name, char *ret, size_t
 
 enum table_storage table_storage(const struct table_def *t)
 {
-    char value[16];
+    char value[32];
     enum table_storage s = STORAGE_ROW;
     if (table_option(t, STORAGE_OPTION, value, sizeof value) && !table_storage_read(value, &s))
         return STORAGE_ROW;
     return s;
+}
+
+bool table_storage_is_auto(const struct table_def *t)
+{
+    char value[32];
+    return !table_option(t, STORAGE_OPTION, value, sizeof value) ||
+           strncasecmp(value, auto_word, sizeof auto_word - 1) == 0;
 }

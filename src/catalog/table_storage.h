@@ -14,7 +14,7 @@ enum table_storage {
     STORAGE_COMPRESSED,
 };
 
-/* False: there is no such word, in any case. */
+/* False: there is no such word, in any case. "auto" and "auto:word" are the server's own choice: so far rows, or that. */
 bool table_storage_read(const char *text, enum table_storage *ret);
 const char *table_storage_name(enum table_storage s);
 enum table_storage table_storage(const struct table_def *t);
@@ -22,6 +22,8 @@ static inline bool table_has_columns(const struct table_def *t)
 {
     return t->options && table_storage(t) != STORAGE_ROW;
 }
+/* Whether the server may choose: it was told so, or was told nothing. */
+bool table_storage_is_auto(const struct table_def *t);
 /* On disk; else they are made of columns when they are asked for. */
 static inline bool table_has_rows(const struct table_def *t)
 {

@@ -11,6 +11,8 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "db/analyze.h"
+#include "db/storage_priv.h"
+#include "exec/usage.h"
 
 enum { SLOTS = 4096, LOCK_TIMEOUT_US = 1000000 };
 
@@ -32,6 +34,7 @@ static uint32_t *slot_of(struct autoanalyze *a, oid_t table)
 
 static void add(struct autoanalyze *a, oid_t table, uint64_t rows)
 {
+    if (!a) return;
     uint32_t *slot = slot_of(a, table);
     uint32_t have = __atomic_load_n(slot, __ATOMIC_RELAXED);
     /* Two at once may lose a count: it steers, and proves nothing. */
@@ -42,10 +45,10 @@ static void add(struct autoanalyze *a, oid_t table, uint64_t rows)
 void autoanalyze_count(struct session *s, oid_t table, uint64_t rows)
 {
     uint32_t i = 0;
-    if (!s->db->autoanalyze) return;
     while (i < s->written_count && s->written[i].table != table) i++;
     if (i == SESSION_WRITTEN_MAX) {
         add(s->db->autoanalyze, table, rows); /* a little early */
+        usage_count_changes(s->db->usage, table, rows);
         return;
     }
     if (i == s->written_count) {
@@ -58,8 +61,10 @@ void autoanalyze_count(struct session *s, oid_t table, uint64_t rows)
 
 void autoanalyze_ended(struct session *s, bool committed)
 {
-    for (uint32_t i = 0; committed && i < s->written_count; i++)
+    for (uint32_t i = 0; committed && i < s->written_count; i++) {
         add(s->db->autoanalyze, s->written[i].table, s->written[i].rows);
+        usage_count_changes(s->db->usage, s->written[i].table, s->written[i].rows);
+    }
     s->written_count = 0;
 }
 
@@ -192,8 +197,35 @@ static bool stopping(const struct autoanalyze *a)
            __atomic_load_n(&a->db->stopping, __ATOMIC_SEQ_CST);
 }
 
-static enum status run_in_session(struct autoanalyze *a, const struct catalog *c,
-                                  const struct table_def *t)
+/* How it is kept is changed as ALTER TABLE would; the store then rewrites what is there. */
+static enum status put_storage(struct session *s, oid_t oid)
+{
+    struct catalog *next;
+    bool locked;
+    TRY(session__begin_ddl(s));
+    const struct table_def *t = catalog_table_by_oid(s->catalog, oid);
+    if (!t) return OK;
+    TRY(lock_now(s, oid, LOCK_SHARE_UPDATE_EXCLUSIVE, &locked));
+    if (!locked || !storage_change_due(s->db, t)) return OK;
+    struct table_def def = *t;
+    def.options = storage_chosen(s->db, t, &s->arena);
+    LOG(LOG_NOTICE, "storage", "table \"%s\" is now kept as %s", t->name, table_storage_name(table_storage(&def)));
+    TRY(catalog_put_table(session__catalog(s), s->txn, &def, &next));
+    session__set_catalog(s, next);
+    return OK;
+}
+
+static enum status store_one(struct session *s, oid_t oid)
+{
+    TRY(begin_statement(s));
+    enum status st = in_statement(s, put_storage(s, oid));
+    if (st == OK) usage_forget(s->db->usage, oid); /* what is to come is judged anew */
+    arena_clear(&s->arena);
+    return st;
+}
+
+static enum status run_in_session(struct autoanalyze *a, const struct catalog *c, const struct table_def *t,
+                                  enum status (*work)(struct session *s, oid_t oid))
 {
     const struct role_def *role = catalog_role_by_oid(c, OID_ROLE_BOOTSTRAP);
     const struct database_def *d = catalog_database_by_oid(c, t->database);
@@ -205,7 +237,7 @@ static enum status run_in_session(struct autoanalyze *a, const struct catalog *c
     TRY(session_new(a->db, &o, &s));
     s->settings.lock_timeout_us = LOCK_TIMEOUT_US;
     __atomic_store_n(&a->session_pid, session_pid(s), __ATOMIC_SEQ_CST);
-    enum status st = stopping(a) ? OK : analyze_one(s, t->oid);
+    enum status st = stopping(a) ? OK : work(s, t->oid);
     __atomic_store_n(&a->session_pid, 0, __ATOMIC_SEQ_CST);
     session_free(s);
     return st;
@@ -217,10 +249,13 @@ static void look_at_all(struct autoanalyze *a)
     const struct table_def *t;
     size_t pos = 0;
     while (!stopping(a) && catalog_next_table(c, &pos, &t)) {
-        if (!is_due(a, t)) continue;
-        LOG(LOG_DEBUG, "autoanalyze", "reading table \"%s\"", t->name);
         /* Of what goes wrong there is nothing that the next round would not bring again. */
-        enum status st = run_in_session(a, c, t);
+        enum status st = OK;
+        if (is_due(a, t)) {
+            LOG(LOG_DEBUG, "autoanalyze", "reading table \"%s\"", t->name);
+            st = run_in_session(a, c, t, analyze_one);
+        }
+        if (st == OK && storage_change_due(a->db, t)) st = run_in_session(a, c, t, store_one);
         if (st != OK && st != LOCK_NOT_AVAILABLE && !stopping(a))
             log_error(LOG_WARNING, "autoanalyze");
         error_clear();

@@ -13,6 +13,7 @@
 #include "db/plan_cache.h"
 #include "db/session_priv.h"
 #include "db/storage_priv.h"
+#include "exec/usage.h"
 #include "db/temporary.h"
 
 int64_t db__now_us(const struct db *db)
@@ -139,6 +140,7 @@ enum status db_open(const struct db_options *o, struct db **ret)
     db->analytic = o->analytic;
     db->initial_database = o->initial_database ? o->initial_database : "postgres";
     db->storage = storage_told_new();
+    db->usage = usage_new();
     db_line__init(&db->main, db, NULL);
     enum status s = open_store(db, o);
     if (s == OK) s = clear_temp_dir(db);
@@ -156,6 +158,7 @@ enum status db_open(const struct db_options *o, struct db **ret)
         two_phase_free(db->two_phase);
         sequences_free(db->sequences);
         storage_told_free(db->storage);
+        usage_free(db->usage);
         if (db->store) (void)store_close(db->store);
         *error_current() = kept;
         db_line__release(&db->main);
@@ -201,6 +204,7 @@ static void close_parts(struct db *db)
     builds_free(db->builds);
     two_phase_free(db->two_phase);
     storage_told_free(db->storage);
+    usage_free(db->usage);
     db_line__release(&db->main);
 }
 

@@ -259,7 +259,9 @@ static enum status add_option(struct ddl *d, const struct ast_def_elem *o, struc
     if (is_ours(o, STORAGE_OPTION)) {
         enum table_storage storage;
         TRY(storage_check_option(text, &storage));
-        strbuf_addf(b, "%s%s=%s", b->len ? "," : "", STORAGE_OPTION, table_storage_name(storage));
+        bool chosen = text && strncasecmp(text, "auto", 4) == 0;
+        strbuf_addf(b, "%s%s=%s", b->len ? "," : "", STORAGE_OPTION, chosen ? "auto" : table_storage_name(storage));
+        if (chosen && storage != STORAGE_ROW) strbuf_addf(b, ":%s", table_storage_name(storage));
         return OK;
     }
     if (is_ours(o, PAST_RETENTION_OPTION)) {

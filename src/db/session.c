@@ -70,6 +70,7 @@ static void fill_exec(struct session *s)
                                     .workers = s->db->analytic,
                                     .memory_limit_bytes = s->db->query_memory_bytes,
                                     .batch_rows = BATCH_ROWS,
+                                    .usage = s->db->usage,
                                     .os = s->db->os,
                                     .temp_dir = s->db->temp_dir,
                                     .temp_limit_bytes = s->db->query_temp_bytes,

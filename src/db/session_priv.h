@@ -87,6 +87,7 @@ struct db {
     struct storage_told *storage;  /* storage_priv.h */
     uint64_t notify_bytes;         /* of the queue, and of one transaction */
     struct autoanalyze *autoanalyze; /* NULL: off */
+    struct usage *usage;           /* of tables (exec/usage.h) */
     struct counter *statements[7]; /* by enum statement_kind */
     struct histogram *statement_seconds;
     enum commit_mode commit_mode;

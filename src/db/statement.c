@@ -11,6 +11,7 @@
 #include "db/session_priv.h"
 #include "db/system_priv.h"
 #include "db/temporary.h"
+#include "exec/usage.h"
 #include "sql/ast_routine.h"
 #include "sql/plan/planner.h"
 
@@ -425,6 +426,7 @@ static bool is_limited(const struct session *s, const struct plan *p)
 void session__count_changes(struct session *s, const struct plan *p, uint64_t rows)
 {
     const struct table_def *t = NULL;
+    if (p->point) usage_count_scan(s->db->usage, p->point->table->oid, 1, 1);
     if (p->command == CMD_SELECT) return;
     if (p->point) t = p->point->table;
     else if (p->root->kind == PLAN_INSERT || p->root->kind == PLAN_UPDATE ||

@@ -36,7 +36,7 @@ enum status storage_check_option(const char *text, enum table_storage *ret)
     if (!text) text = "";
     if (table_storage_read(text, ret)) return OK;
     FAIL(INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": \"%s\"", STORAGE_OPTION, text);
-    return error_hint("Available values: row, dual, column, hybrid, compressed.");
+    return error_hint("Available values: auto, row, dual, column, hybrid, compressed.");
 }
 
 /* --- telling the store ------------------------------------------------------------------------- */
@@ -103,7 +103,7 @@ const char *storage_with_default(struct session *s, const char *options, struct 
 {
     const char *value = settings_get(s, "helios.default_storage");
     struct table_def t = {.options = options};
-    char had[16];
+    char had[32];
     if (!value || strcmp(value, table_storage_name(STORAGE_ROW)) == 0) return options;
     if (table_option(&t, STORAGE_OPTION, had, sizeof had)) return options;
     return arena_printf(a, "%s%s" STORAGE_OPTION "=%s", options ? options : "", options ? "," : "",

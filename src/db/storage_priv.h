@@ -18,5 +18,9 @@ void storage_apply(struct db *db, const struct catalog *c);
 void storage_tell_new(struct session *s, const struct table_def *t);
 /* `options` with helios.default_storage in it, unless they say something of storage. */
 const char *storage_with_default(struct session *s, const char *options, struct arena *a);
+/* Does helios.auto_storage want the table to be kept in another way? (storage_advice.c) */
+bool storage_change_due(struct db *db, const struct table_def *t);
+/* The table's options with that in them, in the arena. */
+const char *storage_chosen(struct db *db, const struct table_def *t, struct arena *a);
 
 #endif

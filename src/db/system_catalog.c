@@ -49,6 +49,7 @@ static const struct {
     {NULL, "helios_gc", sys_helios_gc},
     {NULL, "helios_segments", sys_helios_segments},
     {NULL, "helios_htap", sys_helios_htap},
+    {NULL, "helios_storage_advice", sys_helios_storage_advice},
     {NULL, "helios_stat_statements", sys_stat_statements},
     {NULL, "pg_stat_statements", sys_stat_statements},
     {NULL, "helios_stat_statements_info", sys_stat_statements_info},

@@ -185,6 +185,7 @@ SYS_ROWS(sys_helios_history);
 SYS_ROWS(sys_helios_gc);
 SYS_ROWS(sys_helios_segments);
 SYS_ROWS(sys_helios_htap);
+SYS_ROWS(sys_helios_storage_advice);
 SYS_ROWS(sys_stat_statements);
 SYS_ROWS(sys_stat_statements_info);
 SYS_ROWS(sys_pg_stat_database);

@@ -49,6 +49,7 @@ struct exec_session {
     struct pool *workers;                   /* for parallel runs; NULL: all on the caller's */
     uint64_t memory_limit_bytes;            /* of one query; 0: none */
     uint8_t force_format;                   /* enum exec_format */
+    struct usage *usage;                    /* of tables, counted (usage.h); NULL: not */
     uint32_t batch_rows;                    /* of a batch between operators, at most; 0: no less than usual */
     struct os *os;
     const char *temp_dir;                   /* for spills; NULL: none */

@@ -108,8 +108,19 @@ static const char *check_rows(const struct segment_header *h)
 
 static uint32_t head_of(struct slice key, size_t from);
 
-/* Keys without rows are many, and all there is: on disk heads are zeros, and offsets are the lengths of records, which
- * compress to next to nothing. */
+/* Keys without rows are many, and all there is: on disk heads are zeros, offsets are the lengths of records, and a record is
+ * what it differs in from the one before, all of which compresses to little. */
+static void xor_records(char *records, const uint32_t *lengths, uint32_t n)
+{
+    char *at = records;
+    for (uint32_t i = 0; i < n; i++) at += segment__record(lengths[i]);
+    for (uint32_t i = n; i-- > 1;) { /* from behind, so that the one before is still whole */
+        uint32_t len = segment__record(lengths[i]), before = segment__record(lengths[i - 1]);
+        at -= len;
+        for (uint32_t k = 0; k < len && k < before; k++) at[k] ^= (at - before)[k];
+    }
+}
+
 static void fold_offsets(uint32_t *offsets, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -131,9 +142,16 @@ static const char *unfold(struct segment_header *h)
         at += len;
         if (at > h->body_bytes) return wrong;
     }
-    offsets[n] = (uint32_t)at << 1;
-    const char *bad = check_rows(h);
     struct segment s = segment__view(h);
+    char *records = (char *)(h + 1) + segment__records_offset(n, h->ts_bytes);
+    if (at != h->body_bytes - segment__records_offset(n, h->ts_bytes)) return wrong;
+    offsets[n] = (uint32_t)at << 1;
+    for (uint32_t i = 1; i < n; i++) {
+        uint32_t from = segment__record(offsets[i]), before = segment__record(offsets[i - 1]);
+        uint32_t len = segment__record(offsets[i + 1]) - from;
+        for (uint32_t k = 0; k < len && k < from - before; k++) records[from + k] ^= records[before + k];
+    }
+    const char *bad = check_rows(h);
     for (uint32_t i = 0; !bad && i < n; i++) heads[i] = head_of(segment__key(&s, i), h->prefix_len);
     return bad;
 }
@@ -335,6 +353,7 @@ void segment_rows__seal(struct segment_rows *r, uint64_t tree, bool compress,
         strbuf_add(&r->body, &d, h.ts_bytes); /* little-endian: the low bytes come first */
     }
     strbuf_add(&r->body, r->records.data, r->records.len);
+    if (r->apart) xor_records(r->body.data + r->body.len - r->records.len, r->offsets.data, n);
     segment__seal(&h, strbuf_slice(&r->body), compress, out);
     r->offsets.count = r->ts.count = 0;
     strbuf_clear(&r->records);

@@ -142,6 +142,7 @@ static enum status read_pieces(struct column_run *c)
         enum status st = column_reader_next(c->reader, &p);
         if (st == END_OF_DATA) return OK;
         TRY(st);
+        if (!p.rows) c->r->rows_read += p.count;
         TRY(p.rows ? emit_rows(c, &p) : emit_block(c, &p));
     }
 }

@@ -7,6 +7,7 @@
 #include "exec/ops/scan_priv.h"
 
 #include "base/random.h"
+#include "exec/usage.h"
 #include "types/row.h"
 
 enum { FIRST_ROWS = 64 };
@@ -73,6 +74,7 @@ enum status scan__emit(struct scan_run *r, struct slice *keys, struct slice *row
     struct scan_state *s = r->s;
     if (!count) return exec_check(r->x);
     arena_clear(s->batch);
+    r->rows_read += count;
     op__prime(r->x, s->batch, count);
     if (r->filters.count) {
         uint32_t all = count;
@@ -196,6 +198,12 @@ static enum status run_morsels(struct scan_run *r, const struct index_def *key, 
     }
 }
 
+static void count_usage(const struct scan_run *r)
+{
+    const struct plan_node *n = r->n;
+    usage_count_scan(r->x->session->usage, n->scan.table->oid, r->rows_read, n->scan.fetch_count);
+}
+
 static enum status run_ranges(struct execution *x, const struct plan_node *n,
                               const struct exec_sink *out, const struct index_def *key, bool unique,
                               enum status (*scan)(struct scan_run *, const struct byte_range *))
@@ -214,13 +222,19 @@ static enum status run_ranges(struct execution *x, const struct plan_node *n,
     if (n->kind == PLAN_SCAN) {
         bool done;
         TRY(scan__columns(&r, &done));
-        if (done) return OK;
+        if (done) return count_usage(&r), OK;
     }
-    if (op__shares_scan(x, n)) return run_morsels(&r, key, unique, scan);
+    if (op__shares_scan(x, n)) {
+        enum status st = run_morsels(&r, key, unique, scan);
+        count_usage(&r);
+        return st;
+    }
     if (key) TRY(key_ranges(x, &n->scan.range, key, unique, r.s->ranges, &ranges, &count));
-    for (uint32_t i = 0; i < count; i++)
-        TRY(scan(&r, &ranges[n->scan.reverse ? count - 1 - i : i]));
-    return OK;
+    enum status st = OK;
+    for (uint32_t i = 0; i < count && st == OK; i++)
+        st = scan(&r, &ranges[n->scan.reverse ? count - 1 - i : i]);
+    count_usage(&r);
+    return st;
 }
 
 enum status op__scan(struct execution *x, const struct plan_node *n, const struct exec_sink *out)

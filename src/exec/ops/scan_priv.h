@@ -25,6 +25,7 @@ struct scan_run {
     struct scan_state *s;
     const struct exec_sink *out;
     uint32_t batch_rows;
+    uint64_t rows_read;
     struct sample sample; /* with TABLESAMPLE */
     struct row_filters filters; /* of joins above */
 };
