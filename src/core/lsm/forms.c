@@ -4,6 +4,7 @@
 #include "core/lsm/tree_priv.h"
 
 #include "base/mem.h"
+#include "core/lsm/masks.h"
 #include "core/segment/run_columns.h"
 
 enum { WANTED_TOLD = 1, WANTED_FORM_BITS = 4, WANTED_COLUMNS_AT = 8 };
@@ -68,6 +69,7 @@ void run_edit__discard(struct run_edit *e)
     for (size_t i = 0; i < e->added.count; i++) {
         struct run_ref *r = e->added.data[i];
         run_destroy(r->run);
+        run_masks_free(r);
         mem_free(MEM_RUN, (char *)r->meta.data);
         mem_free(MEM_RUN, r);
     }
