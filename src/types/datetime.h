@@ -75,6 +75,9 @@ enum status datetime_extract(struct slice field, type_id type, const union value
  * `count`). False, and nothing of use in `ret`: it is another field, or one of the dates is infinite. */
 bool datetime_extract_dates(struct slice field, const int32_t *dates, const uint16_t *sel,
                             uint32_t count, struct numeric *ret);
+/* The same of timestamps: of the calendar day, hours and minutes. */
+bool datetime_extract_timestamps(struct slice field, const int64_t *times, const uint16_t *sel,
+                                 uint32_t count, struct numeric *ret);
 enum status datetime_trunc(struct slice field, type_id type, const union value *v,
                            const struct timezone *z, union value *ret) MUST;
 

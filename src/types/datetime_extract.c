@@ -333,3 +333,36 @@ bool datetime_extract_dates(struct slice field, const int32_t *dates, const uint
     }
     return true;
 }
+
+/* Whole numbers of the time of day: those of seconds have digits after the point. */
+static bool of_the_clock(enum datetime_unit unit, int64_t *ret_divisor, int64_t *ret_modulus)
+{
+    *ret_divisor = unit == UNIT_HOUR ? US_PER_HOUR : US_PER_MINUTE;
+    *ret_modulus = unit == UNIT_HOUR ? 24 : 60;
+    return unit == UNIT_HOUR || unit == UNIT_MINUTE;
+}
+
+bool datetime_extract_timestamps(struct slice field, const int64_t *times, const uint16_t *sel,
+                                 uint32_t count, struct numeric *ret)
+{
+    enum datetime_unit unit = token__extract_unit(field);
+    int64_t divisor, modulus;
+    bool clock = of_the_clock(unit, &divisor, &modulus);
+    if (unit == UNIT_NONE || unit == UNIT_EPOCH || unit == UNIT_JULIAN) return false;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = sel ? sel[i] : i;
+        int64_t t = times[row], days = t / US_PER_DAY, us = t % US_PER_DAY;
+        if (t == TS_NOBEGIN || t == TS_NOEND) return false;
+        if (us < 0) us += US_PER_DAY, days--;
+        if (clock) {
+            ret[row] = numeric_small(us / divisor % modulus, 0);
+            continue;
+        }
+        struct civil c;
+        civil_from_days((int32_t)days, &c);
+        struct field_value f = day_field(unit, (int32_t)days, &c);
+        if (f.kind != FIELD_NUMBER) return false;
+        ret[row] = numeric_small((int64_t)f.n, 0);
+    }
+    return true;
+}

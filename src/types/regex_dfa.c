@@ -27,6 +27,7 @@ static void forget_states(struct regex_dfa *d)
 {
     for (uint32_t i = 0; i < d->state_count; i++) mem_free(MEM_QUERY, d->states[i]);
     d->state_count = 0;
+    memset(d->starts, 0, sizeof d->starts);
     memset(d->table, 0xff, sizeof d->table);
     d->color_room = d->colors->room;
     d->generation++;
@@ -45,6 +46,28 @@ static bool is_state(const struct dfa_state *s, const struct positions *p, uint8
            !memcmp(s->positions, p->at, p->count * sizeof *p->at);
 }
 
+/* Place for one state more, whose row says nothing yet. */
+static void add_glides(struct regex_dfa *d)
+{
+    if (d->state_count == d->glide_room) {
+        uint32_t room = d->glide_room ? 2 * d->glide_room : 8;
+        uint16_t *grown = mem_alloc(MEM_QUERY, (size_t)room * ASCII * sizeof *grown);
+        if (d->glide_room) memcpy(grown, d->glides, (size_t)d->glide_room * ASCII * sizeof *grown);
+        mem_free(MEM_QUERY, d->glides);
+        d->glides = grown;
+        d->glide_room = room;
+    }
+    memset(d->glides + (size_t)d->state_count * ASCII, 0xff, ASCII * sizeof *d->glides);
+}
+
+static void set_glides(struct regex_dfa *d, const struct dfa_state *from, uint32_t color)
+{
+    uint16_t *row = d->glides + (size_t)from->number * ASCII;
+    if (from->ends[color] || from->next[color] < 0) return;
+    for (uint32_t c = 0; c < ASCII; c++)
+        if (d->colors->ascii[c] == color) row[c] = (uint16_t)(from->next[color] * ASCII);
+}
+
 /* The state of these positions. */
 static struct dfa_state *state_of(struct regex_dfa *d, const struct positions *p, uint8_t before)
 {
@@ -61,7 +84,8 @@ static struct dfa_state *state_of(struct regex_dfa *d, const struct positions *p
     s->count = p->count;
     s->before = before;
     s->number = d->state_count;
-    s->initial = p->count == 1 && p->at[0] == d->start;
+    d->initial[s->number] = p->count == 1 && p->at[0] == d->start;
+    add_glides(d);
     d->table[slot] = (uint16_t)d->state_count;
     d->states[d->state_count++] = s;
     return s;
@@ -205,6 +229,7 @@ static void explore(struct walk *w)
     from->next[w->color] = DEAD;
     if (!d->after.count) return;
     from->next[w->color] = (int32_t)state_of(d, &d->after, after)->number;
+    set_glides(d, from, w->color);
 }
 
 /* Looks at the next character, and with it at whether the part may end before it. */
@@ -237,20 +262,22 @@ static void walk_begin(struct walk *w, struct regex_dfa *d, struct regex_subject
     p->count = 1;
     if (!d->looking) {
         if (is_full(d)) forget_states(d);
-        w->state = state_of(d, p, w->before);
+        if (!d->starts[w->before]) d->starts[w->before] = state_of(d, p, w->before);
+        w->state = d->starts[w->before];
     }
     arrive(w);
 }
 
 static void walk_end(struct walk *w)
 {
+    if (!w->d->looking) return;
     mem_free(MEM_QUERY, w->own.at);
     mem_free(MEM_QUERY, w->next.at);
 }
 
 static bool is_initial(const struct walk *w)
 {
-    if (w->state) return w->state->initial;
+    if (w->state) return w->d->initial[w->state->number];
     return w->own.count == 1 && w->own.at[0] == w->d->start;
 }
 
@@ -280,22 +307,21 @@ static bool walk_on(struct walk *w)
 static void glide(struct walk *w, uint32_t stop, uint32_t *cold)
 {
     const struct regex_dfa *d = w->d;
-    const struct regex_colors *colors = d->colors;
     const uint8_t *text = (const uint8_t *)w->s->text;
-    struct dfa_state *s = w->state;
-    uint32_t at = w->at, room = d->color_room;
+    const uint16_t *glides = d->glides;
+    uint32_t at = w->at, state = w->state->number * ASCII;
     if (stop - at > w->s->steps) stop = at + (uint32_t)w->s->steps;
-    while (at < stop && text[at] < 128) {
-        uint32_t color = colors->ascii[text[at]];
-        if (color >= room || s->next[color] < 0 || s->ends[color]) break;
-        if (s->initial) *cold = at;
-        s = d->states[s->next[color]];
+    while (at < stop && text[at] < ASCII) {
+        uint32_t next = glides[state + text[at]];
+        if (next == GLIDE_STOP) break;
+        if (d->initial[state / ASCII]) *cold = at;
+        state = next;
         at++;
     }
     if (at == w->at) return;
     w->s->steps -= at - w->at;
     w->at = at;
-    w->state = s;
+    w->state = d->states[state / ASCII];
     arrive(w);
 }
 
@@ -381,6 +407,7 @@ void regex__dfa_free(struct regex_dfa *d)
     if (!d) return;
     if (d->seen) forget_states(d);
     mem_free(MEM_QUERY, d->nodes);
+    mem_free(MEM_QUERY, d->glides);
     mem_free(MEM_QUERY, d->seen);
     mem_free(MEM_QUERY, d->stack);
     mem_free(MEM_QUERY, d->after.at);

@@ -51,11 +51,10 @@ struct positions {
     uint32_t *at, count;
 };
 
-enum { DFA_STATES = 512, DFA_TABLE = 1024 };
+enum { DFA_STATES = 512, DFA_TABLE = 1024, ASCII = 128, GLIDE_STOP = 0xffff };
 struct dfa_state {
     uint32_t number, count;
     uint8_t before;      /* enum color_kind of the character before */
-    bool initial;        /* only the start */
     int32_t *next;       /* by color; STATE_UNKNOWN, STATE_DEAD */
     uint32_t *positions; /* ascending */
     uint8_t *ends;       /* by color of the next character, once next is known */
@@ -70,6 +69,12 @@ struct regex_dfa {
     uint32_t state_count, color_room; /* colors that each has place for */
     uint32_t generation;              /* how often they were forgotten */
     uint16_t table[DFA_TABLE];
+    /* By state and ASCII character: ASCII times the state after it; GLIDE_STOP where that is not known, there is
+     * none, or the part may end before the character. */
+    uint16_t *glides;
+    uint32_t glide_room;              /* states that it has place for */
+    uint8_t initial[DFA_STATES];
+    struct dfa_state *starts[4];      /* by kind of the character before; NULL: not yet known */
     uint32_t *seen, mark;             /* of follow */
     uint32_t *stack, stack_count;
     struct positions after, kept;     /* room for all */

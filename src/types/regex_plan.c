@@ -268,10 +268,27 @@ static void forget(struct run *r, const struct node *n)
 
 static bool divide(struct run *r, struct node *n, int64_t begin, int64_t end);
 
+/* By the first place of each division alone, without a look at whether the rest can follow: that is found at the
+ * end. False says nothing. */
+static bool divide_at_once(struct run *r, struct node *n, int64_t begin, int64_t end)
+{
+    struct node *left = n->child, *right = left->sibling;
+    int64_t mid = left->flags & PREFER_SHORTEST ? shortest(r, left, begin, begin, end)
+                                                : longest(r, left, begin, end);
+    if (mid < 0 || !divide(r, left, begin, mid)) return false;
+    if (right->op == OP_CONCAT && !right->capture) return divide_at_once(r, right, mid, end);
+    return matches_all(r, right, mid, end) && divide(r, right, mid, end);
+}
+
 static bool divide_concat(struct run *r, struct node *n, int64_t begin, int64_t end)
 {
     struct node *left = n->child, *right = left->sibling;
     bool shorter = left->flags & PREFER_SHORTEST;
+    if (right->op == OP_CONCAT && !r->plan->refers) {
+        if (divide_at_once(r, n, begin, end)) return true;
+        forget(r, left);
+        forget(r, right);
+    }
     int64_t mid = shorter ? shortest(r, left, begin, begin, end) : longest(r, left, begin, end);
     while (mid >= 0) {
         if (matches_all(r, right, mid, end) && divide(r, left, begin, mid) && divide(r, right, mid, end))
@@ -473,6 +490,10 @@ static bool find(struct run *r, int64_t from, bool places, struct regex_match *r
 {
     uint32_t cold;
     int64_t close = from, end;
+    if (places && from == 0 && (end = match_at(r, 0)) >= 0) {
+        *ret = (struct regex_match){0, (int32_t)end};
+        return true;
+    }
     for (;;) {
         int64_t at = close;
         close = regex__shortest(r->plan->search, &r->s, (uint32_t)at, (uint32_t)at, r->s.len, &cold);

@@ -18,6 +18,16 @@ static inline struct column column_of(const struct vec *v)
     if (v->form == VEC_DICT) return (struct column){v->dict->data, v->dict->nulls, v->codes, false};
     return (struct column){v->data, v->nulls, NULL, v->form == VEC_CONST};
 }
+/* The same for some rows: bits of NULLs that are not set among them are none. */
+static inline struct column column_of_rows(const struct vec *v, const uint16_t *sel, uint32_t count)
+{
+    struct column c = column_of(v);
+    uint64_t any = 0;
+    if (!c.nulls || v->form != VEC_FLAT || !count) return c;
+    for (uint32_t w = 0; w <= fn_row(sel, count - 1) / 64; w++) any |= c.nulls[w];
+    if (!any) c.nulls = NULL;
+    return c;
+}
 static inline uint32_t column_at(const struct column *c, uint32_t row)
 {
     return c->codes ? c->codes[row] : c->constant ? 0 : row;

@@ -24,7 +24,7 @@
                             uint32_t count)                                                        \
     {                                                                                              \
         (void)c, (void)keep, (void)n;                                                              \
-        struct column col = column_of(args[0]);                                                    \
+        struct column col = column_of_rows(args[0], sel, count);                                   \
         for (uint32_t i = 0; i < count; i++) {                                                     \
             uint32_t at = column_at(&col, fn_row(sel, i));                                         \
             if (nulls_get(col.nulls, at)) continue;                                                \
@@ -65,7 +65,7 @@ static enum status count_batch(struct call_ctx *c, struct arena *keep, void *con
         for (uint32_t i = 0; i < count; i++) ++*(int64_t *)groups[i];
         return OK;
     }
-    struct column col = column_of(args[0]);
+    struct column col = column_of_rows(args[0], sel, count);
     for (uint32_t i = 0; i < count; i++)
         *(int64_t *)groups[i] += !nulls_get(col.nulls, column_at(&col, fn_row(sel, i)));
     return OK;
@@ -78,18 +78,21 @@ static enum status count_batch(struct call_ctx *c, struct arena *keep, void *con
 /* Runs BODY, which is to be short, with `at` as the place of each value. */
 #define EACH_VALUE(BODY)                                                                           \
     do {                                                                                           \
-        bool all = !col.nulls && !col.codes && !col.constant;                                      \
-        for (uint32_t at = 0; all && !sel && at < count; at++) {                                   \
-            BODY                                                                                   \
-        }                                                                                          \
-        for (uint32_t i = 0; all && sel && i < count; i++) {                                       \
-            uint32_t at = sel[i];                                                                  \
-            BODY                                                                                   \
-        }                                                                                          \
-        for (uint32_t i = 0; !all && i < count; i++) {                                             \
-            uint32_t at = column_at(&col, fn_row(sel, i));                                         \
-            if (nulls_get(col.nulls, at)) continue;                                                \
-            BODY                                                                                   \
+        if (!col.nulls && !col.codes && !col.constant && !sel) {                                   \
+            for (uint32_t at = 0; at < count; at++) {                                              \
+                BODY                                                                               \
+            }                                                                                      \
+        } else if (!col.nulls && !col.codes && !col.constant) {                                    \
+            for (uint32_t i = 0; i < count; i++) {                                                 \
+                uint32_t at = sel[i];                                                              \
+                BODY                                                                               \
+            }                                                                                      \
+        } else {                                                                                   \
+            for (uint32_t i = 0; i < count; i++) {                                                 \
+                uint32_t at = column_at(&col, fn_row(sel, i));                                     \
+                if (nulls_get(col.nulls, at)) continue;                                            \
+                BODY                                                                               \
+            }                                                                                      \
         }                                                                                          \
     } while (0)
 
@@ -98,7 +101,7 @@ GROUP(count_group)
     UNUSED;
     int64_t found = count;
     if (n) {
-        struct column col = column_of(args[0]);
+        struct column col = column_of_rows(args[0], sel, count);
         if (col.nulls) {
             found = 0;
             EACH_VALUE((void)at; found++;);
@@ -140,7 +143,7 @@ MERGE(int_merge)
     GROUP(name##_group)                                                                            \
     {                                                                                              \
         UNUSED;                                                                                    \
-        struct column col = column_of(args[0]);                                                    \
+        struct column col = column_of_rows(args[0], sel, count);                                   \
         struct int_sum *s = state;                                                                 \
         wide sum = 0; /* of a batch */                                                             \
         int64_t found = 0;                                                                         \
@@ -195,7 +198,7 @@ VECTOR_CODE
 GROUP(decimal_group)
 {
     (void)c, (void)n;
-    struct column col = column_of(args[0]);
+    struct column col = column_of_rows(args[0], sel, count);
     struct decimal_sum *s = state;
     const struct numeric *data = col.data;
     uint64_t sum = 0, magnitudes = 0;

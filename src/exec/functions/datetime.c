@@ -272,24 +272,26 @@ FIELDS(timestamp, TYPE_TIMESTAMP)
 FIELDS(timestamptz, TYPE_TIMESTAMPTZ)
 FIELDS(interval, TYPE_INTERVAL)
 
-static enum status extract_date_rows(struct call_ctx *c, const struct vec *const *args, uint32_t n,
-                                     const uint16_t *sel, uint32_t count, struct vec *ret)
-{
-    const struct vec *field = args[0], *dates = args[1];
-    if (field->form == VEC_CONST && dates->form == VEC_FLAT && !nulls_get(field->nulls, 0) &&
-        datetime_extract_dates(bytes_slice(VEC_DATA(field, const struct bytes)),
-                               VEC_DATA(dates, const int32_t), sel, count,
-                               VEC_DATA(ret, struct numeric)))
-        return OK;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t row = fn_row(sel, i);
-        if (nulls_get(ret->nulls, row)) continue;
-        struct datum values[2] = {vec_get(field, row), vec_get(dates, row)}, d;
-        TRY(extract_date(c, values, n, &d));
-        vec_set(ret, row, d);
+#define EXTRACT_ROWS(name, T, at_once)                                                             \
+    static enum status name##_rows(struct call_ctx *c, const struct vec *const *args, uint32_t n,  \
+                                   const uint16_t *sel, uint32_t count, struct vec *ret)           \
+    {                                                                                              \
+        const struct vec *field = args[0], *of = args[1];                                          \
+        if (field->form == VEC_CONST && of->form == VEC_FLAT && !nulls_get(field->nulls, 0) &&     \
+            at_once(bytes_slice(VEC_DATA(field, const struct bytes)), VEC_DATA(of, const T), sel,  \
+                    count, VEC_DATA(ret, struct numeric)))                                         \
+            return OK;                                                                             \
+        for (uint32_t i = 0; i < count; i++) {                                                     \
+            uint32_t row = fn_row(sel, i);                                                         \
+            if (nulls_get(ret->nulls, row)) continue;                                              \
+            struct datum values[2] = {vec_get(field, row), vec_get(of, row)}, d;                   \
+            TRY(name(c, values, n, &d));                                                           \
+            vec_set(ret, row, d);                                                                  \
+        }                                                                                          \
+        return OK;                                                                                 \
     }
-    return OK;
-}
+EXTRACT_ROWS(extract_date, int32_t, datetime_extract_dates)
+EXTRACT_ROWS(extract_timestamp, int64_t, datetime_extract_timestamps)
 
 #define TRUNCATION(name, type)                                                                     \
     FN(name)                                                                                       \
@@ -355,7 +357,7 @@ const struct proc_binding exec__datetime_functions[] = {
     {"interval_part", interval_part, NULL},
     {"extract_date", extract_date, extract_date_rows},
     {"extract_time", extract_time, NULL},
-    {"extract_timestamp", extract_timestamp, NULL},
+    {"extract_timestamp", extract_timestamp, extract_timestamp_rows},
     {"extract_timestamptz", extract_timestamptz, NULL},
     {"extract_interval", extract_interval, NULL},
     {"timestamp_trunc", timestamp_trunc, NULL},
