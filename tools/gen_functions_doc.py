@@ -18,11 +18,11 @@ TITLES = {  # file of the binding, without extension: heading
     "to_char": "Formatting", "to_date": "Formatting", "array": "Arrays", "array_search": "Arrays",
     "json": "JSON", "jsonpath": "JSON", "json_aggregate": "Aggregates",
     "bits": "Strings of bits", "net": "Addresses", "money": "Money", "timetz": "Dates and times",
-    "position": "Session and system",
+    "position": "Session and system", "range": "Ranges", "range_aggregate": "Aggregates",
     "srf": "Row sources", "aggregates": "Aggregates", "extremes": "Aggregates",
     "statistics": "Aggregates", "collect": "Aggregates", "hypothetical": "Aggregates",
     "compare": "Comparison", "session": "Session and system", "inspect": "Session and system"}
-ORDER = ["Mathematics", "Text", "Patterns", "Dates and times", "Formatting", "Strings of bits", "Addresses", "Money", "Arrays",
+ORDER = ["Mathematics", "Text", "Patterns", "Dates and times", "Formatting", "Strings of bits", "Addresses", "Money", "Ranges", "Arrays",
          "JSON", "Row sources",
          "Aggregates", "Comparison", "Session and system", "Conversions"]
 HEAD = """# Functions and operators

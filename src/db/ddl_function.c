@@ -98,7 +98,8 @@ static enum status store_default(struct making *m, const struct ast_function_arg
 static bool is_polymorphic(type_id type)
 {
     return type == TYPE_ANYELEMENT || type == TYPE_ANYARRAY || type == TYPE_ANYNONARRAY ||
-           type == TYPE_ANYCOMPATIBLE || type == TYPE_ANYCOMPATIBLEARRAY;
+           type == TYPE_ANYCOMPATIBLE || type == TYPE_ANYCOMPATIBLEARRAY ||
+           type == TYPE_ANYRANGE || type == TYPE_ANYMULTIRANGE;
 }
 
 /* The type of the arguments that VARIADIC stands for. */

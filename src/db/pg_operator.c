@@ -3,6 +3,7 @@
  * pg_collation and pg_language. */
 #include "db/system_priv.h"
 #include "types/cast.h"
+#include "types/range.h"
 
 enum { FIRST_CAST_OID = 10035 }; /* where PostgreSQL's numbers of casts begin */
 
@@ -65,7 +66,9 @@ static const struct family {
     {3253, AM_BTREE, "pg_lsn_ops"},   {1975, AM_HASH, "network_ops"},
     {1985, AM_HASH, "macaddr_ops"},   {3372, AM_HASH, "macaddr8_ops"},
     {2001, AM_HASH, "timetz_ops"},    {5032, AM_HASH, "xid8_ops"},
-    {3254, AM_HASH, "pg_lsn_ops"},
+    {3254, AM_HASH, "pg_lsn_ops"},    {3901, AM_BTREE, "range_ops"},
+    {4199, AM_BTREE, "multirange_ops"}, {3903, AM_HASH, "range_ops"},
+    {4225, AM_HASH, "multirange_ops"},
     {4034, AM_HASH, "jsonb_ops"},     {427, AM_HASH, "bpchar_ops"},
     {431, AM_HASH, "char_ops"},       {435, AM_HASH, "date_ops"},
     {627, AM_HASH, "array_ops"},      {1971, AM_HASH, "float_ops"},
@@ -143,6 +146,10 @@ static const struct operator_class {
     {10047, AM_BTREE, "money_ops", 2099, TYPE_MONEY, true},
     {10053, AM_BTREE, "xid8_ops", 5067, TYPE_XID8, true},
     {10067, AM_BTREE, "pg_lsn_ops", 3253, TYPE_PG_LSN, true},
+    {10076, AM_BTREE, "range_ops", 3901, TYPE_ANYRANGE, true},
+    {10080, AM_BTREE, "multirange_ops", 4199, TYPE_ANYMULTIRANGE, true},
+    {10077, AM_HASH, "range_ops", 3903, TYPE_ANYRANGE, true},
+    {10081, AM_HASH, "multirange_ops", 4225, TYPE_ANYMULTIRANGE, true},
     {10016, AM_HASH, "inet_ops", 1975, TYPE_INET, true},
     {10010, AM_HASH, "cidr_ops", 1975, TYPE_INET, false},
     {10025, AM_HASH, "macaddr_ops", 1985, TYPE_MACADDR, true},
@@ -188,6 +195,8 @@ oid_t sys_operator_class(type_id type)
     else if (type == TYPE_CIDR) type = TYPE_INET;
     else if (t && t->rep == REP_U32 && type != TYPE_XID) type = TYPE_OID;
     else if (t && t->category == 'A' && type != TYPE_OIDVECTOR) type = TYPE_ANYARRAY;
+    else if (type_is_range(type)) type = TYPE_ANYRANGE;
+    else if (type_is_multirange(type)) type = TYPE_ANYMULTIRANGE;
     else if (t && t->category == 'C') type = TYPE_RECORD;
     for (int i = 0; i < CLASSES; i++)
         if (classes[i].type == type && classes[i].method == AM_BTREE && classes[i].is_default)

@@ -1,6 +1,7 @@
 /* pg_type, pg_proc and pg_aggregate: what is built in. Drivers read these to learn which types are
  * arrays and of what, so the OIDs of input, output and subscript functions are PostgreSQL's. */
 #include "db/system_priv.h"
+#include "types/range.h"
 #include "types/record.h"
 
 struct io_function {
@@ -55,6 +56,12 @@ static bool is_pseudo(const struct type_info *t)
     return t->category == 'P' || t->id == TYPE_UNKNOWN;
 }
 
+static char kind_of(const struct type_info *t)
+{
+    if (type_is_range(t->id)) return 'r';
+    return is_pseudo(t) ? 'p' : type_is_multirange(t->id) ? 'm' : 'b';
+}
+
 static enum status emit_type(struct sys_scan *x, const struct type_info *t)
 {
     bool vector = t->id == TYPE_INT2VECTOR || t->id == TYPE_OIDVECTOR;
@@ -67,7 +74,7 @@ static enum status emit_type(struct sys_scan *x, const struct type_info *t)
                       : t->id == TYPE_JSONB ? PROC_JSONB_SUBSCRIPT
                                            : 0;
     return SYS_EMIT(x, I(t->id), T(t->name), I(OID_SCHEMA_PG_CATALOG), I(OID_ROLE_BOOTSTRAP),
-                    I(t->typlen), I(t->byval), C(is_pseudo(t) ? 'p' : 'b'), C(t->category),
+                    I(t->typlen), I(t->byval), C(kind_of(t)), C(t->category),
                     I(t->preferred), I(1), C(','), I(0), I(subscript), I(t->element), I(t->array),
                     I(io[IO_INPUT].oid), I(io[IO_OUTPUT].oid), I(io[IO_RECEIVE].oid),
                     I(io[IO_SEND].oid), I(mod[IO_MODIFIERS_IN].oid), I(mod[IO_MODIFIERS_OUT].oid),
@@ -108,6 +115,25 @@ enum status sys_pg_type(struct sys_scan *x)
     const struct type_info *list = type_list(&count);
     for (int i = 0; i < count; i++) TRY(emit_type(x, &list[i]));
     return emit_row_types(x);
+}
+
+/* --- pg_range --------------------------------------------------------------------------------- */
+
+/* The functions that make values canonical and measure differences are told of, not called. */
+enum status sys_pg_range(struct sys_scan *x)
+{
+    static const struct {
+        type_id range;
+        oid_t canonical, difference;
+    } list[] = {{TYPE_INT4RANGE, 3914, 3922}, {TYPE_NUMRANGE, 0, 3924},
+                {TYPE_TSRANGE, 0, 3929},      {TYPE_TSTZRANGE, 0, 3930},
+                {TYPE_DATERANGE, 3915, 3925}, {TYPE_INT8RANGE, 3928, 3923}};
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        type_id r = list[i].range, subtype = range_subtype(r);
+        TRY(SYS_EMIT(x, I(r), I(subtype), I(range_multirange(r)), I(0),
+                     I(sys_operator_class(subtype)), I(list[i].canonical), I(list[i].difference)));
+    }
+    return OK;
 }
 
 /* --- pg_proc --------------------------------------------------------------------------------- */
@@ -154,10 +180,26 @@ static enum status emit_io(struct sys_scan *x, const struct type_io *io, type_id
                          .strict = true, .volatility = IMMUTABLE, .arg_count = 1,
                          .result = io_result(which, type), .args = args};
     bool reads = which == IO_INPUT || which == IO_RECEIVE;
-    if (reads && (io == &array_io || io->functions[IO_MODIFIERS_IN].oid)) {
+    bool ranges = type == TYPE_ANYRANGE || type == TYPE_ANYMULTIRANGE;
+    if (reads && (io == &array_io || ranges || io->functions[IO_MODIFIERS_IN].oid)) {
         p.arg_count = 3;
     }
     return f->oid ? emit_proc(x, &p) : OK;
+}
+
+/* Ranges share theirs. */
+static bool told_before(int which, int at)
+{
+    for (int i = 0; i < at; i++)
+        if (type_ios[i].functions[which].oid == type_ios[at].functions[which].oid) return true;
+    return false;
+}
+
+static type_id io_type(type_id type)
+{
+    return type_is_range(type)        ? (type_id)TYPE_ANYRANGE
+           : type_is_multirange(type) ? (type_id)TYPE_ANYMULTIRANGE
+                                      : type;
 }
 
 enum status sys_pg_proc(struct sys_scan *x)
@@ -166,8 +208,8 @@ enum status sys_pg_proc(struct sys_scan *x)
     for (int which = 0; which < IO_COUNT; which++) {
         TRY(emit_io(x, &array_io, TYPE_ANYARRAY, which));
         for (int i = 0; i < TYPE_IOS; i++)
-            if (!proc_by_oid(type_ios[i].functions[which].oid))
-                TRY(emit_io(x, &type_ios[i], type_ios[i].type, which));
+            if (!proc_by_oid(type_ios[i].functions[which].oid) && !told_before(which, i))
+                TRY(emit_io(x, &type_ios[i], io_type(type_ios[i].type), which));
     }
     return sys_catalog_functions(x);
 }

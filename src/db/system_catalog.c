@@ -23,6 +23,7 @@ static const struct {
     {NULL, "pg_aggregate", sys_pg_aggregate},
     {NULL, "pg_operator", sys_pg_operator},
     {NULL, "pg_cast", sys_pg_cast},
+    {NULL, "pg_range", sys_pg_range},
     {NULL, "pg_am", sys_pg_am},
     {NULL, "pg_opclass", sys_pg_opclass},
     {NULL, "pg_opfamily", sys_pg_opfamily},

@@ -161,6 +161,7 @@ SYS_ROWS(sys_pg_trigger);
 SYS_ROWS(sys_pg_aggregate);
 SYS_ROWS(sys_pg_operator);
 SYS_ROWS(sys_pg_cast);
+SYS_ROWS(sys_pg_range);
 SYS_ROWS(sys_pg_am);
 SYS_ROWS(sys_pg_opclass);
 SYS_ROWS(sys_pg_opfamily);

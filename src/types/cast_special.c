@@ -8,6 +8,7 @@
 #include "types/net.h"
 #include "types/numeric.h"
 #include "types/position.h"
+#include "types/range.h"
 #include "types/timetz.h"
 
 static enum status bits_to_integer(type_id to, const union value *v, struct arena *a,
@@ -112,6 +113,8 @@ bool cast__special(type_id from, type_id to, const union value *v, const struct 
         ret->numeric = money_to_numeric(v->i64, a);
     } else if (from == TYPE_XID8 && to == TYPE_XID) {
         ret->u32 = (uint32_t)position_open(v->i64);
+    } else if (type_is_range(from) && to == range_multirange(from)) {
+        ret->bytes = v->bytes; /* one, or none */
     } else {
         return false;
     }

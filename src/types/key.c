@@ -7,6 +7,8 @@
  *   arrays    each element as 2 + its key or 3 for NULL, then 1; then u8 dimensions, and of each
  *             i32 length and i32 lower bound. oidvector: u32 count before it all
  *   records   each field as 2, u32 type, then 2 and its key or 3 for NULL; then 1
+ *   ranges    each range as 2 + lower bound + upper bound; then 1. A bound: 0 for an infinite lower and 2
+ *             for an infinite upper one; else 1 + its key, then 1 when it lies behind the value, else 0
  *   jsonb     as docs/format/jsonb.md has it */
 #include "types/key.h"
 
@@ -15,6 +17,7 @@
 #include "types/jsonb_priv.h"
 #include "types/key_priv.h"
 #include "types/numeric.h"
+#include "types/range.h"
 #include "types/record.h"
 #include "types/value_priv.h"
 
@@ -210,6 +213,33 @@ static void put_record(const struct bytes *b, struct strbuf *out)
     arena_release(&arena);
 }
 
+/* A lower bound that leaves its value out lies behind it, and so does an upper one that has it in. */
+static void put_bound(type_id subtype, const struct range_bound *b, struct strbuf *out)
+{
+    strbuf_addc(out, (char)(!b->infinite ? KEY_FINITE
+                            : b->lower   ? KEY_UNBOUNDED_LOW
+                                         : KEY_UNBOUNDED_HIGH));
+    if (b->infinite) return;
+    put_value(subtype, &b->v, out);
+    strbuf_addc(out, b->inclusive != b->lower);
+}
+
+static void put_ranges(const struct bytes *b, struct strbuf *out)
+{
+    struct ranges r;
+    struct arena arena;
+    arena_init(&arena, MEM_QUERY);
+    enum status s = ranges_open(b, &arena, &r);
+    ASSERT(s == OK);
+    for (uint32_t i = 0; i < r.count; i++) {
+        strbuf_addc(out, KEY_NOT_NULL); /* another range */
+        put_bound(range_subtype(r.type), &r.items[i].lower, out);
+        put_bound(range_subtype(r.type), &r.items[i].upper, out);
+    }
+    strbuf_addc(out, KEY_ARRAY_END);
+    arena_release(&arena);
+}
+
 static void put_json(const struct json_value *v, enum jsonb__rank rank, struct strbuf *out)
 {
     struct arena arena;
@@ -270,6 +300,8 @@ static void put_value(type_id type, const union value *v, struct strbuf *out)
             put_record(&v->bytes, out);
         else if (type == TYPE_JSONB)
             put_jsonb(&v->bytes, out);
+        else if (type_is_ranges(type))
+            put_ranges(&v->bytes, out);
         else if (type == TYPE_BPCHAR)
             put_bytes(out, bytes_data(&v->bytes), value__trimmed_len(&v->bytes));
         else

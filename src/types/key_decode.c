@@ -10,6 +10,7 @@
 #include "types/jsonb_priv.h"
 #include "types/key_priv.h"
 #include "types/numeric.h"
+#include "types/range.h"
 #include "types/record.h"
 
 enum { STACK_MIN = 64 << 10 };
@@ -242,6 +243,38 @@ static enum status get_record(struct reader *r, type_id type, struct arena *a, s
     return record_make(a, type, types.data, fields.data, (uint32_t)types.count, ret);
 }
 
+static enum status get_bound(struct reader *r, type_id subtype, bool lower, struct arena *a,
+                             struct range_bound *ret)
+{
+    uint8_t kind = get_u8(r);
+    *ret = (struct range_bound){.lower = lower, .infinite = kind != KEY_FINITE};
+    if (kind != KEY_FINITE)
+        return kind == (lower ? KEY_UNBOUNDED_LOW : KEY_UNBOUNDED_HIGH) ? OK : corrupted();
+    TRY(get_value(r, subtype, a, &ret->v));
+    uint8_t behind = get_u8(r);
+    ret->inclusive = (behind != 0) != lower;
+    return behind > 1 ? corrupted() : OK;
+}
+
+static enum status get_ranges(struct reader *r, type_id type, struct arena *a, struct bytes *ret)
+{
+    ARRAY(struct range) items = {0};
+    type_id subtype = range_subtype(type);
+    uint8_t marker;
+    while ((marker = get_u8(r)) != KEY_ARRAY_END) {
+        struct range x = {0};
+        if (marker != KEY_NOT_NULL) return corrupted();
+        TRY(get_bound(r, subtype, true, a, &x.lower));
+        TRY(get_bound(r, subtype, false, a, &x.upper));
+        ARENA_PUSH(a, &items, x);
+    }
+    if (items.count > 1 && type_is_range(type)) return corrupted();
+    struct ranges all = {.type = range_of(type), .items = items.data};
+    all.count = (uint32_t)items.count;
+    *ret = ranges_close(&all, a);
+    return OK;
+}
+
 static enum status get_json(struct reader *r, uint32_t depth, struct arena *a,
                             struct json_value *ret);
 
@@ -324,6 +357,7 @@ static enum status get_value(struct reader *r, type_id type, struct arena *a, un
     case REP_BYTES:
         if (type_is_composite(type)) return get_record(r, type, a, &ret->bytes);
         if (type == TYPE_JSONB) return get_jsonb(r, a, &ret->bytes);
+        if (type_is_ranges(type)) return get_ranges(r, type, a, &ret->bytes);
         return type_is_array(type) ? get_array(r, type, a, &ret->bytes)
                                    : get_bytes(r, a, &ret->bytes);
     case REP_NUMERIC:

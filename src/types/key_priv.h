@@ -7,6 +7,9 @@ enum {
     KEY_EXPONENT_BIAS = 1 << 23,
 };
 
+/* Bounds of ranges. */
+enum { KEY_UNBOUNDED_LOW = 0, KEY_FINITE = 1, KEY_UNBOUNDED_HIGH = 2 };
+
 /* Classes of numerics, in their order. */
 enum {
     KEY_NINF = 0x10,

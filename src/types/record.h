@@ -27,7 +27,9 @@ static inline bool type_is_composite(type_id id) { return id == TYPE_RECORD || t
 /* Of a type of bytes: are equal values equal bytes? */
 static inline bool type_is_bytewise(type_id id)
 {
-    return id != TYPE_BPCHAR && id != TYPE_JSONB && !type_is_array(id) && !type_is_composite(id);
+    const struct type_info *t = type_get(id);
+    return id != TYPE_BPCHAR && id != TYPE_JSONB && !type_is_array(id) && !type_is_composite(id) &&
+           !(t && t->category == 'R'); /* ranges */
 }
 
 struct record_view {

@@ -110,6 +110,19 @@
     X(3221, "_pg_lsn", "pg_lsn[]", 3220, 0, -1, 'A', false, false, 'd', REP_BYTES) \
     X(3802, "jsonb", "jsonb", 0, 3807, -1, 'U', false, false, 'i', REP_BYTES) \
     X(3807, "_jsonb", "jsonb[]", 3802, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(3831, "anyrange", "anyrange", 0, 0, -1, 'P', false, false, 'd', REP_BYTES) \
+    X(3904, "int4range", "int4range", 0, 3905, -1, 'R', false, false, 'i', REP_BYTES) \
+    X(3905, "_int4range", "int4range[]", 3904, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(3906, "numrange", "numrange", 0, 3907, -1, 'R', false, false, 'i', REP_BYTES) \
+    X(3907, "_numrange", "numrange[]", 3906, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(3908, "tsrange", "tsrange", 0, 3909, -1, 'R', false, false, 'd', REP_BYTES) \
+    X(3909, "_tsrange", "tsrange[]", 3908, 0, -1, 'A', false, false, 'd', REP_BYTES) \
+    X(3910, "tstzrange", "tstzrange", 0, 3911, -1, 'R', false, false, 'd', REP_BYTES) \
+    X(3911, "_tstzrange", "tstzrange[]", 3910, 0, -1, 'A', false, false, 'd', REP_BYTES) \
+    X(3912, "daterange", "daterange", 0, 3913, -1, 'R', false, false, 'i', REP_BYTES) \
+    X(3913, "_daterange", "daterange[]", 3912, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(3926, "int8range", "int8range", 0, 3927, -1, 'R', false, false, 'd', REP_BYTES) \
+    X(3927, "_int8range", "int8range[]", 3926, 0, -1, 'A', false, false, 'd', REP_BYTES) \
     X(4072, "jsonpath", "jsonpath", 0, 4073, -1, 'U', false, false, 'i', REP_BYTES) \
     X(4073, "_jsonpath", "jsonpath[]", 4072, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(4089, "regnamespace", "regnamespace", 0, 4090, 4, 'N', false, true, 'i', REP_U32) \
@@ -118,12 +131,25 @@
     X(4097, "_regrole", "regrole[]", 4096, 0, -1, 'A', false, false, 'i', REP_BYTES) \
     X(4191, "regcollation", "regcollation", 0, 4192, 4, 'N', false, true, 'i', REP_U32) \
     X(4192, "_regcollation", "regcollation[]", 4191, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(4451, "int4multirange", "int4multirange", 0, 6150, -1, 'R', false, false, 'i', REP_BYTES) \
+    X(4532, "nummultirange", "nummultirange", 0, 6151, -1, 'R', false, false, 'i', REP_BYTES) \
+    X(4533, "tsmultirange", "tsmultirange", 0, 6152, -1, 'R', false, false, 'd', REP_BYTES) \
+    X(4534, "tstzmultirange", "tstzmultirange", 0, 6153, -1, 'R', false, false, 'd', REP_BYTES) \
+    X(4535, "datemultirange", "datemultirange", 0, 6155, -1, 'R', false, false, 'i', REP_BYTES) \
+    X(4536, "int8multirange", "int8multirange", 0, 6157, -1, 'R', false, false, 'd', REP_BYTES) \
+    X(4537, "anymultirange", "anymultirange", 0, 0, -1, 'P', false, false, 'd', REP_BYTES) \
     X(5069, "xid8", "xid8", 0, 271, 8, 'U', false, true, 'd', REP_I64) \
     X(5077, "anycompatible", "anycompatible", 0, 0, 4, 'P', false, true, 'i', REP_BYTES) \
-    X(5078, "anycompatiblearray", "anycompatiblearray", 0, 0, -1, 'P', false, false, 'd', REP_BYTES)
+    X(5078, "anycompatiblearray", "anycompatiblearray", 0, 0, -1, 'P', false, false, 'd', REP_BYTES) \
+    X(6150, "_int4multirange", "int4multirange[]", 4451, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(6151, "_nummultirange", "nummultirange[]", 4532, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(6152, "_tsmultirange", "tsmultirange[]", 4533, 0, -1, 'A', false, false, 'd', REP_BYTES) \
+    X(6153, "_tstzmultirange", "tstzmultirange[]", 4534, 0, -1, 'A', false, false, 'd', REP_BYTES) \
+    X(6155, "_datemultirange", "datemultirange[]", 4535, 0, -1, 'A', false, false, 'i', REP_BYTES) \
+    X(6157, "_int8multirange", "int8multirange[]", 4536, 0, -1, 'A', false, false, 'd', REP_BYTES)
 
 /* Every OID of the table lies below this. */
-enum { OID_END = 5120, BPCHAR_LENGTH_MAX = 10485760, TIME_PRECISION_MAX = 6 };
+enum { OID_END = 6208, BPCHAR_LENGTH_MAX = 10485760, TIME_PRECISION_MAX = 6 };
 /* Typmods of strings and numerics count PostgreSQL's length word. */
 enum { TYPMOD_HEADER = 4, NUMERIC_PRECISION_MAX = 1000 };
 

@@ -11,6 +11,7 @@
 #include "types/net.h"
 #include "types/numeric.h"
 #include "types/position.h"
+#include "types/range.h"
 #include "types/record.h"
 #include "types/timetz.h"
 #include "types/value_priv.h"
@@ -92,6 +93,8 @@ static void put_bytes(type_id type, const struct bytes *b, struct strbuf *out)
         net_to_binary(type, b, out);
     else if (type == TYPE_TIMETZ)
         timetz_to_binary(b, out);
+    else if (type_is_ranges(type))
+        ranges_to_binary(type, b, out);
     else
         strbuf_add(out, bytes_data(b), b->len);
 }
@@ -277,6 +280,7 @@ static enum status get_bytes(type_id type, int32_t typmod, struct slice s,
     if (type_is_array(type)) return get_array(type, typmod, s, names, a, &ret->bytes);
     if (type_is_composite(type))
         return value__record_from_binary(type, s, names, a, &ret->bytes);
+    if (type_is_ranges(type)) return ranges_from_binary(type, s, names, a, &ret->bytes);
     switch (type) {
     case TYPE_JSONB:
     case TYPE_JSONPATH:

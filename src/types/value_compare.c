@@ -6,6 +6,7 @@
 #include "types/datetime.h"
 #include "types/jsonb.h"
 #include "types/numeric.h"
+#include "types/range.h"
 #include "types/record.h"
 #include "types/value_priv.h"
 
@@ -124,6 +125,7 @@ static int cmp_bytes(type_id type, const struct bytes *a, const struct bytes *b)
     }
     if (type_is_array(type)) return cmp_arrays(type, a, b);
     if (type == TYPE_JSONB) return jsonb_compare(bytes_slice(a), bytes_slice(b));
+    if (type_is_ranges(type)) return ranges_compare(a, b);
     return type_is_composite(type) ? cmp_records(a, b) : bytes_cmp(a, b);
 }
 
@@ -198,6 +200,7 @@ static uint64_t hash_text(type_id type, const struct bytes *b)
     }
     if (type_is_array(type)) return hash_array(b);
     if (type == TYPE_JSONB) return jsonb_hash(bytes_slice(b));
+    if (type_is_ranges(type)) return ranges_hash(b);
     return type_is_composite(type) ? hash_record(b) : value__hash_bytes(b);
 }
 

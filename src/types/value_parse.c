@@ -13,6 +13,7 @@
 #include "types/net.h"
 #include "types/numeric.h"
 #include "types/position.h"
+#include "types/range.h"
 #include "types/record.h"
 #include "types/timetz.h"
 #include "types/value_priv.h"
@@ -254,6 +255,8 @@ static enum status read_bytes(type_id type, int32_t typmod, struct slice text,
         return timetz_from_text(typmod, text, fmt, &ret->bytes);
     case TYPE_ANYARRAY:
     case TYPE_ANYCOMPATIBLEARRAY:
+    case TYPE_ANYRANGE:
+    case TYPE_ANYMULTIRANGE:
     case TYPE_TRIGGER:
     case TYPE_INTERNAL:
     case TYPE_PG_NODE_TREE:
@@ -264,6 +267,7 @@ static enum status read_bytes(type_id type, int32_t typmod, struct slice text,
             return value__array_from_text(type, typmod, text, fmt, a, &ret->bytes);
         if (type_is_composite(type))
             return value__record_from_text(type, text, fmt, a, &ret->bytes);
+        if (type_is_ranges(type)) return ranges_from_text(type, text, fmt, a, &ret->bytes);
         if (type == TYPE_JSON) TRY(json_check(text));
         ret->bytes = bytes_from_slice(a, text);
         return value_apply_typmod(type, typmod, false, a, ret);

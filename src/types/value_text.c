@@ -10,6 +10,7 @@
 #include "types/net.h"
 #include "types/numeric.h"
 #include "types/position.h"
+#include "types/range.h"
 #include "types/record.h"
 #include "types/timetz.h"
 #include "types/value_priv.h"
@@ -108,6 +109,10 @@ static void add_bytes(type_id type, const struct bytes *b, const struct format_o
         }
         if (type_is_composite(type)) {
             value__record_to_text(b, fmt, out);
+            return;
+        }
+        if (type_is_ranges(type)) {
+            ranges_to_text(type, b, fmt, out);
             return;
         }
     }

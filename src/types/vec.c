@@ -261,8 +261,7 @@ static bool hash_fixed(const struct vec *v, const uint32_t *pos, uint32_t n, uin
 /* These follow pointers, so NULL rows are not read. */
 static void hash_pointed(const struct vec *v, const uint32_t *pos, uint32_t n, uint64_t *ret)
 {
-    bool plain = type_rep(v->type) == REP_BYTES && v->type != TYPE_BPCHAR &&
-                 v->type != TYPE_JSONB && !type_is_array(v->type) && !type_is_composite(v->type);
+    bool plain = type_rep(v->type) == REP_BYTES && type_is_bytewise(v->type);
     const union value *data = VEC_DATA(v, const union value);
     for (uint32_t i = 0; i < n; i++) {
         if (nulls_get(v->nulls, pos[i]))

@@ -174,7 +174,9 @@ def pg_start(out):
 TYPES = ("bool bytea char1 name int8 int2 int4 text oid float4 float8 bpchar varchar date time "
          "timestamp timestamptz interval numeric uuid bool[] int4[] text[] numeric[] interval[] "
          "uuid[] float8[] timestamptz[] bytea[] date[] int2vector oidvector json jsonb jsonb[] "
-         "bit varbit inet cidr macaddr macaddr8 timetz money xid8 pg_lsn").split()
+         "bit varbit inet cidr macaddr macaddr8 timetz money xid8 pg_lsn int4range int8range "
+         "numrange daterange tsrange tstzrange int4multirange nummultirange datemultirange "
+         "tstzmultirange").split()
 TEXTS = {
     "bool": "true f on 0", "bytea": "\\x0102ff a\\\\b\\001", "char1": "a \\101", "name": "abc",
     "int8": "-9223372036854775808 77", "int2": "-32768", "int4": "2147483647 -5", "text": "häß",
@@ -194,6 +196,11 @@ TEXTS = {
     "macaddr": "08:00:2b:01:02:03 0800.2b01.0203 8-0-2b-1-2-3",
     "macaddr8": "08:00:2b:01:02:03:04:05 08002b010203", "xid8": "18446744073709551615 0x1f",
     "timetz": "04:05:06.789-08 24:00+15:59 2003-04-12|04:05|America/New_York 10|PM|EST",
+    "int4range": "[1,5) (,3] empty [2147483646,]", "int8range": "[1,5] (,)",
+    "numrange": "[1.50,2.5) (-Infinity,NaN]", "daterange": "[2024-01-01,2024-02-01] (,infinity)",
+    "tsrange": "[2024-01-01|10:00,) [\"2024-01-01\",2024-01-02]", "tstzrange": "[2024-01-01,)",
+    "int4multirange": "{[1,5),[7,9)} {} {(,3),[5,)} {empty}", "nummultirange": "{[1.5,2],(3,)}",
+    "datemultirange": "{[2024-01-01,2024-01-05)}", "tstzmultirange": "{[2024-01-01,2024-01-02]}",
     "pg_lsn": "16/B374D848 FFFFFFFF/0", "bytea[]": "{\"\\\\x00ff\"}", "timestamptz[]": "{\"2024-01-01|00:00+00\"}",
 }
 

@@ -22,7 +22,8 @@ const char *const fuzz_words[] = {
     "0x", "1e131071", ".000000000000000000001", "{", "}", "{{1,2},{3,4}}", "[2:3]={1,2}", "NULL",
     "\"a,b\"", "\\x", "\\000", "\\\\", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "true", "off",
     "101", "x1F", "b01", "10.1.2.3", "/24", "::ffff:", "2001:db8::", "08:00:2b:", "-04:05",
-    "-$1,234.56", "(", "16/B374D848", NULL};
+    "-$1,234.56", "(", "16/B374D848",
+    "empty", "[1,5)", "(,3]", "[", ")", "]", ",", NULL};
 
 static type_id pick_type(uint8_t n)
 {
@@ -34,7 +35,9 @@ static type_id pick_type(uint8_t n)
         TYPE_UUID_ARRAY, TYPE_FLOAT8_ARRAY, TYPE_TIMESTAMPTZ_ARRAY, TYPE_BYTEA_ARRAY,
         TYPE_DATE_ARRAY, TYPE_INT2VECTOR, TYPE_OIDVECTOR, TYPE_JSON, TYPE_JSONB, TYPE_JSONB_ARRAY,
         TYPE_BIT, TYPE_VARBIT, TYPE_INET, TYPE_CIDR, TYPE_MACADDR, TYPE_MACADDR8, TYPE_TIMETZ,
-        TYPE_MONEY, TYPE_XID8, TYPE_PG_LSN};
+        TYPE_MONEY, TYPE_XID8, TYPE_PG_LSN, TYPE_INT4RANGE, TYPE_INT8RANGE, TYPE_NUMRANGE,
+        TYPE_DATERANGE, TYPE_TSRANGE, TYPE_TSTZRANGE, TYPE_INT4MULTIRANGE, TYPE_NUMMULTIRANGE,
+        TYPE_DATEMULTIRANGE, TYPE_TSTZMULTIRANGE};
     return types[n % (sizeof types / sizeof *types)];
 }
 

@@ -45,6 +45,7 @@ BINDINGS(net)
 BINDINGS(money)
 BINDINGS(timetz)
 BINDINGS(position) /* pg_lsn, xid8 */
+BINDINGS(range)
 #undef BINDINGS
 extern const struct srf_binding exec__srf_functions[];
 extern const uint32_t exec__srf_function_count;
@@ -60,6 +61,8 @@ extern const struct aggregate_binding exec__json_aggregates[];
 extern const uint32_t exec__json_aggregate_count;
 extern const struct aggregate_binding exec__bits_aggregates[];
 extern const uint32_t exec__bits_aggregate_count;
+extern const struct aggregate_binding exec__range_aggregates[];
+extern const uint32_t exec__range_aggregate_count;
 extern const struct aggregate_binding exec__money_aggregates[];
 extern const uint32_t exec__money_aggregate_count;
 extern const struct aggregate_binding exec__hypothetical_functions[];

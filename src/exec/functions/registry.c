@@ -33,7 +33,8 @@ static const struct function_impl *find_function(const char *symbol)
     } groups[] = {GROUP(compare), GROUP(arithmetic), GROUP(math), GROUP(numeric),
                   GROUP(text),    GROUP(datetime),   GROUP(misc), GROUP(array),
                   GROUP(order),   GROUP(json),       GROUP(jsonpath), GROUP(bits),
-                  GROUP(net),     GROUP(money),      GROUP(timetz), GROUP(position)};
+                  GROUP(net),     GROUP(money),      GROUP(timetz), GROUP(position),
+                  GROUP(range)};
     for (uint32_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
         for (uint32_t i = 0; i < *groups[g].count; i++)
             if (strcmp(groups[g].bindings[i].symbol, symbol) == 0)
@@ -56,7 +57,8 @@ static const struct aggregate_impl *find_aggregate(const struct proc_def *p)
     } groups[] = {GROUP(aggregate), GROUP(extreme), GROUP(statistic), GROUP(collect),
                   GROUP(hypothetical), {exec__json_aggregates, &exec__json_aggregate_count},
                   {exec__bits_aggregates, &exec__bits_aggregate_count},
-                  {exec__money_aggregates, &exec__money_aggregate_count}};
+                  {exec__money_aggregates, &exec__money_aggregate_count},
+                  {exec__range_aggregates, &exec__range_aggregate_count}};
     type_id type = p->arg_count ? p->args[0] : TYPE_NONE;
     for (uint32_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
         for (uint32_t i = 0; i < *groups[g].count; i++) {

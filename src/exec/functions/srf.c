@@ -6,6 +6,7 @@
 #include "exec/functions/session_rows_priv.h"
 #include "types/datetime.h"
 #include "types/numeric.h"
+#include "types/range.h"
 
 #define ROWS(name)                                                                                 \
     static enum status name(struct call_ctx *c, const struct datum *args __attribute__((unused)),  \
@@ -193,6 +194,25 @@ ROWS(unnest)
     *ret = s->v.elements[s->next++];
     *ret_done = false;
     return OK;
+}
+
+struct range_set {
+    struct ranges all;
+    uint32_t next;
+};
+
+ROWS(unnest_ranges)
+{
+    struct range_set *s = c->state;
+    if (!s) {
+        s = c->state = ARENA_NEW(c->arena, struct range_set);
+        struct slice bytes = slice_dup(c->arena, arg_slice(args, 0));
+        struct bytes kept = bytes_ref(bytes.data, (uint32_t)bytes.len);
+        TRY(ranges_open(&kept, c->arena, &s->all));
+    }
+    if (s->next >= s->all.count) return end_of_set(ret_done);
+    struct ranges one = {.type = s->all.type, .count = 1, .items = &s->all.items[s->next++]};
+    return ret_row(ret, (union value){.bytes = ranges_close(&one, c->arena)}, ret_done);
 }
 
 /* "name=value" each, as in pg_class.reloptions. */
@@ -425,6 +445,7 @@ const struct srf_binding exec__srf_functions[] = {
     {"generate_subscripts", {subscripts, 1}},
     {"generate_subscripts_nodir", {subscripts, 1}},
     {"array_unnest", {unnest, 1}},
+    {"multirange_unnest", {unnest_ranges, 1}},
     {"pg_options_to_table", {options, 2}},
     {"pg_get_keywords", {keywords, 5}},
     {"helios_verify", {verify, 4}},

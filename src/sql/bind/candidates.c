@@ -5,6 +5,7 @@
  * Each step of the rules strikes candidates out unless it would strike all. Polymorphic ones
  * (anyelement, anyarray; anycompatible) fit when one type makes their signature true. */
 #include "sql/bind/resolve_priv.h"
+#include "types/range.h"
 
 static char category_of(type_id type)
 {
@@ -23,12 +24,14 @@ static bool is_preferred(type_id type)
 bool bind__is_polymorphic(type_id type)
 {
     return type == TYPE_ANYELEMENT || type == TYPE_ANYARRAY || type == TYPE_ANYNONARRAY ||
-           type == TYPE_ANYCOMPATIBLE || type == TYPE_ANYCOMPATIBLEARRAY;
+           type == TYPE_ANYCOMPATIBLE || type == TYPE_ANYCOMPATIBLEARRAY ||
+           type == TYPE_ANYRANGE || type == TYPE_ANYMULTIRANGE;
 }
 
 /* What the polymorphic types of a signature stand for; TYPE_NONE: no argument says. */
 struct solution {
     type_id element, array;      /* anyelement and anynonarray; anyarray */
+    type_id range;               /* anyrange; of anymultirange, the one it is of */
     type_id compatible;          /* anycompatible */
     bool nonarray, has_compatible;
     const char *conflict;        /* NULL: consistent */
@@ -59,6 +62,20 @@ static void add_compatible(struct solution *p, type_id type)
         p->compatible = type;
 }
 
+static void add_range(struct solution *p, type_id declared, type_id given)
+{
+    bool multi = declared == TYPE_ANYMULTIRANGE;
+    if (!(multi ? type_is_multirange(given) : type_is_range(given))) {
+        conflict(p, multi ? "argument declared anymultirange is not a multirange type"
+                          : "argument declared anyrange is not a range type", given, given);
+        return;
+    }
+    if (p->range && p->range != range_of(given))
+        conflict(p, multi ? "arguments declared \"anymultirange\" are not all alike"
+                          : "arguments declared \"anyrange\" are not all alike", p->range, given);
+    p->range = range_of(given);
+}
+
 static void add_argument(struct solution *p, type_id declared, type_id given)
 {
     if (declared == TYPE_ANYCOMPATIBLE || declared == TYPE_ANYCOMPATIBLEARRAY)
@@ -79,6 +96,8 @@ static void add_argument(struct solution *p, type_id declared, type_id given)
         if (!type_is_array(given))
             conflict(p, "argument declared anyarray is not an array", given, given);
         break;
+    case TYPE_ANYRANGE:
+    case TYPE_ANYMULTIRANGE: add_range(p, declared, given); break;
     case TYPE_ANYCOMPATIBLE: add_compatible(p, given); break;
     case TYPE_ANYCOMPATIBLEARRAY:
         if (type_is_array(given)) add_compatible(p, type_get(given)->element);
@@ -100,6 +119,15 @@ static void solve(struct solution *p, const type_id *declared, const type_id *gi
                      "anyelement",
                      p->array, p->element);
         p->element = element;
+    }
+    if (p->range) {
+        type_id subtype = range_subtype(p->range);
+        if (p->element && p->element != subtype)
+            conflict(p,
+                     "argument declared anyrange is not consistent with argument declared "
+                     "anyelement",
+                     p->range, p->element);
+        p->element = subtype;
     }
     if (p->nonarray && p->element && type_is_array(p->element))
         conflict(p, "type matched to anynonarray is an array type", p->element, p->element);
@@ -136,6 +164,8 @@ static type_id meaning(const struct solution *p, type_id declared)
     case TYPE_ANYELEMENT:
     case TYPE_ANYNONARRAY: return p->element;
     case TYPE_ANYARRAY: return p->array ? p->array : array_of(p->element);
+    case TYPE_ANYRANGE: return p->range;
+    case TYPE_ANYMULTIRANGE: return range_multirange(p->range);
     case TYPE_ANYCOMPATIBLE: return p->compatible;
     case TYPE_ANYCOMPATIBLEARRAY: return array_of(p->compatible);
     default: return declared;
@@ -147,7 +177,7 @@ static enum status replace(struct scope *s, const struct solution *p, type_id *t
     type_id meant = meaning(p, *type);
     if (meant == TYPE_NONE) {
         type_id element = *type == TYPE_ANYCOMPATIBLEARRAY ? p->compatible : p->element;
-        if (element)
+        if (element && *type != TYPE_ANYRANGE && *type != TYPE_ANYMULTIRANGE)
             return FAIL(UNDEFINED_OBJECT, "could not find array type for data type %s",
                         bind__type_words(s, element));
         return FAIL(DATATYPE_MISMATCH,

@@ -8,6 +8,7 @@
  * rules; of an array it is part of CAST_ARRAY, whose typmod is the element's. */
 #include "sql/bind/resolve_priv.h"
 #include "sql/type_name.h"
+#include "types/range.h"
 #include "types/record.h"
 
 const char *bind__type_words(const struct scope *s, type_id type)
@@ -85,6 +86,8 @@ bool bind__can_coerce(type_id from, type_id to, enum cast_context context)
     case TYPE_ANYELEMENT:
     case TYPE_ANYCOMPATIBLE: return true;
     case TYPE_ANYNONARRAY: return !type_is_array(from);
+    case TYPE_ANYRANGE: return from == TYPE_UNKNOWN || type_is_range(from);
+    case TYPE_ANYMULTIRANGE: return from == TYPE_UNKNOWN || type_is_multirange(from);
     case TYPE_ANYARRAY:
     case TYPE_ANYCOMPATIBLEARRAY: return from == TYPE_UNKNOWN || type_is_array(from);
     default: break;
@@ -122,6 +125,12 @@ static bool reads_session(type_id type, struct slice text)
     type_id element = element_of(type);
     switch (element ? element : type) {
     case TYPE_TIMESTAMPTZ:
+    case TYPE_TSTZRANGE:
+    case TYPE_TSTZMULTIRANGE:
+    case TYPE_DATERANGE:
+    case TYPE_DATEMULTIRANGE:
+    case TYPE_TSRANGE:
+    case TYPE_TSMULTIRANGE:
     case TYPE_TIMETZ: return true;
     case TYPE_DATE:
     case TYPE_TIMESTAMP:

@@ -2,6 +2,7 @@
  * and is equal. The forms that syntax makes of them (IN, BETWEEN, rows …) are in
  * operator_form.c. */
 #include "sql/bind/resolve_priv.h"
+#include "types/range.h"
 #include "types/record.h"
 
 static enum status operator_error(struct scope *s, const char *name, type_id left, type_id right,
@@ -159,6 +160,9 @@ const struct operator_def *bind__btree_operator(const char *name, type_id type)
         return operator_exact(name, TYPE_TEXT, TYPE_TEXT);
     if (type == TYPE_CIDR) return operator_exact(name, TYPE_INET, TYPE_INET);
     if (type_is_reg(type)) return operator_exact(name, TYPE_OID, TYPE_OID);
+    if (type_is_range(type)) return operator_exact(name, TYPE_ANYRANGE, TYPE_ANYRANGE);
+    if (type_is_multirange(type))
+        return operator_exact(name, TYPE_ANYMULTIRANGE, TYPE_ANYMULTIRANGE);
     if (type_is_composite(type)) return operator_exact(name, TYPE_RECORD, TYPE_RECORD);
     if (!type_is_array(type) || !bind__btree_operator(name, type_get(type)->element)) return NULL;
     return operator_exact(name, TYPE_ANYARRAY, TYPE_ANYARRAY);
