@@ -339,6 +339,9 @@ enum status ddl__name_function(struct ddl *d, const struct ast_name_function *n)
     TRY(ddl__find_function(d, &n->routine, n->kind, false, &f));
     TRY(own(d, f));
     struct function_def def = *f;
+    struct noted_views views = {0};
+    if (n->what == NAMING_RENAME || n->what == NAMING_SCHEMA)
+        TRY(ddl__note_views(d, f->proc.oid, 0, &views));
     switch (n->what) {
     case NAMING_RENAME:
         TRY(check_free(d, f, f->schema, n->value));
@@ -353,5 +356,6 @@ enum status ddl__name_function(struct ddl *d, const struct ast_name_function *n)
         break;
     case NAMING_COMMENT: def.comment = n->value; break;
     }
-    return ddl__put_function(d, &def);
+    TRY(ddl__put_function(d, &def));
+    return ddl__restate_views(d, &views);
 }

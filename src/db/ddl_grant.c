@@ -152,6 +152,8 @@ static enum status change_acl(struct ddl *d, const struct ast_grant *n, const st
         oid_t oid;
         if (strcmp(grantee, "public") == 0) {
             grantee = "";
+            if (n->is_grant && n->grant_option)
+                return FAIL(INVALID_GRANT_OPERATION, "grant options can only be granted to roles");
         } else {
             TRY(ddl__role(d, grantee, &oid));
             grantee = catalog_role_by_oid(d->s->catalog, oid)->name;

@@ -334,8 +334,8 @@ struct noted_views {
 };
 /* The query with every table's schema told, and every star as its columns. */
 enum status ddl__view_text(struct ddl *d, const char *sql, const char **ret) MUST;
-/* Views over the table, or over any of the schema (0: none), before it changes … */
-enum status ddl__note_views(struct ddl *d, oid_t table, oid_t schema,
+/* Views over the table, with the type or function, or over any of the schema (0: none), before it changes … */
+enum status ddl__note_views(struct ddl *d, oid_t object, oid_t schema,
                             struct noted_views *ret) MUST;
 /* … and after: their texts get its new name, and keep the old one as an alias. */
 enum status ddl__restate_views(struct ddl *d, const struct noted_views *views) MUST;

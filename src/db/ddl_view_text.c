@@ -1,6 +1,6 @@
 /* The text of a view, written so that it means the same whatever the search path is and whatever is
- * renamed: tables with their schemas, stars as the columns they stood for. The rest stays as the
- * user wrote it.
+ * renamed: tables, functions and types with their schemas, stars as the columns they stood for. The
+ * rest stays as the user wrote it.
  *
  * A table that got another name keeps the old one as its alias, and so do its columns: nothing else
  * in the text has to change. */
@@ -142,6 +142,24 @@ static const char *table_text(struct ddl *d, const struct name_use *u, const str
     return b.data;
 }
 
+/* The name of a function or a type, with its schema; NULL when it is gone. */
+static const char *name_text(struct ddl *d, const struct name_use *u)
+{
+    const struct function_def *f = catalog_function_by_oid(d->s->catalog, u->function);
+    const struct table_def *t =
+        u->table ? catalog_table_by_oid(d->s->catalog, u->table->oid) : NULL;
+    if (!f && !t) return NULL;
+    const struct schema_def *n = catalog_schema_by_oid(d->s->catalog, f ? f->schema : t->schema);
+    struct strbuf b;
+    strbuf_init(&b, d->a);
+    if (n) {
+        expr_identifier(n->name, &b);
+        strbuf_addc(&b, '.');
+    }
+    expr_identifier(f ? f->proc.name : t->name, &b);
+    return b.data;
+}
+
 static int by_place(const void *a, const void *b)
 {
     const struct splice *x = a, *y = b;
@@ -164,6 +182,9 @@ static const char *rewrite(struct ddl *d, struct slice sql, const struct name_us
             if (!t) continue;
             p.to = skip_alias(sql, p.to, &uses[i].var->alias);
             p.text = table_text(d, &uses[i], t);
+        } else if (!p.text) {
+            p.text = name_text(d, &uses[i]);
+            if (!p.text) continue;
         }
         ARENA_PUSH(d->a, &list, p);
     }
@@ -199,12 +220,15 @@ enum status ddl__view_text(struct ddl *d, const char *sql, const char **ret)
     return OK;
 }
 
-static bool is_meant(const struct name_use *u, oid_t table, oid_t schema)
+static bool is_meant(struct ddl *d, const struct name_use *u, oid_t object, oid_t schema)
 {
-    return u->table && (u->table->oid == table || (schema && u->table->schema == schema));
+    const struct function_def *f =
+        u->function ? catalog_function_by_oid(d->s->catalog, u->function) : NULL;
+    if (f) return f->proc.oid == object || (schema && f->schema == schema);
+    return u->table && (u->table->oid == object || (schema && u->table->schema == schema));
 }
 
-enum status ddl__note_views(struct ddl *d, oid_t table, oid_t schema, struct noted_views *ret)
+enum status ddl__note_views(struct ddl *d, oid_t object, oid_t schema, struct noted_views *ret)
 {
     const struct table_def *v;
     size_t pos = 0;
@@ -220,7 +244,7 @@ enum status ddl__note_views(struct ddl *d, oid_t table, oid_t schema, struct not
             continue;
         }
         for (size_t i = 0; i < env.uses.count; i++)
-            meant |= is_meant(&env.uses.data[i], table, schema);
+            meant |= is_meant(d, &env.uses.data[i], object, schema);
         if (!meant) continue;
         struct noted_view n = {.view = v->oid, .uses = env.uses.data, .count = env.uses.count};
         ARENA_PUSH(d->a, ret, n);

@@ -1,5 +1,4 @@
-/* What hangs on relations: defaults, constraints, sequences, rules of views, comments, and the
- * dependencies by which clients find the sequence of a serial column. */
+/* What hangs on relations: defaults, constraints, sequences, rules of views, comments. */
 #include "db/system_priv.h"
 #include "types/record.h"
 
@@ -62,13 +61,25 @@ static enum status emit_constraint(struct sys_scan *x, const struct table_def *t
                     columns, foreign_columns, pf, pp, ff, set, N, T(check ? k->check_sql : NULL));
 }
 
+/* A constraint trigger is a constraint, too, of its name. */
+static enum status emit_trigger(struct sys_scan *x, const struct table_def *t,
+                                const struct trigger_def *g)
+{
+    return SYS_EMIT(x, I(g->constraint), T(g->name), I(t->schema), C('t'), I(g->deferrable),
+                    I(g->initially_deferred), I(1), I(t->oid), I(0), I(0), I(0), I(0), C(' '),
+                    C(' '), C(' '), I(1), I(0), I(1), N, N, N, N, N, N, N, N);
+}
+
 enum status sys_pg_constraint(struct sys_scan *x)
 {
     size_t pos = 0;
     const struct table_def *t;
-    while (sys_next_table(x, &pos, &t))
+    while (sys_next_table(x, &pos, &t)) {
         for (uint16_t i = 0; i < t->constraint_count; i++)
             TRY(emit_constraint(x, t, t->constraints[i]));
+        for (uint16_t i = 0; i < t->trigger_count; i++)
+            if (t->triggers[i]->constraint) TRY(emit_trigger(x, t, t->triggers[i]));
+    }
     return OK;
 }
 
@@ -119,116 +130,6 @@ enum status sys_pg_rewrite(struct sys_scan *x)
     return OK;
 }
 
-/* --- dependencies ---------------------------------------------------------------------------- */
-
-struct address {
-    oid_t class, object;
-    int32_t column;
-};
-
-static enum status depend(struct sys_scan *x, struct address what, struct address on, char kind)
-{
-    return SYS_EMIT(x, I(what.class), I(what.object), I(what.column), I(on.class), I(on.object),
-                    I(on.column), C(kind));
-}
-
-static struct address relation(oid_t oid, int32_t column)
-{
-    return (struct address){CLASS_RELATION, oid, column};
-}
-
-static enum status depend_columns(struct sys_scan *x, const struct table_def *t)
-{
-    for (uint16_t i = 0; i < t->column_count; i++) {
-        const struct column_def *c = &t->columns[i];
-        if (!c->default_sql || c->dropped) continue;
-        struct address d = {CLASS_ATTRDEF, sys_attrdef_oid(t, c), 0};
-        TRY(depend(x, d, relation(t->oid, c->number), c->generated ? 'i' : 'a'));
-    }
-    return OK;
-}
-
-static enum status depend_constraints(struct sys_scan *x, const struct table_def *t)
-{
-    for (uint16_t i = 0; i < t->constraint_count; i++) {
-        const struct constraint_def *k = t->constraints[i];
-        struct address c = {CLASS_CONSTRAINT, k->oid, 0};
-        for (uint16_t n = 0; n < k->column_count; n++)
-            TRY(depend(x, c, relation(t->oid, k->columns[n]), 'a'));
-        if (k->kind != 'f') continue;
-        if (k->index) TRY(depend(x, c, relation(k->index, 0), 'n'));
-        for (uint16_t n = 0; n < k->column_count; n++)
-            TRY(depend(x, c, relation(k->foreign_table, k->foreign_columns[n]), 'n'));
-    }
-    return OK;
-}
-
-static enum status depend_index(struct sys_scan *x, const struct table_def *t,
-                                const struct index_def *ix)
-{
-    if (ix->constraint)
-        return depend(x, relation(ix->oid, 0),
-                      (struct address){CLASS_CONSTRAINT, ix->constraint, 0}, 'i');
-    uint32_t seen = 0;
-    for (uint16_t i = 0; i < ix->column_count; i++) {
-        if (ix->columns[i].column == 0) continue;
-        seen++;
-        TRY(depend(x, relation(ix->oid, 0), relation(t->oid, ix->columns[i].column), 'a'));
-    }
-    return seen ? OK : depend(x, relation(ix->oid, 0), relation(t->oid, 0), 'a');
-}
-
-static enum status depend_sequence(struct sys_scan *x, const struct table_def *t)
-{
-    const struct sequence_def *q = t->sequence;
-    const struct table_def *owner = catalog_table_by_oid(x->catalog, q->owner_table);
-    const struct column_def *c = owner ? sys_column(owner, q->owner_column) : NULL;
-    if (!c) return OK;
-    if (c->default_sql && q->owner_kind == 'a') {
-        struct address d = {CLASS_ATTRDEF, sys_attrdef_oid(owner, c), 0};
-        TRY(depend(x, d, relation(t->oid, 0), 'n'));
-    }
-    return depend(x, relation(t->oid, 0), relation(owner->oid, c->number), q->owner_kind);
-}
-
-/* What the view's query names. One that does not bind any more depends on nothing. */
-static enum status depend_view(struct sys_scan *x, const struct table_def *t)
-{
-    struct address rule = {CLASS_REWRITE, sys_rule_oid(t), 0};
-    struct error kept = *error_current();
-    struct bind_env env;
-    struct ast *ast;
-    struct query *q;
-    TRY(depend(x, rule, relation(t->oid, 0), 'i'));
-    session__bind_env(x->s, &env, x->arena, slice_of(t->view_sql));
-    env.noting = true;
-    enum status s = env.parse_view(x->arena, t->view_sql, &ast);
-    if (s == OK) s = bind_statement(&env, ast, &q);
-    if (s != OK) *error_current() = kept;
-    for (size_t i = 0; s == OK && i < env.uses.count; i++) {
-        const struct table_def *of = env.uses.data[i].table;
-        if (of && !sys_is_system(of)) TRY(depend(x, rule, relation(of->oid, 0), 'n'));
-    }
-    return OK;
-}
-
-enum status sys_pg_depend(struct sys_scan *x)
-{
-    size_t pos = 0;
-    const struct table_def *t;
-    while (sys_next_table(x, &pos, &t)) {
-        if (sys_is_system(t)) continue;
-        struct address schema = {CLASS_NAMESPACE, t->schema, 0};
-        TRY(depend(x, relation(t->oid, 0), schema, 'n'));
-        TRY(depend_columns(x, t));
-        TRY(depend_constraints(x, t));
-        for (uint16_t i = 0; i < t->index_count; i++) TRY(depend_index(x, t, t->indexes[i]));
-        if (t->sequence && t->sequence->owner_table) TRY(depend_sequence(x, t));
-        if (t->view_sql) TRY(depend_view(x, t));
-    }
-    return OK;
-}
-
 /* --- comments -------------------------------------------------------------------------------- */
 
 static enum status describe(struct sys_scan *x, oid_t class, oid_t object, int32_t column,
@@ -269,7 +170,7 @@ enum status sys_pg_description(struct sys_scan *x)
     pos = 0;
     while (sys_next_schema(x, &pos, &d))
         TRY(describe(x, CLASS_NAMESPACE, d->oid, 0, d->comment));
-    return OK;
+    return sys_builtin_descriptions(x);
 }
 
 enum status sys_pg_shdescription(struct sys_scan *x)

@@ -88,8 +88,8 @@ static const struct operator_class {
     type_id type;
     bool is_default;
 } classes[] = {
-    {1978, AM_BTREE, "int4_ops", 1976, TYPE_INT4, true},
     {1979, AM_BTREE, "int2_ops", 1976, TYPE_INT2, true},
+    {1978, AM_BTREE, "int4_ops", 1976, TYPE_INT4, true},
     {1981, AM_BTREE, "oid_ops", 1989, TYPE_OID, true},
     {3122, AM_BTREE, "date_ops", 434, TYPE_DATE, true},
     {3123, AM_BTREE, "float8_ops", 1970, TYPE_FLOAT8, true},
@@ -228,11 +228,12 @@ enum status sys_pg_language(struct sys_scan *x)
         oid_t oid;
         const char *name;
         bool trusted;
-        oid_t validator;
-    } list[] = {{12, "internal", false, 2246}, {13, "c", false, 2247}, {14, "sql", true, 2248},
-              {13500, "plpgsql", true, 0}};
+        oid_t validator, call, in_line;
+    } list[] = {{12, "internal", false, 2246, 0, 0}, {13, "c", false, 2247, 0, 0},
+                {14, "sql", true, 2248, 0, 0}, {13500, "plpgsql", true, 13498, 13496, 13497}};
     for (int i = 0; i < 4; i++)
-        TRY(SYS_EMIT(x, I(list[i].oid), T(list[i].name), I(OID_ROLE_BOOTSTRAP), I(0),
-                     I(list[i].trusted), I(0), I(0), I(list[i].validator), N));
+        TRY(SYS_EMIT(x, I(list[i].oid), T(list[i].name), I(OID_ROLE_BOOTSTRAP),
+                     I(list[i].call != 0), I(list[i].trusted), I(list[i].call),
+                     I(list[i].in_line), I(list[i].validator), N));
     return OK;
 }

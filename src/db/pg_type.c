@@ -214,8 +214,15 @@ enum status sys_pg_proc(struct sys_scan *x)
     return sys_catalog_functions(x);
 }
 
+/* Handlers of access methods and languages, which are told of in pg_am and pg_language alone. */
+static const struct io_function handlers[] = {
+    {3, "heap_tableam_handler"}, {330, "bthandler"}, {331, "hashhandler"},
+    {13496, "plpgsql_call_handler"}, {13497, "plpgsql_inline_handler"}, {13498, "plpgsql_validator"}};
+
 const char *sys_io_function_name(oid_t oid)
 {
+    for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++)
+        if (handlers[i].oid == oid) return handlers[i].name;
     for (int which = 0; which < IO_COUNT && oid; which++) {
         if (array_io.functions[which].oid == oid) return array_io.functions[which].name;
         for (int i = 0; i < TYPE_IOS; i++)

@@ -197,10 +197,29 @@ static void foreign_definition(struct session *s, const struct table_def *t,
     strbuf_addc(b, ')');
 }
 
+/* Of a constraint trigger; *ret NULL when there is none of that number. */
+static enum status trigger_constraint(struct session *s, oid_t constraint, struct arena *a,
+                                      const char **ret)
+{
+    const struct table_def *t;
+    size_t pos = 0;
+    *ret = NULL;
+    while (constraint && catalog_next_table(s->catalog, &pos, &t))
+        for (uint16_t i = 0; i < t->trigger_count; i++) {
+            const struct trigger_def *g = t->triggers[i];
+            if (g->constraint != constraint) continue;
+            *ret = arena_printf(a, "TRIGGER%s%s", g->deferrable ? " DEFERRABLE" : "",
+                                g->initially_deferred ? " INITIALLY DEFERRED" : "");
+            return OK;
+        }
+    return OK;
+}
+
 enum status sys_constraint_definition(struct session *s, oid_t constraint, bool pretty,
                                       struct arena *a, const char **ret)
 {
     const struct constraint_def *k = catalog_constraint_by_oid(s->catalog, constraint);
+    if (!k) return trigger_constraint(s, constraint, a, ret);
     const struct table_def *t = k ? catalog_table_by_oid(s->catalog, k->table) : NULL;
     struct strbuf b;
     *ret = NULL;
@@ -232,8 +251,10 @@ enum status sys_view_definition(struct session *s, oid_t view, bool pretty, stru
     const struct table_def *t = catalog_table_by_oid(s->catalog, view);
     *ret = NULL;
     if (!t || !t->view_sql) return OK;
-    TRY(sys_view_text(s, t, pretty, a, ret));
-    if (*ret) return OK;
+    enum status st = sys_view_text(s, t, pretty, a, ret);
+    if (st == QUERY_CANCELED || st == OUT_OF_MEMORY) return st;
+    if (st != OK) error_clear(); /* it does not bind any more: it is shown all the same */
+    if (st == OK && *ret) return OK;
     struct slice sql = slice_of(t->view_sql);
     while (sql.len && strchr("; \t\r\n", sql.data[sql.len - 1])) sql.len--;
     while (sql.len && strchr(" \t\r\n", sql.data[0])) sql = slice_make(sql.data + 1, sql.len - 1);

@@ -201,7 +201,7 @@ static const char *object_comment(const struct catalog *catalog, oid_t oid, cons
         const struct schema_def *d = catalog_schema_by_oid(catalog, oid);
         if (d) return d->comment;
     }
-    return NULL;
+    return sys_builtin_description(oid, class);
 }
 
 static enum status obj_description(struct sys_call *c)

@@ -97,6 +97,8 @@ oid_t sys_rule_oid(const struct table_def *view);
 /* The name of a column of an index, as pg_attribute has it. */
 const char *sys_index_column_name(const struct table_def *t, const struct index_def *x, uint32_t i,
                                   struct arena *a);
+/* Of languages, access methods and extensions; class "pg_language" …; pg_extension.c. NULL: none. */
+const char *sys_builtin_description(oid_t object, const char *class);
 char sys_storage(type_id type); /* pg_type.typstorage */
 /* Input and output functions, which are in pg_proc but are not called; pg_type.c. NULL, 0: none. */
 const char *sys_io_function_name(oid_t oid);
@@ -167,6 +169,10 @@ SYS_ROWS(sys_pg_opclass);
 SYS_ROWS(sys_pg_opfamily);
 SYS_ROWS(sys_pg_collation);
 SYS_ROWS(sys_pg_language);
+SYS_ROWS(sys_pg_extension);
+SYS_ROWS(sys_pg_available_extensions);
+SYS_ROWS(sys_pg_available_extension_versions);
+SYS_ROWS(sys_builtin_descriptions); /* of pg_description */
 SYS_ROWS(sys_pg_database);
 SYS_ROWS(sys_pg_authid);
 SYS_ROWS(sys_pg_roles);

@@ -1,4 +1,5 @@
-/* Which function a text like "app.add(integer, text[])" names: what has_function_privilege takes. */
+/* Which function a text like "app.add(integer, text[])" names, as has_function_privilege takes
+ * it. */
 #include "db/system_function_priv.h"
 
 enum { NAME_PARTS_MAX = 3 };

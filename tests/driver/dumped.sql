@@ -103,10 +103,14 @@ begin
     delete from app.scratch;
     get diagnostics gone = row_count;
 end $$;
+create function app.everybody() returns setof app.person language sql stable as 'select * from app.person';
+create table app.couple (one app.country, more app.country[]);
 comment on function app.add(integer, integer) is 'adds';
 create trigger person_touch before update of email on app.person for each row
     when (old.email is distinct from new.email) execute function app.touch();
 create trigger person_off after insert on app.person for each statement execute function app.touch();
+create constraint trigger person_late after delete on app.person deferrable initially deferred for each row
+    execute function app.touch();
 comment on trigger person_touch on app.person is 'keeps time';
 alter table app.person disable trigger person_off;
 
@@ -127,6 +131,7 @@ insert into app.spot values (1, '("Main St, ""1""",5,1.5)'), (2, null), (3, '(,,
 insert into app.scratch values (1, default), (2, 3);
 insert into app.nothing default values;
 insert into with_option select g from generate_series(1, 3) g;
+insert into app.couple select c, array[c] from app.country c where code = 'de';
 refresh materialized view app.sums;
 select nextval('app.ticket'), nextval('app.ticket');
 select setval('app.small', 99, false);

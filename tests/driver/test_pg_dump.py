@@ -28,6 +28,32 @@ NAME = "helios_dumped"
 UNLIKE = re.compile(r"^(-- Dumped (from|by) .*|\\(un)?restrict .*)\n", re.M)
 TABLES = """select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = relnamespace
     where relkind in ('r', 'v', 'm') and relispopulated and n.nspname !~ '^(pg_|information)' order by 1"""
+# Views whose text is not laid out as PostgreSQL does: it must mean the same with an empty search path.
+VIEWS = """
+create schema looks;
+set search_path = looks, public;
+create table t (a int, b text);
+insert into t values (1, 'x'), (2, 'y'), (2, null);
+create function twice(int) returns int language sql immutable as 'select $1 * 2';
+create function all_t() returns setof t language sql stable as 'select * from looks.t';
+create type wrapped as (x int);
+create view v01 as select * from (select a, twice(a) as d from t where exists (select 1 from t t2 where t2.a = t.a)) q
+    where (q.a::text)::int > 0;
+create view v02 as with c as (select a, row_number() over (order by b) r from t) select c.a, c.r, (row(1)::wrapped).x
+    from c;
+create view v03 as select a, (select max(b) from t) m, array(select b from t order by 1) arr from t
+    union select 1, 'x', '{}' order by 1;
+create view v04 as select g, x.* from generate_series(1, 3) g, lateral (select g * 2 as two) x;
+create view v05 as select a from t where a in (select a from t) or a = any (select a from t);
+create view v06 as values (1, 'a'), (2, 'b');
+create view v07 as select a, sum(a) over w, lag(a, 2) over (partition by b order by a desc) from t
+    window w as (partition by b);
+create view v08 as select t.a, u.b from t join t u using (a);
+create view v09 as select a, b from t group by grouping sets ((a), (a, b)), b;
+create view v10 as (select a from t limit 3) union all (select a from t order by a) limit 7;
+create view v11 as select a, b from all_t();
+create materialized view v12 as select twice(a) from v08;
+"""
 
 
 def run(command, **more):
@@ -111,6 +137,22 @@ def check_formats(place, back):
     same(back.dump("--clean", "--if-exists"), script, "pg_dump --clean over what is there")
 
 
+def check_views(host, port, reference):
+    here, there = Place(host, port, NAME + "_views").make(), Place(host, port, NAME + "_again").make()
+    here.load_text(VIEWS)
+    dump = here.dump()
+    there.load_text(dump)
+    same(there.dump(), dump, "the dump of views")
+    same_rows(there, here, "what views show")
+    if reference:
+        other = Place(*reference, NAME).make()
+        other.load_text(dump)
+        same_rows(other, here, "what views show in PostgreSQL")
+        there.make().load_text(other.dump())
+        same_rows(there, here, "what views show that PostgreSQL wrote")
+        other.psql("-c", "drop database " + NAME, name="postgres")
+
+
 def check(host, port, reference):
     here = Place(host, port, NAME).make()
     there = Place(host, port, NAME + "_again").make()
@@ -151,6 +193,7 @@ def main(argv):
     try:
         with Server(argv[0]) as server:
             check(server.host, server.port, reference)
+            check_views(server.host, server.port, reference)
     except (ServerError, AssertionError, subprocess.TimeoutExpired) as e:
         print(e)
         return 1

@@ -9,9 +9,10 @@
 /* Where a text names a table, or what a star in its select lists stands for. */
 struct name_use {
     int location;
-    const struct ast_range_var *var; /* NULL: a star */
-    const struct table_def *table;
+    const struct ast_range_var *var; /* NULL: a star, a function or a type */
+    const struct table_def *table;   /* of a type: the relation that its values are rows of */
     const char *columns;             /* of a star: "t.a, t.b" */
+    oid_t function;                  /* of the catalog; 0 */
 };
 
 struct bind_env;

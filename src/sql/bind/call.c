@@ -283,6 +283,10 @@ static enum status coerce_arguments(struct call *c, const struct candidate *chos
 {
     struct scope *s = c->scope;
     const struct proc_def *p = chosen->def;
+    struct bind_env *env = c->scope->env;
+    if (env->noting && proc_function(p) && c->ast->node.location >= 0)
+        ARENA_PUSH(env->arena, &env->uses,
+                   ((struct name_use){.location = c->ast->node.location, .function = p->oid}));
     type_id *declared = ARENA_ARRAY(s->env->arena, type_id, c->count + 1);
     uint32_t total = c->count + chosen->defaulted;
     memcpy(declared, chosen->args, c->count * sizeof *declared);

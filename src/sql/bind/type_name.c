@@ -1,5 +1,6 @@
 /* Types as written: a name, modifiers, brackets. SQL's own spellings arrive as pg_catalog names. */
 #include "sql/bind/query_priv.h"
+#include "sql/type_name.h"
 #include "types/record.h"
 
 enum { TYPMODS_MAX = 3 }; /* one more than any type takes: its own code refuses */
@@ -48,8 +49,14 @@ static enum status find_type(struct bind_env *env, const struct ast_type_name *t
                            FAIL(INVALID_SCHEMA_NAME, "schema \"%s\" does not exist", schema));
         found = NULL;
     }
-    if (!found) found = row_type(env, schema, name);
-    if (!found) return no_type(env, t);
+    if (!found) {
+        found = row_type(env, schema, name);
+        if (!found) return no_type(env, t);
+        const struct table_def *of = type_row_table(env->catalog, found->id);
+        if (env->noting && of && t->node.location >= 0)
+            ARENA_PUSH(env->arena, &env->uses,
+                       ((struct name_use){.location = t->node.location, .table = of}));
+    }
     *ret = found;
     return OK;
 }
