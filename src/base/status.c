@@ -73,6 +73,12 @@ enum status error_hint(const char *fmt, ...)
     return error_current()->code;
 }
 
+enum status error_not_supported(enum status code)
+{
+    (void)error_hint("docs/compatibility.md tells what works.");
+    return code;
+}
+
 enum status error_where(const char *fmt, ...)
 {
     FORMAT_INTO(where);

@@ -68,6 +68,7 @@ enum status error_where_more(const char *fmt, ...) PRINTF(1, 2);
 /* The place is one in this text, so many characters before it begins; not in the statement's. */
 enum status error_in_query(const char *query, int before);
 
+enum status error_not_supported(enum status code);
 const char *status_sqlstate(enum status code);  /* 5 characters */
 const char *error_sqlstate(const struct error *e);
 int status_mysql_errno(enum status code);
@@ -75,6 +76,8 @@ const char *status_text(enum status code);
 const char *status_name(enum status code);
 
 #define FAIL(code, ...) error_make((code), __FILE__, __LINE__, __func__, __VA_ARGS__)
+/* What PostgreSQL has and we do not: says where it stands what there is. Error messages that are PostgreSQL's own are FAILs. */
+#define UNSUPPORTED(...) error_not_supported(FAIL(FEATURE_NOT_SUPPORTED, __VA_ARGS__))
 #define TRY(expr)                                                                                  \
     do {                                                                                           \
         enum status try_status_ = (expr);                                                          \

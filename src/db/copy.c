@@ -83,7 +83,7 @@ static enum status check_place(const struct copy *c)
 {
     const struct ast_copy *a = c->ast;
     if (a->program)
-        return FAIL(FEATURE_NOT_SUPPORTED, "COPY %s PROGRAM is not supported",
+        return UNSUPPORTED("COPY %s PROGRAM is not supported",
                     a->from ? "FROM" : "TO"),
                error_hint("Use COPY with STDIN or STDOUT and a pipe.");
     return a->filename ? copy__check_file(c) : OK;
@@ -92,14 +92,14 @@ static enum status check_place(const struct copy *c)
 static enum status check_query(const struct ast *q)
 {
     if (q->kind == AST_SELECT && AST(q, ast_select)->into)
-        return FAIL(FEATURE_NOT_SUPPORTED, "COPY (SELECT INTO) is not supported");
+        return UNSUPPORTED("COPY (SELECT INTO) is not supported");
     if (q->kind == AST_SELECT) return OK;
     const struct ast_list *returning = q->kind == AST_INSERT   ? &AST(q, ast_insert)->returning
                                        : q->kind == AST_UPDATE ? &AST(q, ast_update)->returning
                                        : q->kind == AST_DELETE ? &AST(q, ast_delete)->returning
                                                                : NULL;
     if (!returning)
-        return FAIL(FEATURE_NOT_SUPPORTED, "COPY of this statement is not supported");
+        return UNSUPPORTED("COPY of this statement is not supported");
     if (returning->count == 0)
         return FAIL(FEATURE_NOT_SUPPORTED, "COPY query must have a RETURNING clause");
     return OK;
@@ -111,7 +111,7 @@ static enum status check_sink(const struct copy *c)
     bool able = c->ast->from ? c->sink->copy_in && c->sink->copy_read
                              : c->sink->copy_out && c->sink->copy_write && c->sink->copy_done;
     if (!able)
-        return FAIL(FEATURE_NOT_SUPPORTED, "COPY %s is not supported here",
+        return UNSUPPORTED("COPY %s is not supported here",
                     c->ast->from ? "FROM STDIN" : "TO STDOUT");
     return OK;
 }

@@ -122,7 +122,7 @@ static enum status read_encoding(const struct reading *r, const struct ast_def_e
         if (str_eq_nocase(name, ours[i])) return OK;
     for (size_t i = 0; name && i < sizeof others / sizeof *others; i++)
         if (str_eq_nocase(name, others[i]))
-            return FAIL(FEATURE_NOT_SUPPORTED, "COPY with encoding \"%s\" is not supported yet",
+            return UNSUPPORTED("COPY with encoding \"%s\" is not supported yet",
                         name),
                    at(r, d);
     return FAIL(INVALID_PARAMETER_VALUE, "argument to option \"%s\" must be a valid encoding name",

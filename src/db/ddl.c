@@ -223,7 +223,7 @@ static enum status routine_statement(struct ddl *d, const struct ast *a)
     case AST_CREATE_TRIGGER: return ddl__create_trigger(d, AST(a, ast_create_trigger));
     case AST_DROP_TRIGGER: return ddl__drop_trigger(d, AST(a, ast_drop_trigger));
     case AST_NAME_TRIGGER: return ddl__name_trigger(d, AST(a, ast_name_trigger));
-    default: return FAIL(FEATURE_NOT_SUPPORTED, "this statement is not supported yet");
+    default: return UNSUPPORTED("this statement is not supported yet");
     }
 }
 

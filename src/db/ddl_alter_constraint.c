@@ -55,7 +55,7 @@ enum status ddl__add_constraint(struct ddl *d, oid_t table, const struct ast_alt
     case CON_UNIQUE: return add_unique(d, t, c);
     case CON_PRIMARY: return c->deferrable ? add_unique(d, t, c) : add_primary(d, t, c);
     case CON_FOREIGN: return ddl__add_foreign(d, table, c, true);
-    default: return FAIL(FEATURE_NOT_SUPPORTED, "this constraint is not supported yet");
+    default: return UNSUPPORTED("this constraint is not supported yet");
     }
 }
 

@@ -250,7 +250,7 @@ static enum status command(struct ddl *d, oid_t table, const struct ast_alter_cm
     case ALTER_OWNER: return ddl__set_owner(d, ddl__table(d, table), cmd->text);
     case ALTER_TRIGGERS: return ddl__enable_triggers(d, table, cmd);
     case ALTER_OTHER:
-        return FAIL(FEATURE_NOT_SUPPORTED, "ALTER TABLE ... %s is not supported yet", cmd->text);
+        return UNSUPPORTED("ALTER TABLE ... %s is not supported yet", cmd->text);
     default: return column_command(d, table, cmd);
     }
 }
@@ -290,7 +290,7 @@ static enum status alter_index(struct ddl *d, const struct ast_alter_table *n)
         const struct ast_alter_cmd *c = AST(n->cmds.items[i], ast_alter_cmd);
         const char *text;
         if (c->type != ALTER_SET_OPTIONS && c->type != ALTER_RESET_OPTIONS)
-            return FAIL(FEATURE_NOT_SUPPORTED, "this command of ALTER INDEX is not supported yet");
+            return UNSUPPORTED("this command of ALTER INDEX is not supported yet");
         TRY(ddl__options(d, &c->options, &text)); /* fillfactor and its like mean nothing here */
     }
     return OK;

@@ -45,7 +45,7 @@ static enum status command(struct ddl *d, oid_t type, const struct ast_alter_cmd
     case ALTER_COLUMN_TYPE: return retype_attribute(d, t, c);
     case ALTER_DROP_COLUMN: return ddl__drop_column_command(d, type, c);
     default:
-        return FAIL(FEATURE_NOT_SUPPORTED, "ALTER TYPE ... %s is not supported yet",
+        return UNSUPPORTED("ALTER TYPE ... %s is not supported yet",
                     c->text ? c->text : "this command");
     }
 }

@@ -253,7 +253,7 @@ static enum status add_option(struct ddl *d, const struct ast_def_elem *o, struc
         bool on;
         TRY(ddl__option_bool(o, &on));
         if (on)
-            return FAIL(FEATURE_NOT_SUPPORTED, "tables declared WITH OIDS are not supported");
+            return UNSUPPORTED("tables declared WITH OIDS are not supported");
         return OK;
     }
     if (is_ours(o, STORAGE_OPTION)) {

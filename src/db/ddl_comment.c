@@ -27,7 +27,7 @@ static enum status on_type(struct ddl *d, const struct ast_comment *n)
         return FAIL(UNDEFINED_OBJECT, "type \"%s%s%s\" does not exist", v.schema ? v.schema : "",
                     v.schema ? "." : "", v.name);
     if (t->kind != 'c')
-        return FAIL(FEATURE_NOT_SUPPORTED, "COMMENT ON TYPE of a table's rows is not supported");
+        return UNSUPPORTED("COMMENT ON TYPE of a table's rows is not supported");
     TRY(ddl__own_table(d, t));
     struct table_def changed = *t;
     changed.comment = text_of(n);
@@ -123,6 +123,6 @@ enum status ddl__comment(struct ddl *d, const struct ast_comment *n)
     case OBJECT_SCHEMA: return on_schema(d, n);
     case OBJECT_DATABASE: return on_database(d, n);
     default:
-        return FAIL(FEATURE_NOT_SUPPORTED, "comments on this kind of object are not supported yet");
+        return UNSUPPORTED("comments on this kind of object are not supported yet");
     }
 }

@@ -8,7 +8,7 @@ enum status ddl__refuse_constraint(struct ddl *d, const struct ast_constraint *c
 {
     if (c->type == CON_EXCLUSION)
         return ddl__at(d, c->node.location,
-                       FAIL(FEATURE_NOT_SUPPORTED, "exclusion constraints are not supported yet"));
+                       UNSUPPORTED("exclusion constraints are not supported yet"));
     return OK;
 }
 

@@ -43,8 +43,8 @@ enum status ddl__new_table(struct ddl *d, const struct schema_def *n, const stru
 static enum status refuse(const struct ast_create_table *n)
 {
     if (n->partitioned)
-        return FAIL(FEATURE_NOT_SUPPORTED, "partitioned tables are not supported yet");
-    if (n->inherits) return FAIL(FEATURE_NOT_SUPPORTED, "table inheritance is not supported yet");
+        return UNSUPPORTED("partitioned tables are not supported yet");
+    if (n->inherits) return UNSUPPORTED("table inheritance is not supported yet");
     return ddl__check_place(n->access_method, n->tablespace);
 }
 

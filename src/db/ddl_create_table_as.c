@@ -87,7 +87,7 @@ enum status ddl__fill_table(struct ddl *d, const struct schema_def *schema, cons
 static enum status refuse(const struct ast_create_table_as *n)
 {
     if (n->query->kind != AST_SELECT)
-        return FAIL(FEATURE_NOT_SUPPORTED, "CREATE TABLE AS EXECUTE is not supported yet");
+        return UNSUPPORTED("CREATE TABLE AS EXECUTE is not supported yet");
     return ddl__check_place(n->access_method, n->tablespace);
 }
 

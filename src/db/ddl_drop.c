@@ -160,7 +160,7 @@ enum status ddl__drop(struct ddl *d, const struct ast_drop *n)
         return drop_relations(d, n);
     if (n->object == OBJECT_ROW_TYPE) return ddl__drop_types(d, n);
     if (n->object != OBJECT_INDEX && n->object != OBJECT_SCHEMA)
-        return FAIL(FEATURE_NOT_SUPPORTED, "dropping this kind of object is not supported yet");
+        return UNSUPPORTED("dropping this kind of object is not supported yet");
     if (n->object == OBJECT_SCHEMA) return drop_schemas(d, n);
     for (uint32_t i = 0; i < n->name_count; i++) TRY(drop_one_index(d, n, i));
     return OK;

@@ -146,13 +146,12 @@ static enum status add_argument(struct making *m, const struct ast_function_arg 
     if (type == TYPE_RECORD && m->def.language == 's')
         return FAIL(INVALID_FUNCTION_DEFINITION, "SQL functions cannot have arguments of type record");
     if (type == TYPE_RECORD && (mode == 'o' || mode == 't'))
-        return FAIL(FEATURE_NOT_SUPPORTED, "output arguments of type record are not supported");
+        return UNSUPPORTED("output arguments of type record are not supported");
     if (is_refused(type))
         return FAIL(INVALID_FUNCTION_DEFINITION, "%s functions cannot accept type %s",
                     m->def.language == 's' ? "SQL" : "PL/pgSQL", type_get(type)->sql_name);
     if (is_polymorphic(type) && a->initial)
-        return FAIL(FEATURE_NOT_SUPPORTED,
-                    "defaults of arguments of polymorphic types are not supported yet");
+        return UNSUPPORTED("defaults of arguments of polymorphic types are not supported yet");
     bool takes = mode != 'o' && mode != 't';
     if (takes && p->variadic)
         return FAIL(INVALID_FUNCTION_DEFINITION, "VARIADIC parameter must be the last input parameter");
@@ -226,7 +225,7 @@ static enum status result_type(struct making *m)
     const struct type_info *info = type_get(p->result);
     bool pseudo = p->result != TYPE_RECORD && p->result != TYPE_VOID && p->result != TYPE_TRIGGER;
     if (pseudo && info && info->category == 'P' && !is_polymorphic(p->result))
-        return FAIL(FEATURE_NOT_SUPPORTED, "results of type %s are not supported yet",
+        return UNSUPPORTED("results of type %s are not supported yet",
                     info->sql_name);
     if (p->result == TYPE_TRIGGER && m->def.language == 's')
         return FAIL(INVALID_FUNCTION_DEFINITION, "SQL functions cannot return type trigger");
@@ -300,10 +299,10 @@ enum status ddl__function_option(struct function_def *f, const struct ast_def_el
     if (strcmp(e->name, "strict") == 0) f->proc.strict = on;
     else if (strcmp(e->name, "leakproof") == 0) f->leakproof = on;
     else if (strcmp(e->name, "window") == 0)
-        return FAIL(FEATURE_NOT_SUPPORTED, "WINDOW functions of your own are not supported");
+        return UNSUPPORTED("WINDOW functions of your own are not supported");
     else if (strcmp(e->name, "security") == 0) f->security_definer = on;
     else
-        return FAIL(FEATURE_NOT_SUPPORTED, "option \"%s\" of functions is not supported", e->name);
+        return UNSUPPORTED("option \"%s\" of functions is not supported", e->name);
     return OK;
 }
 
@@ -321,7 +320,7 @@ static enum status find_language(struct making *m)
     if (strcmp(name, "sql") == 0) m->def.language = 's';
     else if (strcmp(name, "plpgsql") == 0) m->def.language = 'p';
     else if (strcmp(name, "c") == 0 || strcmp(name, "internal") == 0)
-        return FAIL(FEATURE_NOT_SUPPORTED, "functions in language \"%s\" are not supported", name);
+        return UNSUPPORTED("functions in language \"%s\" are not supported", name);
     else return FAIL(UNDEFINED_OBJECT, "language \"%s\" does not exist", name);
     if (!m->ast->body) return FAIL(INVALID_FUNCTION_DEFINITION, "no function body specified");
     if (m->ast->link)

@@ -159,7 +159,7 @@ static enum status change_acl(struct ddl *d, const struct ast_grant *n, const st
             grantee = catalog_role_by_oid(d->s->catalog, oid)->name;
         }
         if (strpbrk(grantee, "=,{}/\"\\"))
-            return FAIL(FEATURE_NOT_SUPPORTED, "granting to role \"%s\" is not supported yet",
+            return UNSUPPORTED("granting to role \"%s\" is not supported yet",
                         grantee);
         struct acl_item *x = item_for(d, &l, grantee);
         for (int p = 0; p < LETTERS; p++) {

@@ -12,7 +12,7 @@ static enum status check_method(const char *method)
     if (!method || strcmp(method, "btree") == 0) return OK;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(method, known[i]) == 0)
-            return FAIL(FEATURE_NOT_SUPPORTED, "access method \"%s\" is not supported yet", method);
+            return UNSUPPORTED("access method \"%s\" is not supported yet", method);
     return FAIL(UNDEFINED_OBJECT, "access method \"%s\" does not exist", method);
 }
 

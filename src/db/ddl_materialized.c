@@ -19,7 +19,7 @@ static enum status check_query(struct ddl *d, const struct ast_create_table_as *
 {
     struct bind_env env;
     if (n->query->kind != AST_SELECT)
-        return FAIL(FEATURE_NOT_SUPPORTED, "CREATE MATERIALIZED VIEW AS EXECUTE is not supported");
+        return UNSUPPORTED("CREATE MATERIALIZED VIEW AS EXECUTE is not supported");
     session__bind_env(d->s, &env, d->a, d->text);
     TRY(bind_statement(&env, n->query, ret));
     if (ast_writes(n->query))

@@ -227,7 +227,7 @@ enum status ddl__rename(struct ddl *d, const struct ast_rename *n)
     case OBJECT_DATABASE: return rename_database(d, n);
     case OBJECT_ROLE: return rename_role(d, n);
     default:
-        return FAIL(FEATURE_NOT_SUPPORTED, "renaming this kind of object is not supported yet");
+        return UNSUPPORTED("renaming this kind of object is not supported yet");
     }
 }
 
@@ -305,8 +305,7 @@ enum status ddl__alter_owner(struct ddl *d, const struct ast_alter_object *n)
     }
     const struct table_def *t;
     if (!n->relation)
-        return FAIL(FEATURE_NOT_SUPPORTED,
-                    "the owner of this kind of object cannot be changed yet");
+        return UNSUPPORTED("the owner of this kind of object cannot be changed yet");
     if (n->object == OBJECT_ROW_TYPE) TRY(ddl__row_type(d, n->relation, &t));
     else TRY(ddl__find(d, n->relation, 0, n->missing_ok, &t));
     if (!t) return OK;
@@ -337,7 +336,7 @@ enum status ddl__alter_schema(struct ddl *d, const struct ast_alter_object *n)
     const struct schema_def *s;
     char kind = ddl__kind_of(n->object, 0);
     if (!n->relation)
-        return FAIL(FEATURE_NOT_SUPPORTED, "this kind of object cannot be moved yet");
+        return UNSUPPORTED("this kind of object cannot be moved yet");
     if (n->object == OBJECT_ROW_TYPE) TRY(ddl__row_type(d, n->relation, &t));
     else TRY(ddl__find(d, n->relation, kind, n->missing_ok, &t));
     if (!t) return OK;

@@ -26,7 +26,7 @@ static enum status set_password(struct ddl *d, const char *text, struct role_def
         return OK;
     }
     if (strlen(text) == 35 && strncmp(text, "md5", 3) == 0)
-        return FAIL(FEATURE_NOT_SUPPORTED, "MD5 passwords are not supported");
+        return UNSUPPORTED("MD5 passwords are not supported");
     TRY(db_password_verifier(d->s->db, text, verifier));
     r->password = arena_strdup(d->a, verifier);
     return OK;
@@ -109,7 +109,7 @@ static enum status change_member(struct ddl *d, bool add, oid_t role, oid_t memb
 enum status ddl__grant_role(struct ddl *d, const struct ast_grant_role *n)
 {
     if (n->admin_option)
-        return FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported yet",
+        return UNSUPPORTED("%s is not supported yet",
                     n->is_grant ? "GRANT ... WITH ADMIN OPTION" : "REVOKE ADMIN OPTION FOR");
     for (uint32_t i = 0; i < n->roles.count; i++) {
         oid_t role, member;
@@ -190,7 +190,7 @@ static enum status role_option(struct ddl *d, const struct ast_def_elem *o, stru
     if (strcmp(o->name, "validUntil") == 0) {
         const char *text = ddl__option_text(o);
         if (text && strcmp(text, "infinity") == 0) return OK;
-        return FAIL(FEATURE_NOT_SUPPORTED, "VALID UNTIL is not supported yet");
+        return UNSUPPORTED("VALID UNTIL is not supported yet");
     }
     return FAIL(SYNTAX_ERROR, "unrecognized role option \"%s\"", o->name);
 }

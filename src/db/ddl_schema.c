@@ -30,8 +30,7 @@ static enum status element_in(struct ddl *d, const struct ast *element, const ch
         v = &AST(copy, ast_sequence)->name;
         break;
     default:
-        return FAIL(FEATURE_NOT_SUPPORTED,
-                    "this statement within CREATE SCHEMA is not supported yet");
+        return UNSUPPORTED("this statement within CREATE SCHEMA is not supported yet");
     }
     struct ast_range_var *named = arena_memdup(d->a, *v, sizeof **v);
     if (named->schema && strcmp(named->schema, schema) != 0)
@@ -105,7 +104,7 @@ static enum status database_option(struct ddl *d, const struct ast_def_elem *o,
         if (!text || str_eq_nocase(text, "utf8") || str_eq_nocase(text, "utf-8") ||
             str_eq_nocase(text, "unicode"))
             return OK;
-        return FAIL(FEATURE_NOT_SUPPORTED, "encoding \"%s\" is not supported", text);
+        return UNSUPPORTED("encoding \"%s\" is not supported", text);
     }
     if (strcmp(o->name, "lc_collate") == 0 || strcmp(o->name, "lc_ctype") == 0 ||
         strcmp(o->name, "locale") == 0) {

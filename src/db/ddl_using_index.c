@@ -40,7 +40,7 @@ static enum status check_index(const struct table_def *t, const struct index_def
     if (x->predicate_sql) return unusable("\"%s\" is a partial index", name, 0);
     TRY(check_columns(x));
     if (!c->deferrable) return OK;
-    FAIL(FEATURE_NOT_SUPPORTED, "a deferrable constraint USING INDEX is not supported");
+    UNSUPPORTED("a deferrable constraint USING INDEX is not supported");
     return error_hint("Its index is another than a unique one: add it without USING INDEX.");
 }
 

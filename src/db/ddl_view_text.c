@@ -263,7 +263,7 @@ enum status ddl__restate_views(struct ddl *d, const struct noted_views *views)
         copy.view_sql = rewrite(d, slice_of(v->view_sql), n->uses, n->count);
         if (strcmp(copy.view_sql, v->view_sql) == 0) continue;
         if (note(d, copy.view_sql, &env) != OK) {
-            FAIL(FEATURE_NOT_SUPPORTED, "renaming what this view uses is not supported yet");
+            UNSUPPORTED("renaming what this view uses is not supported yet");
             (void)error_detail("The query of %s could not be restated.", ddl__words(d, v));
             return error_hint("Drop the view and create it again.");
         }

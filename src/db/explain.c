@@ -138,8 +138,7 @@ static struct cached_plan *make_plan(struct session *s, struct statement *inner,
     struct cached_plan *p = NULL;
     const struct ast *a = planned_part(s, inner->ast);
     if (a != inner->ast && inner->ast->kind != AST_DECLARE_CURSOR && o->analyze) {
-        *ret = FAIL(FEATURE_NOT_SUPPORTED,
-                    "EXPLAIN ANALYZE of a statement that creates a table is not supported");
+        *ret = UNSUPPORTED("EXPLAIN ANALYZE of a statement that creates a table is not supported");
         (void)error_hint("Create the table, and use EXPLAIN ANALYZE INSERT ... SELECT.");
         return NULL;
     }
@@ -150,7 +149,7 @@ static struct cached_plan *make_plan(struct session *s, struct statement *inner,
     inner->ast = (struct ast *)(uintptr_t)a;
     if (is_plannable(a))
         return session__plan(s, inner, text, NULL, &param_count, params->count > 0, ret);
-    *ret = FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
+    *ret = UNSUPPORTED("EXPLAIN of this statement is not supported yet");
     return NULL;
 }
 

@@ -463,7 +463,7 @@ static enum status call(struct pl_run *r, const struct pl_sql *q, struct arena *
     struct slice text = slice_of(q->text);
     TRY(pl__in_piece(q, sql_parse(a, text, &st, &n)));
     if (n != 1 || st[0].ast->kind != AST_CALL)
-        return FAIL(FEATURE_NOT_SUPPORTED, "DO inside of a function is not supported yet");
+        return UNSUPPORTED("DO inside of a function is not supported yet");
     const struct ast_call *ast = AST(st[0].ast, ast_call);
     enum status result = pl__bind(r, q, &ast->function->node, text, a, &e, &params);
     if (result == OK) result = check_procedure(r->s, ast, e, text);

@@ -224,7 +224,7 @@ static enum status run_elements(struct pl_run *r, const struct pl_stmt *s, struc
         return FAIL(DATATYPE_MISMATCH, "FOREACH expression must yield an array, not type %s",
                     type_get(type) ? type_get(type)->sql_name : "record");
     if (s->foreach.slice)
-        return FAIL(FEATURE_NOT_SUPPORTED, "FOREACH with SLICE is not supported yet");
+        return UNSUPPORTED("FOREACH with SLICE is not supported yet");
     d = datum_copy(a, type, d);
     TRY(array_open(&d.v.bytes, a, &v));
     for (; i < v.count && !over; i++) {

@@ -106,7 +106,7 @@ static enum status plan_dynamic(struct pl_run *r, const struct pl_dynamic *d, st
     uint32_t n;
     struct slice text = slice_of(arena_strdup(&p->arena, d->text));
     TRY(sql_parse(&p->arena, text, ret, &n));
-    if (n > 1) return FAIL(FEATURE_NOT_SUPPORTED, "EXECUTE of several statements is not supported yet");
+    if (n > 1) return UNSUPPORTED("EXECUTE of several statements is not supported yet");
     if (n == 0 || !is_plannable((*ret)[0].ast)) {
         if (n == 0) *ret = NULL;
         return OK;

@@ -265,8 +265,7 @@ static enum status assign_element(struct pl_run *r, const struct pl_target *t, c
                                        "subscripting",
                     type_get(v->type) ? type_get(v->type)->sql_name : "record");
     if (t->subscript_count != 1)
-        return FAIL(FEATURE_NOT_SUPPORTED,
-                    "assignment to elements of arrays of more dimensions is not supported yet");
+        return UNSUPPORTED("assignment to elements of arrays of more dimensions is not supported yet");
     TRY(pl__eval_as(r, t->subscripts[0], TYPE_INT4, &at));
     if (at.null)
         return FAIL(NULL_VALUE_NOT_ALLOWED, "array subscript in assignment must not be null");

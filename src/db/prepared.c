@@ -362,7 +362,7 @@ enum status prepared__plan_execute(struct session *s, const struct ast_execute *
     TRY(prepared__find(s, a->name, &p));
     TRY(execute_params(s, a, p, p->text, &values));
     if (!p->plannable)
-        return FAIL(FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported yet");
+        return UNSUPPORTED("EXPLAIN of this statement is not supported yet");
     *ret_params = (struct exec_params){values, p->param_count, NULL};
     p->refs++;
     enum status result = prepared__replan(s, p, &s->arena, ret_params, ret);

@@ -246,7 +246,7 @@ static enum status canonical(struct session *s, const struct definition *d, cons
     if (strcmp(d->name, "client_encoding") == 0) {
         const char *v = *value == '\'' ? value + 1 : value; /* asyncpg quotes it twice */
         if (strncasecmp(v, "utf8", 4) && strncasecmp(v, "utf-8", 5) && strncasecmp(v, "unicode", 7))
-            return FAIL(FEATURE_NOT_SUPPORTED, "client encoding \"%s\" is not supported", value),
+            return UNSUPPORTED("client encoding \"%s\" is not supported", value),
                    error_hint("Use UTF8.");
         strbuf_adds(out, "UTF8");
         return OK;
@@ -256,7 +256,7 @@ static enum status canonical(struct session *s, const struct definition *d, cons
         if (!parse_bool(value, &b))
             return FAIL(INVALID_PARAMETER_VALUE, "parameter \"%s\" requires a Boolean value", d->name);
         if (!b && strcmp(d->name, "standard_conforming_strings") == 0)
-            return FAIL(FEATURE_NOT_SUPPORTED, "standard_conforming_strings = off is not supported");
+            return UNSUPPORTED("standard_conforming_strings = off is not supported");
         strbuf_adds(out, b ? "on" : "off");
         return OK;
     case 'M':

@@ -699,11 +699,11 @@ static enum status run_utility(struct session *s, const struct statement *st, st
     case AST_CHECKPOINT: set_tag(tag, "CHECKPOINT"); return store_checkpoint(s->db->store);
     case AST_CHANNEL: return session__channel_statement(s, AST(a, ast_channel), sink, tag);
     case AST_UNSUPPORTED:
-        return FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported yet", AST(a, ast_unsupported)->what);
+        return UNSUPPORTED("%s is not supported yet", AST(a, ast_unsupported)->what);
     default: break;
     }
     if (!ddl_handles(a->kind))
-        return FAIL(FEATURE_NOT_SUPPORTED, "this statement is not supported yet");
+        return UNSUPPORTED("this statement is not supported yet");
     txn_statement_begin_fresh(s->txn);
     enum status result = ddl_execute(s, st, text, sink, tag);
     if (s->txn) txn_statement_end(s->txn); /* it may have come to an end within */

@@ -282,5 +282,5 @@ enum status system_function(void *ctx, const struct proc_def *proc, const struct
     if (!f && slice_starts(slice_of(symbol), SLICE("has_"))) f = sys_has_privilege;
     if (!f && slice_starts(slice_of(symbol), SLICE("pg_has_role_"))) f = sys_has_role;
     if (f) return f(&c);
-    return FAIL(FEATURE_NOT_SUPPORTED, "function %s is not supported", proc->name);
+    return UNSUPPORTED("function %s is not supported", proc->name);
 }

@@ -211,7 +211,7 @@ enum status sys_has_privilege(struct sys_call *c)
     const struct kind *k = NULL;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && !k; i++)
         if (slice_starts(slice_of(c->proc->symbol), slice_of(kinds[i].prefix))) k = &kinds[i];
-    if (!k) return FAIL(FEATURE_NOT_SUPPORTED, "function %s is not supported", c->proc->name);
+    if (!k) return UNSUPPORTED("function %s is not supported", c->proc->name);
     uint32_t extra = strcmp(k->prefix, "has_column_") == 0 ? 3 : 2; /* object … privilege */
     uint32_t at = c->n - extra;
     const struct role_def *user = catalog_role_by_oid(c->s->catalog, c->s->user_oid);

@@ -32,7 +32,7 @@ enum status eval__call(struct execution *x, const struct expr *site, const struc
     } else if (x->session->system_function) {
         TRY(x->session->system_function(x->session->ctx, proc, args, arg_count, a, ret));
     } else {
-        return FAIL(FEATURE_NOT_SUPPORTED, "function %s is not supported", proc->name);
+        return UNSUPPORTED("function %s is not supported", proc->name);
     }
     return OK;
 }
@@ -194,6 +194,6 @@ enum status eval__unsupported(const struct expr *e)
     case EXPR_WINDOW:
     case EXPR_GROUPING:
         return FAIL(INTERNAL_ERROR, "expression of kind %d was left by the planner", e->kind);
-    default: return FAIL(FEATURE_NOT_SUPPORTED, "expression of kind %d is not supported", e->kind);
+    default: return UNSUPPORTED("expression of kind %d is not supported", e->kind);
     }
 }

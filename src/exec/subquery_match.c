@@ -150,8 +150,7 @@ enum status subquery__row_test(struct execution *x, const struct expr *e, const 
 {
     bool any = sp->test_count > 1 && all_ops(sp, "<>"); /* unequal rows: in some column */
     if (sp->test_count > 1 && !any && !all_ops(sp, "="))
-        return FAIL(FEATURE_NOT_SUPPORTED,
-                    "comparison of rows with a subquery by operator %s is not supported",
+        return UNSUPPORTED("comparison of rows with a subquery by operator %s is not supported",
                     sp->ops[0]->name);
     if (!st->call_states) st->call_states = ARENA_ARRAY(x->arena, void *, sp->test_count + 1);
     bool any_null = false;

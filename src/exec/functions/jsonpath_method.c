@@ -136,7 +136,7 @@ enum status path__method(struct path_run *r, const struct jsonpath_item *i,
     case PATH_DOUBLE: return as_double(r, i, v, found, ret);
     case PATH_KEYVALUE: return keyvalue(r, i, v, found, ret);
     case PATH_DATETIME:
-        return FAIL(FEATURE_NOT_SUPPORTED, "jsonpath item method .datetime() is not supported yet");
+        return UNSUPPORTED("jsonpath item method .datetime() is not supported yet");
     default: return rounded(r, i, v, found, ret);
     }
 }

@@ -31,7 +31,7 @@ static enum status shape_call(struct agg_call *c, const struct aggregate_call *c
     if (call->grouping) return OK;
     c->impl = aggregate_impl(call->proc->id);
     if (!c->impl || !c->impl->add)
-        return FAIL(FEATURE_NOT_SUPPORTED, "aggregate function %s is not supported",
+        return UNSUPPORTED("aggregate function %s is not supported",
                     call->proc->name);
     c->hashes = agg__hashes(call);
     c->collects = !c->hashes && (call->distinct || call->order_count > 0);

@@ -158,7 +158,7 @@ static enum status start_call(struct execution *x, const struct plan_node *n, ui
     if (!in_catalog) {
         c->impl = srf_impl(e->call.proc->id);
         if (!c->impl || !c->impl->next)
-            return FAIL(FEATURE_NOT_SUPPORTED, "function %s is not supported", e->call.proc->name);
+            return UNSUPPORTED("function %s is not supported", e->call.proc->name);
         if (!c->opens) c->column_count = c->impl->column_count;
     }
     c->ctx = (struct call_ctx){.session = x->session, .arena = a, .keep = x->arena, .expr = e};

@@ -50,7 +50,7 @@ enum status window__call_setup(struct window_run *r, struct window_call *c,
     }
     c->impl = aggregate_impl(call->proc->id);
     if (!c->impl || !c->impl->add)
-        return FAIL(FEATURE_NOT_SUPPORTED, "window function %s is not supported", call->proc->name);
+        return UNSUPPORTED("window function %s is not supported", call->proc->name);
     c->mergeable = c->impl->merge && merges_exactly(call);
     if (!c->keep) c->keep = exec_arena(r->x);
     if (!c->tree_arena) c->tree_arena = exec_arena(r->x);

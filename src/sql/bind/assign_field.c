@@ -44,7 +44,7 @@ static enum status put_field(struct scope *s, const struct ast_target *t, uint32
     uint32_t n, k = 0;
     if (!field)
         return bind__at(s, t->node.location,
-                        FAIL(FEATURE_NOT_SUPPORTED, "assignment to array elements is not supported"));
+                        UNSUPPORTED("assignment to array elements is not supported"));
     if (!type_is_row(row->type)) return no_row(s, t, field, of, row->type);
     (void)type_row_columns(s->env->catalog, row->type, s->env->arena, &c);
     TRY(bind__fields(s, row, &fields, &n));

@@ -2,6 +2,8 @@
  * defaults, VARIADIC and named notation; int4(x) as a cast. What is an aggregate or window
  * function goes on to aggregate.c. */
 #include "sql/bind/query_priv.h"
+
+#include "catalog/absent.h"
 #include "sql/bind/resolve_priv.h"
 #include "types/record.h"
 
@@ -62,6 +64,8 @@ static enum status no_function(const struct call *c, bool many)
 {
     enum status code = many ? AMBIGUOUS_FUNCTION : UNDEFINED_FUNCTION;
     const char *what = is_called(c) ? "procedure" : "function";
+    if (absent_function(c->ast->name.items[c->ast->name.count - 1]) && !many)
+        return bind__at(c->scope, c->ast->node.location, UNSUPPORTED("function %s is not supported", signature(c)));
     FAIL(code, many ? "%s %s is not unique" : "%s %s does not exist", what, signature(c));
     if (many)
         error_hint("Could not choose a best candidate function. You might need to add explicit "

@@ -151,6 +151,9 @@ static enum status collate(struct scope *s, const struct ast_collate *c, enum pl
                         FAIL(DATATYPE_MISMATCH, "collations are not supported by type %s",
                              bind__type_words(s, (*ret)->type)));
     if (found) return OK;
+    size_t len = strlen(name);
+    if (len > 6 && strcmp(name + len - 6, "-x-icu") == 0)
+        return bind__at(s, c->node.location, UNSUPPORTED("collation \"%s\" is not supported", name));
     return bind__at(s, c->node.location,
                     FAIL(UNDEFINED_OBJECT,
                          "collation \"%s\" for encoding \"UTF8\" does not exist", name));
@@ -246,7 +249,7 @@ static enum status bind_any(struct scope *s, const struct ast *a, enum place pla
                         FAIL(SYNTAX_ERROR, "DEFAULT is not allowed in this context"));
     default:
         return bind__at(s, a->location,
-                        FAIL(FEATURE_NOT_SUPPORTED, "this expression is not supported"));
+                        UNSUPPORTED("this expression is not supported"));
     }
 }
 

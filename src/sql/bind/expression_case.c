@@ -222,8 +222,7 @@ static enum status name_byte(struct scope *s, const struct ast_indirection *x, e
     const struct ast *n = x->steps[0].upper;
     if (n->kind != AST_CONST || AST(n, ast_const)->type != CONST_INT)
         return bind__at(s, n->location,
-                        FAIL(FEATURE_NOT_SUPPORTED,
-                             "this subscript of type name is not supported"));
+                        UNSUPPORTED("this subscript of type name is not supported"));
     struct ast_const from = *AST(n, ast_const), one = *AST(n, ast_const);
     struct ast_type_name text_type = {.node = {AST_TYPE_NAME, -1}, .names = {text, 2}};
     struct ast_type_name byte_type = {.node = {AST_TYPE_NAME, -1}, .names = {byte, 2}};
@@ -248,8 +247,7 @@ enum status bind__indirection(struct scope *s, const struct ast_indirection *x, 
         if (x->steps[i].field) {
             if (strcmp(x->steps[i].field, "*") == 0)
                 return bind__at(s, e->location,
-                                FAIL(FEATURE_NOT_SUPPORTED,
-                                     "row expansion via \"*\" is not supported here"));
+                                FAIL(FEATURE_NOT_SUPPORTED, "row expansion via \"*\" is not supported here"));
             TRY(bind__field(s, e, x->steps[i].field, &e));
             i++;
             continue;

@@ -484,7 +484,7 @@ enum status bind__from_item(struct scope *s, const struct ast *ast, struct from_
     case AST_RANGE_FUNCTION: TRY(bind_functions(s, AST(ast, ast_range_function), item)); break;
     default:
         return bind__at(s, ast->location,
-                        FAIL(FEATURE_NOT_SUPPORTED, "this kind of FROM item is not supported"));
+                        UNSUPPORTED("this kind of FROM item is not supported"));
     }
     *ret = item;
     return OK;

@@ -23,8 +23,7 @@ static enum status named_columns(struct insertion *in)
         TRY(bind__target_column(s, t->name, t->node.location, &c));
         if (t->step_count)
             return bind__at(s, t->node.location,
-                            FAIL(FEATURE_NOT_SUPPORTED,
-                                 "assignment to array elements and fields is not supported"));
+                            UNSUPPORTED("assignment to array elements and fields is not supported"));
         for (uint32_t k = 0; k < i; k++)
             if (in->columns[k] == c && strcmp(AST(in->ast->columns.items[k], ast_target)->name, t->name) != 0)
                 return FAIL(SYNTAX_ERROR, "multiple assignments to same column \"%s\"",
@@ -312,7 +311,7 @@ enum status bind__insert(struct bind_env *env, const struct ast_insert *ast, str
     q->insert_column_count = in.column_count;
     TRY(bind__table_rules(&s, q->table, true));
     if (ast->on_conflict && (q->table->kind == 'v' || q->view))
-        return FAIL(FEATURE_NOT_SUPPORTED, "ON CONFLICT is not supported for views");
+        return UNSUPPORTED("ON CONFLICT is not supported for views");
     if (ast->on_conflict) TRY(bind__on_conflict(&s, ast->on_conflict));
     s.names.count = 0;
     bind__show_target(&s);

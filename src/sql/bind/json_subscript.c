@@ -73,8 +73,7 @@ enum status bind__json_assignment(struct scope *s, struct expr *document,
     bool integer;
     for (uint32_t i = 0; i < n; i++)
         if (steps[i].field)
-            return FAIL(FEATURE_NOT_SUPPORTED,
-                        "assignment to array elements and fields is not supported");
+            return UNSUPPORTED("assignment to array elements and fields is not supported");
     e->args[0] = document;
     TRY(path_of(s, steps, n, PLACE_UPDATE, &e->args[1], &integer));
     e->args[2] = value;

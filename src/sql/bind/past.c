@@ -40,7 +40,7 @@ static enum status bind_moment(struct scope *s, const struct ast_as_of *a, uint3
     *ret = 0;
     if (a->kind == AS_OF_NOW || a->kind == AS_OF_OLDEST) return OK;
     if (!env->past)
-        return no_moment(s, a, FAIL(FEATURE_NOT_SUPPORTED, "AS OF is not supported here"));
+        return no_moment(s, a, UNSUPPORTED("AS OF is not supported here"));
     TRY(bind_expression(env, a->expr, wanted_type(env, a), -1, "AS OF", &e, &q));
     bool wrong = a->kind == AS_OF_TIMESTAMP && e->type == TYPE_INT8;
     if (!is_moment(e->type) || wrong)

@@ -24,8 +24,7 @@ static enum status bind_argument(struct scope *s, const struct ast *ast, type_id
     *ret = made;
     if (is_fixed(NULL, made)) return OK;
     return bind__at(s, bind__begin(made),
-                    FAIL(FEATURE_NOT_SUPPORTED,
-                         "columns and subqueries in an argument of %s are not supported", construct));
+                    UNSUPPORTED("columns and subqueries in an argument of %s are not supported", construct));
 }
 
 enum status bind__sample(struct scope *s, const struct ast_range_var *rv, struct relation *r)
@@ -47,7 +46,7 @@ enum status bind__sample(struct scope *s, const struct ast_range_var *rv, struct
                              a->args.count));
     if (!r->table->tree || r->table->virtual_id >= 0 || r->versions)
         return bind__at(s, rv->node.location,
-                        FAIL(FEATURE_NOT_SUPPORTED, "TABLESAMPLE of \"%s\" is not supported",
+                        UNSUPPORTED("TABLESAMPLE of \"%s\" is not supported",
                              r->table->name));
     r->sample = ARENA_NEW(s->env->arena, struct table_sample);
     r->sample->by_block = by_block;

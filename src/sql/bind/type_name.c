@@ -1,5 +1,6 @@
 /* Types as written: a name, modifiers, brackets. SQL's own spellings arrive as pg_catalog names. */
 #include "sql/bind/query_priv.h"
+#include "catalog/absent.h"
 #include "sql/type_name.h"
 #include "types/record.h"
 
@@ -20,7 +21,9 @@ static enum status no_type(struct bind_env *env, const struct ast_type_name *t)
         strbuf_adds(&b, t->names.items[i]);
     }
     if (t->array_dims) strbuf_adds(&b, "[]");
-    return type_at(env, t, FAIL(UNDEFINED_OBJECT, "type \"%s\" does not exist", b.data));
+    bool absent = absent_type(t->names.items[t->names.count - 1]);
+    return type_at(env, t, absent ? UNSUPPORTED("type %s is not supported", b.data)
+                                  : FAIL(UNDEFINED_OBJECT, "type \"%s\" does not exist", b.data));
 }
 
 /* A relation's: its rows'. */
@@ -92,7 +95,7 @@ enum status bind_type(struct bind_env *env, const struct ast_type_name *t, type_
     const struct type_info *found;
     int32_t typmod;
     if (t->pct_type)
-        return type_at(env, t, FAIL(FEATURE_NOT_SUPPORTED, "%%TYPE references are not supported"));
+        return type_at(env, t, UNSUPPORTED("%%TYPE references are not supported"));
     if (t->setof)
         return type_at(env, t, FAIL(FEATURE_NOT_SUPPORTED, "SETOF is not supported here"));
     TRY(find_type(env, t, &found));

@@ -106,7 +106,7 @@ static enum status find_layers(struct scope *s, const struct table_def *t, struc
         t = r->view;
         q = r->subquery;
         if (bind__has_instead(t, s->query->command))
-            return FAIL(FEATURE_NOT_SUPPORTED, "changing a view over view \"%s\", which has INSTEAD OF "
+            return UNSUPPORTED("changing a view over view \"%s\", which has INSTEAD OF "
                                                "triggers, is not supported",
                         t->name);
     }

@@ -89,7 +89,7 @@ static enum status parse_create(struct arena *a, struct slice text, struct scan 
         b->as_of = m.as_of;
     }
     if (scan__take_word(s, "with"))
-        return FAIL(FEATURE_NOT_SUPPORTED, "options of CREATE BRANCH are not supported");
+        return UNSUPPORTED("options of CREATE BRANCH are not supported");
     return OK;
 }
 

@@ -8,7 +8,7 @@
 
 static enum status refuse(const struct copy *c, const char *what)
 {
-    return copy__at(c, -1, FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported", what));
+    return copy__at(c, -1, UNSUPPORTED("%s is not supported", what));
 }
 
 static enum status copy_index(struct copy *c, const IndexStmt *s, struct ast **ret)
@@ -233,7 +233,7 @@ static enum status copy_grant(struct copy *c, const GrantStmt *s, struct ast **r
     n->cascade = s->behavior == DROP_CASCADE;
     if (s->grantor)
         return copy__at(c, s->grantor->location,
-                        FAIL(FEATURE_NOT_SUPPORTED, "GRANTED BY is not supported"));
+                        UNSUPPORTED("GRANTED BY is not supported"));
     n->routine_kind = routine;
     if (routine && !n->on_all_in_schema)
         TRY(copy__routines(c, s->objects, &n->routines, &n->object_count));
@@ -255,7 +255,7 @@ static enum status copy_grant_role(struct copy *c, const GrantRoleStmt *s, struc
     *ret = &n->node;
     if (s->grantor)
         return copy__at(c, s->grantor->location,
-                        FAIL(FEATURE_NOT_SUPPORTED, "GRANTED BY is not supported"));
+                        UNSUPPORTED("GRANTED BY is not supported"));
     n->is_grant = s->is_grant;
     n->admin_option = s->admin_opt;
     copy_roles(c, s->grantee_roles, &n->members);

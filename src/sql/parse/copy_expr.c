@@ -322,7 +322,7 @@ static enum status copy_nested_list(struct copy *c, const List *l, struct ast **
 
 static enum status refuse(const struct copy *c, int location, const char *what)
 {
-    return copy__at(c, location, FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported", what));
+    return copy__at(c, location, UNSUPPORTED("%s is not supported", what));
 }
 
 static enum status copy_rare(struct copy *c, const Node *n, struct ast **ret)

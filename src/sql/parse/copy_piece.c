@@ -220,7 +220,7 @@ enum status copy__index_elem(struct copy *c, const IndexElem *e, struct ast **re
     struct ast_index_elem *n = NODE_NEW(c, ast_index_elem, AST_INDEX_ELEM, -1);
     *ret = &n->node;
     if (e->opclassopts)
-        return FAIL(FEATURE_NOT_SUPPORTED, "operator class options are not supported");
+        return UNSUPPORTED("operator class options are not supported");
     n->name = copy__string(c, e->name);
     copy__names(c, e->collation, &n->collation);
     copy__names(c, e->opclass, &n->opclass);
@@ -287,8 +287,7 @@ static enum status copy_range_function(struct copy *c, const RangeFunction *r, s
         if (!columns) continue;
         int location = n->functions.items[i]->location;
         if (i > 0)
-            return copy__at(c, location, FAIL(FEATURE_NOT_SUPPORTED,
-                            "a column definition list behind the first function of ROWS FROM "
+            return copy__at(c, location, UNSUPPORTED("a column definition list behind the first function of ROWS FROM "
                             "is not supported"));
         if (n->column_defs.count)
             return copy__at(c, location, FAIL(SYNTAX_ERROR,
@@ -345,7 +344,7 @@ enum status copy__from_item(struct copy *c, const Node *n, struct ast **ret)
     default:
         ASSERT(nodeTag(n) == T_RangeTableFunc);
         return copy__at(c, ((const RangeTableFunc *)n)->location,
-                        FAIL(FEATURE_NOT_SUPPORTED, "XMLTABLE is not supported"));
+                        UNSUPPORTED("XMLTABLE is not supported"));
     }
 }
 

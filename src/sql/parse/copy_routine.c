@@ -69,7 +69,7 @@ static enum status copy_options(struct copy *c, const List *l, struct ast_create
         if (strcmp(d->defname, "set") == 0 || strcmp(d->defname, "transform") == 0 ||
             strcmp(d->defname, "support") == 0)
             return copy__at(c, d->location,
-                            FAIL(FEATURE_NOT_SUPPORTED, "%s of a function is not supported yet",
+                            UNSUPPORTED("%s of a function is not supported yet",
                                  strcmp(d->defname, "set") == 0         ? "SET"
                                  : strcmp(d->defname, "transform") == 0 ? "TRANSFORM"
                                                                         : "SUPPORT"));

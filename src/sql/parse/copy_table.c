@@ -5,7 +5,7 @@
 
 static enum status refuse(const struct copy *c, int location, const char *what)
 {
-    return copy__at(c, location, FAIL(FEATURE_NOT_SUPPORTED, "%s is not supported", what));
+    return copy__at(c, location, UNSUPPORTED("%s is not supported", what));
 }
 
 /* What says the same where all operators are =. */

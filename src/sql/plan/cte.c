@@ -43,8 +43,7 @@ static enum status plan_recursive(struct planner *p, struct cte *c, struct plan_
     TRY(plan_select(p, q->right, &right, &inner));
     p->levels = saved;
     if (inner->outers.count)
-        return FAIL(FEATURE_NOT_SUPPORTED,
-                    "a recursive query that reads columns of an enclosing query is not supported yet");
+        return UNSUPPORTED("a recursive query that reads columns of an enclosing query is not supported yet");
     n->left = left;
     n->right = right;
     n->cte.cte = working;
@@ -68,8 +67,7 @@ static enum status plan_kept(struct planner *p, struct cte *c)
         p->levels = saved;
         if (writes) n->alias = c->name;
         else if (inner->outers.count)
-            return FAIL(FEATURE_NOT_SUPPORTED,
-                        "WITH that reads columns of an enclosing query is not supported yet");
+            return UNSUPPORTED("WITH that reads columns of an enclosing query is not supported yet");
     }
     c->index = (uint32_t)p->ctes.count + 1;
     ARENA_PUSH(p->arena, &p->ctes, n);

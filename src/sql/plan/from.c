@@ -649,7 +649,7 @@ static enum status join_laterals(struct level *l, struct pool *pool, struct sour
             if (relset_subset(l, reads, ret->relations)) pick = i;
         }
         if (pick == SIZE_MAX)
-            return FAIL(FEATURE_NOT_SUPPORTED, "this combination of LATERAL and joins is not supported yet");
+            return UNSUPPORTED("this combination of LATERAL and joins is not supported yet");
         const struct from_item *item = pool->laterals.data[pick];
         memmove(&pool->laterals.data[pick], &pool->laterals.data[pick + 1],
                 (--pool->laterals.count - pick) * sizeof item);
@@ -712,7 +712,7 @@ enum status plan_from(struct level *l)
     uint32_t late_count = take_late(l, &late);
     TRY(plan_pool(l, q->from, q->from_count, &s));
     if (l->awaited.count)
-        return FAIL(FEATURE_NOT_SUPPORTED, "this combination of LATERAL and joins is not supported yet");
+        return UNSUPPORTED("this combination of LATERAL and joins is not supported yet");
     rest = l->conjuncts.data;
     uint32_t n = (uint32_t)l->conjuncts.count;
     l->conjuncts.count = 0;

@@ -152,8 +152,7 @@ static enum status plan_group(struct level *l, struct expr **above, uint32_t abo
     (void)add_dependent(l, having);
     (void)add_subquery_columns(l, having);
     if (q->grouping_set_count && l->groups.count > given)
-        return FAIL(FEATURE_NOT_SUPPORTED,
-                    "columns that depend on grouping columns are not supported in GROUPING SETS yet");
+        return UNSUPPORTED("columns that depend on grouping columns are not supported in GROUPING SETS yet");
     TRY(rewrite_all(l, l->groups.data, (uint32_t)l->groups.count, &n->aggregate.groups));
     n->aggregate.group_count = (uint32_t)l->groups.count;
     n->aggregate.strategy = l->groups.count || q->grouping_set_count ? AGG_HASH : AGG_PLAIN;
@@ -502,7 +501,7 @@ enum status plan_select(struct planner *p, struct query *q, struct plan_node **r
         return FAIL(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"),
                error_hint("Simplify the statement.");
     if (q->command != CMD_SELECT)
-        return FAIL(FEATURE_NOT_SUPPORTED, "data-modifying statements in WITH are not supported yet");
+        return UNSUPPORTED("data-modifying statements in WITH are not supported yet");
     pull_up(p, q);
     simplify_outer(p, q);
     TRY(group_below(p, q, &q));
