@@ -330,14 +330,14 @@ static void one_table(struct table *t, const char *dir, int64_t cache_mb)
 int main(int argc, char **argv)
 {
     char made[] = "/tmp/bench-columns-XXXXXX";
-    const char *dir = bench_flag_text(argc, argv, "--dir", NULL);
+    const char *dir = bench_flag_text(argc, argv, "dir", NULL);
     if (!dir) dir = mkdtemp(made);
-    int64_t cache_mb = bench_flag(argc, argv, "--cache-mb", 4096);
+    int64_t cache_mb = bench_flag(argc, argv, "cache-mb", 4096);
     bench_clock(argc, argv);
     arena_init(&arena, MEM_TEST);
     layout = row_layout_new(&arena, types, COLUMNS);
     for (int form = -1; form <= (int)TREE_COMPRESSED; form++) {
-        struct table t = {.rows = (uint64_t)bench_flag(argc, argv, "--rows", 6000000),
+        struct table t = {.rows = (uint64_t)bench_flag(argc, argv, "rows", 6000000),
                           .columns = form >= 0,
                           .form = form >= 0 ? (enum tree_form)form : TREE_DUAL};
         one_table(&t, dir, cache_mb);
