@@ -76,7 +76,7 @@ enum status ddl__drop_constraint(struct ddl *d, oid_t table, const struct ast_al
                     cmd->name, t->name);
     const struct index_def *key = k->kind == 'f' ? NULL : catalog_index_by_oid(d->s->catalog, k->index);
     if (key) {
-        const char *what = arena_printf(d->a, "constraint %s on %s", ddl__quote(d->a, k->name),
+        const char *what = arena_printf(d->a, "constraint %s on %s", k->name,
                                         ddl__words(d, t));
         TRY(ddl__drop_references(d, key, what, cmd->cascade));
         t = ddl__table(d, table); /* one that refers to itself has changed */

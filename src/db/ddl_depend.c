@@ -50,7 +50,7 @@ static const char *item_words(struct ddl *d, const struct victim *v)
     if (v->function) return arena_printf(d->a, "function %s", pl__signature(d->s, v->function, d->a));
     const char *table = ddl__words(d, v->item.table);
     if (v->foreign)
-        return arena_printf(d->a, "constraint %s on %s", ddl__quote(d->a, v->foreign->name), table);
+        return arena_printf(d->a, "constraint %s on %s", v->foreign->name, table);
     if (!v->item.column) return v->item.table->kind == 'c' ? strstr(table, "type ") : table;
     return arena_printf(d->a, "%s %s of %s",
                         v->default_only ? "default value for column" : "column",
