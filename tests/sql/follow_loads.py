@@ -75,7 +75,7 @@ def main():
     p.add_argument("--seconds", type=float, default=3)
     o = p.parse_args()
     print("seed", o.seed)
-    with Server(o.heliosd, settings=["load_bytes=64kB", "memtable_bytes=256kB", "memtable_total_bytes=64MB"]) as server:
+    with Server(o.heliosd, settings=["load_bytes=64kB", "memtable_bytes=256kB", "memtable_total_bytes=256MB"]) as server:
         cursor = connect(server).cursor()
         cursor.execute("create table t (id int primary key, a int, u bigint, b text)")
         loaders = [Loader(server, n, o.seed) for n in range(2)]
