@@ -88,7 +88,8 @@ def others(server, s, place):
     refused(s, "alter role pg_read_server_files login", "42939", "Cannot alter reserved roles.")
     refused(s, "alter role pg_read_server_files rename to x", "42939", "Cannot alter reserved roles.")
     same(s.ask("select rolname, oid::int, rolcanlogin, rolsuper from pg_roles where rolname like 'pg\\_%' order by 1"),
-         [("pg_read_server_files", 4569, False, False), ("pg_write_server_files", 4570, False, False)], "predefined roles")
+         [("pg_database_owner", 6171, False, False), ("pg_read_server_files", 4569, False, False),
+          ("pg_write_server_files", 4570, False, False)], "predefined roles")
 
 
 def make(place):

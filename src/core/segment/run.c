@@ -289,6 +289,7 @@ static enum status read_page(struct run *r, struct place p, uint64_t key, struct
     mem_free(MEM_RUN, raw);
     if (!wrong) return OK;
     cache_page_drop(r->cache, *ret);
+    *ret = NULL; /* who asked keeps nothing */
     return corrupted(r, p, wrong);
 }
 
