@@ -343,7 +343,7 @@ static void add_transactions(struct store *s, struct arena *a, struct lock_lines
             struct lock_line line = {.kind = LOCK_LINE_TRANSACTION, .object = t->id, .txn = t->id,
                                      .pid = txn__pid(t),
                                      .mode = "ExclusiveLock", .granted = true};
-            if (t->shown) ARENA_PUSH(a, lines, line);
+            if (__atomic_load_n(&t->shown, __ATOMIC_RELAXED)) ARENA_PUSH(a, lines, line);
             if (!t->waiting_for) continue;
             line.object = t->waiting_id;
             line.mode = "ShareLock";

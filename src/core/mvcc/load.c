@@ -367,7 +367,7 @@ static enum status publish_part(struct load *l, const struct load_buffer *b, uin
     if (p->twice) return conflict(l, b, part, p->twice);
     if (!p->meta.len) return OK;
     c.tree = forest_tree(t->store->forest, p->tree);
-    t->shown = true;
+    __atomic_store_n(&t->shown, true, __ATOMIC_RELAXED);
     TRY(tree_publish_run(c.tree, strbuf_slice(&p->meta), (uint64_t)(uintptr_t)t | 1, t->command, &ref,
                          &c.shape));
     ARRAY_PUSH(&t->loads, (struct loaded_run){c.tree, ref});

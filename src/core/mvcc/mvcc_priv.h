@@ -100,7 +100,7 @@ struct txn {
     struct page_pins pins;       /* of the statement */
     uint64_t bytes;              /* of rows written */
     bool straddles;              /* a key was written in a frozen memtable, and in a newer one */
-    bool shown;                  /* versions have shown its address, though they may be undone */
+    bool shown;                  /* atomic: versions have shown its address, though they may be undone */
     uint64_t seen_lsn;           /* of the log when a lock showed what may not be durable yet */
     struct txn *next, *prev;     /* active list; guarded by its shard's lock */
     uint32_t shard;

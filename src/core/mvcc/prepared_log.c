@@ -203,7 +203,7 @@ static enum status revive_run(struct store *s, struct prepared_txn *p, uint64_t 
     memcpy(&run, rest.data + REDO_TREE_BYTES, 8);
     if (!forest_find_pending(s->forest, id, run, &l)) return malformed(lsn);
     forest_revive_run(&l, (uint64_t)(uintptr_t)p->txn | 1);
-    p->txn->shown = true;
+    __atomic_store_n(&p->txn->shown, true, __ATOMIC_RELAXED);
     ARRAY_PUSH(&p->txn->loads, l);
     ARRAY_PUSH(&p->txn->writes, (struct write_entry){.tree = l.tree, .load = true});
     return OK;

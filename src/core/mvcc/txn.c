@@ -366,7 +366,7 @@ void txn_begin_helper(const struct txn *owner, struct txn **ret)
     __atomic_store_n(&t->commit_ts, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&t->snapshot, owner->snapshot, __ATOMIC_RELAXED);
     t->bytes = t->seen_lsn = 0;
-    t->shown = false;
+    __atomic_store_n(&t->shown, false, __ATOMIC_RELAXED);
     t->depth = 1;
     epoch_enter(t->slot);
     *ret = t;

@@ -117,7 +117,7 @@ static struct version *push_version(struct txn *t, struct tree *tree, struct mem
     __atomic_add_fetch(&m->unresolved, 1, __ATOMIC_RELAXED);
     ARRAY_PUSH(&t->writes, (struct write_entry){tree, m, leaf, v, 0, false});
     t->bytes += key.len + row.len + sizeof *v;
-    t->shown = true;
+    __atomic_store_n(&t->shown, true, __ATOMIC_RELAXED);
     return v;
 }
 
