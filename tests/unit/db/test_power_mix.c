@@ -545,8 +545,8 @@ static void run_seed(uint64_t seed, uint64_t rounds, struct sim_counts *all)
     r->trace = env_number("TRACE", 0) > 0;
     sim_db_init(&r->d, &so);
     assert_int_equal(config_set(r->d.config, "helios.version_retention", "4s", SOURCE_FLAG), OK);
-    assert_int_equal(config_set(r->d.config, "memtable_bytes", "512kB", SOURCE_FLAG), OK);
-    assert_int_equal(config_set(r->d.config, "memtable_total_bytes", "1MB", SOURCE_FLAG), OK);
+    assert_int_equal(config_set(r->d.config, "memtable_bytes", "1MB", SOURCE_FLAG), OK);
+    assert_int_equal(config_set(r->d.config, "memtable_total_bytes", "8MB", SOURCE_FLAG), OK);
     assert_int_equal(sim_db_open(&r->d), OK);
     assert_int_equal(sql(r, "create table t (id int primary key, v int not null, f text);"
                             "create index on t (v);"
