@@ -13,20 +13,31 @@ static oid_t database_owner(const struct session *s)
     return db ? db->owner : 0;
 }
 
-static bool inherits(const struct session *s, const struct role_def *r, oid_t of, int depth)
+static oid_t role_meant(const struct session *s, oid_t role)
 {
-    if (of == OID_ROLE_DATABASE_OWNER) of = database_owner(s);
+    return role == OID_ROLE_DATABASE_OWNER ? database_owner(s) : role;
+}
+
+/* `inherited`: through roles alone that inherit. */
+static bool reaches(const struct catalog *c, const struct role_def *r, oid_t of, bool inherited, int depth)
+{
     if (r->oid == of) return true;
-    for (uint32_t i = 0; r->inherit && i < r->member_of_count && depth < ROLE_DEPTH_MAX; i++) {
-        const struct role_def *up = catalog_role_by_oid(s->catalog, r->member_of[i]);
-        if (up && inherits(s, up, of, depth + 1)) return true;
+    bool up = (r->inherit || !inherited) && depth < ROLE_DEPTH_MAX;
+    for (uint32_t i = 0; up && i < r->member_of_count; i++) {
+        const struct role_def *next = catalog_role_by_oid(c, r->member_of[i]);
+        if (next && reaches(c, next, of, inherited, depth + 1)) return true;
     }
     return false;
 }
 
 bool rights_has_role(const struct session *s, const struct role_def *r, oid_t of)
 {
-    return inherits(s, r, of, 0);
+    return reaches(s->catalog, r, role_meant(s, of), true, 0);
+}
+
+bool rights_is_member(const struct session *s, const struct role_def *r, oid_t of)
+{
+    return r->oid == of || reaches(s->catalog, r, role_meant(s, of), false, 0);
 }
 
 static bool acl_gives(const struct session *s, const struct role_def *r, const char *acl, char letter,
@@ -44,7 +55,7 @@ static bool acl_gives(const struct session *s, const struct role_def *r, const c
 bool rights_allow(const struct session *s, const struct role_def *r, oid_t owner, const char *acl,
                   char letter)
 {
-    return acl ? acl_gives(s, r, acl, letter, 0) : inherits(s, r, owner, 0);
+    return acl ? acl_gives(s, r, acl, letter, 0) : rights_has_role(s, r, owner);
 }
 
 static enum status denied(const struct table_def *t)

@@ -7,6 +7,8 @@
 
 /* Is it that role, or inherits from it? */
 bool rights_has_role(const struct session *s, const struct role_def *r, oid_t of);
+/* … or may become it, inheriting or not? */
+bool rights_is_member(const struct session *s, const struct role_def *r, oid_t of);
 /* What the ACL of an object grants to the role; without an ACL its owner may do everything. */
 bool rights_allow(const struct session *s, const struct role_def *r, oid_t owner, const char *acl,
                   char letter);

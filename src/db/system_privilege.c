@@ -7,8 +7,6 @@
 #include "db/rights.h"
 #include "db/system_function_priv.h"
 
-enum { ROLE_DEPTH_MAX = 32 };
-
 static const struct privilege_name {
     const char *name;
     char letter;
@@ -26,22 +24,6 @@ struct object {
 };
 
 /* --- roles ----------------------------------------------------------------------------------- */
-
-static bool is_member(const struct session *s, const struct role_def *r, oid_t of, int depth)
-{
-    const struct catalog *catalog = s->catalog;
-    if (r->oid == of) return true;
-    if (of == OID_ROLE_DATABASE_OWNER) {
-        const struct database_def *db = catalog_database_by_oid(catalog, s->database_oid);
-        return db && db->owner != of && is_member(s, r, db->owner, depth);
-    }
-    if (depth == ROLE_DEPTH_MAX) return false;
-    for (uint32_t i = 0; i < r->member_of_count; i++) {
-        const struct role_def *up = catalog_role_by_oid(catalog, r->member_of[i]);
-        if (up && is_member(s, up, of, depth + 1)) return true;
-    }
-    return false;
-}
 
 /* An argument that is a role's name or number; *ret NULL for a number that no role has. */
 static enum status role_arg(const struct sys_call *c, uint32_t i, const struct role_def **ret)
@@ -72,7 +54,7 @@ enum status sys_has_role(struct sys_call *c)
     if (!user || !role) return sys_ret_bool(c, user && user->superuser);
     bool usage = strncasecmp(what, "USAGE", 5) == 0;
     return sys_ret_bool(c, user->superuser || (usage ? rights_has_role(c->s, user, role->oid)
-                                                     : is_member(c->s, user, role->oid, 0)));
+                                                     : rights_is_member(c->s, user, role->oid)));
 }
 
 /* --- objects --------------------------------------------------------------------------------- */
