@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "lib"))
 import peers  # noqa: E402
-import tpch_data  # noqa: E402
+import subject  # noqa: E402
 
 COLUMNS = ["query", "rows", "heliosd ms", "DuckDB ms", "ratio", "PostgreSQL ms", "times PostgreSQL"]
 ANY_ROWS = (18,)  # whose rows may be any
@@ -57,15 +57,8 @@ class Generator:
             subprocess.run(self.command, stdout=f, check=True)
 
 
-class Subject:
+class Subject(subject.Subject):
     """A server that speaks our protocol: load(), ask()."""
-
-    def __init__(self, server, o):
-        self.server, self.name, self.o = server, server.name, o
-
-    def open(self):
-        self.db = tpch_data.connect(self.server.dsn())
-        self.db.cursor().execute(f"set statement_timeout = '{self.o.timeout}s'")
 
     def load(self, generator):
         self.open()
@@ -162,21 +155,6 @@ def first_difference(one, other):
     return f"{len(one)} rows against {len(other)}"
 
 
-def best_of(subjects, sql, o):
-    best, rows, errors = {}, {}, {}
-    for n in range(o.rounds):
-        for s in subjects if n % 2 == 0 else subjects[::-1]:
-            if s.name in errors:
-                continue
-            try:
-                seconds, rows[s.name] = s.ask(sql)
-            except Exception as e:  # of any driver: the row shows it, the others go on
-                errors[s.name] = " ".join(str(e).split())
-                continue
-            best[s.name] = min(best.get(s.name, seconds), seconds)
-    return best, rows, errors
-
-
 def show(row):
     print("  ".join(f"{c}: {'-' if v is None else round(v, 2) if isinstance(v, float) else v}"
                     for c, v in zip(COLUMNS, row)), flush=True)
@@ -201,7 +179,7 @@ def measure(subjects, o, notes):
     for number, sql in enumerate(queries(o.rows), 1):
         if o.chosen and number not in o.chosen:
             continue
-        best, rows, errors = best_of(subjects, sql, o)
+        best, rows, errors = subject.best_of(subjects, sql, o)
         fault = fault_of(number, rows, errors)
         bad = bad or fault is not None
         if fault:

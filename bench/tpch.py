@@ -19,21 +19,15 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import peers  # noqa: E402
+import subject  # noqa: E402
 import tpch_data as tpch  # noqa: E402
 
 COLUMNS = ["query", "rows", "heliosd ms", "PostgreSQL ms", "ratio", "DuckDB ms", "ratio to DuckDB",
            "on one thread ms", "ratio to one thread", "by rows ms", "ratio to rows"]
 
 
-class Subject:
+class Subject(subject.Subject):
     """One of the three: load(), ask(number)."""
-
-    def __init__(self, server, o):
-        self.server, self.name, self.o = server, server.name, o
-
-    def open(self):
-        self.db = tpch.connect(self.server.dsn())
-        self.db.cursor().execute(f"set statement_timeout = '{self.o.timeout}s'")
 
     def load(self, directory):
         self.open()
@@ -94,24 +88,6 @@ class DuckSubject(Subject):
         return self.server.ask(tpch.query(number))
 
 
-def best_of(subjects, number, o):
-    """({name: best seconds}, {name: rows}, {name: error})"""
-    best, rows, errors = {}, {}, {}
-    for n in range(o.rounds):
-        for s in subjects if n % 2 == 0 else subjects[::-1]:
-            if s.name in errors:
-                continue
-            try:
-                seconds, rows[s.name] = s.ask(number)
-            except Exception as e:  # of any driver: the row shows it, the others go on
-                errors[s.name] = " ".join(str(e).split())
-                continue
-            best[s.name] = min(best.get(s.name, seconds), seconds)
-    for name in errors:
-        best.pop(name, None)
-    return best, rows, errors
-
-
 def fault_of(number, rows, errors):
     """What makes the row FAILED: ours must answer, and with PostgreSQL's rows."""
     if "heliosd" in errors:
@@ -147,7 +123,7 @@ def show(row):
 def measure(subjects, o, notes):
     table, sums, counted, bad = [], {s.name: 0.0 for s in subjects}, {s.name: 0 for s in subjects}, False
     for number in o.chosen:
-        best, rows, errors = best_of(subjects, number, o)
+        best, rows, errors = subject.best_of(subjects, number, o)
         fault = fault_of(number, rows, errors)
         if fault:
             bad = True
